@@ -1,0 +1,3 @@
+//! The command `facevault`.
+
+fn main() {}

@@ -1,0 +1,408 @@
+//! One error type, sorted by who must act, and the refusal of a photo.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde::Serialize;
+
+/// What this crate's operations return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Who must act on an [`Error`], and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request breaks a rule: [`Error::violations`] names each field and rule.
+    Invalid,
+    /// No such person, collection, image or file; also the answer for another client's ids.
+    NotFound,
+    /// It is there already.
+    AlreadyExists,
+    /// The caller named a version that is no longer current.
+    Conflict,
+    /// At least one photo gave no encoding: [`Error::images`] has the outcome of each.
+    Refused,
+    /// The encodings at hand were made by another model.
+    ModelMismatch,
+    /// A model is not installed, or its file is not the one that its manifest names.
+    ModelUnavailable,
+    /// The inference runtime could not be loaded or failed while running.
+    Runtime,
+    /// Stored bytes are not what was written.
+    Corrupt,
+    /// The file is no vault, or belongs to a newer version of facevault.
+    Unsupported,
+    /// Another process held the vault for longer than the busy timeout.
+    Busy,
+    /// The operating system refused: disk full, read-only, permission.
+    Io,
+}
+
+impl ErrorKind {
+    /// The exit code of the command for this kind: 1 another photo, 2 another request, 3 models
+    /// and runtime, 4 the vault and its disk.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Refused => 1,
+            Self::Invalid | Self::NotFound | Self::AlreadyExists | Self::Conflict => 2,
+            Self::ModelMismatch | Self::ModelUnavailable | Self::Runtime => 3,
+            Self::Corrupt | Self::Unsupported | Self::Busy | Self::Io => 4,
+        }
+    }
+
+    /// The kind in `snake_case`, as programs read it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::ModelMismatch => "model_mismatch",
+            Self::ModelUnavailable => "model_unavailable",
+            Self::Runtime => "runtime",
+            Self::Corrupt => "corrupt",
+            Self::Unsupported => "unsupported",
+            Self::Busy => "busy",
+            Self::Io => "io",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What went wrong: a kind, a plain sentence, and what caused it.
+///
+/// The sentence is lower case without a full stop. It names fields, files and limits; it never
+/// holds a name, a photo or a vector.
+#[derive(Debug)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    detail: Detail,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Debug)]
+enum Detail {
+    None,
+    Fields(Vec<Violation>),
+    Images(Vec<ImageReport>),
+}
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::with_detail(kind, message.into(), Detail::None)
+    }
+
+    /// A request that breaks one rule.
+    pub fn invalid(field: impl Into<String>, rule: Rule) -> Self {
+        Self::violated(vec![Violation { field: field.into(), rule }])
+    }
+
+    /// A request that breaks the given rules; the first one is the message.
+    ///
+    /// # Panics
+    /// Never for a non-empty list; an empty list gives an error without fields.
+    #[must_use]
+    pub fn violated(violations: Vec<Violation>) -> Self {
+        let message = match violations.as_slice() {
+            [] => "the request is not valid".to_owned(),
+            [one] => one.to_string(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        };
+        Self::with_detail(ErrorKind::Invalid, message, Detail::Fields(violations))
+    }
+
+    /// Photos of which at least one was refused, with the outcome of each.
+    #[must_use]
+    pub fn refused(images: Vec<ImageReport>) -> Self {
+        let refused: Vec<_> =
+            images.iter().filter_map(|image| image.refusal.as_ref().map(|r| (image.index, r))).collect();
+        let message = match refused.as_slice() {
+            [] => "no photo was refused".to_owned(),
+            [(index, refusal)] => format!("image {index}: {refusal}"),
+            [(index, refusal), rest @ ..] => format!("image {index}: {refusal} (and {} more)", rest.len()),
+        };
+        Self::with_detail(ErrorKind::Refused, message, Detail::Images(images))
+    }
+
+    fn with_detail(kind: ErrorKind, message: String, detail: Detail) -> Self {
+        Self { inner: Box::new(Inner { kind, message, detail, source: None }) }
+    }
+
+    /// The same error with what caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// Who must act.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// The broken rules of an [`ErrorKind::Invalid`]; empty for other kinds.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        match &self.inner.detail {
+            Detail::Fields(violations) => violations,
+            _ => &[],
+        }
+    }
+
+    /// The outcome of every photo of an [`ErrorKind::Refused`]; empty for other kinds.
+    #[must_use]
+    pub fn images(&self) -> &[ImageReport] {
+        match &self.inner.detail {
+            Detail::Images(images) => images,
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A field of a request and the rule that it breaks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// The field as the request spells it, with the index inside a list: `images[2]`.
+    pub field: String,
+    /// The rule.
+    pub rule: Rule,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.field, self.rule)
+    }
+}
+
+/// A rule that a field of a request can break.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The field is missing.
+    Required,
+    /// There is no such field.
+    NotAllowed,
+    /// `null` where a value is needed.
+    NotNull,
+    /// Another JSON type than the named one, with its article: `"a string"`.
+    Type(&'static str),
+    /// Not one of the listed values.
+    OneOf(&'static [&'static str]),
+    /// A text outside these lengths, in characters.
+    Length {
+        /// The fewest characters.
+        min: usize,
+        /// The most characters.
+        max: usize,
+    },
+    /// A list outside these lengths.
+    Count {
+        /// The fewest items.
+        min: usize,
+        /// The most items.
+        max: usize,
+    },
+    /// A number outside this range, both ends included.
+    Range {
+        /// The smallest number.
+        min: f64,
+        /// The largest number.
+        max: f64,
+    },
+    /// Not base64, in neither alphabet.
+    Base64,
+    /// Not a date that the calendar has, or one in the future.
+    Date(String),
+    /// More bytes than are taken.
+    TooLarge {
+        /// The bytes found.
+        found: u64,
+        /// The bytes taken.
+        limit: u64,
+    },
+    /// Names something that is not there.
+    Unknown(String),
+    /// Any other rule, as the end of a sentence that starts with the field: `must be ...`.
+    Other(String),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required => f.write_str("is required"),
+            Self::NotAllowed => f.write_str("is not allowed"),
+            Self::NotNull => f.write_str("must not be null"),
+            Self::Type(name) => write!(f, "must be {name}"),
+            Self::OneOf(values) => write!(f, "must be one of [{}]", values.join(", ")),
+            Self::Length { min, max } => write!(f, "must have {min} to {max} characters"),
+            Self::Count { min, max } => write!(f, "must have {min} to {max} items"),
+            Self::Range { min, max } => write!(f, "must be from {min} to {max}"),
+            Self::Base64 => f.write_str("must be base64"),
+            Self::Date(why) => write!(f, "must be a date: {why}"),
+            Self::TooLarge { found, limit } => write!(f, "must have at most {limit} bytes, has {found}"),
+            Self::Unknown(what) => write!(f, "names an unknown {what}"),
+            Self::Other(rule) => f.write_str(rule),
+        }
+    }
+}
+
+/// Why a photo gave no face encoding (failure to enroll).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Refusal {
+    /// The reason, as programs read it.
+    pub code: RefusalCode,
+    /// What was measured, in the unit that the message names.
+    pub measured: Option<f64>,
+    /// The limit that the measured value misses.
+    pub limit: Option<f64>,
+    /// What was found and what to do about it.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal without a number.
+    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self { code, measured: None, limit: None, message: message.into() }
+    }
+
+    /// A refusal because `measured` misses `limit`.
+    pub fn measured(code: RefusalCode, measured: f64, limit: f64, message: impl Into<String>) -> Self {
+        Self { code, measured: Some(measured), limit: Some(limit), message: message.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl StdError for Refusal {}
+
+/// The reasons for which a photo is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// Not a picture in a known format, cut short, or damaged.
+    UndecodableImage,
+    /// More bytes, pixels or pixels a side than are taken.
+    ImageTooLarge,
+    /// No face.
+    NoFaceDetected,
+    /// Several faces, none of which dominates.
+    MultipleFacesDetected,
+    /// The face has too few pixels.
+    FaceTooSmall,
+    /// The face touches or leaves the picture.
+    FaceCloseToBorder,
+    /// The head is turned too far.
+    FaceRotationTooLarge,
+    /// Too dark, too bright or too flat.
+    PoorLighting,
+    /// Not sharp.
+    Blurred,
+    /// A quality network's score is too low.
+    LowQuality,
+    /// A liveness network takes it for a picture of a picture.
+    LivenessFailed,
+}
+
+impl RefusalCode {
+    /// The code in `snake_case`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UndecodableImage => "undecodable_image",
+            Self::ImageTooLarge => "image_too_large",
+            Self::NoFaceDetected => "no_face_detected",
+            Self::MultipleFacesDetected => "multiple_faces_detected",
+            Self::FaceTooSmall => "face_too_small",
+            Self::FaceCloseToBorder => "face_close_to_border",
+            Self::FaceRotationTooLarge => "face_rotation_too_large",
+            Self::PoorLighting => "poor_lighting",
+            Self::Blurred => "blurred",
+            Self::LowQuality => "low_quality",
+            Self::LivenessFailed => "liveness_failed",
+        }
+    }
+}
+
+impl fmt::Display for RefusalCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What became of one photo of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageReport {
+    /// The photo's place in the request, from 0.
+    pub index: usize,
+    /// Why it was refused; `None` if it gave an encoding.
+    pub refusal: Option<Refusal>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_first_broken_rule_and_counts_the_rest() {
+        let error = Error::violated(vec![
+            Violation { field: "name".into(), rule: Rule::NotNull },
+            Violation { field: "shoe_size".into(), rule: Rule::NotAllowed },
+        ]);
+        assert_eq!(error.to_string(), "\"name\" must not be null (and 1 more)");
+        assert_eq!(error.kind().exit_code(), 2);
+        assert_eq!(error.violations().len(), 2);
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_outcome_of_every_image() {
+        let small =
+            Refusal::measured(RefusalCode::FaceTooSmall, 21.0, 40.0, "the face is 21 pixels wide, 40 are needed");
+        let error = Error::refused(vec![
+            ImageReport { index: 0, refusal: None },
+            ImageReport { index: 1, refusal: Some(small) },
+        ]);
+        assert_eq!(error.to_string(), "image 1: face_too_small: the face is 21 pixels wide, 40 are needed");
+        assert_eq!(error.images().len(), 2);
+        assert_eq!(error.kind().exit_code(), 1);
+    }
+
+    #[test]
+    fn the_cause_is_in_the_source_chain() {
+        let error =
+            Error::new(ErrorKind::Io, "the vault cannot be opened").caused_by(std::io::Error::other("disk on fire"));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("disk on fire"));
+    }
+}

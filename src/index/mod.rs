@@ -1,0 +1,1 @@
+//! The gallery: exact search over encodings in memory.

@@ -1,0 +1,25 @@
+//! facevault
+
+// -- vocabulary: plain data, no I/O
+mod encoding;
+mod error;
+pub mod geometry;
+mod patch;
+mod person;
+mod spec;
+
+// -- the machine room: siblings that never import each other
+pub mod index;
+pub mod models;
+pub mod store;
+pub mod vision;
+
+pub use encoding::{FaceEncoding, ModelId};
+pub use error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation};
+pub use patch::Patch;
+pub use person::{
+    ClientId, Collection, CollectionId, CollectionUpdate, DateOfBirth, Gender, ImageBytes, ImageId, ImagesUpdate,
+    Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonQuery,
+    PersonSummary, PersonUpdate, Status,
+};
+pub use spec::{AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, Normalization};

@@ -1,0 +1,1 @@
+//! Model packs: manifests, installation, checks and conversions.

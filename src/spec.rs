@@ -1,0 +1,121 @@
+//! What a network takes and what it gives: plain data that manifests state and networks obey.
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::{LandmarkScheme, Point};
+
+/// The order of the three colour planes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColorOrder {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+}
+
+/// How pixels 0 to 255 become a network's input: `(pixel - mean[c]) / scale[c]`, planes in
+/// `color`'s order, one picture after the other (NCHW). `mean` and `scale` are in `color`'s order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalization {
+    /// The order of the planes.
+    pub color: ColorOrder,
+    /// What is subtracted from each plane.
+    #[serde(default)]
+    pub mean: [f32; 3],
+    /// What each plane is then divided by.
+    #[serde(default = "one")]
+    pub scale: [f32; 3],
+}
+
+fn one() -> [f32; 3] {
+    [1.0; 3]
+}
+
+/// Which decoder turns a detector's raw tensors into faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DetectorKind {
+    /// YuNet: strides 8, 16 and 32, one anchor a cell, tensors `cls_*`, `obj_*`, `bbox_*`, `kps_*`.
+    Yunet,
+    /// SCRFD with landmarks: strides 8, 16 and 32, two anchors a cell.
+    Scrfd,
+    /// dlib's max-margin detector over an image pyramid, with dlib's five-point landmarks.
+    Mmod,
+}
+
+/// A detector: its decoder, its input and its limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorSpec {
+    /// The decoder.
+    pub kind: DetectorKind,
+    /// The input's pixels.
+    #[serde(flatten)]
+    pub normalization: Normalization,
+    /// The side of the square input, for networks of a fixed size; `None` where any multiple of 32
+    /// is taken.
+    #[serde(default)]
+    pub fixed_size: Option<u32>,
+    /// Names of the outputs in the decoder's order; empty for the decoder's customary names.
+    #[serde(default)]
+    pub outputs: Vec<String>,
+    /// Faces with a lower score are dropped.
+    pub score_threshold: f32,
+    /// Of two boxes that overlap by more (intersection over union) the lower score is dropped.
+    pub nms_threshold: f32,
+    /// The long side, in pixels, to which larger pictures are reduced.
+    pub long_side: u32,
+    /// The short side, in pixels, of the smallest face that is found without enlarging.
+    pub min_face: f32,
+}
+
+/// Where a network's crop has the five landmarks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlignmentTemplate {
+    /// Which landmarks they are.
+    pub landmarks: LandmarkScheme,
+    /// The crop's side in pixels.
+    pub size: u32,
+    /// The landmarks' places in the crop, in pixels.
+    pub points: [[f32; 2]; 5],
+}
+
+impl AlignmentTemplate {
+    /// The landmarks' places as points.
+    #[must_use]
+    pub fn targets(&self) -> [Point; 5] {
+        self.points.map(|[x, y]| Point::new(x, y))
+    }
+}
+
+/// How two encodings of a model are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// The cosine of the angle between both vectors: -1 to 1.
+    Cosine,
+    /// `1 - distance`, with the Euclidean distance of the raw vectors: 1 for equal ones, without a
+    /// lower end.
+    Euclidean,
+}
+
+/// An embedder: its input, its crop and the meaning of its vectors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedderSpec {
+    /// The input's pixels.
+    #[serde(flatten)]
+    pub normalization: Normalization,
+    /// Components of a vector.
+    pub dimension: usize,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// How many faces the network takes in one run; `None` for any number.
+    #[serde(default)]
+    pub fixed_batch: Option<usize>,
+    /// The crop.
+    pub template: AlignmentTemplate,
+}

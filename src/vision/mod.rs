@@ -1,0 +1,57 @@
+//! From image bytes to faces and vectors.
+
+use image::RgbImage;
+
+use crate::encoding::ModelId;
+use crate::error::Result;
+use crate::geometry::{Landmarks, Rect};
+use crate::spec::EmbedderSpec;
+
+/// One detected face, in pixels of the upright picture.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Face {
+    /// The box; it may reach beyond the picture.
+    pub bounds: Rect,
+    /// Five points of the face.
+    pub landmarks: Landmarks,
+    /// The detector's score: 0 to 1 for networks, about 1 for a sure face of the `mmod` detector.
+    pub score: f32,
+}
+
+/// The crop that an embedder takes: square, as large as its template says.
+#[derive(Clone, PartialEq)]
+pub struct AlignedFace {
+    /// The pixels.
+    pub pixels: RgbImage,
+}
+
+impl std::fmt::Debug for AlignedFace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AlignedFace({} x {})", self.pixels.width(), self.pixels.height())
+    }
+}
+
+/// Finds the faces of a picture.
+pub trait Detector: Send + Sync {
+    /// The faces of an upright picture, highest score first; equal pictures give equal faces.
+    ///
+    /// # Errors
+    /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails.
+    fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>>;
+}
+
+/// Turns aligned faces into vectors.
+pub trait Embedder: Send + Sync {
+    /// What it takes and gives.
+    fn spec(&self) -> &EmbedderSpec;
+
+    /// What its encodings are marked with.
+    fn model(&self) -> ModelId;
+
+    /// One vector of [`EmbedderSpec::dimension`] components a face, in the order of `faces`, as
+    /// the network gives it.
+    ///
+    /// # Errors
+    /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails.
+    fn embed(&self, faces: &[AlignedFace]) -> Result<Vec<Vec<f32>>>;
+}
