@@ -14,8 +14,7 @@ use crate::patch::Patch;
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $field:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[serde(transparent)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -49,6 +48,12 @@ macro_rules! id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -166,7 +171,7 @@ impl DateOfBirth {
             return Err(wrong(format!("year {year} is before year 1")));
         }
         // Somewhere on Earth (UTC+14) it is already tomorrow.
-        let latest = Timestamp::now().to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(14))).date();
+        let latest = jiff::tz::TimeZone::fixed(jiff::tz::offset(14)).to_datetime(Timestamp::now()).date();
         if date > latest {
             return Err(wrong(format!("{date} is in the future")));
         }
