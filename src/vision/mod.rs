@@ -1,5 +1,12 @@
 //! From image bytes to faces and vectors.
 
+mod library;
+mod runtime;
+mod session;
+
+pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
+pub use session::{Network, NetworkOptions};
+
 use image::RgbImage;
 
 use crate::encoding::ModelId;

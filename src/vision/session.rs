@@ -1,0 +1,231 @@
+//! Networks ready to run: the only file that names `ort`.
+//!
+//! ONNX Runtime's sessions are not safe to run from two threads at once, and a session of several
+//! threads is slower than several sessions of one thread each. So a [`Network`] is a pool of
+//! one-thread sessions without spinning: as many as may run at once, made when they are first
+//! needed. A caller that finds none idle waits for the next one.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use ndarray::{ArrayView4, ArrayViewD};
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::value::TensorRef;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::runtime::{Runtime, RuntimeKind};
+
+/// What sessions are made in.
+pub(super) struct Environment(ort::environment::Environment);
+
+impl Environment {
+    /// The version of the engine that is built in.
+    pub(super) const BUILT_IN_VERSION: &str = "tract 0.23";
+
+    /// The engine that is built in.
+    pub(super) fn built_in() -> Result<Self> {
+        ort::set_api(ort_tract::api());
+        Self::build(ort::init())
+    }
+
+    /// The ONNX Runtime library at `path`, which was probed before.
+    pub(super) fn from_library(path: &std::path::Path) -> Result<Self> {
+        let builder = ort::init_from(path)
+            .map_err(|error| Error::new(ErrorKind::Runtime, format!("{error}")).caused_by(error))?;
+        Self::build(builder)
+    }
+
+    fn build(builder: ort::environment::EnvironmentBuilder) -> Result<Self> {
+        builder
+            .with_name("facevault")
+            .with_telemetry(false)
+            .build()
+            .map(Self)
+            .map_err(|error| Error::new(ErrorKind::Runtime, "the runtime could not be started").caused_by(error))
+    }
+}
+
+/// How a network is loaded.
+#[derive(Debug, Clone)]
+pub struct NetworkOptions {
+    /// What errors call the network, for example its file's name.
+    pub name: String,
+    /// How many runs may be under way at once, at least 1.
+    pub sessions: usize,
+    /// Threads within one run, at least 1; one is best unless a single run is waited for.
+    pub threads: usize,
+    /// The outputs to be read, in the order in which [`Network::run`] hands them over; empty for
+    /// all, in the network's order.
+    pub outputs: Vec<String>,
+}
+
+impl NetworkOptions {
+    /// One run at a time, all outputs.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), sessions: 1, threads: 1, outputs: Vec::new() }
+    }
+}
+
+/// A network of one input, ready to run from any thread. Cloning is cheap.
+#[derive(Clone)]
+pub struct Network {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    runtime: Runtime,
+    options: NetworkOptions,
+    onnx: Vec<u8>,
+    input_shape: Vec<Option<usize>>,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+struct Pool {
+    idle: Vec<Session>,
+    made: usize,
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// Makes a network of an ONNX file's bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the runtime refuses the network, where it takes anything but
+    /// one tensor, or where it lacks one of the outputs asked for.
+    pub fn load(runtime: &Runtime, mut options: NetworkOptions, onnx: impl Into<Vec<u8>>) -> Result<Self> {
+        let onnx = onnx.into();
+        let session = make_session(runtime, &options, &onnx)?;
+        let fail = |why: String| Error::new(ErrorKind::Runtime, format!("{}: {why}", options.name));
+        let [input] = session.inputs() else {
+            return Err(fail(format!("the network takes {} inputs, expected 1", session.inputs().len())));
+        };
+        let input_shape = input
+            .dtype()
+            .tensor_shape()
+            .ok_or_else(|| fail("the network's input is not a tensor".into()))?
+            .iter()
+            .map(|dimension| usize::try_from(*dimension).ok())
+            .collect();
+        let available: Vec<&str> = session.outputs().iter().map(|output| output.name()).collect();
+        if let Some(missing) = options.outputs.iter().find(|name| !available.contains(&name.as_str())) {
+            return Err(fail(format!("the network has no output {missing:?}, only {available:?}")));
+        }
+        if options.outputs.is_empty() {
+            options.outputs = available.into_iter().map(str::to_owned).collect();
+        }
+        options.sessions = options.sessions.max(1);
+        let pool = Mutex::new(Pool { idle: vec![session], made: 1 });
+        let shared = Shared { runtime: runtime.clone(), options, onnx, input_shape, pool, returned: Condvar::new() };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The declared sizes of the input; `None` where any size is taken.
+    #[must_use]
+    pub fn input_shape(&self) -> &[Option<usize>] {
+        &self.shared.input_shape
+    }
+
+    /// The outputs in the order in which they are handed over.
+    #[must_use]
+    pub fn outputs(&self) -> &[String] {
+        &self.shared.options.outputs
+    }
+
+    /// Runs the network on `input` (batch, channels, height, width; standard layout) and hands its
+    /// outputs to `read`, without copying either.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the run fails, an output is not of `f32`, or a further session
+    /// cannot be made; and what `read` returns.
+    pub fn run<T>(
+        &self,
+        input: ArrayView4<'_, f32>,
+        read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
+    ) -> Result<T> {
+        let mut session = self.borrow_session()?;
+        let fail = |error: ort::Error| self.failure(&error);
+        let tensor = TensorRef::from_array_view(input).map_err(fail)?;
+        let values = session.as_mut().run(ort::inputs![tensor]).map_err(fail)?;
+        let mut outputs = Vec::with_capacity(self.outputs().len());
+        for name in self.outputs() {
+            let value = values.get(name).ok_or_else(|| {
+                Error::new(ErrorKind::Runtime, format!("{}: the run gave no {name:?}", self.shared.options.name))
+            })?;
+            outputs.push(value.try_extract_array::<f32>().map_err(fail)?);
+        }
+        read(&outputs)
+    }
+
+    fn failure(&self, error: &ort::Error) -> Error {
+        // The runtime's own text holds shapes and operator names, never pixels.
+        Error::new(ErrorKind::Runtime, format!("{}: the network failed: {}", self.shared.options.name, error.message()))
+    }
+
+    fn borrow_session(&self) -> Result<Borrowed<'_>> {
+        let shared = &*self.shared;
+        let mut pool = shared.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(session) = pool.idle.pop() {
+                return Ok(Borrowed { session: Some(session), shared });
+            }
+            if pool.made < shared.options.sessions {
+                pool.made += 1;
+                drop(pool);
+                return match make_session(&shared.runtime, &shared.options, &shared.onnx) {
+                    Ok(session) => Ok(Borrowed { session: Some(session), shared }),
+                    Err(error) => {
+                        shared.pool.lock().unwrap_or_else(PoisonError::into_inner).made -= 1;
+                        shared.returned.notify_one();
+                        Err(error)
+                    }
+                };
+            }
+            pool = shared.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A session that goes back to its pool when it is dropped.
+struct Borrowed<'a> {
+    session: Option<Session>,
+    shared: &'a Shared,
+}
+
+impl Borrowed<'_> {
+    fn as_mut(&mut self) -> &mut Session {
+        self.session.as_mut().expect("a borrowed session is there until it is dropped")
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner).idle.push(session);
+            self.shared.returned.notify_one();
+        }
+    }
+}
+
+fn make_session(runtime: &Runtime, options: &NetworkOptions, onnx: &[u8]) -> Result<Session> {
+    let configured = || -> ort::Result<SessionBuilder> {
+        let builder = Session::builder(&runtime.environment().0)?;
+        let builder = builder.with_optimization_level(GraphOptimizationLevel::Level3)?;
+        if runtime.info().kind == RuntimeKind::BuiltIn {
+            return Ok(builder);
+        }
+        let builder = builder.with_intra_threads(options.threads.max(1))?.with_inter_threads(1)?;
+        Ok(builder.with_intra_op_spinning(false)?.with_inter_op_spinning(false)?)
+    };
+    configured().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(|error| {
+        let message = format!("{}: the runtime refuses the network: {}", options.name, error.message());
+        Error::new(ErrorKind::Runtime, message)
+    })
+}
