@@ -3,6 +3,7 @@
 mod library;
 mod runtime;
 mod session;
+mod shape;
 
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
 pub use session::{Network, NetworkOptions};

@@ -4,8 +4,13 @@
 //! threads is slower than several sessions of one thread each. So a [`Network`] is a pool of
 //! one-thread sessions without spinning: as many as may run at once, made when they are first
 //! needed. A caller that finds none idle waits for the next one.
+//!
+//! The built-in engine is several times slower on a network whose input size is open, and refuses
+//! some of them; for it each input size has a pool of its own, of the network with that size
+//! written into it ([`shape`](super::shape)).
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{ArrayView4, ArrayViewD};
 use ort::session::Session;
@@ -15,6 +20,7 @@ use ort::value::TensorRef;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::runtime::{Runtime, RuntimeKind};
+use super::shape;
 
 /// What sessions are made in.
 pub(super) struct Environment(ort::environment::Environment);
@@ -79,14 +85,21 @@ struct Shared {
     options: NetworkOptions,
     onnx: Vec<u8>,
     input_shape: Vec<Option<usize>>,
-    pool: Mutex<Pool>,
+    pools: Mutex<HashMap<Key, Pool>>,
     returned: Condvar,
 }
 
+/// The input size that a pool's sessions are made for; `None` where one session takes any size.
+type Key = Option<[usize; 4]>;
+
+#[derive(Default)]
 struct Pool {
     idle: Vec<Session>,
     made: usize,
 }
+
+/// How many input sizes the built-in engine keeps networks for.
+const MAX_SIZES: usize = 12;
 
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -102,29 +115,36 @@ impl Network {
     /// one tensor, or where it lacks one of the outputs asked for.
     pub fn load(runtime: &Runtime, mut options: NetworkOptions, onnx: impl Into<Vec<u8>>) -> Result<Self> {
         let onnx = onnx.into();
-        let session = make_session(runtime, &options, &onnx)?;
         let fail = |why: String| Error::new(ErrorKind::Runtime, format!("{}: {why}", options.name));
-        let [input] = session.inputs() else {
-            return Err(fail(format!("the network takes {} inputs, expected 1", session.inputs().len())));
+        let mut pools = HashMap::new();
+        let (input_shape, available) = if runtime.info().kind == RuntimeKind::BuiltIn {
+            shape::declared(&onnx).map_err(fail)?
+        } else {
+            let session = make_session(runtime, &options, &onnx)?;
+            let [input] = session.inputs() else {
+                return Err(fail(format!("the network takes {} inputs, expected 1", session.inputs().len())));
+            };
+            let shape =
+                input.dtype().tensor_shape().ok_or_else(|| fail("the network's input is not a tensor".into()))?;
+            let shape = shape.iter().map(|dimension| usize::try_from(*dimension).ok()).collect();
+            let outputs: Vec<String> = session.outputs().iter().map(|output| output.name().to_owned()).collect();
+            pools.insert(None, Pool { idle: vec![session], made: 1 });
+            (shape, outputs)
         };
-        let input_shape = input
-            .dtype()
-            .tensor_shape()
-            .ok_or_else(|| fail("the network's input is not a tensor".into()))?
-            .iter()
-            .map(|dimension| usize::try_from(*dimension).ok())
-            .collect();
-        let available: Vec<&str> = session.outputs().iter().map(|output| output.name()).collect();
-        if let Some(missing) = options.outputs.iter().find(|name| !available.contains(&name.as_str())) {
+        if let Some(missing) = options.outputs.iter().find(|name| !available.contains(name)) {
             return Err(fail(format!("the network has no output {missing:?}, only {available:?}")));
         }
         if options.outputs.is_empty() {
-            options.outputs = available.into_iter().map(str::to_owned).collect();
+            options.outputs = available;
         }
         options.sessions = options.sessions.max(1);
-        let pool = Mutex::new(Pool { idle: vec![session], made: 1 });
-        let shared = Shared { runtime: runtime.clone(), options, onnx, input_shape, pool, returned: Condvar::new() };
-        Ok(Self { shared: Arc::new(shared) })
+        let (runtime, pools, returned) = (runtime.clone(), Mutex::new(pools), Condvar::new());
+        let network = Self { shared: Arc::new(Shared { runtime, options, onnx, input_shape, pools, returned }) };
+        if !network.input_shape().contains(&None) {
+            // A network of one size shows now, not at its first run, whether the runtime takes it.
+            drop(network.borrow_session([0; 4])?);
+        }
+        Ok(network)
     }
 
     /// The declared sizes of the input; `None` where any size is taken.
@@ -150,7 +170,7 @@ impl Network {
         input: ArrayView4<'_, f32>,
         read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
     ) -> Result<T> {
-        let mut session = self.borrow_session()?;
+        let mut session = self.borrow_session(input.dim().into())?;
         let fail = |error: ort::Error| self.failure(&error);
         let tensor = TensorRef::from_array_view(input).map_err(fail)?;
         let values = session.as_mut().run(ort::inputs![tensor]).map_err(fail)?;
@@ -169,33 +189,56 @@ impl Network {
         Error::new(ErrorKind::Runtime, format!("{}: the network failed: {}", self.shared.options.name, error.message()))
     }
 
-    fn borrow_session(&self) -> Result<Borrowed<'_>> {
+    fn borrow_session(&self, size: [usize; 4]) -> Result<Borrowed<'_>> {
         let shared = &*self.shared;
-        let mut pool = shared.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = shared.runtime.info().kind == RuntimeKind::BuiltIn && shared.input_shape.contains(&None);
+        let key = open.then_some(size);
+        let mut pools = shared.lock();
         loop {
+            if pools.len() >= MAX_SIZES && !pools.contains_key(&key) {
+                // Sessions that are out come back to a pool of their size, made anew.
+                pools.clear();
+            }
+            let pool = pools.entry(key).or_default();
             if let Some(session) = pool.idle.pop() {
-                return Ok(Borrowed { session: Some(session), shared });
+                return Ok(Borrowed { session: Some(session), key, shared });
             }
             if pool.made < shared.options.sessions {
                 pool.made += 1;
-                drop(pool);
-                return match make_session(&shared.runtime, &shared.options, &shared.onnx) {
-                    Ok(session) => Ok(Borrowed { session: Some(session), shared }),
+                drop(pools);
+                return match shared.make_session(key) {
+                    Ok(session) => Ok(Borrowed { session: Some(session), key, shared }),
                     Err(error) => {
-                        shared.pool.lock().unwrap_or_else(PoisonError::into_inner).made -= 1;
-                        shared.returned.notify_one();
+                        if let Some(pool) = shared.lock().get_mut(&key) {
+                            pool.made = pool.made.saturating_sub(1);
+                        }
+                        shared.returned.notify_all();
                         Err(error)
                     }
                 };
             }
-            pool = shared.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pools = shared.returned.wait(pools).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Pool>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make_session(&self, key: Key) -> Result<Session> {
+        let Some(size) = key else { return make_session(&self.runtime, &self.options, &self.onnx) };
+        let fixed = shape::fix(&self.onnx, size)
+            .map_err(|why| Error::new(ErrorKind::Runtime, format!("{}: {why}", self.options.name)))?;
+        make_session(&self.runtime, &self.options, &fixed)
     }
 }
 
 /// A session that goes back to its pool when it is dropped.
 struct Borrowed<'a> {
     session: Option<Session>,
+    key: Key,
     shared: &'a Shared,
 }
 
@@ -208,8 +251,12 @@ impl Borrowed<'_> {
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner).idle.push(session);
-            self.shared.returned.notify_one();
+            let mut pools = self.shared.lock();
+            let pool = pools.entry(self.key).or_default();
+            pool.idle.push(session);
+            pool.made = pool.made.max(pool.idle.len());
+            drop(pools);
+            self.shared.returned.notify_all();
         }
     }
 }

@@ -1,0 +1,64 @@
+//! The sizes that an ONNX file declares for its input, read and written.
+
+use prost::Message;
+use tract_onnx::pb::tensor_shape_proto::Dimension;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value;
+use tract_onnx::pb::type_proto::Value as TypeValue;
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
+
+/// The declared sizes of the one input, `None` where any size is taken, and the outputs' names.
+pub(super) fn declared(onnx: &[u8]) -> Result<(Vec<Option<usize>>, Vec<String>), String> {
+    let mut model = decode(onnx)?;
+    let graph = graph(&mut model)?;
+    let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
+    let size = |dimension: &Dimension| match dimension.value {
+        Some(Value::DimValue(size)) => usize::try_from(size).ok().filter(|size| *size > 0),
+        _ => None,
+    };
+    Ok((input_dimensions(graph)?.iter().map(size).collect(), outputs))
+}
+
+/// The same network for inputs of exactly this size. Sizes stated further on are dropped, so that
+/// they are worked out anew.
+pub(super) fn fix(onnx: &[u8], size: [usize; 4]) -> Result<Vec<u8>, String> {
+    let mut model = decode(onnx)?;
+    let graph = graph(&mut model)?;
+    let dimensions = input_dimensions(graph)?;
+    if dimensions.len() != size.len() {
+        return Err(format!("the network's input has {} dimensions, expected 4", dimensions.len()));
+    }
+    for (dimension, size) in dimensions.iter_mut().zip(size) {
+        dimension.value = Some(Value::DimValue(size as i64));
+    }
+    graph.value_info.clear();
+    for output in &mut graph.output {
+        if let Some(TypeValue::TensorType(tensor)) = output.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
+            tensor.shape = None;
+        }
+    }
+    Ok(model.encode_to_vec())
+}
+
+fn decode(onnx: &[u8]) -> Result<ModelProto, String> {
+    ModelProto::decode(onnx).map_err(|error| format!("not an ONNX file: {error}"))
+}
+
+fn graph(model: &mut ModelProto) -> Result<&mut GraphProto, String> {
+    model.graph.as_mut().ok_or_else(|| "the ONNX file has no graph".into())
+}
+
+fn input_dimensions(graph: &mut GraphProto) -> Result<&mut Vec<Dimension>, String> {
+    let weights: Vec<&str> = graph.initializer.iter().map(|weight| weight.name.as_str()).collect();
+    let mut inputs: Vec<&mut ValueInfoProto> =
+        graph.input.iter_mut().filter(|input| !weights.contains(&input.name.as_str())).collect();
+    let count = inputs.len();
+    let Some(input) = inputs.pop().filter(|_| count == 1) else {
+        return Err(format!("the network takes {count} inputs, expected 1"));
+    };
+    match input.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
+        Some(TypeValue::TensorType(tensor)) => {
+            tensor.shape.as_mut().map(|shape| &mut shape.dim).ok_or_else(|| "the network's input has no shape".into())
+        }
+        _ => Err("the network's input is not a tensor".into()),
+    }
+}
