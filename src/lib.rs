@@ -14,6 +14,8 @@ pub mod models;
 pub mod store;
 pub mod vision;
 
+pub mod wire;
+
 pub use encoding::{FaceEncoding, ModelId};
 pub use error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation};
 pub use patch::Patch;

@@ -1,0 +1,11 @@
+//! The JSON shapes, for the command line and HTTP alike.
+//!
+//! Requests are read by hand, not by derive: an absent field and `null` mean different things, and
+//! every broken rule is reported with the field's name, not only the first one found.
+
+mod answer;
+mod base64;
+mod request;
+
+pub use self::base64::decode_base64;
+pub use answer::{ErrorAnswer, PersonAnswer};
