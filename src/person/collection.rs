@@ -1,0 +1,54 @@
+//! Collections: groups of persons of one client.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::patch::Patch;
+
+use super::{CollectionId, PersonId};
+
+/// A group of persons of one client.
+#[derive(Clone, PartialEq)]
+pub struct Collection {
+    /// Names the collection.
+    pub id: CollectionId,
+    /// A second name, a UUID; accepted wherever the id is.
+    pub code: String,
+    /// 1 to 100 characters.
+    pub name: String,
+    /// Up to 4,000 characters.
+    pub description: Option<String>,
+    /// When the collection was created.
+    pub created_at: Timestamp,
+    /// When the collection was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl fmt::Debug for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collection").field("id", &self.id).field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+/// A collection to be created.
+#[derive(Clone, Default)]
+pub struct NewCollection {
+    /// The id, where the caller brings one of its own.
+    pub id: Option<CollectionId>,
+    /// 1 to 100 characters after trimming.
+    pub name: String,
+    /// Up to 4,000 characters.
+    pub description: Option<String>,
+}
+
+/// A partial update of a collection.
+#[derive(Clone, Default)]
+pub struct CollectionUpdate {
+    /// 1 to 100 characters after trimming; cannot be cleared.
+    pub name: Patch<String>,
+    /// Up to 4,000 characters.
+    pub description: Patch<String>,
+    /// The ids of all its persons, replacing the membership; cannot be cleared.
+    pub people: Patch<Vec<PersonId>>,
+}

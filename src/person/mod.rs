@@ -1,0 +1,98 @@
+//! People, their photos and their collections, as a vault keeps them and as a caller changes them.
+
+mod attributes;
+mod collection;
+mod date_of_birth;
+mod id;
+mod image;
+mod query;
+mod update;
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+pub use attributes::{Gender, Status};
+pub use collection::{Collection, CollectionUpdate, NewCollection};
+pub use date_of_birth::DateOfBirth;
+pub use id::{ClientId, CollectionId, ImageId, PersonId};
+pub use image::{ImageBytes, PersonImage};
+pub use query::{Page, PersonQuery};
+pub use update::{ImagesUpdate, Limits, MAX_NAME, MAX_NOTES, NewPerson, PersonUpdate};
+
+/// A person as a vault keeps it. `Debug` shows ids and counts, never what describes the person.
+#[derive(Clone, PartialEq)]
+pub struct Person {
+    /// Names the person.
+    pub id: PersonId,
+    /// The tenant to whom the person belongs.
+    pub client: ClientId,
+    /// 1 to 100 characters.
+    pub name: String,
+    /// Gender, where it is known.
+    pub gender: Option<Gender>,
+    /// Date of birth, where it is known.
+    pub date_of_birth: Option<DateOfBirth>,
+    /// 1 to 100 characters, where it is known.
+    pub nationality: Option<String>,
+    /// Photos with their encodings, in the order in which they were given.
+    pub images: Vec<PersonImage>,
+    /// The collections that the person is in, oldest collection first.
+    pub collections: Vec<CollectionId>,
+    /// 1 to 4,000 characters, where there are any.
+    pub notes: Option<String>,
+    /// Whether the person is searched.
+    pub status: Status,
+    /// How often the person was written: 1 when new, one more with each change.
+    pub version: u64,
+    /// When the person was created.
+    pub created_at: Timestamp,
+    /// When the person was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person")
+            .field("id", &self.id)
+            .field("client", &self.client)
+            .field("images", &self.images.len())
+            .field("collections", &self.collections)
+            .field("status", &self.status)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A person without photos and encodings, as lists show it.
+#[derive(Clone, PartialEq)]
+pub struct PersonSummary {
+    /// Names the person.
+    pub id: PersonId,
+    /// 1 to 100 characters.
+    pub name: String,
+    /// Gender, where it is known.
+    pub gender: Option<Gender>,
+    /// Date of birth, where it is known.
+    pub date_of_birth: Option<DateOfBirth>,
+    /// 1 to 100 characters, where it is known.
+    pub nationality: Option<String>,
+    /// How many photos the person has.
+    pub image_count: u64,
+    /// The collections that the person is in, oldest collection first.
+    pub collections: Vec<CollectionId>,
+    /// Whether the person is searched.
+    pub status: Status,
+    /// How often the person was written.
+    pub version: u64,
+    /// When the person was created.
+    pub created_at: Timestamp,
+    /// When the person was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl fmt::Debug for PersonSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonSummary").field("id", &self.id).field("version", &self.version).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+//! Lists of persons, a page at a time.
+
+use super::{DateOfBirth, Status};
+
+/// What is asked of a list: one page of at most `limit`, and whom it may hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PersonQuery {
+    /// The page, from 1.
+    pub page: u64,
+    /// Persons a page, 1 to 1,000.
+    pub limit: u64,
+    /// Only members of this collection, by id or code.
+    pub collection: Option<String>,
+    /// Only persons of this status.
+    pub status: Option<Status>,
+    /// Only persons whose name contains this text, without regard to case.
+    pub name_contains: Option<String>,
+    /// Only persons born on this day.
+    pub date_of_birth: Option<DateOfBirth>,
+}
+
+impl Default for PersonQuery {
+    fn default() -> Self {
+        Self { page: 1, limit: 10, collection: None, status: None, name_contains: None, date_of_birth: None }
+    }
+}
+
+/// One page of a list and how many there are in all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The items of this page.
+    pub items: Vec<T>,
+    /// The page, from 1.
+    pub page: u64,
+    /// Items a page.
+    pub limit: u64,
+    /// Items on all pages.
+    pub total: u64,
+}
+
+impl<T> Page<T> {
+    /// How many pages there are.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.total.div_ceil(self.limit.max(1))
+    }
+}

@@ -1,0 +1,150 @@
+//! What a caller asks for: a new person, or a partial update of one.
+
+use std::fmt;
+
+use crate::patch::Patch;
+
+use super::{DateOfBirth, Gender, ImageBytes, ImageId, PersonId, Status};
+
+/// A person to be created. Only the name is needed.
+#[derive(Clone, Default)]
+pub struct NewPerson {
+    /// The id, where the caller brings one of its own.
+    pub id: Option<PersonId>,
+    /// 1 to 100 characters after trimming.
+    pub name: String,
+    /// The photos' bytes, at most [`Limits::max_images`].
+    pub images: Vec<ImageBytes>,
+    /// Gender, where it is known.
+    pub gender: Option<Gender>,
+    /// Date of birth, where it is known.
+    pub date_of_birth: Option<DateOfBirth>,
+    /// 1 to 100 characters, where it is known.
+    pub nationality: Option<String>,
+    /// Ids or codes of collections of the same client.
+    pub collections: Vec<String>,
+    /// Up to 4,000 characters.
+    pub notes: Option<String>,
+    /// Whether the person is searched.
+    pub status: Status,
+}
+
+impl fmt::Debug for NewPerson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewPerson").field("id", &self.id).field("images", &self.images.len()).finish_non_exhaustive()
+    }
+}
+
+/// What an update does to a person's photos.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum ImagesUpdate {
+    /// They stay.
+    #[default]
+    Keep,
+    /// These replace the whole set, in this order. At least one.
+    Replace(Vec<ImageBytes>),
+    /// Some go and others come behind those that stay.
+    Edit {
+        /// The photos that go.
+        remove: Vec<ImageId>,
+        /// The photos that come.
+        add: Vec<ImageBytes>,
+    },
+    /// All go.
+    Clear,
+}
+
+/// A partial update of a person: what is not named stays as it is.
+///
+/// ```
+/// use facevault::{Patch, PersonUpdate};
+///
+/// let update = PersonUpdate {
+///     name: Patch::Set("John Doe Updated".into()),
+///     nationality: Patch::Clear,
+///     ..PersonUpdate::default()
+/// };
+/// assert!(update.gender.is_keep());
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct PersonUpdate {
+    /// 1 to 100 characters after trimming; cannot be cleared.
+    pub name: Patch<String>,
+    /// The photos.
+    pub images: ImagesUpdate,
+    /// Gender.
+    pub gender: Patch<Gender>,
+    /// Date of birth.
+    pub date_of_birth: Patch<DateOfBirth>,
+    /// 1 to 100 characters after trimming.
+    pub nationality: Patch<String>,
+    /// Ids or codes of collections of the same client, replacing the membership; an empty list is
+    /// none; cannot be cleared.
+    pub collections: Patch<Vec<String>>,
+    /// Up to 4,000 characters.
+    pub notes: Patch<String>,
+    /// Whether the person is searched; cannot be cleared.
+    pub status: Patch<Status>,
+    /// Refuse with [`Conflict`](crate::ErrorKind::Conflict) unless this is the current version.
+    pub expected_version: Option<u64>,
+}
+
+impl fmt::Debug for PersonUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn word<T>(patch: &Patch<T>) -> &'static str {
+            match patch {
+                Patch::Keep => "keep",
+                Patch::Clear => "clear",
+                Patch::Set(_) => "set",
+            }
+        }
+        f.debug_struct("PersonUpdate")
+            .field("name", &word(&self.name))
+            .field("images", &self.images)
+            .field("gender", &word(&self.gender))
+            .field("date_of_birth", &word(&self.date_of_birth))
+            .field("nationality", &word(&self.nationality))
+            .field("collections", &self.collections)
+            .field("notes", &word(&self.notes))
+            .field("status", &self.status)
+            .field("expected_version", &self.expected_version)
+            .finish()
+    }
+}
+
+/// How much a vault takes of one person and one photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Photos of one person.
+    pub max_images: usize,
+    /// Bytes of one photo.
+    pub max_image_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_images: 10, max_image_bytes: 20 << 20 }
+    }
+}
+
+/// The most characters of a name, a nationality or a collection's name.
+pub const MAX_NAME: usize = 100;
+/// The most characters of notes and of a collection's description.
+pub const MAX_NOTES: usize = 4_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_that_describes_a_person() {
+        let new = NewPerson { name: "Ada".into(), notes: Some("secret".into()), ..NewPerson::default() };
+        let update = PersonUpdate {
+            name: Patch::Set("Ada".into()),
+            notes: Patch::Set("secret".into()),
+            ..PersonUpdate::default()
+        };
+        let shown = format!("{new:?} {update:?} {:?}", DateOfBirth::new(1815, 12, 10).expect("a date"));
+        assert!(!shown.contains("Ada") && !shown.contains("secret") && !shown.contains("1815"), "{shown}");
+    }
+}

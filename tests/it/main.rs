@@ -1,0 +1,3 @@
+//! Behaviour, a file each.
+
+mod layering;
