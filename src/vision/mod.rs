@@ -1,10 +1,12 @@
 //! From image bytes to faces and vectors.
 
+mod decode;
 mod library;
 mod runtime;
 mod session;
 mod shape;
 
+pub use decode::{DecodeLimits, decode};
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
 pub use session::{Network, NetworkOptions};
 

@@ -1,3 +1,5 @@
 //! Behaviour, a file each.
 
+mod data;
+mod decode;
 mod layering;

@@ -1,0 +1,234 @@
+//! From an image's bytes to an upright picture of 8-bit red, green and blue.
+//!
+//! The header comes first: nothing is allocated for pixels before the size that it claims was
+//! compared with the limits. The `image` crate's own memory limit does not hold on every path, so
+//! width, height and the bytes of a whole frame are checked here, and where a container holds a
+//! second header (WebP), that one too. A file that is cut short or damaged is refused even where
+//! decoders would fill in grey: a face encoding of half a picture is worse than none. What the
+//! file is called does not matter, its content does.
+//!
+//! Colours are taken as they stand: an embedded colour profile is not applied, as in the programs
+//! that the networks were trained with. What is transparent is laid on white, because that is what
+//! people see; colours hidden under transparency are never looked at. Of an animation the first
+//! frame is taken.
+
+mod jpeg;
+mod pixels;
+mod webp;
+
+use std::error::Error as StdError;
+use std::io::{Cursor, ErrorKind as IoErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::codecs::webp::WebPDecoder;
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, pnm::PnmDecoder, tiff::TiffDecoder};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, RgbImage};
+
+use crate::error::{Refusal, RefusalCode};
+
+/// How large a picture is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Bytes of the file.
+    pub max_bytes: u64,
+    /// Width times height. The decoded frame may take four bytes for each of these pixels,
+    /// whatever its own depth.
+    pub max_pixels: u64,
+    /// Pixels of the longer side.
+    pub max_side: u32,
+}
+
+impl Default for DecodeLimits {
+    /// 20 MiB, 50 megapixels, 12,000 pixels a side.
+    fn default() -> Self {
+        Self { max_bytes: 20 << 20, max_pixels: 50_000_000, max_side: 12_000 }
+    }
+}
+
+/// Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file and turns it upright as its EXIF
+/// orientation says; an orientation that is not one of 1 to 8 is ignored.
+///
+/// # Errors
+/// [`RefusalCode::UndecodableImage`] for what is empty, no picture in a known format, cut short or
+/// damaged; [`RefusalCode::ImageTooLarge`], with the measured value and the limit, for what is
+/// larger than `limits`.
+pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    if bytes.is_empty() {
+        return Err(undecodable("the file is empty; send the photo again"));
+    }
+    if bytes.len() as u64 > limits.max_bytes {
+        let message =
+            format!("the file has {} bytes, at most {} are taken; send a smaller copy", bytes.len(), limits.max_bytes);
+        return Err(too_large(bytes.len() as u64, limits.max_bytes, message));
+    }
+    let format = format_of(bytes)?;
+    // Decoders are fuzzed, not proved: a panic in one is one more kind of damaged file.
+    catch_unwind(AssertUnwindSafe(|| match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits),
+        _ => decode_any(format, bytes, limits),
+    }))
+    .unwrap_or_else(|_| Err(damaged(format)))
+}
+
+fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    let refuse = |error: ImageError| explain(format, &error);
+    let input = Cursor::new(bytes);
+    match format {
+        ImageFormat::Png => {
+            unpack(format, PngDecoder::with_limits(input, image_limits(limits)).map_err(refuse)?, limits)
+        }
+        ImageFormat::WebP => {
+            webp::check_frames(bytes, limits)?;
+            unpack(format, WebPDecoder::new(input).map_err(refuse)?, limits)
+        }
+        ImageFormat::Gif => unpack(format, GifDecoder::new(input).map_err(refuse)?, limits),
+        ImageFormat::Bmp => unpack(format, BmpDecoder::new(input).map_err(refuse)?, limits),
+        ImageFormat::Tiff => unpack(format, TiffDecoder::new(input).map_err(refuse)?, limits),
+        ImageFormat::Pnm => unpack(format, PnmDecoder::new(input).map_err(refuse)?, limits),
+        _ => Err(undecodable(not_read(name(format)))),
+    }
+}
+
+fn unpack(format: ImageFormat, mut decoder: impl ImageDecoder, limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, limits)?;
+    // Four-colour and palette pictures are wider while they are unpacked than in the end.
+    let unpacked = u64::from(decoder.original_color_type().bits_per_pixel()).div_ceil(8);
+    let stored = u64::from(decoder.color_type().bytes_per_pixel());
+    check_frame(u64::from(width) * u64::from(height) * unpacked.max(stored), limits)?;
+    let image = || -> ImageResult<(Orientation, DynamicImage)> {
+        decoder.set_limits(image_limits(limits))?;
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        Ok((orientation, DynamicImage::from_decoder(decoder)?))
+    };
+    let (orientation, image) = image().map_err(|error| explain(format, &error))?;
+    Ok(pixels::upright(pixels::to_rgb(image), orientation))
+}
+
+fn image_limits(limits: &DecodeLimits) -> image::Limits {
+    let mut own = image::Limits::no_limits();
+    // The frame itself and as much again for what a decoder keeps beside it.
+    own.max_alloc = Some(frame_limit(limits).saturating_mul(2));
+    own
+}
+
+fn frame_limit(limits: &DecodeLimits) -> u64 {
+    limits.max_pixels.saturating_mul(4)
+}
+
+/// Refuses a picture of more pixels than are taken, or of none.
+fn check_size(width: u32, height: u32, limits: &DecodeLimits) -> Result<(), Refusal> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels == 0 {
+        return Err(undecodable("the picture has no pixels; send another copy of the photo"));
+    }
+    let side = width.max(height);
+    if side > limits.max_side {
+        let message = format!(
+            "the picture has {width} x {height} pixels, at most {} a side are taken; send a smaller copy",
+            limits.max_side
+        );
+        return Err(too_large(u64::from(side), u64::from(limits.max_side), message));
+    }
+    if pixels > limits.max_pixels {
+        let message = format!(
+            "the picture has {pixels} pixels ({width} x {height}), at most {} are taken; send a smaller copy",
+            limits.max_pixels
+        );
+        return Err(too_large(pixels, limits.max_pixels, message));
+    }
+    Ok(())
+}
+
+fn check_frame(bytes: u64, limits: &DecodeLimits) -> Result<(), Refusal> {
+    let limit = frame_limit(limits);
+    if bytes <= limit {
+        return Ok(());
+    }
+    let message = format!(
+        "the picture takes {bytes} bytes when it is unpacked, at most {limit} are taken; send a smaller copy, or one of 8 bits a colour"
+    );
+    Err(too_large(bytes, limit, message))
+}
+
+/// The format by the first bytes. A format that is known but not read is named in the refusal.
+fn format_of(bytes: &[u8]) -> Result<ImageFormat, Refusal> {
+    if let Ok(format) = image::guess_format(bytes) {
+        return Ok(format);
+    }
+    let heif = bytes.get(4..8) == Some(b"ftyp") && matches!(bytes.get(8..11), Some(b"hei" | b"hev" | b"mif" | b"msf"));
+    let jxl = bytes.starts_with(b"\xff\x0a") || bytes.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n");
+    Err(match (heif, jxl) {
+        (true, _) => undecodable(not_read("HEIC")),
+        (_, true) => undecodable(not_read("JPEG XL")),
+        _ => undecodable(
+            "this is not a picture in a known format; JPEG, PNG, WebP, GIF, BMP, TIFF and PNM pictures are read",
+        ),
+    })
+}
+
+fn not_read(format: &str) -> String {
+    format!("{format} pictures are not read; save the photo as JPEG or PNG")
+}
+
+fn name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::Pnm => "PNM",
+        ImageFormat::Avif => "AVIF",
+        ImageFormat::Ico => "ICO",
+        ImageFormat::Dds => "DDS",
+        ImageFormat::Hdr => "Radiance HDR",
+        ImageFormat::OpenExr => "OpenEXR",
+        ImageFormat::Qoi => "QOI",
+        ImageFormat::Farbfeld => "farbfeld",
+        _ => "such",
+    }
+}
+
+fn undecodable(message: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalCode::UndecodableImage, message)
+}
+
+fn too_large(measured: u64, limit: u64, message: String) -> Refusal {
+    Refusal::measured(RefusalCode::ImageTooLarge, measured as f64, limit as f64, message)
+}
+
+fn damaged(format: ImageFormat) -> Refusal {
+    undecodable(format!("the {} file is damaged; send another copy of the photo", name(format)))
+}
+
+fn cut_short(format: ImageFormat) -> Refusal {
+    undecodable(format!("the {} file is cut short; send the whole file", name(format)))
+}
+
+/// What a decoder's error means for the one who sent the photo.
+fn explain(format: ImageFormat, error: &ImageError) -> Refusal {
+    match error {
+        ImageError::Unsupported(_) => undecodable(format!(
+            "this kind of {} file is not read; save the photo as JPEG or as PNG of 8 bits a colour",
+            name(format)
+        )),
+        ImageError::Limits(_) => Refusal::new(
+            RefusalCode::ImageTooLarge,
+            "the picture takes more memory than a picture may take when it is unpacked; send a smaller copy",
+        ),
+        _ if ends_early(error) => cut_short(format),
+        _ => damaged(format),
+    }
+}
+
+fn ends_early(error: &(dyn StdError + 'static)) -> bool {
+    let own = error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == IoErrorKind::UnexpectedEof);
+    let inside = match error.downcast_ref::<ImageError>() {
+        Some(ImageError::IoError(io)) => io.kind() == IoErrorKind::UnexpectedEof,
+        _ => false,
+    };
+    own || inside || error.source().is_some_and(ends_early)
+}

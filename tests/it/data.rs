@@ -1,0 +1,34 @@
+//! Where the tests find photos, models and golden values that are not part of the project.
+
+use std::path::{Path, PathBuf};
+
+/// The test data's folder: `$FACEVAULT_TEST_DATA`, else `../shared` beside the project. Where it is
+/// absent, says that `test` is skipped.
+pub(crate) fn folder(test: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("FACEVAULT_TEST_DATA").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: {test}: no test data");
+    None
+}
+
+/// The bytes of a file of the test data.
+pub(crate) fn read(folder: &Path, file: &str) -> Vec<u8> {
+    std::fs::read(folder.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The files below `folder`, sorted.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a readable folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    files
+}

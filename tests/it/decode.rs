@@ -1,0 +1,280 @@
+//! Photos in every format come out upright and alike; bad files are refused with a reason and
+//! harm nobody.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use facevault::vision::{DecodeLimits, decode};
+use facevault::{Refusal, RefusalCode};
+use image::{ImageFormat, RgbImage};
+use proptest::prelude::*;
+
+use crate::data;
+
+fn decoded(bytes: &[u8]) -> Result<RgbImage, Refusal> {
+    decode(bytes, &DecodeLimits::default())
+}
+
+/// The mean absolute difference of two pictures of one size, in grey levels.
+fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_raw().len() as f64
+}
+
+#[test]
+fn one_picture_in_every_format_is_upright_and_alike() {
+    let Some(folder) = data::folder("one_picture_in_every_format_is_upright_and_alike") else { return };
+    let formats = folder.join("images/formats");
+    let original = decoded(&data::read(&formats, "einstein.png")).expect("the original");
+    assert_eq!(original.dimensions(), (800, 800));
+    // The tolerances are what each format's own loss amounts to, measured with another decoder and
+    // rounded up; a picture turned the wrong way differs by 50 and more.
+    for (file, tolerance) in [
+        ("einstein.bmp", 0.0),
+        ("einstein.tiff", 0.0),
+        ("einstein.gif", 0.4),
+        ("einstein.webp", 2.5),
+        ("einstein_lossless.webp", 0.0),
+        ("einstein_palette.png", 0.4),
+        ("einstein_rgba.png", 0.0),
+        ("einstein_la.png", 1.8),
+        ("einstein_gray16.png", 1.8),
+        ("einstein_gray.jpg", 3.2),
+        ("einstein_cmyk.jpg", 1.6),
+        ("einstein_420.jpg", 2.4),
+        ("einstein_444.jpg", 1.0),
+        ("einstein_baseline.jpg", 1.6),
+        ("einstein_progressive.jpg", 1.6),
+        ("einstein_exif1.jpg", 1.6),
+        ("einstein_exif2.jpg", 1.6),
+        ("einstein_exif3.jpg", 1.6),
+        ("einstein_exif4.jpg", 1.6),
+        ("einstein_exif5.jpg", 1.6),
+        ("einstein_exif6.jpg", 1.6),
+        ("einstein_exif7.jpg", 1.6),
+        ("einstein_exif8.jpg", 1.6),
+        ("einstein_exif6.png", 0.0),
+        ("einstein_exif6.webp", 2.5),
+        ("einstein_exif_invalid.jpg", 2.4),
+        // A good JPEG under another name: what counts is the content.
+        ("bad_jpeg_named.png", 1.6),
+    ] {
+        let picture = decoded(&data::read(&formats, file)).unwrap_or_else(|refusal| panic!("{file}: {refusal}"));
+        let found = difference(&picture, &original);
+        assert!(found <= tolerance, "{file}: differs by {found:.3}, at most {tolerance} expected");
+    }
+    let one_bit = decoded(&data::read(&formats, "einstein_1bit.png")).expect("1 bit");
+    assert!(one_bit.as_raw().iter().all(|value| *value == 0 || *value == 255));
+    for (file, size) in [
+        ("einstein_small16.png", (16, 16)),
+        ("einstein_small128.png", (128, 128)),
+        ("narrow_4x2000.png", (4, 2000)),
+        ("tiny_1x1.png", (1, 1)),
+        ("blank_640x480.jpg", (640, 480)),
+        ("scientists_1600.jpg", (1600, 1158)),
+    ] {
+        assert_eq!(decoded(&data::read(&formats, file)).map(|picture| picture.dimensions()), Ok(size), "{file}");
+    }
+}
+
+#[test]
+fn every_orientation_gives_the_same_picture() {
+    let Some(folder) = data::folder("every_orientation_gives_the_same_picture") else { return };
+    for (kind, size) in [("Landscape", (1800, 1200)), ("Portrait", (1200, 1800))] {
+        let read = |number: u32| {
+            let file = format!("{kind}_{number}.jpg");
+            decoded(&data::read(&folder.join("images/exif"), &file))
+                .unwrap_or_else(|refusal| panic!("{file}: {refusal}"))
+        };
+        // Number 1 is stored upright. Each file shows its number in a corner, and was compressed anew.
+        let upright = read(1);
+        assert_eq!(upright.dimensions(), size);
+        for number in [0, 2, 3, 4, 5, 6, 7, 8] {
+            let found = difference(&read(number), &upright);
+            assert!(found < 6.0, "{kind}_{number}.jpg: differs by {found:.2}");
+        }
+    }
+}
+
+#[test]
+fn bad_files_are_refused_with_a_reason() {
+    use RefusalCode::{ImageTooLarge, UndecodableImage};
+    let Some(folder) = data::folder("bad_files_are_refused_with_a_reason") else { return };
+    for (file, code, reason) in [
+        ("bad_empty.jpg", UndecodableImage, "the file is empty"),
+        ("bad_random.jpg", UndecodableImage, "not a picture in a known format"),
+        ("bad_text.png", UndecodableImage, "not a picture in a known format"),
+        ("bad_truncated_half.jpg", UndecodableImage, "the JPEG file is cut short"),
+        ("bad_truncated_header.jpg", UndecodableImage, "the JPEG file is cut short"),
+        ("bad_bitflips.jpg", UndecodableImage, "the JPEG file is damaged"),
+        ("bad_truncated.png", UndecodableImage, "the PNG file is cut short"),
+        ("bad_crc.png", UndecodableImage, "the PNG file is damaged"),
+        ("bad_bomb_65000x65000.png", ImageTooLarge, "65000 x 65000"),
+    ] {
+        let refusal = decoded(&data::read(&folder.join("images/formats"), file)).expect_err(file);
+        assert_eq!(refusal.code, code, "{file}");
+        assert!(refusal.message.contains(reason), "{file}: {}", refusal.message);
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused() {
+    let Some(folder) = data::folder("a_file_cut_anywhere_is_refused") else { return };
+    for file in [
+        "einstein.png",
+        "einstein.bmp",
+        "einstein.tiff",
+        "einstein.gif",
+        "einstein.webp",
+        "einstein_lossless.webp",
+        "einstein_exif6.webp",
+        "einstein_420.jpg",
+        "einstein_progressive.jpg",
+        "einstein_exif6.jpg",
+    ] {
+        let bytes = data::read(&folder.join("images/formats"), file);
+        for share in [0.001, 0.01, 0.1, 0.35, 0.6, 0.85, 0.99] {
+            let cut = &bytes[..(bytes.len() as f64 * share) as usize];
+            let refusal = decoded(cut).err().unwrap_or_else(|| panic!("{file} cut to {share} was taken"));
+            assert_eq!(refusal.code, RefusalCode::UndecodableImage, "{file} cut to {share}: {refusal}");
+        }
+    }
+}
+
+#[test]
+fn limits_are_told_with_the_measured_value() {
+    let picture = RgbImage::from_fn(60, 40, |x, y| image::Rgb([x as u8 * 4, y as u8 * 6, 77]));
+    let png = encoded(&picture, ImageFormat::Png);
+    let limits = DecodeLimits::default();
+    for (limits, measured, limit) in [
+        (DecodeLimits { max_bytes: 50, ..limits }, png.len() as f64, 50.0),
+        (DecodeLimits { max_side: 59, ..limits }, 60.0, 59.0),
+        (DecodeLimits { max_pixels: 2_399, ..limits }, 2_400.0, 2_399.0),
+    ] {
+        let refusal = decode(&png, &limits).expect_err("too large");
+        assert_eq!(refusal.code, RefusalCode::ImageTooLarge);
+        assert_eq!((refusal.measured, refusal.limit), (Some(measured), Some(limit)));
+    }
+    assert_eq!(decode(&png, &DecodeLimits { max_side: 60, max_pixels: 2_400, ..limits }), Ok(picture));
+    // 16 bits a colour with alpha are eight bytes a pixel: twice what a picture may take.
+    let deep = image::DynamicImage::new_rgba16(60, 40);
+    let mut png = Vec::new();
+    deep.write_to(&mut std::io::Cursor::new(&mut png), ImageFormat::Png).expect("encodes");
+    let refusal = decode(&png, &DecodeLimits { max_pixels: 2_400, ..limits }).expect_err("too deep");
+    assert_eq!((refusal.measured, refusal.limit), (Some(19_200.0), Some(9_600.0)));
+}
+
+#[test]
+fn known_formats_that_are_not_read_are_named() {
+    for (start, named) in [
+        (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "AVIF"),
+        (b"\xff\x0a\0\0\0\0", "JPEG XL"),
+        (b"\0\0\x01\0\x01\0\x10\x10", "ICO"),
+    ] {
+        let refusal = decoded(start).expect_err(named);
+        assert_eq!(refusal.message, format!("{named} pictures are not read; save the photo as JPEG or PNG"));
+    }
+}
+
+#[test]
+fn every_good_png_is_read_and_every_broken_one_refused() {
+    let Some(folder) = data::folder("every_good_png_is_read_and_every_broken_one_refused") else { return };
+    // Willem van Schaik's suite: the names of broken files start with x.
+    for path in data::files_below(&folder.join("images/hostile/image-png/pngsuite")) {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        if name.ends_with(".png") {
+            let result = decoded(&std::fs::read(&path).expect("readable"));
+            assert_eq!(result.is_ok(), !name.starts_with('x'), "{name}: {:?}", result.err());
+        }
+    }
+}
+
+fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    picture.write_to(&mut std::io::Cursor::new(&mut bytes), format).expect("encodes");
+    bytes
+}
+
+const STARTS: [&[u8]; 12] = [
+    b"",
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    b"\xff\xd8\xff",
+    b"\xff\xd8\xff\xc0\0\x11\x08\0\x10\0\x10\x03",
+    b"GIF89a",
+    b"RIFF\x40\0\0\0WEBPVP8 ",
+    b"RIFF\x40\0\0\0WEBPVP8L",
+    b"RIFF\x40\0\0\0WEBPVP8X",
+    b"II*\0\x08\0\0\0",
+    b"MM\0*\0\0\0\x08",
+    b"BM",
+    b"P6 ",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_bytes_are_decoded_or_refused(start in 0..STARTS.len(), rest in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decoded(&[STARTS[start], &rest].concat());
+    }
+
+    #[test]
+    fn damage_is_survived(format in 0..6usize, at in any::<prop::sample::Index>(), value: u8, cut in any::<prop::sample::Index>()) {
+        let format = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::Tiff, ImageFormat::Bmp, ImageFormat::WebP][format];
+        let mut bytes = encoded(&RgbImage::from_fn(37, 23, |x, y| image::Rgb([x as u8, y as u8 * 7, 9])), format);
+        let at = at.index(bytes.len());
+        bytes[at] = value;
+        let _ = decoded(&bytes);
+        bytes.truncate(cut.index(bytes.len()));
+        let _ = decoded(&bytes);
+    }
+}
+
+/// Set in the child process to the folder whose files it decodes.
+const CHILD: &str = "FACEVAULT_TEST_DECODE_FOLDER";
+
+/// The body of the child process: decodes every file and says how long each took.
+#[test]
+fn child_decodes_a_folder() {
+    let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
+    for path in data::files_below(&folder) {
+        let bytes = std::fs::read(&path).expect("readable");
+        let start = Instant::now();
+        let result = decoded(&bytes);
+        println!("file {} {} {}", start.elapsed().as_millis(), result.is_ok(), path.display());
+    }
+    if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        println!("peak {}", peak.trim().trim_end_matches(" kB"));
+    }
+}
+
+fn decode_in_child(folder: &Path) -> String {
+    let child = Command::new(std::env::current_exe().expect("a path"))
+        .args(["decode::child_decodes_a_folder", "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, folder)
+        .output()
+        .expect("a child process");
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    String::from_utf8_lossy(&child.stdout).into_owned()
+}
+
+#[test]
+fn hostile_files_cost_neither_time_nor_memory() {
+    let Some(folder) = data::folder("hostile_files_cost_neither_time_nor_memory") else { return };
+    let report = decode_in_child(&folder.join("images/hostile"));
+    let mut files = 0;
+    for line in report.lines() {
+        if let Some((milliseconds, rest)) = line.strip_prefix("file ").and_then(|rest| rest.split_once(' ')) {
+            files += 1;
+            assert!(milliseconds.parse::<u64>().expect("a number") < 1_000, "{milliseconds} ms: {rest}");
+        }
+        if let Some(kib) = line.strip_prefix("peak ") {
+            assert!(kib.parse::<u64>().expect("a number") < 256 << 10, "{kib} KiB");
+        }
+    }
+    assert!(files > 250, "only {files} files were tried:\n{report}");
+}
