@@ -1,6 +1,7 @@
 //! facevault
 
 // -- vocabulary: plain data, no I/O
+mod comparison;
 mod encoding;
 mod error;
 pub mod geometry;
@@ -16,6 +17,9 @@ pub mod vision;
 
 pub mod wire;
 
+pub use comparison::{
+    Basis, CalibrationPoint, CalibrationTable, Decision, Fmr, Fpir, MeasuredOn, OperatingPoint, Similarity, Threshold,
+};
 pub use encoding::{FaceEncoding, ModelId};
 pub use error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation};
 pub use patch::Patch;

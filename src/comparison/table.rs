@@ -1,0 +1,442 @@
+//! The measured table from similarity to false match rate.
+//!
+//! Between two measured points the logarithm of the rate is taken as linear in the similarity.
+//! Below the smallest measured rate the table is continued along the line through its end and the
+//! point two before it, as steep as two decades were on average. The tail of real networks falls
+//! ever faster, so that line promises too little rather than too much; taking the last decade
+//! alone is steeper but rests on a dozen pairs. Exponential and generalised Pareto tails fitted to
+//! the top scores do not come closer. Measured on held-out people: `tests/it/calibration.rs`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Basis, Fmr, Fpir, OperatingPoint, Rate, Similarity, Threshold};
+use crate::error::{Error, Result, Rule};
+
+/// A model's measured table: which similarity stands for which false match rate, what that costs
+/// in missed matches, and the data it was measured on.
+///
+/// It has two points at least, with falling rates and rising similarities, and no rate that its
+/// data cannot carry. `facevault calibrate` makes one; manifests hold it as TOML.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw")]
+pub struct CalibrationTable {
+    measured_on: MeasuredOn,
+    points: Vec<CalibrationPoint>,
+}
+
+/// The data of a [`CalibrationTable`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredOn {
+    /// What the data is called.
+    pub name: String,
+    /// SHA-256 over its files, as `facevault calibrate` computes it: 64 hexadecimal digits.
+    pub sha256: String,
+    /// How many people it shows.
+    pub people: u64,
+    /// How many pairs of one person were compared.
+    pub mated_pairs: u64,
+    /// How many pairs of different people were compared.
+    pub non_mated_pairs: u64,
+}
+
+/// One measured point of a [`CalibrationTable`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationPoint {
+    /// False match rate: the share of non-mated pairs at or above `similarity`.
+    pub fmr: f64,
+    /// The threshold for that rate.
+    pub similarity: f64,
+    /// False non-match rate: the share of mated pairs below `similarity`.
+    pub fnmr: f64,
+    /// Lower end of its 95 % interval.
+    pub fnmr_low: f64,
+    /// Upper end of its 95 % interval.
+    pub fnmr_high: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    measured_on: MeasuredOn,
+    points: Vec<CalibrationPoint>,
+}
+
+impl TryFrom<Raw> for CalibrationTable {
+    type Error = Error;
+
+    fn try_from(raw: Raw) -> Result<Self> {
+        Self::new(raw.measured_on, raw.points)
+    }
+}
+
+impl CalibrationTable {
+    /// How many decades below its smallest measured rate a table may be continued for an
+    /// identification. A search of many people needs rates that few data sets can measure, and it
+    /// must answer; two decades take a table measured on 1 million pairs to 100,000 people at an
+    /// FPIR of 1 %.
+    pub const CONTINUED_DECADES: i32 = 2;
+
+    /// Rule of three: if none of n pairs is a false match, the rate is below 3/n with 95 %
+    /// confidence. No estimate says less.
+    const RULE_OF_THREE: f64 = 3.0;
+
+    /// A table of these points, in the order of falling rates.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) unless there are two points or more, rates fall and
+    /// similarities rise from each to the next, every rate is a rate, every interval holds its
+    /// rate, no rate is below 3 / `non_mated_pairs`, and the hash has 64 hexadecimal digits.
+    pub fn new(measured_on: MeasuredOn, points: Vec<CalibrationPoint>) -> Result<Self> {
+        let wrong = |field: String, rule: &str| Err(Error::invalid(field, Rule::Other(rule.into())));
+        if measured_on.name.trim().is_empty() {
+            return wrong("measured_on.name".into(), "must not be empty");
+        }
+        if measured_on.sha256.len() != 64 || !measured_on.sha256.bytes().all(|c| c.is_ascii_hexdigit()) {
+            return wrong("measured_on.sha256".into(), "must have 64 hexadecimal digits");
+        }
+        if points.len() < 2 {
+            return wrong("points".into(), "must have two items or more");
+        }
+        let carried = Self::RULE_OF_THREE / measured_on.non_mated_pairs.max(1) as f64;
+        for (i, point) in points.iter().enumerate() {
+            let field = |name| format!("points[{i}].{name}");
+            if !(point.fmr > 0.0 && point.fmr < 1.0) {
+                return wrong(field("fmr"), "must be above 0 and below 1");
+            }
+            if point.fmr < carried {
+                return wrong(field("fmr"), "must not be below 3 / non_mated_pairs: the data cannot carry it");
+            }
+            if !point.similarity.is_finite() {
+                return wrong(field("similarity"), "must be a finite number");
+            }
+            if !(0.0 <= point.fnmr_low
+                && point.fnmr_low <= point.fnmr
+                && point.fnmr <= point.fnmr_high
+                && point.fnmr_high <= 1.0)
+            {
+                return wrong(field("fnmr"), "must be in its interval, and both from 0 to 1");
+            }
+        }
+        for (i, pair) in points.windows(2).enumerate() {
+            if !(pair[0].fmr > pair[1].fmr && pair[0].similarity < pair[1].similarity) {
+                return wrong(
+                    format!("points[{}]", i + 1),
+                    "must have a smaller fmr and a larger similarity than the point before",
+                );
+            }
+        }
+        Ok(Self { measured_on, points })
+    }
+
+    /// What it was measured on.
+    #[must_use]
+    pub fn measured_on(&self) -> &MeasuredOn {
+        &self.measured_on
+    }
+
+    /// The measured points, rates falling.
+    #[must_use]
+    pub fn points(&self) -> &[CalibrationPoint] {
+        &self.points
+    }
+
+    /// The smallest rate that was measured: the smallest FMR that can be asked for.
+    #[must_use]
+    pub fn smallest_fmr(&self) -> f64 {
+        self.last().fmr
+    }
+
+    /// The smallest FPIR that can be asked for in a search of so many people.
+    #[must_use]
+    pub fn smallest_fpir(&self, people_searched: u64) -> f64 {
+        -((-self.continued_to()).ln_1p() * people_searched.max(1) as f64).exp_m1()
+    }
+
+    /// The most people that can be searched at an FPIR.
+    #[must_use]
+    pub fn most_people(&self, fpir: Fpir) -> u64 {
+        ((-fpir.get()).ln_1p() / (-self.continued_to()).ln_1p()) as u64
+    }
+
+    /// The threshold for an operating point; `people_searched` matters to an FPIR alone.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for an FMR outside the measured ones, and for an FPIR
+    /// that needs an FMR above them or more than [`Self::CONTINUED_DECADES`] below: the message
+    /// says what can be asked for.
+    pub fn threshold_for(&self, asked: OperatingPoint, people_searched: u64) -> Result<Threshold> {
+        let (fmr, smallest) = match asked {
+            OperatingPoint::Similarity(similarity) => {
+                let fmr = Some(self.fmr_at(similarity));
+                return Ok(Threshold { similarity, asked, people_searched, fmr, basis: Basis::Given });
+            }
+            OperatingPoint::Fmr(fmr) => (fmr, self.smallest_fmr()),
+            OperatingPoint::Fpir(fpir) => (fpir.fmr(people_searched), self.continued_to()),
+        };
+        // A rate that went through the power of an FPIR comes back with its last digits changed.
+        let below = |limit: f64| fmr.get() < limit * (1.0 - 1e-9);
+        if below(smallest) || fmr.get() > self.points[0].fmr * (1.0 + 1e-9) {
+            return Err(self.cannot_carry(asked, fmr, people_searched));
+        }
+        let basis = if below(self.smallest_fmr()) { Basis::Extrapolated } else { Basis::Measured };
+        let similarity = Similarity::new(self.similarity_at(fmr.get().log10()))?;
+        Ok(Threshold { similarity, asked, people_searched, fmr: Some(fmr), basis })
+    }
+
+    /// How often two different people are at least this alike.
+    ///
+    /// Interpolated, continued beyond both ends, and never below 3 / n for the n non-mated pairs
+    /// measured: that is what n pairs without a false match would still allow.
+    #[must_use]
+    pub fn fmr_at(&self, similarity: Similarity) -> Fmr {
+        let floor = Self::RULE_OF_THREE / self.measured_on.non_mated_pairs.max(1) as f64;
+        let rate = 10f64.powf(self.log10_fmr(similarity)).max(floor).min(1.0);
+        Fmr::new(rate).unwrap_or(Fmr(1.0))
+    }
+
+    /// The decimal logarithm of the rate that stands for a similarity, without floor and ceiling.
+    ///
+    /// It falls with every step of the similarity, far beyond what was measured: right for putting
+    /// similarities on a scale, wrong as a statement about rates, for which there is
+    /// [`Self::fmr_at`].
+    #[must_use]
+    pub fn log10_fmr(&self, similarity: Similarity) -> f64 {
+        let x = similarity.get();
+        let (from, to) = self.segment(|point| x > point.similarity);
+        let ((x0, y0), (x1, y1)) = ((from.similarity, from.fmr.log10()), (to.similarity, to.fmr.log10()));
+        y0 + (x - x0) * (y1 - y0) / (x1 - x0)
+    }
+
+    /// The inverse of [`Self::log10_fmr`].
+    fn similarity_at(&self, log10_fmr: f64) -> f64 {
+        let (from, to) = self.segment(|point| log10_fmr < point.fmr.log10());
+        let ((x0, y0), (x1, y1)) = ((from.similarity, from.fmr.log10()), (to.similarity, to.fmr.log10()));
+        x0 + (log10_fmr - y0) * (x1 - x0) / (y1 - y0)
+    }
+
+    /// The two points whose line holds a value; `beyond` says of a point that the value lies behind
+    /// it. The line's first point is the one that the line must meet exactly.
+    fn segment(&self, beyond: impl Fn(&CalibrationPoint) -> bool) -> (&CalibrationPoint, &CalibrationPoint) {
+        let points = &self.points;
+        let passed = points.iter().take_while(|point| beyond(point)).count();
+        if passed == points.len() {
+            (self.last(), &points[points.len().saturating_sub(3)])
+        } else {
+            let to = passed.max(1);
+            (&points[to - 1], &points[to])
+        }
+    }
+
+    fn last(&self) -> &CalibrationPoint {
+        // `new` refuses a table without points.
+        &self.points[self.points.len() - 1]
+    }
+
+    /// The smallest rate to which the table may be continued.
+    fn continued_to(&self) -> f64 {
+        self.smallest_fmr() * 10f64.powi(-Self::CONTINUED_DECADES)
+    }
+
+    fn cannot_carry(&self, asked: OperatingPoint, fmr: Fmr, people_searched: u64) -> Error {
+        let MeasuredOn { name, non_mated_pairs, .. } = &self.measured_on;
+        let (smallest, largest) = (Rate(self.smallest_fmr()), Rate(self.points[0].fmr));
+        let table = format!("the model's table, measured on {name} with {non_mated_pairs} non-mated pairs,");
+        asked.refused(match asked {
+            OperatingPoint::Fpir(fpir) if fmr.get() < self.smallest_fmr() => format!(
+                "is {} over {people_searched} people, which needs an FMR of {}: {table} can be continued to {}; ask \
+                 for fpir={} or more, search at most {} people, give a similarity, or calibrate on more people",
+                Rate(fpir.get()),
+                Rate(fmr.get()),
+                Rate(self.continued_to()),
+                RoundedUp(self.smallest_fpir(people_searched)),
+                self.most_people(fpir),
+            ),
+            OperatingPoint::Fpir(fpir) => format!(
+                "is {} over {people_searched} people, which needs an FMR of {}: {table} starts at {largest}; ask for \
+                 a smaller rate or give a similarity",
+                Rate(fpir.get()),
+                Rate(fmr.get()),
+            ),
+            OperatingPoint::Fmr(_) | OperatingPoint::Similarity(_) => format!(
+                "is {}: {table} carries {smallest} to {largest}; ask for a rate in between, give a similarity, or \
+                 calibrate on more people",
+                Rate(fmr.get()),
+            ),
+        })
+    }
+}
+
+/// Shows a rate with three digits, rounded up so that asking for it succeeds.
+struct RoundedUp(f64);
+
+impl std::fmt::Display for RoundedUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unit = 10f64.powf(self.0.log10().floor() - 2.0);
+        Rate(((self.0 / unit).ceil() * unit).min(1.0)).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn point(fmr: f64, similarity: f64) -> CalibrationPoint {
+        CalibrationPoint { fmr, similarity, fnmr: 0.01, fnmr_low: 0.005, fnmr_high: 0.03 }
+    }
+
+    fn measured_on() -> MeasuredOn {
+        MeasuredOn {
+            name: "toy".into(),
+            sha256: "ab".repeat(32),
+            people: 1_400,
+            mated_pairs: 140,
+            non_mated_pairs: 1_000_000,
+        }
+    }
+
+    fn table() -> CalibrationTable {
+        let points = vec![
+            point(0.5, 0.0),
+            point(1e-1, 0.10),
+            point(1e-2, 0.16),
+            point(1e-3, 0.22),
+            point(1e-4, 0.27),
+            point(1e-5, 0.31),
+        ];
+        CalibrationTable::new(measured_on(), points).expect("a table")
+    }
+
+    fn threshold(asked: Result<OperatingPoint>, people: u64) -> Result<Threshold> {
+        table().threshold_for(asked.expect("in range"), people)
+    }
+
+    #[test]
+    fn thresholds_meet_the_measured_points_and_lie_between_them() {
+        for (fmr, similarity) in [(0.5, 0.0), (1e-2, 0.16), (1e-5, 0.31), (1e-3 / 10f64.sqrt(), 0.245)] {
+            let found = threshold(OperatingPoint::fmr(fmr), 1).expect("carried");
+            assert!((found.similarity.get() - similarity).abs() < 1e-12, "{fmr}: {found}");
+            assert_eq!((found.basis, found.fmr.map(Fmr::get)), (Basis::Measured, Some(fmr)));
+        }
+    }
+
+    #[test]
+    fn an_fmr_beyond_the_data_is_refused_with_the_limits() {
+        let error = threshold(OperatingPoint::fmr(1e-6), 1).expect_err("not carried");
+        assert_eq!(
+            error.to_string(),
+            "\"fmr\" is 1e-6: the model's table, measured on toy with 1000000 non-mated pairs, carries 1e-5 to 0.5; \
+             ask for a rate in between, give a similarity, or calibrate on more people"
+        );
+        assert!(threshold(OperatingPoint::fmr(0.6), 1).is_err());
+    }
+
+    #[test]
+    fn an_identification_continues_the_table_by_two_decades_and_says_so() {
+        let measured = threshold(OperatingPoint::fpir(0.01), 1_000).expect("carried");
+        assert_eq!(measured.basis, Basis::Measured);
+        // Two decades cost 0.31 - 0.22 at the end of the table.
+        let continued = threshold(OperatingPoint::fpir(0.01), 100_503).expect("continued");
+        assert_eq!(continued.basis, Basis::Extrapolated);
+        assert!((continued.similarity.get() - 0.40).abs() < 1e-6, "{continued}");
+        assert_eq!(continued.to_string(), "0.4000 (fpir=0.01 over 100503 people, FMR 1e-7, extrapolated)");
+    }
+
+    #[test]
+    fn an_identification_beyond_that_is_refused_and_what_it_names_works() {
+        let error = threshold(OperatingPoint::fpir(0.01), 1_000_000).expect_err("too many people");
+        assert_eq!(
+            error.to_string(),
+            "\"fpir\" is 0.01 over 1000000 people, which needs an FMR of 1.01e-8: the model's table, measured on toy \
+             with 1000000 non-mated pairs, can be continued to 1e-7; ask for fpir=0.0952 or more, search at most \
+             100503 people, give a similarity, or calibrate on more people"
+        );
+        assert!(threshold(OperatingPoint::fpir(0.0952), 1_000_000).is_ok());
+        assert!(threshold(OperatingPoint::fpir(0.01), 100_503).is_ok());
+        assert!(threshold(OperatingPoint::fpir(0.01), 100_504).is_err());
+        let error = threshold(OperatingPoint::fpir(0.8), 1).expect_err("too large a rate");
+        assert!(error.to_string().contains("starts at 0.5"), "{error}");
+    }
+
+    #[test]
+    fn an_estimated_rate_keeps_to_the_rule_of_three_and_to_one() {
+        let at = |similarity| table().fmr_at(Similarity::new(similarity).expect("finite")).get();
+        for (similarity, fmr) in [(0.16, 1e-2), (0.10, 1e-1), (0.31, 1e-5), (0.9, 3e-6), (1.0, 3e-6), (-0.9, 1.0)] {
+            assert!((at(similarity) / fmr - 1.0).abs() < 1e-9, "{similarity}: {}", at(similarity));
+        }
+    }
+
+    #[test]
+    fn a_decision_carries_the_similarity_its_rate_and_the_threshold() {
+        let threshold = threshold(OperatingPoint::fmr(1e-3), 1).expect("carried");
+        let decide = |similarity| threshold.decide(Similarity::new(similarity).expect("finite"), Some(&table()));
+        assert!(decide(0.22).accepted && !decide(0.2199).accepted);
+        assert!((decide(0.22).fmr.expect("a table").get() - 1e-3).abs() < 1e-12);
+        assert_eq!(decide(0.3).threshold.to_string(), "0.2200 (fmr=0.001, measured)");
+        let given = OperatingPoint::similarity(0.16).expect("finite").threshold(Some(&table()), 1).expect("given");
+        assert_eq!(given.to_string(), "0.1600 (similarity=0.16, FMR 0.01)");
+    }
+
+    #[test]
+    fn tables_that_contradict_themselves_are_refused() {
+        let good = table().points;
+        let with = |i: usize, change: fn(&mut CalibrationPoint)| {
+            let mut points = good.clone();
+            change(&mut points[i]);
+            (measured_on(), points)
+        };
+        for (field, (measured_on, points)) in [
+            ("points[0].fmr", with(0, |p| p.fmr = 1.0)),
+            ("points[5].fmr", with(5, |p| p.fmr = 1e-6)),
+            ("points[5].fmr", with(5, |p| p.fmr = f64::NAN)),
+            ("points[1].similarity", with(1, |p| p.similarity = f64::INFINITY)),
+            ("points[2].fnmr", with(2, |p| p.fnmr = 0.04)),
+            ("points[2].fnmr", with(2, |p| p.fnmr_low = -0.1)),
+            ("points[3]", with(3, |p| p.similarity = 0.16)),
+            ("points[3]", with(3, |p| p.fmr = 0.01)),
+            ("points", (measured_on(), good[..1].to_vec())),
+            ("measured_on.name", (MeasuredOn { name: " ".into(), ..measured_on() }, good.clone())),
+            ("measured_on.sha256", (MeasuredOn { sha256: "abc".into(), ..measured_on() }, good.clone())),
+        ] {
+            let error = CalibrationTable::new(measured_on, points).expect_err(field);
+            assert_eq!(error.violations()[0].field, field);
+        }
+    }
+
+    #[test]
+    fn tables_round_trip_through_toml_and_json_and_are_checked_when_read() {
+        let text = toml::to_string(&table()).expect("toml");
+        assert_eq!(toml::from_str::<CalibrationTable>(&text).expect("own text"), table());
+        let json = serde_json::to_string(&table()).expect("json");
+        assert_eq!(serde_json::from_str::<CalibrationTable>(&json).expect("own text"), table());
+        let broken = text.replacen("similarity = 0.16", "similarity = 0.05", 1);
+        let error = toml::from_str::<CalibrationTable>(&broken).expect_err("similarities must rise").to_string();
+        assert!(error.contains("points[2]"), "{error}");
+        assert!(toml::from_str::<CalibrationTable>(&text.replacen("fnmr_low", "fnmr_lo", 1)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_smaller_rate_never_has_a_lower_threshold(a in -5.0f64..-0.4, b in -5.0f64..-0.4) {
+            let at = |log: f64| threshold(OperatingPoint::fmr(10f64.powf(log)), 1).expect("carried").similarity;
+            prop_assert_eq!(at(a) > at(b), a < b);
+        }
+
+        #[test]
+        fn the_rate_at_a_threshold_is_the_rate_asked_for(log in -6.9f64..-0.31) {
+            let fmr = 10f64.powf(log);
+            let found = threshold(OperatingPoint::fpir(fmr), 1).expect("carried").similarity;
+            prop_assert!((table().log10_fmr(found) - log).abs() < 1e-9);
+        }
+
+        #[test]
+        fn more_alike_is_never_more_common(a in -1.0f64..1.0, b in -1.0f64..1.0) {
+            let (a, b) = (Similarity::new(a.min(b)).expect("finite"), Similarity::new(a.max(b)).expect("finite"));
+            prop_assert!(table().fmr_at(a) >= table().fmr_at(b));
+            prop_assert!(a == b || table().log10_fmr(a) > table().log10_fmr(b));
+        }
+    }
+}
