@@ -1,1 +1,4 @@
 //! Model packs: manifests, installation, checks and conversions.
+
+pub mod dlib;
+mod onnx;

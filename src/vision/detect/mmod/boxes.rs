@@ -1,0 +1,102 @@
+//! From scores to boxes.
+//!
+//! A score stands for a window around a pixel of the canvas. The window belongs to the level
+//! nearest to its middle and goes up the pyramid from there. Boxes are then taken by falling score,
+//! without those that overlap one already taken.
+
+use ndarray::ArrayView2;
+
+use crate::geometry::Rect;
+use crate::mmod_scan::MmodScan;
+
+use super::pyramid::Layout;
+
+/// A box of whole pixels from its first to its last column and row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PixelRect {
+    pub(super) left: i64,
+    pub(super) top: i64,
+    pub(super) right: i64,
+    pub(super) bottom: i64,
+}
+
+impl PixelRect {
+    /// The box whose first and last pixels are where `map` moves this one's, rounded.
+    pub(super) fn map(self, map: impl Fn((f64, f64)) -> (f64, f64)) -> Self {
+        let (left, top) = map((self.left as f64, self.top as f64));
+        let (right, bottom) = map((self.right as f64, self.bottom as f64));
+        Self::rounded(left, top, right, bottom)
+    }
+
+    fn rounded(left: f64, top: f64, right: f64, bottom: f64) -> Self {
+        let whole = |side: f64| side.round() as i64;
+        Self { left: whole(left), top: whole(top), right: whole(right), bottom: whole(bottom) }
+    }
+
+    /// How many pixels it has.
+    fn area(&self) -> f64 {
+        let (width, height) = (self.right - self.left + 1, self.bottom - self.top + 1);
+        width.max(0) as f64 * height.max(0) as f64
+    }
+
+    fn combined(&self, other: &Self, inner: fn(i64, i64) -> i64, outer: fn(i64, i64) -> i64) -> Self {
+        Self {
+            left: inner(self.left, other.left),
+            top: inner(self.top, other.top),
+            right: outer(self.right, other.right),
+            bottom: outer(self.bottom, other.bottom),
+        }
+    }
+
+    /// dlib's rule for two boxes of the same face: their intersection is large against the
+    /// smallest box around both, or against one of them.
+    fn overlaps(&self, other: &Self, scan: &MmodScan) -> bool {
+        let shared = self.combined(other, i64::max, i64::min).area();
+        let around = self.combined(other, i64::min, i64::max).area();
+        shared > 0.0
+            && (shared / around > scan.overlap
+                || shared / self.area() > scan.coverage
+                || shared / other.area() > scan.coverage)
+    }
+
+    /// The box between the middles of its first and last pixels.
+    pub(super) fn to_rect(self) -> Rect {
+        Rect::from_sides(self.left as f32, self.top as f32, self.right as f32, self.bottom as f32)
+    }
+}
+
+/// The boxes of the picture whose pyramid `layout` is, with scores above `threshold`, highest
+/// first.
+pub(super) fn decode(
+    scores: ArrayView2<'_, f32>,
+    layout: &Layout,
+    scan: &MmodScan,
+    threshold: f32,
+) -> Vec<(PixelRect, f32)> {
+    let mut found: Vec<(PixelRect, f32)> = scores
+        .indexed_iter()
+        .filter(|(_, score)| **score > threshold)
+        .map(|((row, column), score)| (window(row, column, layout, scan), *score))
+        .collect();
+    // The sort is stable: of equal scores the upper left comes first.
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut kept: Vec<(PixelRect, f32)> = Vec::new();
+    for candidate in found {
+        if !kept.iter().any(|(taken, _)| taken.overlaps(&candidate.0, scan)) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+/// The window of one score, in pixels of the picture.
+fn window(row: usize, column: usize, layout: &Layout, scan: &MmodScan) -> PixelRect {
+    let pixel = |index: usize| index as i64 * scan.spread.stride + scan.spread.offset;
+    let (x, y) = (pixel(column), pixel(row));
+    let level = layout.nearest(x, y);
+    let tile = layout.tiles[level];
+    let (half_width, half_height) = ((scan.window[0] - 1) as f64 / 2.0, (scan.window[1] - 1) as f64 / 2.0);
+    let up = |place: f64| (0..layout.skipped + level).fold(place, |place, _| place * 1.2 + 0.3);
+    let (x, y) = ((x - tile.left as i64) as f64, (y - tile.top as i64) as f64);
+    PixelRect::rounded(up(x - half_width), up(y - half_height), up(x + half_width), up(y + half_height))
+}

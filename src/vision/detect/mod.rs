@@ -1,0 +1,3 @@
+//! Detectors: from a picture to faces.
+
+pub mod mmod;
