@@ -14,6 +14,7 @@ mod spec;
 // -- the machine room: siblings that never import each other
 pub mod index;
 pub mod models;
+pub mod statistics;
 pub mod store;
 pub mod vision;
 
