@@ -76,36 +76,42 @@ fn rounded_up(similarity: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::{Fpir, OperatingPoint};
+    use crate::comparison::OperatingPoint;
     use crate::statistics::open_set::OpenSet;
     use crate::statistics::random::SplitMix64;
 
     const SHA256: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-    /// Photos of made-up people: directions in 24 dimensions, half of each drawn towards one of
-    /// three groups, with noise for each photo. As with real networks some people are more alike
-    /// than others, and the pairs of one person are not independent.
+    /// Photos of made-up people: directions in 64 dimensions, drawn towards those of a large, a
+    /// middling and a small group that the person belongs to, with noise for each photo. As with
+    /// real networks some people are more alike than others, and pairs are not independent.
     struct Crowd {
         people: Vec<u32>,
         vectors: Vec<Vec<f64>>,
     }
 
     impl Crowd {
+        const GROUPS: [(usize, f64); 3] = [(3, 0.3), (12, 0.3), (60, 0.4)];
+
         fn new(seed: u64, people: u32, photos: usize) -> Self {
             let mut random = SplitMix64::new(seed);
-            let mut direction = |length: f64| -> Vec<f64> {
+            let direction = |random: &mut SplitMix64, length: f64| -> Vec<f64> {
                 // The sum of twelve uniform numbers is close to normal.
                 let mut normal = || (0..12).map(|_| random.next() as f64 / u64::MAX as f64).sum::<f64>() - 6.0;
-                (0..24).map(|_| normal() * length).collect()
+                (0..64).map(|_| normal() * length).collect()
             };
-            let groups: Vec<_> = (0..3).map(|_| direction(0.35)).collect();
+            let groups =
+                Self::GROUPS.map(|(count, pull)| (0..count).map(|_| direction(&mut random, pull)).collect::<Vec<_>>());
             let (mut owners, mut vectors) = (Vec::new(), Vec::new());
             for person in 0..people {
-                let own = direction(1.0);
+                let mut own = direction(&mut random, 1.0);
+                for level in &groups {
+                    let group = &level[random.below(level.len())];
+                    own.iter_mut().zip(group).for_each(|(own, group)| *own += group);
+                }
                 for _ in 0..photos {
-                    let noise = direction(0.45);
-                    let group = &groups[person as usize % groups.len()];
-                    let sum: Vec<f64> = own.iter().zip(group).zip(&noise).map(|((a, b), c)| a + b + c).collect();
+                    let noise = direction(&mut random, 0.45);
+                    let sum: Vec<f64> = own.iter().zip(&noise).map(|(own, noise)| own + noise).collect();
                     let norm = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
                     vectors.push(sum.iter().map(|v| v / norm).collect());
                     owners.push(person);
@@ -137,9 +143,9 @@ mod tests {
             let comparisons = crowd.comparisons();
             for point in table.points() {
                 let found = comparisons.scores().at(point.similarity);
-                // Rounding the threshold up may lose the pair that lies on it.
+                // Rounding the threshold up may lose the pairs that lie on it.
                 let allowed = passing(point.fmr, comparisons.scores().non_mated().len()) as u64;
-                assert!((allowed - 1..=allowed).contains(&found.false_matches), "{found:?}");
+                assert!((allowed * 99 / 100 - 1..=allowed).contains(&found.false_matches), "{found:?}");
                 assert_eq!(found.fnmr, point.fnmr);
             }
         }
@@ -147,24 +153,34 @@ mod tests {
 
     #[test]
     fn rates_hold_on_people_who_were_left_out() {
-        let Crowd { people, vectors } = Crowd::new(2, 1_000, 2);
-        let half = |range: std::ops::Range<usize>| Crowd {
-            people: people[range.clone()].to_vec(),
-            vectors: vectors[range].to_vec(),
-        };
-        let (table, others) = (half(0..1_000).table(), half(1_000..2_000));
-        let comparisons = others.comparisons();
-        for fmr in [1e-1, 1e-2, 3e-3, 1e-3] {
-            let asked = OperatingPoint::fmr(fmr).expect("a rate");
-            let threshold = table.threshold_for(asked, 1).expect("carried").similarity.get();
-            let factor = comparisons.scores().at(threshold).fmr / fmr;
-            assert!((0.5..2.0).contains(&factor), "FMR {fmr}: {factor} times as much");
+        const FMR: [f64; 4] = [1e-1, 1e-2, 3e-3, 1e-3];
+        // Over 250 people the first of these needs an FMR below what the table was measured at.
+        const FPIR: [f64; 3] = [0.01, 0.03, 0.1];
+        let mut alarms = [(0, 0); FPIR.len()];
+        for seed in 1..=4 {
+            let Crowd { people, vectors } = Crowd::new(seed, 1_000, 2);
+            let half = |range: std::ops::Range<usize>| Crowd {
+                people: people[range.clone()].to_vec(),
+                vectors: vectors[range].to_vec(),
+            };
+            let (table, others) = (half(0..1_000).table(), half(1_000..2_000));
+            let threshold = |asked: Result<OperatingPoint>, people| {
+                table.threshold_for(asked.expect("a rate"), people).expect("within the table's reach").similarity.get()
+            };
+            let comparisons = others.comparisons();
+            for fmr in FMR {
+                let factor = comparisons.scores().at(threshold(OperatingPoint::fmr(fmr), 1)).fmr / fmr;
+                assert!((0.5..2.0).contains(&factor), "crowd {seed}, FMR {fmr}: {factor} times as much");
+            }
+            let open_set = OpenSet::run(&others.people, |a, b| others.similarity(a, b)).expect("500 people");
+            for (fpir, (errors, searches)) in FPIR.into_iter().zip(&mut alarms) {
+                let found = open_set.at(threshold(OperatingPoint::fpir(fpir), open_set.gallery() as u64)).fpir;
+                *errors += found.errors;
+                *searches += found.trials;
+            }
         }
-        let open_set = OpenSet::run(&others.people, |a, b| others.similarity(a, b)).expect("500 people");
-        for fpir in [0.01, 0.03, 0.1] {
-            let asked = OperatingPoint::Fpir(Fpir::new(fpir).expect("a rate"));
-            let threshold = table.threshold_for(asked, open_set.gallery() as u64).expect("carried").similarity.get();
-            let factor = open_set.at(threshold).fpir.rate / fpir;
+        for (fpir, (errors, searches)) in FPIR.into_iter().zip(alarms) {
+            let factor = errors as f64 / searches as f64 / fpir;
             assert!((0.5..2.0).contains(&factor), "FPIR {fpir}: {factor} times as much");
         }
     }
