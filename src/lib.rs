@@ -10,6 +10,7 @@ mod patch;
 mod person;
 mod shape_model;
 mod spec;
+mod validate;
 
 // -- the machine room: siblings that never import each other
 pub mod index;

@@ -1,0 +1,75 @@
+//! A copy of a vault that is in use.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::connection::patiently;
+use super::error::Outcome;
+use super::open::{Newborn, absolute};
+use super::settings::BUSY_TIMEOUT;
+use super::{Store, schema};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Pages copied between two reports of progress: 8 MiB.
+const STEP: i32 = 1024;
+
+/// How far a backup is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupProgress {
+    /// Bytes copied.
+    pub copied: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+impl Store {
+    /// Copies the vault as it is at this moment to a new file, while readers and writers go on.
+    /// The copy appears under its name when it is whole and on the disk.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where there is a file of that name, [`ErrorKind::Io`] where it
+    /// cannot be written, and as for every read.
+    pub fn backup(&self, target: impl AsRef<Path>, mut progress: impl FnMut(BackupProgress)) -> Result<()> {
+        let target = absolute(target.as_ref())?;
+        let newborn = Newborn::new(&target)?;
+        self.read(|source| Ok(copy(source, newborn.path(), &mut progress)))?
+            .map_err(|fault| fault.into_error(&target))?;
+        newborn.name()
+    }
+}
+
+fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(BackupProgress)) -> Outcome<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut copy = Connection::open_with_flags(target, flags)?;
+    // Nobody else knows the file: it is synced once, when it is whole.
+    copy.pragma(None, "journal_mode", "OFF", |_| Ok(()))?;
+    copy.pragma(None, "synchronous", "OFF", |_| Ok(()))?;
+    let backup = Backup::new(source, &mut copy)?;
+    let mut deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match backup.step(STEP)? {
+            step @ (StepResult::Done | StepResult::More) => {
+                let pages = backup.progress();
+                let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * u64::from(schema::PAGE_SIZE.unsigned_abs());
+                progress(BackupProgress {
+                    copied: bytes(pages.pagecount - pages.remaining),
+                    total: bytes(pages.pagecount),
+                });
+                if step == StepResult::Done {
+                    break;
+                }
+                deadline = Instant::now() + BUSY_TIMEOUT;
+            }
+            _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            _ => {
+                let message = format!("{}: the vault was held for longer than 5 seconds", target.display());
+                return Err(Error::new(ErrorKind::Busy, message).into());
+            }
+        }
+    }
+    drop(backup);
+    patiently(|| Ok(copy.cache_flush()?))
+}

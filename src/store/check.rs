@@ -1,0 +1,175 @@
+//! Looks at every byte of a vault.
+
+use rusqlite::{Connection, Row};
+use sha2::{Digest, Sha256};
+
+use super::error::{Fault, Outcome};
+use super::models::{self, ModelRow};
+use super::{Store, checksum, columns, generation, images};
+use crate::encoding::FaceEncoding;
+use crate::error::{ErrorKind, Result};
+use crate::person::{ImageId, PersonId};
+
+/// SQLite stops after so many findings of its own.
+const MOST_FINDINGS: i64 = 1_000;
+
+/// What a check looked at, and what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// Persons looked at.
+    pub persons: u64,
+    /// Photos looked at.
+    pub images: u64,
+    /// Encodings looked at.
+    pub encodings: u64,
+    /// What is wrong; empty where nothing is.
+    pub problems: Vec<Problem>,
+}
+
+impl CheckReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Something that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The person concerned, where it is known.
+    pub person: Option<PersonId>,
+    /// What is wrong, as a sentence without names of people.
+    pub what: String,
+}
+
+impl Store {
+    /// Checks everything on one snapshot: SQLite's own structures and references, every person's
+    /// row, every photo against its checksum and SHA-256, every encoding against its checksum and
+    /// its model. Damage is reported, not an error; an error means that the check could not be
+    /// made.
+    ///
+    /// # Errors
+    /// As for every read, but never for damage.
+    pub fn check(&self) -> Result<CheckReport> {
+        let checked = self.read(|connection| {
+            let mut report = CheckReport::default();
+            for part in [sqlite, references, people, photos, encodings] {
+                if let Err(fault) = part(connection, &mut report) {
+                    report.take(None, fault)?;
+                }
+            }
+            Ok(report)
+        });
+        match checked {
+            // Too damaged to take a snapshot of.
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(CheckReport {
+                problems: vec![Problem { person: None, what: error.to_string() }],
+                ..Default::default()
+            }),
+            other => other,
+        }
+    }
+}
+
+impl CheckReport {
+    fn add(&mut self, person: Option<&PersonId>, what: String) {
+        self.problems.push(Problem { person: person.cloned(), what });
+    }
+
+    /// Takes damage as a finding; any other fault ends the check.
+    fn take(&mut self, person: Option<&PersonId>, fault: Fault) -> Outcome<()> {
+        let what = fault.into_damage()?;
+        self.add(person, what);
+        Ok(())
+    }
+}
+
+fn sqlite(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({MOST_FINDINGS})"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let finding: String = row.get(0)?;
+        if finding != "ok" {
+            report.add(None, finding);
+        }
+    }
+    Ok(())
+}
+
+fn references(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        report.add(None, format!("a row of {table} names a row of {parent} that is not there"));
+    }
+    Ok(())
+}
+
+fn people(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let newest = generation::current(connection)?;
+    let mut statement = connection.prepare("SELECT key, id, generation FROM persons ORDER BY key")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        report.persons += 1;
+        let id: PersonId = columns::id(row, 1)?;
+        if let Err(fault) = super::persons::row(connection, row.get(0)?) {
+            report.take(Some(&id), fault)?;
+        }
+        if columns::count(row, 2)? > newest {
+            report.add(Some(&id), "the person was changed after the vault's last generation".into());
+        }
+    }
+    Ok(())
+}
+
+fn photos(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let mut statement = connection.prepare(
+        "SELECT p.id, i.id, i.sha256, o.crc32, o.bytes
+         FROM images i JOIN persons p ON p.key = i.person LEFT JOIN photos o ON o.image = i.key ORDER BY i.key",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        report.images += 1;
+        let (person, image): (PersonId, ImageId) = (columns::id(row, 0)?, columns::id(row, 1)?);
+        let Some(bytes) = row.get_ref(4)?.as_blob_or_null().map_err(rusqlite::Error::from)? else {
+            report.add(Some(&person), format!("the bytes of photo {image} are missing"));
+            continue;
+        };
+        let (sha256, crc32): ([u8; 32], u32) = (row.get(2)?, row.get(3)?);
+        if checksum::photo(person.as_str(), image.as_str(), bytes) != crc32 {
+            report.add(Some(&person), format!("the bytes of photo {image} do not have their checksum"));
+        } else if sha256 != <[u8; 32]>::from(Sha256::digest(bytes)) {
+            report.add(Some(&person), format!("the bytes of photo {image} do not have their SHA-256"));
+        }
+    }
+    Ok(())
+}
+
+fn encodings(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let mut statement = connection.prepare(
+        "SELECT p.id, i.id, m.key, m.id, m.dimension, e.crc32, e.vector
+         FROM encodings e JOIN images i ON i.key = e.image JOIN persons p ON p.key = i.person
+         JOIN models m ON m.key = e.model ORDER BY e.key",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        report.encodings += 1;
+        let (person, image): (PersonId, ImageId) = (columns::id(row, 0)?, columns::id(row, 1)?);
+        if let Err(fault) = encoding(row, &person, &image) {
+            report.take(Some(&person), fault)?;
+        }
+    }
+    Ok(())
+}
+
+fn encoding(row: &Row<'_>, person: &PersonId, image: &ImageId) -> Outcome<()> {
+    let model = ModelRow { key: row.get(2)?, id: columns::model(row, 3)?, dimension: models::dimension(row, 4)? };
+    let bytes = row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?;
+    images::check_vector(person.as_str(), image.as_str(), &model, bytes, row.get(5)?)?;
+    FaceEncoding::from_bytes(model.id, bytes)
+        .map(drop)
+        .map_err(|error| Fault::damaged(person, format_args!("the encoding of photo {image} is none: {error}")))
+}

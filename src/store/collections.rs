@@ -1,0 +1,264 @@
+//! Collections and who is in them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::change::{CollectionWritten, GalleryEffect};
+use super::error::Outcome;
+use super::persons;
+use super::{Store, clients, columns, generation, schema};
+use crate::error::{Error, ErrorKind, Result, Rule, Violation};
+use crate::patch::Patch;
+use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId};
+
+const COLUMNS: &str = "id, code, name, description, created_at, updated_at";
+
+impl Store {
+    /// A collection by its id or code.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], and as for every read.
+    pub fn collection(&self, client: &ClientId, id_or_code: &str) -> Result<Collection> {
+        self.read(|connection| {
+            let client = clients::require(connection, client)?;
+            read(connection, require(connection, client, id_or_code)?)
+        })
+    }
+
+    /// All collections of a client in the order in which they came.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn collections(&self, client: &ClientId) -> Result<Vec<Collection>> {
+        self.read(|connection| {
+            let client = clients::require(connection, client)?;
+            let mut statement = connection
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM collections WHERE client = ?1 ORDER BY key"))?;
+            Ok(statement.query_map([client], collection)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Adds a collection, whose fields have been validated.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where the client has one with this id, and as for every write.
+    pub fn insert_collection(&self, client: &ClientId, new: &NewCollection) -> Result<Collection> {
+        self.write(|connection| {
+            let client = clients::require(connection, client)?;
+            let id = new.id.clone().unwrap_or_else(CollectionId::generate);
+            if exists(connection, client, &id)? {
+                return Err(Error::new(ErrorKind::AlreadyExists, format!("collection {id} exists")).into());
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO collections (client, id, code, created_at, updated_at, name, description)
+                     VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    client,
+                    id.as_str(),
+                    uuid::Uuid::now_v7().to_string(),
+                    schema::now(),
+                    new.name,
+                    new.description.as_deref().filter(|text| !text.is_empty()),
+                ])?;
+            read(connection, connection.last_insert_rowid())
+        })
+    }
+
+    /// Changes a collection, whose fields have been validated. An update that names nothing
+    /// changes nothing. The version of each person who comes or goes is raised.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Invalid`] that names each unknown person, and as for
+    /// every write.
+    pub fn update_collection(
+        &self,
+        client: &ClientId,
+        id_or_code: &str,
+        update: &CollectionUpdate,
+    ) -> Result<CollectionWritten> {
+        self.write(|connection| {
+            let client = clients::require(connection, client)?;
+            let key = require(connection, client, id_or_code)?;
+            let mut raised = None;
+            if !(update.name.is_keep() && update.description.is_keep() && update.people.is_keep()) {
+                let Collection { mut name, mut description, .. } = read(connection, key)?;
+                if let Patch::Set(value) = &update.name {
+                    name.clone_from(value);
+                }
+                update.description.clone().apply(&mut description);
+                connection
+                    .prepare_cached(
+                        "UPDATE collections SET name = ?2, description = ?3, updated_at = MAX(updated_at, ?4)
+                         WHERE key = ?1",
+                    )?
+                    .execute(params![key, name, description.filter(|text| !text.is_empty()), schema::now()])?;
+                if let Patch::Set(people) = &update.people {
+                    raised = set_members(connection, client, key, people)?;
+                }
+            }
+            Ok(CollectionWritten {
+                collection: read(connection, key)?,
+                gallery: generation::effect(connection, raised)?,
+            })
+        })
+    }
+
+    /// Removes a collection. Its persons stay; the version of each is raised.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], and as for every write.
+    pub fn remove_collection(&self, client: &ClientId, id_or_code: &str) -> Result<GalleryEffect> {
+        self.write(|connection| {
+            let client = clients::require(connection, client)?;
+            let key = require(connection, client, id_or_code)?;
+            let members = members(connection, key)?;
+            connection.prepare_cached("DELETE FROM collections WHERE key = ?1")?.execute([key])?;
+            let raised = touch(connection, &members)?;
+            generation::effect(connection, raised)
+        })
+    }
+}
+
+/// The ids of a person's collections, oldest collection first.
+pub(super) fn of_person(connection: &Connection, person: i64) -> Outcome<Vec<CollectionId>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.id FROM memberships m JOIN collections c ON c.key = m.collection WHERE m.person = ?1
+         ORDER BY m.collection",
+    )?;
+    Ok(statement.query_map([person], |row| columns::id(row, 0))?.collect::<Result<_, _>>()?)
+}
+
+/// The keys of the collections with these ids or codes, each once, or an error that names every
+/// one that the client does not have.
+pub(super) fn resolve(connection: &Connection, client: i64, names: &[String]) -> Outcome<Vec<i64>> {
+    let (mut keys, mut unknown) = (Vec::new(), Vec::new());
+    for (index, name) in names.iter().enumerate() {
+        match find(connection, client, name)? {
+            Some(key) => keys.push(key),
+            None => {
+                unknown.push(Violation { field: format!("collections[{index}]"), rule: Rule::Unknown(describe(name)) })
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(Error::violated(unknown).into());
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
+}
+
+/// Makes these the collections of a person. Says whether that changed anything.
+pub(super) fn set_of_person(connection: &Connection, person: i64, collections: &[i64]) -> Outcome<bool> {
+    let mut statement = connection.prepare_cached("SELECT collection FROM memberships WHERE person = ?1 ORDER BY 1")?;
+    let old = statement.query_map([person], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    if old == collections {
+        return Ok(false);
+    }
+    connection.prepare_cached("DELETE FROM memberships WHERE person = ?1")?.execute([person])?;
+    for collection in collections {
+        connection
+            .prepare_cached("INSERT INTO memberships (person, collection) VALUES (?1, ?2)")?
+            .execute([person, *collection])?;
+    }
+    Ok(true)
+}
+
+/// The key of a client's collection by id, else by code.
+pub(super) fn find(connection: &Connection, client: i64, id_or_code: &str) -> Outcome<Option<i64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key FROM collections WHERE client = ?1 AND id = ?2
+         UNION ALL SELECT key FROM collections WHERE client = ?1 AND code = ?2 LIMIT 1",
+    )?;
+    Ok(statement.query_row(params![client, id_or_code], |row| row.get(0)).optional()?)
+}
+
+/// A collection as an error names it, however long its text.
+pub(super) fn describe(name: &str) -> String {
+    let cut: String = name.chars().take(64).collect();
+    format!("collection {cut:?}")
+}
+
+fn require(connection: &Connection, client: i64, id_or_code: &str) -> Outcome<i64> {
+    find(connection, client, id_or_code)?
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no {}", describe(id_or_code))).into())
+}
+
+fn exists(connection: &Connection, client: i64, id: &CollectionId) -> Outcome<bool> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM collections WHERE client = ?1 AND id = ?2")?;
+    Ok(statement.exists(params![client, id.as_str()])?)
+}
+
+fn read(connection: &Connection, key: i64) -> Outcome<Collection> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM collections WHERE key = ?1"))?;
+    Ok(statement.query_row([key], collection)?)
+}
+
+fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
+    let time = |index| -> rusqlite::Result<Timestamp> { columns::time(row, index) };
+    Ok(Collection {
+        id: columns::id(row, 0)?,
+        code: row.get(1)?,
+        name: row.get(2)?,
+        description: row.get(3)?,
+        created_at: time(4)?,
+        updated_at: time(5)?,
+    })
+}
+
+/// The keys of a collection's persons, in order.
+fn members(connection: &Connection, collection: i64) -> Outcome<Vec<i64>> {
+    let mut statement = connection.prepare_cached("SELECT person FROM memberships WHERE collection = ?1 ORDER BY 1")?;
+    Ok(statement.query_map([collection], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// Makes these persons the members of a collection. Returns the generation that this raised to.
+fn set_members(connection: &Connection, client: i64, collection: i64, people: &[PersonId]) -> Outcome<Option<i64>> {
+    let (mut new, mut unknown) = (Vec::new(), Vec::new());
+    for (index, id) in people.iter().enumerate() {
+        match persons::find_key(connection, client, id)? {
+            Some(key) => new.push(key),
+            None => {
+                let rule = Rule::Unknown(format!("person {:?}", id.as_str()));
+                unknown.push(Violation { field: format!("people[{index}]"), rule });
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(Error::violated(unknown).into());
+    }
+    new.sort_unstable();
+    new.dedup();
+    let old = members(connection, collection)?;
+    let gone = old.iter().filter(|key| new.binary_search(key).is_err());
+    let come = new.iter().filter(|key| old.binary_search(key).is_err());
+    for person in gone.clone() {
+        connection
+            .prepare_cached("DELETE FROM memberships WHERE person = ?1 AND collection = ?2")?
+            .execute([*person, collection])?;
+    }
+    for person in come.clone() {
+        connection
+            .prepare_cached("INSERT INTO memberships (person, collection) VALUES (?1, ?2)")?
+            .execute([*person, collection])?;
+    }
+    touch(connection, &gone.chain(come).copied().collect::<Vec<_>>())
+}
+
+/// Marks persons as changed in a new generation, if there are any.
+fn touch(connection: &Connection, people: &[i64]) -> Outcome<Option<i64>> {
+    if people.is_empty() {
+        return Ok(None);
+    }
+    let generation = generation::raise(connection)?;
+    let mut statement = connection.prepare_cached(
+        "UPDATE persons SET version = version + 1, generation = ?2, updated_at = MAX(updated_at, ?3) WHERE key = ?1",
+    )?;
+    let now = schema::now();
+    for person in people {
+        statement.execute(params![person, generation, now])?;
+    }
+    Ok(Some(generation))
+}

@@ -1,0 +1,56 @@
+//! Columns as words of the vocabulary. What does not parse was not written by this code, and
+//! becomes [`Corrupt`](crate::ErrorKind::Corrupt) on its way out.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+
+use crate::encoding::ModelId;
+use crate::person::{DateOfBirth, Gender, Status};
+
+/// An id.
+pub(super) fn id<T: FromStr<Err = crate::Error>>(row: &Row<'_>, index: usize) -> Result<T> {
+    let text = row.get_ref(index)?.as_str()?;
+    text.parse().map_err(|_| wrong(index, Type::Text))
+}
+
+/// A status.
+pub(super) fn status(row: &Row<'_>, index: usize) -> Result<Status> {
+    Status::parse(row.get_ref(index)?.as_str()?).map_err(|_| wrong(index, Type::Text))
+}
+
+/// A gender, where there is one.
+pub(super) fn gender(row: &Row<'_>, index: usize) -> Result<Option<Gender>> {
+    let text = row.get_ref(index)?.as_str_or_null()?;
+    text.map(|text| Gender::parse(text).map_err(|_| wrong(index, Type::Text))).transpose()
+}
+
+/// A date of birth, where there is one. The clock has no say in what was written before.
+pub(super) fn date_of_birth(row: &Row<'_>, index: usize) -> Result<Option<DateOfBirth>> {
+    let text = row.get_ref(index)?.as_str_or_null()?;
+    text.map(|text| DateOfBirth::from_stored(text).ok_or_else(|| wrong(index, Type::Text))).transpose()
+}
+
+/// A time in microseconds since 1970.
+pub(super) fn time(row: &Row<'_>, index: usize) -> Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(index)?).map_err(|_| wrong(index, Type::Integer))
+}
+
+/// A number that is not negative.
+pub(super) fn count(row: &Row<'_>, index: usize) -> Result<u64> {
+    let number: i64 = row.get(index)?;
+    u64::try_from(number).map_err(|_| Error::IntegralValueOutOfRange(index, number))
+}
+
+/// A model's id.
+pub(super) fn model(row: &Row<'_>, index: usize) -> Result<ModelId> {
+    let bytes = row.get_ref(index)?.as_blob()?;
+    bytes.try_into().map(ModelId::from_bytes).map_err(|_| wrong(index, Type::Blob))
+}
+
+/// The error of a value that this code does not write. The value is not part of it.
+fn wrong(index: usize, found: Type) -> Error {
+    Error::FromSqlConversionFailure(index, found, "not a value that a vault holds".into())
+}

@@ -1,0 +1,199 @@
+//! The connections to one file: a writer, and readers beside it.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::change::Erasure;
+use super::error::{Fault, Outcome};
+use super::settings::{self, Access, BUSY_TIMEOUT};
+use super::{Store, schema};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Idle readers that are kept; more are opened when needed and closed again.
+const IDLE_READERS: usize = 8;
+
+/// How long one attempt to empty the write-ahead log keeps other writers waiting.
+const ERASE_ATTEMPT: Duration = Duration::from_millis(100);
+
+/// Connections to the vault's file. Fields drop in this order: the writer closes last, so that
+/// SQLite can fold the write-ahead log into the file and remove it.
+pub(super) struct Connections {
+    path: PathBuf,
+    access: Access,
+    readers: Mutex<Vec<Connection>>,
+    writer: Option<Mutex<Connection>>,
+    erasure_pending: AtomicBool,
+}
+
+impl Connections {
+    /// `access` is how readers are opened; without a `writer` nothing can be written.
+    pub(super) fn new(path: PathBuf, access: Access, reader: Connection, writer: Option<Connection>) -> Self {
+        Self {
+            path,
+            access,
+            readers: Mutex::new(vec![reader]),
+            writer: writer.map(Mutex::new),
+            erasure_pending: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    pub(super) fn settings(&self) -> Result<Vec<(&'static str, String)>> {
+        let report = |connection: &Connection, access| {
+            settings::verify(connection, access)?;
+            settings::read(connection, access)
+        };
+        let outcome = match &self.writer {
+            Some(writer) => report(&lock(writer), Access::Write),
+            None => self.reader().and_then(|reader| report(&reader, self.access)),
+        };
+        let settings = outcome.map_err(|fault| fault.into_error(&self.path))?;
+        Ok(settings.into_iter().map(|(name, value, _)| (name, value)).collect())
+    }
+
+    /// A reader of its own for the caller; it goes back to the idle ones when dropped.
+    pub(super) fn reader(&self) -> Outcome<Reader<'_>> {
+        let idle = lock(&self.readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => patiently(|| {
+                let connection = settings::connect(&self.path, self.access)?;
+                settings::apply(&connection, self.access)?;
+                Ok(connection)
+            })?,
+        };
+        Ok(Reader { home: self, connection: Some(connection) })
+    }
+
+    fn writer(&self) -> Outcome<MutexGuard<'_, Connection>> {
+        let Some(writer) = &self.writer else {
+            return Err(Error::new(ErrorKind::Io, "the vault was opened for reading only").into());
+        };
+        Ok(lock(writer))
+    }
+}
+
+/// A connection for reading, lent from [`Connections`].
+pub(super) struct Reader<'a> {
+    home: &'a Connections,
+    connection: Option<Connection>,
+}
+
+impl Deref for Reader<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a reader has its connection until it is dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut idle = lock(&self.home.readers);
+        if idle.len() < IDLE_READERS {
+            idle.extend(self.connection.take().filter(Connection::is_autocommit));
+        }
+    }
+}
+
+impl Store {
+    /// Runs `work` on one snapshot of the vault.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+        let run = || {
+            let reader = self.inner.reader()?;
+            let snapshot = patiently(|| {
+                let snapshot = Transaction::new_unchecked(&reader, TransactionBehavior::Deferred)?;
+                // The first read takes the snapshot.
+                schema::require_current(&snapshot)?;
+                Ok(snapshot)
+            })?;
+            work(&snapshot)
+        };
+        run().map_err(|fault: Fault| fault.into_error(&self.inner.path))
+    }
+
+    /// Runs `work` in one transaction that is durable when this returns `Ok`, and leaves no trace
+    /// when it returns an error.
+    pub(super) fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+        let run = || {
+            let writer = self.inner.writer()?;
+            let transaction = patiently(|| Ok(Transaction::new_unchecked(&writer, TransactionBehavior::Immediate)?))?;
+            schema::require_current(&transaction)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            if self.inner.erasure_pending.load(Ordering::Relaxed) && truncate_log(&writer, ERASE_ATTEMPT).is_ok() {
+                self.inner.erasure_pending.store(false, Ordering::Relaxed);
+            }
+            Ok(value)
+        };
+        run().map_err(|fault: Fault| fault.into_error(&self.inner.path))
+    }
+
+    /// Takes removed bytes out of the write-ahead log: folds it into the file and empties it.
+    /// Readers of older snapshots can hold that up; then it is tried again for a while, and once
+    /// more after each later write.
+    pub(super) fn erase(&self) -> Erasure {
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            let attempt = self.inner.writer().and_then(|writer| truncate_log(&writer, ERASE_ATTEMPT));
+            match attempt {
+                Ok(()) => {
+                    self.inner.erasure_pending.store(false, Ordering::Relaxed);
+                    return Erasure::Done;
+                }
+                Err(fault) if fault.is_busy() && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(fault) => {
+                    self.inner.erasure_pending.store(true, Ordering::Relaxed);
+                    let error = fault.into_error(&self.inner.path);
+                    tracing::warn!(%error, "removed bytes stay in the write-ahead log for now");
+                    return Erasure::Pending;
+                }
+            }
+        }
+    }
+}
+
+/// Folds the write-ahead log into the file and cuts it to nothing.
+pub(super) fn truncate_log(writer: &Connection, wait: Duration) -> Outcome<()> {
+    writer.busy_timeout(wait)?;
+    let result = writer.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE);
+    writer.busy_timeout(BUSY_TIMEOUT)?;
+    result?;
+    Ok(())
+}
+
+/// Tries again while another connection is in the way, for as long as the busy timeout.
+///
+/// SQLite waits by itself in most places, but not while a log is recovered, a connection closes as
+/// the last one, or a lock was won and lost in between.
+pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match attempt() {
+            Err(fault) if fault.is_busy() && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// A panic elsewhere cannot have left a connection in a transaction: transactions roll back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

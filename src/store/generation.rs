@@ -1,0 +1,155 @@
+//! The generation: counts the changes of what galleries hold, so that one that another process
+//! left behind can catch up.
+//!
+//! Each transaction that changes encodings, statuses or memberships raises it by one and marks the
+//! persons concerned with it. Who has seen generation `g` is brought up to date by the persons
+//! marked with a later one and the removals since, unless the vault no longer knows all of those
+//! (`complete_since`): then everything has to be loaded anew.
+
+use rusqlite::{Connection, params};
+
+use super::change::GalleryEffect;
+use super::error::Outcome;
+use super::persons::PersonKey;
+use super::{Store, collections, columns, images, models};
+use crate::encoding::{FaceEncoding, ModelId};
+use crate::error::Result;
+use crate::person::{ClientId, CollectionId, ImageId, PersonId, Status};
+
+/// Removals that are remembered; who missed more of them loads everything anew.
+const REMOVALS: i64 = 10_000;
+
+/// What a gallery missed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GalleryChanges {
+    /// The generation that the gallery has after taking these changes.
+    pub generation: u64,
+    /// Persons as they are now; each replaces whatever the gallery has of it.
+    pub written: Vec<GalleryPerson>,
+    /// Persons who are gone; some may never have been in the gallery.
+    pub removed: Vec<PersonKey>,
+}
+
+/// What a gallery holds of one person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GalleryPerson {
+    /// The person's number in this file.
+    pub key: PersonKey,
+    /// The tenant to whom the person belongs.
+    pub client: ClientId,
+    /// Names the person.
+    pub id: PersonId,
+    /// Whether the person is searched.
+    pub status: Status,
+    /// The collections that the person is in, oldest collection first.
+    pub collections: Vec<CollectionId>,
+    /// The encodings by the asked model, in the order of the photos.
+    pub encodings: Vec<(ImageId, FaceEncoding)>,
+}
+
+impl Store {
+    /// The vault's generation. A gallery that has seen another one is behind.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn generation(&self) -> Result<u64> {
+        self.read(current)
+    }
+
+    /// What a gallery with the encodings of `model` that has seen generation `since` missed, or
+    /// `None` where it has to load everything anew: too much was forgotten, more than `most`
+    /// persons changed, or the file is an older copy.
+    ///
+    /// # Errors
+    /// As for every read; [`Corrupt`](crate::ErrorKind::Corrupt) where an encoding of a changed
+    /// person has flipped bits.
+    pub fn changes_since(&self, since: u64, model: &ModelId, most: usize) -> Result<Option<GalleryChanges>> {
+        self.read(|connection| {
+            let generation = current(connection)?;
+            let complete_since = connection
+                .prepare_cached("SELECT complete_since FROM meta")?
+                .query_row([], |row| columns::count(row, 0))?;
+            if since < complete_since || since > generation {
+                return Ok(None);
+            }
+            let after = i64::try_from(since).unwrap_or(i64::MAX);
+            let many = i64::try_from(most).unwrap_or(i64::MAX - 1).saturating_add(1);
+
+            let mut statement =
+                connection.prepare_cached("SELECT person FROM removals WHERE generation > ?1 ORDER BY generation")?;
+            let removed =
+                statement.query_map([after], |row| row.get(0).map(PersonKey))?.collect::<Result<Vec<_>, _>>()?;
+
+            let model = models::find(connection, model)?;
+            let mut statement = connection.prepare_cached(
+                "SELECT p.key, c.id, p.id, p.status
+                 FROM persons p JOIN clients c ON c.key = p.client
+                 WHERE p.generation > ?1 ORDER BY p.key LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![after, many])?;
+            let mut written = Vec::new();
+            while let Some(row) = rows.next()? {
+                if written.len() == most {
+                    return Ok(None);
+                }
+                let (key, id): (i64, PersonId) = (row.get(0)?, columns::id(row, 2)?);
+                written.push(GalleryPerson {
+                    key: PersonKey(key),
+                    client: columns::id(row, 1)?,
+                    status: columns::status(row, 3)?,
+                    collections: collections::of_person(connection, key)?,
+                    encodings: match &model {
+                        Some(model) => images::encodings(connection, key, &id, model)?,
+                        None => Vec::new(),
+                    },
+                    id,
+                });
+            }
+            Ok(Some(GalleryChanges { generation, written, removed }))
+        })
+    }
+}
+
+/// The vault's generation.
+pub(super) fn current(connection: &Connection) -> Outcome<u64> {
+    Ok(connection.prepare_cached("SELECT generation FROM meta")?.query_row([], |row| columns::count(row, 0))?)
+}
+
+/// Raises the generation by one and returns it.
+pub(super) fn raise(connection: &Connection) -> Outcome<i64> {
+    let mut statement =
+        connection.prepare_cached("UPDATE meta SET generation = generation + 1 RETURNING generation")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+/// What a transaction means to galleries, by the generation that it raised to, if it did.
+pub(super) fn effect(connection: &Connection, raised: Option<i64>) -> Outcome<GalleryEffect> {
+    Ok(GalleryEffect { generation: current(connection)?, changed: raised.is_some() })
+}
+
+/// Notes that a person went in `generation`, and forgets the oldest removals.
+pub(super) fn note_removal(connection: &Connection, generation: i64, person: i64) -> Outcome<()> {
+    connection
+        .prepare_cached("INSERT INTO removals (generation, person) VALUES (?1, ?2)")?
+        .execute(params![generation, person])?;
+    let newest_forgotten = "SELECT generation FROM removals ORDER BY generation DESC LIMIT 1 OFFSET ?1";
+    // Counting back costs a pass over what is kept, so it is done now and then.
+    if generation % 512 == 0 {
+        connection
+            .prepare_cached(&format!(
+                "UPDATE meta SET complete_since = MAX(complete_since, COALESCE(({newest_forgotten}), 0))"
+            ))?
+            .execute([REMOVALS])?;
+        connection
+            .prepare_cached("DELETE FROM removals WHERE generation <= (SELECT complete_since FROM meta)")?
+            .execute([])?;
+    }
+    Ok(())
+}
+
+/// Makes every gallery load everything anew, whatever it has seen before `generation`.
+pub(super) fn forget_before(connection: &Connection, generation: i64) -> Outcome<()> {
+    connection.prepare_cached("UPDATE meta SET complete_since = ?1")?.execute([generation])?;
+    connection.prepare_cached("DELETE FROM removals")?.execute([])?;
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! The models whose encodings a vault holds, the active one among them, and the way from one
+//! active model to the next.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::change::{Erasure, GalleryEffect};
+use super::error::Outcome;
+use super::{Store, columns, generation, images};
+use crate::encoding::{FaceEncoding, ModelId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::person::{ClientId, ImageBytes, ImageId, PersonId};
+use crate::spec::Metric;
+
+/// A model as a vault knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelInfo {
+    /// What encodings are marked with.
+    pub id: ModelId,
+    /// A name for people.
+    pub name: String,
+    /// Components of a vector, 1 to 65,536.
+    pub dimension: usize,
+    /// How vectors are compared.
+    pub metric: Metric,
+}
+
+/// A photo somewhere in the vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRef {
+    key: i64,
+    /// The tenant to whom the person belongs.
+    pub client: ClientId,
+    /// The person whom the photo shows.
+    pub person: PersonId,
+    /// Names the photo.
+    pub image: ImageId,
+}
+
+/// A model's row.
+pub(super) struct ModelRow {
+    pub(super) key: i64,
+    pub(super) id: ModelId,
+    pub(super) dimension: usize,
+}
+
+impl Store {
+    /// The model whose encodings persons show and galleries hold; `None` before the first one.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn active_model(&self) -> Result<Option<ModelInfo>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, name, dimension, metric FROM models WHERE key = (SELECT active_model FROM meta)",
+            )?;
+            Ok(statement.query_row([], info).optional()?)
+        })
+    }
+
+    /// All models that the vault knows, in the order in which they came.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn models(&self) -> Result<Vec<ModelInfo>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT id, name, dimension, metric FROM models ORDER BY key")?;
+            Ok(statement.query_map([], info)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Makes a model known, so that the vault takes its encodings; the first one becomes active.
+    /// One that is known already stays as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelMismatch`] where the vault knows it with another dimension or metric, and
+    /// as for every write.
+    pub fn add_model(&self, model: &ModelInfo) -> Result<()> {
+        self.write(|connection| {
+            insert(connection, model)?;
+            connection
+                .prepare_cached(
+                    "UPDATE meta SET active_model = (SELECT key FROM models WHERE id = ?1) WHERE active_model IS NULL",
+                )?
+                .execute([model.id.as_bytes()])?;
+            Ok(())
+        })
+    }
+
+    /// Makes `to` the active model instead of `from`, and removes the encodings of `from` unless
+    /// they are to be kept. Versions of persons stay; galleries load everything anew.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] where `from` is not the active model, [`ErrorKind::NotFound`] where
+    /// `to` is not known, [`ErrorKind::ModelMismatch`] while any photo has no encoding by `to`,
+    /// and as for every write.
+    pub fn switch_model(&self, from: &ModelId, to: &ModelId, keep_old: bool) -> Result<(GalleryEffect, Erasure)> {
+        let (gallery, removed) = self.write(|connection| {
+            let old = active(connection)?.filter(|active| active.id == *from).ok_or_else(|| {
+                Error::new(ErrorKind::Conflict, format!("model {from} is not the active one of the vault"))
+            })?;
+            let new = require(connection, to)?;
+            if old.key == new.key {
+                return Ok((generation::effect(connection, None)?, false));
+            }
+            let missing = connection
+                .prepare_cached("SELECT COUNT(*) FROM images i WHERE NOT EXISTS (SELECT 1 FROM encodings e WHERE e.image = i.key AND e.model = ?1)")?
+                .query_row([new.key], |row| columns::count(row, 0))?;
+            if missing > 0 {
+                let message = format!("{missing} photos have no encoding by model {to}: encode them first");
+                return Err(Error::new(ErrorKind::ModelMismatch, message).into());
+            }
+            connection.prepare_cached("UPDATE meta SET active_model = ?1")?.execute([new.key])?;
+            let mut removed = false;
+            if !keep_old {
+                let rows = connection.prepare_cached("DELETE FROM encodings WHERE model = ?1")?.execute([old.key])?;
+                connection.prepare_cached("DELETE FROM models WHERE key = ?1")?.execute([old.key])?;
+                removed = rows > 0;
+            }
+            let raised = generation::raise(connection)?;
+            generation::forget_before(connection, raised)?;
+            Ok((generation::effect(connection, Some(raised))?, removed))
+        })?;
+        Ok((gallery, if removed { self.erase() } else { Erasure::Nothing }))
+    }
+
+    /// How many encodings the vault has of a model, of all clients.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn encoding_count(&self, model: &ModelId) -> Result<u64> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT COUNT(*) FROM encodings e JOIN models m ON m.key = e.model WHERE m.id = ?1")?;
+            Ok(statement.query_row([model.as_bytes()], |row| columns::count(row, 0))?)
+        })
+    }
+
+    /// At most `limit` photos that have no encoding by `model`, oldest first, behind `after`: ask
+    /// again with the last one until none is left.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the model is not known, and as for every read.
+    pub fn images_without(&self, model: &ModelId, after: Option<&ImageRef>, limit: usize) -> Result<Vec<ImageRef>> {
+        self.read(|connection| {
+            let model = require(connection, model)?;
+            let mut statement = connection.prepare_cached(
+                "SELECT i.key, c.id, p.id, i.id
+                 FROM images i JOIN persons p ON p.key = i.person JOIN clients c ON c.key = p.client
+                 WHERE i.key > ?1 AND NOT EXISTS (SELECT 1 FROM encodings e WHERE e.image = i.key AND e.model = ?2)
+                 ORDER BY i.key LIMIT ?3",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![after.map_or(0, |image| image.key), model.key, limit], |row| {
+                Ok(ImageRef {
+                    key: row.get(0)?,
+                    client: columns::id(row, 1)?,
+                    person: columns::id(row, 2)?,
+                    image: columns::id(row, 3)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The photo itself; `None` where it was removed meanwhile.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] where its bytes have flipped bits, and as for every read.
+    pub fn photo(&self, image: &ImageRef) -> Result<Option<ImageBytes>> {
+        self.read(|connection| {
+            if !is_there(connection, image)? {
+                return Ok(None);
+            }
+            images::photo(connection, &image.person, image.key, &image.image).map(Some)
+        })
+    }
+
+    /// Adds encodings that `model` made of photos in the vault, and returns how many. A photo that
+    /// was removed meanwhile, or that has one by this model, is passed over. Versions of persons
+    /// stay.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the model is not known, [`ErrorKind::ModelMismatch`] where an
+    /// encoding is another model's or has another dimension, and as for every write.
+    pub fn add_encodings(&self, model: &ModelId, batch: &[(ImageRef, FaceEncoding)]) -> Result<(usize, GalleryEffect)> {
+        self.write(|connection| {
+            let model = require(connection, model)?;
+            let is_active = active(connection)?.is_some_and(|active| active.key == model.key);
+            let (mut added, mut raised) = (0, None);
+            for (image, encoding) in batch {
+                model.check(encoding)?;
+                if !is_there(connection, image)? || images::has_encoding(connection, image.key, &model)? {
+                    continue;
+                }
+                images::insert_encoding(connection, &image.person, image.key, &image.image, &model, encoding)?;
+                added += 1;
+                if is_active {
+                    let generation = match raised {
+                        Some(generation) => generation,
+                        None => *raised.insert(generation::raise(connection)?),
+                    };
+                    connection
+                        .prepare_cached(
+                            "UPDATE persons SET generation = ?1 WHERE key = (SELECT person FROM images WHERE key = ?2)",
+                        )?
+                        .execute([generation, image.key])?;
+                }
+            }
+            Ok((added, generation::effect(connection, raised)?))
+        })
+    }
+}
+
+impl ModelRow {
+    /// Refuses an encoding of another model or dimension.
+    pub(super) fn check(&self, encoding: &FaceEncoding) -> Result<()> {
+        if encoding.model() != self.id {
+            let message =
+                format!("the encoding was made by model {}, the vault takes those of {}", encoding.model(), self.id);
+            return Err(Error::new(ErrorKind::ModelMismatch, message));
+        }
+        if encoding.dimension() != self.dimension {
+            let message = format!(
+                "the encoding has {} components, those of model {} have {}",
+                encoding.dimension(),
+                self.id,
+                self.dimension
+            );
+            return Err(Error::new(ErrorKind::ModelMismatch, message));
+        }
+        Ok(())
+    }
+}
+
+/// The active model.
+pub(super) fn active(connection: &Connection) -> Outcome<Option<ModelRow>> {
+    let mut statement = connection
+        .prepare_cached("SELECT key, id, dimension FROM models WHERE key = (SELECT active_model FROM meta)")?;
+    Ok(statement.query_row([], row).optional()?)
+}
+
+/// The model with this id, if the vault knows it.
+pub(super) fn find(connection: &Connection, model: &ModelId) -> Outcome<Option<ModelRow>> {
+    let mut statement = connection.prepare_cached("SELECT key, id, dimension FROM models WHERE id = ?1")?;
+    Ok(statement.query_row([model.as_bytes()], row).optional()?)
+}
+
+/// The model with this id.
+pub(super) fn require(connection: &Connection, model: &ModelId) -> Outcome<ModelRow> {
+    find(connection, model)?
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the vault knows no model {model}")).into())
+}
+
+/// Writes a model that is not known yet, and returns its key.
+pub(super) fn insert(connection: &Connection, model: &ModelInfo) -> Outcome<i64> {
+    if let Some(known) = find(connection, &model.id)? {
+        let metric: String = connection
+            .prepare_cached("SELECT metric FROM models WHERE key = ?1")?
+            .query_row([known.key], |row| row.get(0))?;
+        if known.dimension != model.dimension || metric != metric_word(model.metric) {
+            let message = format!(
+                "the vault knows model {} with {} components and metric {metric}, found {} and {}",
+                model.id,
+                known.dimension,
+                model.dimension,
+                metric_word(model.metric)
+            );
+            return Err(Error::new(ErrorKind::ModelMismatch, message).into());
+        }
+        return Ok(known.key);
+    }
+    if !(1..=65_536).contains(&model.dimension) {
+        let message = format!("a model has 1 to 65536 components, found {}", model.dimension);
+        return Err(Error::new(ErrorKind::Invalid, message).into());
+    }
+    connection.prepare_cached("INSERT INTO models (id, name, dimension, metric) VALUES (?1, ?2, ?3, ?4)")?.execute(
+        params![
+            model.id.as_bytes(),
+            model.name,
+            i64::try_from(model.dimension).unwrap_or(i64::MAX),
+            metric_word(model.metric)
+        ],
+    )?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Whether the photo is still the one that was named.
+fn is_there(connection: &Connection, image: &ImageRef) -> Outcome<bool> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM images WHERE key = ?1 AND id = ?2")?;
+    Ok(statement.exists(params![image.key, image.image.as_str()])?)
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
+    Ok(ModelRow { key: row.get(0)?, id: columns::model(row, 1)?, dimension: dimension(row, 2)? })
+}
+
+fn info(row: &Row<'_>) -> rusqlite::Result<ModelInfo> {
+    let metric = match row.get_ref(3)?.as_str()? {
+        "cosine" => Metric::Cosine,
+        _ => Metric::Euclidean,
+    };
+    Ok(ModelInfo { id: columns::model(row, 0)?, name: row.get(1)?, dimension: dimension(row, 2)?, metric })
+}
+
+/// The components of a model's vectors.
+pub(super) fn dimension(row: &Row<'_>, index: usize) -> rusqlite::Result<usize> {
+    row.get::<_, u32>(index).map(|dimension| dimension as usize)
+}
+
+fn metric_word(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Cosine => "cosine",
+        Metric::Euclidean => "euclidean",
+    }
+}

@@ -1,0 +1,216 @@
+//! Making and opening vaults.
+//!
+//! The file is never opened but by SQLite: closing any other handle to it would drop the locks
+//! that SQLite holds on it in this process (POSIX advisory locks).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::params;
+
+use super::connection::{Connections, patiently, truncate_log};
+use super::error::Outcome;
+use super::models::{self, ModelInfo};
+use super::settings::{self, Access};
+use super::{Store, clients, schema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::person::ClientId;
+
+/// How a new vault starts.
+#[derive(Debug, Clone, Default)]
+pub struct CreateOptions {
+    /// The default client; `None` for one with a new id.
+    pub client: Option<ClientId>,
+    /// The active model; `None` where the first one to be added becomes it.
+    pub model: Option<ModelInfo>,
+}
+
+impl Store {
+    /// Makes a vault and opens it. The file appears under its name when it is whole, and only its
+    /// owner may read it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where there is a file of that name, [`ErrorKind::NotFound`]
+    /// where its folder is missing, [`ErrorKind::Io`] where it cannot be written.
+    pub fn create(path: impl AsRef<Path>, options: &CreateOptions) -> Result<Self> {
+        let path = absolute(path.as_ref())?;
+        let newborn = Newborn::new(&path)?;
+        fill(newborn.path(), options).map_err(|fault| fault.into_error(&path))?;
+        newborn.name()?;
+        Self::open(path)
+    }
+
+    /// Opens a vault for reading and writing, and takes one of an older version to the present one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unsupported`] where the file is no vault or one of a
+    /// later version, [`ErrorKind::Corrupt`], [`ErrorKind::Busy`], [`ErrorKind::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = regular_file(path.as_ref())?;
+        let open = || {
+            // Whether it is a vault is asked before anything is set: a stranger's file stays as it is.
+            let reader = settings::connect(&path, Access::Read)?;
+            schema::recognise(&reader)?;
+            let mut writer = settings::connect(&path, Access::Write)?;
+            settings::apply(&writer, Access::Write)?;
+            schema::migrate(&mut writer)?;
+            settings::apply(&reader, Access::Read)?;
+            Ok((reader, writer))
+        };
+        let (reader, writer) = patiently(open).map_err(|fault| fault.into_error(&path))?;
+        // What a crash left in the log may have been removed: it goes now, if nobody reads it.
+        if let Err(fault) = truncate_log(&writer, Duration::ZERO)
+            && !fault.is_busy()
+        {
+            return Err(fault.into_error(&path));
+        }
+        Ok(Self { inner: Arc::new(Connections::new(path, Access::Read, reader, Some(writer))) })
+    }
+
+    /// Opens a vault for reading: every write is refused with [`ErrorKind::Io`].
+    ///
+    /// SQLite keeps two small files beside a vault that is in use, so the folder has to be
+    /// writable, unless it lies on a read-only medium: what cannot be changed is read without them.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], and [`ErrorKind::Unsupported`] for a vault of an older version,
+    /// which has to be opened for writing once.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let path = regular_file(path.as_ref())?;
+        let open = |access| {
+            patiently(|| {
+                let reader = settings::connect(&path, access)?;
+                schema::recognise(&reader)?;
+                schema::require_current(&reader)?;
+                settings::apply(&reader, access)?;
+                Ok(reader)
+            })
+            .map_err(|fault| fault.into_error(&path))
+        };
+        let (access, reader) = match open(Access::Read) {
+            Ok(reader) => (Access::Read, reader),
+            Err(error) if error.kind() == ErrorKind::Io => {
+                require_unchangeable(&path, error)?;
+                (Access::Immutable, open(Access::Immutable)?)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { inner: Arc::new(Connections::new(path, access, reader, None)) })
+    }
+}
+
+/// A file that gets its name when it is whole. Until then it has another one beside it, and is
+/// removed when dropped.
+pub(super) struct Newborn {
+    temporary: tempfile::TempPath,
+    target: PathBuf,
+}
+
+impl Newborn {
+    pub(super) fn new(target: &Path) -> Result<Self> {
+        if fs::symlink_metadata(target).is_ok() {
+            return Err(Error::new(ErrorKind::AlreadyExists, format!("{}: the file exists", target.display())));
+        }
+        let Some(name) = target.file_name() else {
+            return Err(Error::new(ErrorKind::NotFound, format!("{}: a file name is needed", target.display())));
+        };
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(name);
+        let file = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder(target));
+        let temporary = file.map_err(|error| system(target, error))?.into_temp_path();
+        Ok(Self { temporary, target: target.to_owned() })
+    }
+
+    /// Where the file is meanwhile.
+    pub(super) fn path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Makes the file durable and gives it its name, unless there is one of that name by now.
+    pub(super) fn name(self) -> Result<()> {
+        let Self { temporary, target } = self;
+        let named = || {
+            fs::File::open(&temporary)?.sync_all()?;
+            temporary.persist_noclobber(&target)?;
+            if cfg!(unix) {
+                fs::File::open(folder(&target))?.sync_all()?;
+            }
+            Ok(())
+        };
+        named().map_err(|error| system(&target, error))
+    }
+}
+
+/// The path from the root, so that a name like `file:x` is a name and nothing else.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| system(path, error))
+}
+
+fn fill(path: &Path, options: &CreateOptions) -> Outcome<()> {
+    let mut connection = settings::connect(path, Access::Write)?;
+    schema::create(&mut connection)?;
+    settings::apply(&connection, Access::Write)?;
+    let transaction = connection.transaction()?;
+    let client = options.client.clone().unwrap_or_else(ClientId::generate);
+    let client = clients::insert(&transaction, &client)?;
+    let model = match &options.model {
+        Some(model) => Some(models::insert(&transaction, model)?),
+        None => None,
+    };
+    transaction.execute(
+        "INSERT INTO meta (key, vault, created_at, default_client, active_model, generation, complete_since)
+         VALUES (1, ?1, ?2, ?3, ?4, 0, 0)",
+        params![uuid::Uuid::now_v7().to_string(), schema::now(), client, model],
+    )?;
+    transaction.commit()?;
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(())
+}
+
+fn regular_file(path: &Path) -> Result<PathBuf> {
+    let path = absolute(path)?;
+    let unsupported = |what| Err(Error::new(ErrorKind::Unsupported, format!("{}: {what}", path.display())));
+    match fs::metadata(&path) {
+        Ok(found) if found.is_dir() => unsupported("this is a folder, not a vault"),
+        Ok(found) if !found.is_file() => unsupported("this is no regular file, so no vault"),
+        Ok(found) if found.len() == 0 => unsupported("the file is empty, so no vault"),
+        Ok(_) => Ok(path),
+        Err(error) => Err(system(&path, error)),
+    }
+}
+
+/// Lets only a vault pass that lies on a read-only medium with nothing in its log. `error` is what
+/// came of reading it in the usual way.
+fn require_unchangeable(path: &Path, error: Error) -> Result<()> {
+    match tempfile::tempfile_in(folder(path)) {
+        Err(refused) if refused.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
+        _ => return Err(error),
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        let message = format!("{}: changes wait in the log beside it, and the medium is read-only", path.display());
+        return Err(Error::new(ErrorKind::Io, message).caused_by(error));
+    }
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// What the operating system says about a path.
+fn system(path: &Path, error: io::Error) -> Error {
+    let (kind, what) = match error.kind() {
+        io::ErrorKind::NotFound => (ErrorKind::NotFound, "there is no such file or folder"),
+        io::ErrorKind::AlreadyExists => (ErrorKind::AlreadyExists, "the file exists"),
+        io::ErrorKind::PermissionDenied => (ErrorKind::Io, "access is denied"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Io, "the disk is full"),
+        io::ErrorKind::ReadOnlyFilesystem => (ErrorKind::Io, "the file system can only be read"),
+        _ => (ErrorKind::Io, "the file system refused"),
+    };
+    Error::new(kind, format!("{}: {what}", path.display())).caused_by(error)
+}

@@ -1,0 +1,253 @@
+//! The rules that a request's fields must keep, asked before anything is touched.
+//!
+//! Lengths are characters (Unicode scalar values). Names and nationalities are counted without
+//! white space at both ends, and kept as given.
+
+use crate::error::{Error, Result, Rule, Violation};
+use crate::patch::Patch;
+use crate::person::{
+    CollectionUpdate, ImageBytes, ImagesUpdate, Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, PersonUpdate,
+};
+
+impl NewPerson {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) with every rule that is broken. Whether collections
+    /// are known is found out later.
+    pub fn validate(&self, limits: &Limits) -> Result<()> {
+        let mut check = Check::default();
+        check.name("name", &self.name);
+        check.images(&self.images, 0, limits);
+        check.optional_name("nationality", self.nationality.as_deref());
+        check.text("notes", self.notes.as_deref());
+        check.finish()
+    }
+}
+
+impl PersonUpdate {
+    /// Checks every field that is named.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) with every rule that is broken. Whether collections
+    /// and photos to be removed are known, and how many photos there will be after an edit, is
+    /// found out later.
+    pub fn validate(&self, limits: &Limits) -> Result<()> {
+        let mut check = Check::default();
+        match &self.name {
+            Patch::Keep => {}
+            Patch::Clear => check.add("name", Rule::NotNull),
+            Patch::Set(name) => check.name("name", name),
+        }
+        match &self.images {
+            ImagesUpdate::Keep | ImagesUpdate::Clear => {}
+            ImagesUpdate::Replace(images) => check.images(images, 1, limits),
+            ImagesUpdate::Edit { add, .. } => check.images(add, 0, limits),
+        }
+        check.optional_name("nationality", set(&self.nationality));
+        check.not_null("collections", &self.collections);
+        check.text("notes", set(&self.notes));
+        check.not_null("status", &self.status);
+        check.finish()
+    }
+}
+
+impl NewCollection {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) with every rule that is broken.
+    pub fn validate(&self) -> Result<()> {
+        let mut check = Check::default();
+        check.name("name", &self.name);
+        check.text("description", self.description.as_deref());
+        check.finish()
+    }
+}
+
+impl CollectionUpdate {
+    /// Checks every field that is named.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) with every rule that is broken. Whether people are
+    /// known is found out later.
+    pub fn validate(&self) -> Result<()> {
+        let mut check = Check::default();
+        match &self.name {
+            Patch::Keep => {}
+            Patch::Clear => check.add("name", Rule::NotNull),
+            Patch::Set(name) => check.name("name", name),
+        }
+        check.text("description", set(&self.description));
+        check.not_null("people", &self.people);
+        check.finish()
+    }
+}
+
+/// The rules broken so far.
+#[derive(Default)]
+struct Check(Vec<Violation>);
+
+impl Check {
+    fn add(&mut self, field: impl Into<String>, rule: Rule) {
+        self.0.push(Violation { field: field.into(), rule });
+    }
+
+    fn name(&mut self, field: &str, text: &str) {
+        if !(1..=MAX_NAME).contains(&characters(text.trim(), MAX_NAME)) {
+            self.add(field, Rule::Length { min: 1, max: MAX_NAME });
+        }
+    }
+
+    fn optional_name(&mut self, field: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.name(field, text);
+        }
+    }
+
+    fn text(&mut self, field: &str, text: Option<&str>) {
+        if text.is_some_and(|text| characters(text, MAX_NOTES) > MAX_NOTES) {
+            self.add(field, Rule::Length { min: 0, max: MAX_NOTES });
+        }
+    }
+
+    fn images(&mut self, images: &[ImageBytes], min: usize, limits: &Limits) {
+        if !(min..=limits.max_images).contains(&images.len()) {
+            self.add("images", Rule::Count { min, max: limits.max_images });
+        }
+        for (index, image) in images.iter().enumerate() {
+            let (found, limit) = (image.len() as u64, limits.max_image_bytes);
+            if found > limit {
+                self.add(format!("images[{index}]"), Rule::TooLarge { found, limit });
+            }
+        }
+    }
+
+    fn not_null<T>(&mut self, field: &str, patch: &Patch<T>) {
+        if matches!(patch, Patch::Clear) {
+            self.add(field, Rule::NotNull);
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::violated(self.0)) }
+    }
+}
+
+fn set(patch: &Patch<String>) -> Option<&str> {
+    match patch {
+        Patch::Set(text) => Some(text),
+        Patch::Keep | Patch::Clear => None,
+    }
+}
+
+/// The characters of a text, counted to one more than `enough`.
+fn characters(text: &str, enough: usize) -> usize {
+    text.chars().take(enough + 1).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::person::{DateOfBirth, Gender, Status};
+
+    const LIMITS: Limits = Limits { max_images: 2, max_image_bytes: 4 };
+
+    fn broken(result: Result<()>) -> Vec<String> {
+        match result {
+            Ok(()) => Vec::new(),
+            Err(error) => error.violations().iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn image(bytes: usize) -> ImageBytes {
+        ImageBytes::from(vec![0; bytes])
+    }
+
+    #[test]
+    fn names_are_counted_in_characters_without_white_space_at_the_ends() {
+        let padded = format!("\u{3000}\t{}\n ", "語".repeat(100));
+        for (name, good) in [
+            ("a", true),
+            ("\0", true),
+            ("𝒳", true),
+            (padded.as_str(), true),
+            (&"a".repeat(100), true),
+            (&"a".repeat(101), false),
+            ("", false),
+            (" \u{2003}\u{a0}\r\n", false),
+        ] {
+            let update = PersonUpdate { name: Patch::Set(name.into()), ..Default::default() };
+            let new = NewPerson { name: name.into(), nationality: Some(name.into()), ..Default::default() };
+            let collection = NewCollection { name: name.into(), ..Default::default() };
+            let rename = CollectionUpdate { name: Patch::Set(name.into()), ..Default::default() };
+            assert_eq!(broken(update.validate(&LIMITS)).is_empty(), good, "{name:?}");
+            assert_eq!(broken(new.validate(&LIMITS)).len(), if good { 0 } else { 2 }, "{name:?}");
+            assert_eq!(broken(collection.validate()).is_empty(), good, "{name:?}");
+            assert_eq!(broken(rename.validate()).is_empty(), good, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_broken_rule_is_named() {
+        let update = PersonUpdate {
+            name: Patch::Clear,
+            images: ImagesUpdate::Replace(vec![image(5), image(4), image(6)]),
+            nationality: Patch::Set(" ".into()),
+            collections: Patch::Clear,
+            notes: Patch::Set("n".repeat(4_001)),
+            status: Patch::Clear,
+            ..Default::default()
+        };
+        assert_eq!(
+            broken(update.validate(&LIMITS)),
+            [
+                "\"name\" must not be null",
+                "\"images\" must have 1 to 2 items",
+                "\"images[0]\" must have at most 4 bytes, has 5",
+                "\"images[2]\" must have at most 4 bytes, has 6",
+                "\"nationality\" must have 1 to 100 characters",
+                "\"collections\" must not be null",
+                "\"notes\" must have 0 to 4000 characters",
+                "\"status\" must not be null",
+            ]
+        );
+        let update =
+            CollectionUpdate { name: Patch::Clear, description: Patch::Set("n".repeat(4_001)), people: Patch::Clear };
+        assert_eq!(broken(update.validate()).len(), 3);
+    }
+
+    #[test]
+    fn what_may_be_empty_may_be_cleared() {
+        let update = PersonUpdate {
+            gender: Patch::<Gender>::Clear,
+            date_of_birth: Patch::<DateOfBirth>::Clear,
+            nationality: Patch::Clear,
+            notes: Patch::Set("é".repeat(4_000)),
+            collections: Patch::Set(Vec::new()),
+            status: Patch::Set(Status::Inactive),
+            images: ImagesUpdate::Clear,
+            ..Default::default()
+        };
+        assert_eq!(broken(update.validate(&LIMITS)), [""; 0]);
+        assert_eq!(broken(PersonUpdate::default().validate(&LIMITS)), [""; 0]);
+        assert_eq!(broken(CollectionUpdate { description: Patch::Clear, ..Default::default() }.validate()), [""; 0]);
+    }
+
+    #[test]
+    fn photos_are_counted() {
+        for (images, good) in [
+            (ImagesUpdate::Replace(Vec::new()), false),
+            (ImagesUpdate::Replace(vec![image(0)]), true),
+            (ImagesUpdate::Replace(vec![image(1); 3]), false),
+            (ImagesUpdate::Edit { remove: Vec::new(), add: Vec::new() }, true),
+            (ImagesUpdate::Edit { remove: Vec::new(), add: vec![image(1); 3] }, false),
+            (ImagesUpdate::Edit { remove: Vec::new(), add: vec![image(5)] }, false),
+        ] {
+            let update = PersonUpdate { images, ..Default::default() };
+            assert_eq!(broken(update.validate(&LIMITS)).is_empty(), good, "{update:?}");
+        }
+        let new = |images| NewPerson { name: "a".into(), images, ..Default::default() };
+        assert!(new(Vec::new()).validate(&LIMITS).is_ok() && new(vec![image(1); 3]).validate(&LIMITS).is_err());
+    }
+}
