@@ -1,1 +1,22 @@
 //! The gallery: exact search over encodings in memory.
+
+mod best;
+mod builder;
+mod changes;
+mod codes;
+mod directory;
+mod gallery;
+mod ids;
+mod kernels;
+mod membership;
+mod metric;
+mod probe;
+mod scan;
+mod segment;
+mod snapshot;
+mod tail;
+
+pub use builder::GalleryBuilder;
+pub use changes::Change;
+pub use gallery::{Gallery, Match, SearchOptions};
+pub use metric::{compare, similarity};

@@ -1,0 +1,218 @@
+//! A segment: some thousand encodings that never change, and which of their people are still there.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::codes::Codes;
+use super::ids::{Ids, Key};
+use super::membership::Membership;
+use crate::{ImageId, Metric, PersonId};
+
+/// Encodings of a full segment. It bounds what one removal copies (two bytes a person) and is large
+/// enough for the processor to read ahead.
+pub(super) const SEGMENT_ROWS: usize = 16_384;
+
+/// What the ids of persons and images begin with where facevault made them.
+const PERSON: &str = "person_";
+const IMAGE: &str = "image_";
+
+/// The key of a person.
+pub(super) fn key(person: &PersonId) -> Key {
+    Key::new(PERSON, person.as_str())
+}
+
+/// People and their encodings on the way into a segment, or a part of what is left of one.
+pub(super) struct Draft {
+    dimension: usize,
+    vectors: Vec<f32>,
+    people: Ids,
+    images: Ids,
+    /// For each row, the number of its person.
+    owners: Vec<u16>,
+    /// For each person, the first row; the end of the rows comes last.
+    starts: Vec<u32>,
+    /// For each person, the collections.
+    sets: Vec<Arc<[u32]>>,
+}
+
+impl Draft {
+    /// Nothing yet, with room for `rows` vectors of `dimension` components.
+    pub(super) fn new(dimension: usize, rows: usize) -> Self {
+        Self {
+            dimension,
+            vectors: Vec::with_capacity(dimension * rows),
+            people: Ids::new(PERSON),
+            images: Ids::new(IMAGE),
+            owners: Vec::new(),
+            starts: vec![0],
+            sets: Vec::new(),
+        }
+    }
+
+    /// Encodings so far.
+    pub(super) fn rows(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// Adds a person, whose encodings follow.
+    pub(super) fn add_person(&mut self, id: &str, collections: Arc<[u32]>) {
+        self.people.push(id);
+        self.sets.push(collections);
+        self.starts.push(self.rows() as u32);
+    }
+
+    /// Adds an encoding of the person added last.
+    pub(super) fn add_encoding(&mut self, image: &str, vector: &[f32]) {
+        debug_assert_eq!(vector.len(), self.dimension);
+        self.images.push(image);
+        self.owners.push((self.sets.len() - 1) as u16);
+        self.vectors.extend_from_slice(vector);
+        if let Some(end) = self.starts.last_mut() {
+            *end = self.owners.len() as u32;
+        }
+    }
+
+    /// The segment of these people.
+    pub(super) fn finish(mut self, metric: Metric) -> Segment {
+        self.people.shrink();
+        self.images.shrink();
+        let rows = Rows {
+            dimension: self.dimension,
+            codes: Codes::new(metric, self.dimension, &self.vectors),
+            vectors: self.vectors.into(),
+            people: self.people,
+            images: self.images,
+            owners: self.owners.into(),
+            starts: self.starts.into(),
+        };
+        Segment { rows: Arc::new(rows), members: Membership::new(self.sets) }
+    }
+}
+
+/// The drafts of a gallery: all are full but the last.
+pub(super) struct Drafts {
+    dimension: usize,
+    drafts: Vec<Draft>,
+}
+
+impl Drafts {
+    /// None yet, for vectors of `dimension` components.
+    pub(super) fn new(dimension: usize) -> Self {
+        Self { dimension, drafts: Vec::new() }
+    }
+
+    /// The draft for the next person.
+    pub(super) fn for_person(&mut self) -> &mut Draft {
+        if self.drafts.last().is_none_or(|draft| draft.rows() >= SEGMENT_ROWS) {
+            // Memory that is not written to is not taken.
+            self.drafts.push(Draft::new(self.dimension, SEGMENT_ROWS));
+        }
+        self.current().expect("there is one now")
+    }
+
+    /// The draft of the person added last.
+    pub(super) fn current(&mut self) -> Option<&mut Draft> {
+        self.drafts.last_mut()
+    }
+
+    /// The segments of the drafts.
+    pub(super) fn finish(self, metric: Metric) -> Vec<Arc<Segment>> {
+        self.drafts.into_par_iter().map(|draft| Arc::new(draft.finish(metric))).collect()
+    }
+}
+
+/// The encodings of a segment.
+struct Rows {
+    dimension: usize,
+    vectors: Box<[f32]>,
+    codes: Codes,
+    people: Ids,
+    images: Ids,
+    owners: Box<[u16]>,
+    starts: Box<[u32]>,
+}
+
+/// Encodings and which of their people are still there. Cloning shares the encodings.
+#[derive(Clone)]
+pub(super) struct Segment {
+    rows: Arc<Rows>,
+    pub(super) members: Membership,
+}
+
+impl Segment {
+    /// Encodings, those of people taken out included.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.owners.len()
+    }
+
+    /// Encodings of people who are still there.
+    pub(super) fn live_rows(&self) -> usize {
+        self.people().map(|person| self.rows_of(person).len()).sum()
+    }
+
+    /// The numbers of the people who are still there.
+    pub(super) fn people(&self) -> impl Iterator<Item = u16> {
+        (0..(self.rows.starts.len() - 1) as u16).filter(|person| self.members.holds(*person))
+    }
+
+    /// The codes.
+    pub(super) fn codes(&self) -> &Codes {
+        &self.rows.codes
+    }
+
+    /// The vector of a row.
+    pub(super) fn vector(&self, row: usize) -> &[f32] {
+        &self.rows.vectors[row * self.rows.dimension..][..self.rows.dimension]
+    }
+
+    /// The person of a row.
+    pub(super) fn owner(&self, row: usize) -> u16 {
+        self.rows.owners[row]
+    }
+
+    /// The rows of a person.
+    pub(super) fn rows_of(&self, person: u16) -> std::ops::Range<usize> {
+        let person = usize::from(person);
+        self.rows.starts[person] as usize..self.rows.starts[person + 1] as usize
+    }
+
+    /// The key of a person, who may have been taken out.
+    pub(super) fn key(&self, person: u16) -> &[u8] {
+        self.rows.people.key(usize::from(person))
+    }
+
+    /// The text of a person's id.
+    pub(super) fn person(&self, person: u16) -> Cow<'_, str> {
+        self.rows.people.get(usize::from(person))
+    }
+
+    /// A person's id.
+    pub(super) fn person_id(&self, person: u16) -> PersonId {
+        PersonId::new(self.person(person)).expect("it was an id when it was added")
+    }
+
+    /// The text of the id of a row's image.
+    pub(super) fn image(&self, row: usize) -> Cow<'_, str> {
+        self.rows.images.get(row)
+    }
+
+    /// The id of a row's image.
+    pub(super) fn image_id(&self, row: usize) -> ImageId {
+        ImageId::new(self.image(row)).expect("it was an id when it was added")
+    }
+
+    /// The bytes that the segment takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let rows = &*self.rows;
+        size_of::<Rows>()
+            + size_of_val(&*rows.vectors)
+            + rows.codes.memory_bytes()
+            + rows.people.memory_bytes()
+            + rows.images.memory_bytes()
+            + size_of_val(&*rows.owners)
+            + size_of_val(&*rows.starts)
+            + self.members.memory_bytes()
+    }
+}
