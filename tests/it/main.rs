@@ -3,3 +3,4 @@
 mod data;
 mod decode;
 mod layering;
+mod statistics;
