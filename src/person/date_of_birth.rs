@@ -56,6 +56,13 @@ impl DateOfBirth {
         Self::new(year, month as i8, day as i8)
     }
 
+    /// The date that [`Display`](fmt::Display) wrote. Whether it lies in the future was asked when
+    /// it came; a clock that was set back since takes nothing away.
+    pub(crate) fn from_stored(text: &str) -> Option<Self> {
+        let date: Date = text.parse().ok()?;
+        (date.year() >= 1).then_some(Self(date))
+    }
+
     /// The year, 1 to 9999.
     #[must_use]
     pub fn year(self) -> i16 {
@@ -115,6 +122,15 @@ mod tests {
             "１９９０-01-15",
         ] {
             assert!(DateOfBirth::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn stored_dates_come_back_whatever_the_clock_says() {
+        let date = DateOfBirth::from_stored("9999-12-31").expect("a date of the calendar");
+        assert_eq!(DateOfBirth::from_stored(&date.to_string()), Some(date));
+        for text in ["", "0000-01-01", "2001-02-30", "today"] {
+            assert_eq!(DateOfBirth::from_stored(text), None, "{text}");
         }
     }
 }
