@@ -1,12 +1,18 @@
 //! From image bytes to faces and vectors.
 
+mod align;
 mod decode;
+pub mod detect;
+mod embed;
 mod library;
 mod runtime;
 mod session;
 mod shape;
+mod tensor;
 
+pub use align::align;
 pub use decode::{DecodeLimits, decode};
+pub use embed::NetworkEmbedder;
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
 pub use session::{Network, NetworkOptions};
 

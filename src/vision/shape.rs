@@ -18,8 +18,7 @@ pub(super) fn declared(onnx: &[u8]) -> Result<(Vec<Option<usize>>, Vec<String>),
     Ok((input_dimensions(graph)?.iter().map(size).collect(), outputs))
 }
 
-/// The same network for inputs of exactly this size. Sizes stated further on are dropped, so that
-/// they are worked out anew.
+/// The same network for inputs of exactly this size.
 pub(super) fn fix(onnx: &[u8], size: [usize; 4]) -> Result<Vec<u8>, String> {
     let mut model = decode(onnx)?;
     let graph = graph(&mut model)?;
@@ -30,13 +29,32 @@ pub(super) fn fix(onnx: &[u8], size: [usize; 4]) -> Result<Vec<u8>, String> {
     for (dimension, size) in dimensions.iter_mut().zip(size) {
         dimension.value = Some(Value::DimValue(size as i64));
     }
+    forget_sizes(graph);
+    Ok(model.encode_to_vec())
+}
+
+/// The same network for pictures of any height and width.
+pub(super) fn open(onnx: &[u8]) -> Result<Vec<u8>, String> {
+    let mut model = decode(onnx)?;
+    let graph = graph(&mut model)?;
+    let [_, _, height, width] = input_dimensions(graph)?.as_mut_slice() else {
+        return Err("the network's input has other than 4 dimensions".into());
+    };
+    for (dimension, name) in [(height, "height"), (width, "width")] {
+        dimension.value = Some(Value::DimParam(name.into()));
+    }
+    forget_sizes(graph);
+    Ok(model.encode_to_vec())
+}
+
+/// Drops the sizes stated behind the input, so that they are worked out anew.
+fn forget_sizes(graph: &mut GraphProto) {
     graph.value_info.clear();
     for output in &mut graph.output {
         if let Some(TypeValue::TensorType(tensor)) = output.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
             tensor.shape = None;
         }
     }
-    Ok(model.encode_to_vec())
 }
 
 fn decode(onnx: &[u8]) -> Result<ModelProto, String> {

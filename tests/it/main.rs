@@ -4,3 +4,5 @@ mod data;
 mod decode;
 mod layering;
 mod statistics;
+mod networks;
+mod yunet_parity;

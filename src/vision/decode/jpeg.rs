@@ -31,9 +31,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Re
         DecodeErrors::Unsupported(_) => {
             undecodable(format!("this kind of {} file is not read; save the photo as an ordinary JPEG", name(FORMAT)))
         }
-        DecodeErrors::ExhaustedData => cut_short(FORMAT),
-        _ if !reaches_end(bytes) => cut_short(FORMAT),
-        _ => damaged(FORMAT),
+        _ => broken(bytes),
     };
     decoder.decode_headers().map_err(refuse)?;
     let (width, height) = decoder.dimensions().ok_or_else(|| damaged(FORMAT))?;
@@ -41,13 +39,18 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Re
     check_size(width, height, limits)?;
     check_frame(u64::from(width) * u64::from(height) * 3, limits)?;
     if !reaches_end(bytes) {
-        return Err(cut_short(FORMAT));
+        return Err(broken(bytes));
     }
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let mut raw = vec![0; width as usize * height as usize * 3];
     decoder.decode_into(&mut raw).map_err(refuse)?;
     let image = RgbImage::from_raw(width, height, raw).ok_or_else(|| damaged(FORMAT))?;
     Ok(pixels::upright(image, orientation.unwrap_or(Orientation::NoTransforms)))
+}
+
+/// What is wrong with a file that cannot be decoded: a file that still has its end was not cut.
+fn broken(bytes: &[u8]) -> Refusal {
+    if bytes.ends_with(&[0xff, 0xd9]) || reaches_end(bytes) { damaged(FORMAT) } else { cut_short(FORMAT) }
 }
 
 /// Whether the markers lead from the file's start to the end of its picture. Thumbnails inside

@@ -1,0 +1,211 @@
+//! A picture on a detector's canvas: reduced, never enlarged, in the upper left, black to the right
+//! and below.
+
+use std::sync::{Mutex, PoisonError};
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+use ndarray::ArrayView4;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::geometry::{Point, Rect};
+use crate::spec::{DetectorSpec, Normalization};
+use crate::vision::Face;
+use crate::vision::tensor::{Size, fill_planes};
+
+/// Both sides of a canvas are multiples of this: the coarsest stride of the detectors.
+pub(super) const GRID: usize = 32;
+
+/// Puts pictures on canvases. Its buffers are kept for the next picture, one set for each that is
+/// under way at once.
+pub(super) struct Letterbox {
+    normalization: Normalization,
+    long_side: usize,
+    fixed: Option<usize>,
+    idle: Mutex<Vec<Buffers>>,
+}
+
+#[derive(Default)]
+struct Buffers {
+    resizer: Resizer,
+    reduced: Vec<u8>,
+    planes: Vec<f32>,
+}
+
+/// Where a picture lies on its canvas.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Placement {
+    /// The canvas.
+    pub(super) canvas: Size,
+    /// The part of it that shows the picture, from the upper left.
+    content: Size,
+    /// Pixels of the picture for one of the canvas, to the right and downwards.
+    scale: (f32, f32),
+}
+
+impl Placement {
+    fn new(picture: Size, long_side: usize, fixed: Option<usize>) -> Self {
+        let longest = picture.width.max(picture.height);
+        let limit = fixed.map_or(long_side, |side| side.min(long_side)).max(1);
+        let reduce = |side: usize| {
+            if longest <= limit { side } else { (2 * side * limit + longest).div_euclid(2 * longest).max(1) }
+        };
+        let content = Size::new(reduce(picture.width), reduce(picture.height));
+        let side = |side: usize| fixed.unwrap_or_else(|| side.next_multiple_of(GRID));
+        let scale = |from: usize, to: usize| from as f32 / to as f32;
+        Self {
+            canvas: Size::new(side(content.width), side(content.height)),
+            content,
+            scale: (scale(picture.width, content.width), scale(picture.height, content.height)),
+        }
+    }
+
+    /// A face on the canvas as a face of the picture. A canvas pixel shows a block of the picture
+    /// and stands for its middle.
+    pub(super) fn to_picture(self, face: Face) -> Face {
+        let (sx, sy) = self.scale;
+        let x = |x: f32| (x + 0.5) * sx - 0.5;
+        let y = |y: f32| (y + 0.5) * sy - 0.5;
+        let Rect { x: left, y: top, width, height } = face.bounds;
+        Face {
+            bounds: Rect { x: x(left), y: y(top), width: width * sx, height: height * sy },
+            landmarks: face.landmarks.map(|p| Point::new(x(p.x), y(p.y))),
+            score: face.score,
+        }
+    }
+}
+
+impl Letterbox {
+    pub(super) fn new(spec: &DetectorSpec) -> Self {
+        Self {
+            normalization: spec.normalization.clone(),
+            long_side: spec.long_side as usize,
+            fixed: spec.fixed_size.map(|side| side as usize),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Hands `picture`, which has pixels, to `run` as a network's input.
+    pub(super) fn with_canvas<T>(
+        &self,
+        picture: &RgbImage,
+        run: impl FnOnce(ArrayView4<'_, f32>, Placement) -> Result<T>,
+    ) -> Result<T> {
+        let mut buffers = self.lock().pop().unwrap_or_default();
+        let result = self.fill(picture, &mut buffers).and_then(|placement| {
+            let Size { width, height } = placement.canvas;
+            let planes = &buffers.planes[..3 * width * height];
+            let input = ArrayView4::from_shape((1, 3, height, width), planes)
+                .map_err(|error| Error::new(ErrorKind::Runtime, "a canvas has no such shape").caused_by(error))?;
+            run(input, placement)
+        });
+        self.lock().push(buffers);
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, picture: &RgbImage, buffers: &mut Buffers) -> Result<Placement> {
+        let size = Size::new(picture.width() as usize, picture.height() as usize);
+        let placement = Placement::new(size, self.long_side, self.fixed);
+        let (canvas, content) = (placement.canvas, placement.content);
+        let Buffers { resizer, reduced, planes } = buffers;
+        let pixels = if content == size {
+            picture.as_raw()
+        } else {
+            reduced.resize(3 * content.area(), 0);
+            reduce(resizer, picture, reduced, content)?;
+            &*reduced
+        };
+        planes.resize(3 * canvas.area(), 0.0);
+        fill_planes(pixels, content, &self.normalization, planes, canvas);
+        Ok(placement)
+    }
+}
+
+/// Every pixel of the picture counts in the reduced one (a triangle filter as wide as the
+/// reduction asks for): plain bilinear sampling would skip most of a large photo.
+fn reduce(resizer: &mut Resizer, picture: &RgbImage, reduced: &mut [u8], to: Size) -> Result<()> {
+    let fail = |what: String| Error::new(ErrorKind::Runtime, format!("the picture cannot be reduced: {what}"));
+    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
+        .map_err(|error| fail(error.to_string()))?;
+    let mut target = Image::from_slice_u8(to.width as u32, to.height as u32, reduced, PixelType::U8x3)
+        .map_err(|error| fail(error.to_string()))?;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    resizer.resize(&source, &mut target, &options).map_err(|error| fail(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::geometry::{LandmarkScheme, Landmarks};
+    use crate::spec::ColorOrder;
+
+    use super::*;
+
+    #[test]
+    fn pictures_are_reduced_never_enlarged_and_padded_to_the_grid() {
+        for ((width, height), long_side, fixed, content, canvas) in [
+            ((250, 250), 640, None, (250, 250), (256, 256)),
+            ((640, 480), 640, None, (640, 480), (640, 480)),
+            ((641, 480), 640, None, (640, 479), (640, 480)),
+            ((4000, 3000), 640, None, (640, 480), (640, 480)),
+            ((3000, 4000), 320, None, (240, 320), (256, 320)),
+            ((1, 1), 640, None, (1, 1), (32, 32)),
+            ((12000, 1), 640, None, (640, 1), (640, 32)),
+            ((250, 200), 1024, Some(640), (250, 200), (640, 640)),
+            ((1280, 960), 1024, Some(640), (640, 480), (640, 640)),
+            ((1280, 960), 320, Some(640), (320, 240), (640, 640)),
+        ] {
+            let placement = Placement::new(Size::new(width, height), long_side, fixed);
+            assert_eq!(placement.content, Size::new(content.0, content.1), "{width} x {height}");
+            assert_eq!(placement.canvas, Size::new(canvas.0, canvas.1), "{width} x {height}");
+        }
+    }
+
+    #[test]
+    fn faces_come_back_to_where_they_are() {
+        let placement = Placement::new(Size::new(1280, 960), 640, None);
+        let points = [Point::new(0.0, 0.0); 5];
+        let face = Face {
+            bounds: Rect { x: -0.5, y: 9.5, width: 20.0, height: 30.0 },
+            landmarks: Landmarks { scheme: LandmarkScheme::EyesNoseMouth, points },
+            score: 0.9,
+        };
+        let moved = placement.to_picture(face);
+        assert_eq!(moved.bounds, Rect { x: -0.5, y: 19.5, width: 40.0, height: 60.0 });
+        // The first canvas pixel shows the picture's pixels 0 and 1.
+        assert_eq!(moved.landmarks.points[0], Point::new(0.5, 0.5));
+        let same = Placement::new(Size::new(600, 300), 640, None).to_picture(face);
+        assert_eq!(same, face);
+    }
+
+    #[test]
+    fn the_canvas_shows_the_picture_and_buffers_are_used_again() {
+        let spec = DetectorSpec {
+            kind: crate::spec::DetectorKind::Yunet,
+            normalization: Normalization { color: ColorOrder::Rgb, mean: [0.0; 3], scale: [1.0; 3] },
+            fixed_size: None,
+            outputs: vec![],
+            score_threshold: 0.5,
+            nms_threshold: 0.5,
+            long_side: 64,
+            min_face: 10.0,
+        };
+        let letterbox = Letterbox::new(&spec);
+        for (side, value) in [(256, 200), (40, 90)] {
+            let picture = RgbImage::from_pixel(side, side / 2, image::Rgb([value; 3]));
+            let sum = letterbox
+                .with_canvas(&picture, |input, placement| {
+                    assert_eq!(input.dim(), (1, 3, 32, 64));
+                    assert_eq!(input[[0, 0, 0, 0]], f32::from(value));
+                    Ok(input.sum() / placement.content.area() as f32 / 3.0)
+                })
+                .expect("a canvas");
+            assert_eq!(sum, f32::from(value));
+        }
+        assert_eq!(letterbox.lock().len(), 1);
+    }
+}

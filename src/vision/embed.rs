@@ -1,0 +1,118 @@
+//! Aligned faces into vectors.
+
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{ArrayView4, ArrayViewD};
+
+use crate::encoding::ModelId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::EmbedderSpec;
+
+use super::tensor::{Size, fill_planes};
+use super::{AlignedFace, Embedder, Network};
+
+/// The most faces of one run, where the network takes any number: more gain nothing and cost
+/// memory.
+const MAX_BATCH: usize = 8;
+
+/// An embedder that is a network.
+///
+/// A face's vector does not depend on the faces beside it: a batch gives what its faces give one
+/// by one, within a cosine of 0.00001.
+pub struct NetworkEmbedder {
+    network: Network,
+    spec: EmbedderSpec,
+    model: ModelId,
+    idle: Mutex<Vec<Vec<f32>>>,
+}
+
+impl NetworkEmbedder {
+    /// An embedder that runs `network` and marks its vectors with `model`. The vectors are the
+    /// network's first output.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelUnavailable`] where the network does not take the crops or the batch that
+    /// `spec` says.
+    pub fn new(network: Network, spec: EmbedderSpec, model: ModelId) -> Result<Self> {
+        let side = spec.template.size as usize;
+        let wanted = [spec.fixed_batch, Some(3), Some(side), Some(side)];
+        let shape = network.input_shape();
+        let batch = shape.first().copied().flatten();
+        let fits = shape.len() == 4
+            && shape[1..].iter().zip(&wanted[1..]).all(|(given, wanted)| given.is_none() || given == wanted)
+            && (batch.is_none() || batch == spec.fixed_batch)
+            && spec.fixed_batch != Some(0)
+            && side > 0;
+        if !fits {
+            let show = |shape: &[Option<usize>]| {
+                let sides: Vec<_> =
+                    shape.iter().map(|side| side.map_or("any".into(), |side| side.to_string())).collect();
+                sides.join(" x ")
+            };
+            let message = format!("the embedder's network takes {}, its manifest says {}", show(shape), show(&wanted));
+            return Err(Error::new(ErrorKind::ModelUnavailable, message));
+        }
+        Ok(Self { network, spec, model, idle: Mutex::default() })
+    }
+
+    fn run(&self, faces: &[AlignedFace], planes: &mut Vec<f32>, vectors: &mut Vec<Vec<f32>>) -> Result<()> {
+        let side = self.spec.template.size as usize;
+        let size = Size::new(side, side);
+        let batch = self.spec.fixed_batch.unwrap_or(faces.len());
+        planes.resize(batch * 3 * size.area(), 0.0);
+        planes[faces.len() * 3 * size.area()..].fill(0.0);
+        for (face, planes) in faces.iter().zip(planes.chunks_exact_mut(3 * size.area())) {
+            fill_planes(face.pixels.as_raw(), size, &self.spec.normalization, planes, size);
+        }
+        let input = ArrayView4::from_shape((batch, 3, side, side), planes)
+            .map_err(|error| Error::new(ErrorKind::Runtime, "a batch has no such shape").caused_by(error))?;
+        self.network.run(input, |outputs| {
+            let output = self.vectors(outputs, batch)?;
+            vectors.extend(output.chunks_exact(self.spec.dimension).take(faces.len()).map(<[f32]>::to_vec));
+            Ok(())
+        })
+    }
+
+    fn vectors<'a>(&self, outputs: &'a [ArrayViewD<'_, f32>], batch: usize) -> Result<&'a [f32]> {
+        let output = outputs.first().and_then(|output| output.as_slice()).unwrap_or_default();
+        let fail = |message| Err(Error::new(ErrorKind::Runtime, message));
+        if output.len() != batch * self.spec.dimension {
+            return fail(format!(
+                "the embedder gave {} numbers for {batch} faces, expected {} each",
+                output.len(),
+                self.spec.dimension
+            ));
+        }
+        if output.iter().any(|value| !value.is_finite()) {
+            return fail("the embedder gave a number that is not finite".into());
+        }
+        Ok(output)
+    }
+}
+
+impl Embedder for NetworkEmbedder {
+    fn spec(&self) -> &EmbedderSpec {
+        &self.spec
+    }
+
+    fn model(&self) -> ModelId {
+        self.model
+    }
+
+    fn embed(&self, faces: &[AlignedFace]) -> Result<Vec<Vec<f32>>> {
+        let side = self.spec.template.size;
+        if let Some(face) = faces.iter().find(|face| face.pixels.dimensions() != (side, side)) {
+            let (width, height) = face.pixels.dimensions();
+            let message = format!("the embedder takes crops of {side} x {side} pixels, got {width} x {height}");
+            return Err(Error::new(ErrorKind::Runtime, message));
+        }
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut planes = idle().pop().unwrap_or_default();
+        let mut vectors = Vec::with_capacity(faces.len());
+        let result = faces
+            .chunks(self.spec.fixed_batch.unwrap_or(MAX_BATCH))
+            .try_for_each(|faces| self.run(faces, &mut planes, &mut vectors));
+        idle().push(planes);
+        result.map(|()| vectors)
+    }
+}
