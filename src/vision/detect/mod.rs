@@ -1,6 +1,5 @@
 //! Detectors: from a picture to faces.
 
-pub mod mmod;
 mod letterbox;
 mod nms;
 mod outputs;
