@@ -69,7 +69,9 @@ impl ShapeModel {
             }
             if stage.splits.len() % splits != 0 || stage.leaves.len() != stage.splits.len() / splits * (splits + 1) {
                 let (splits, leaves) = (stage.splits.len(), stage.leaves.len());
-                return fail(format!("stage {index} has {splits} splits and {leaves} leaves, which are not full trees"));
+                return fail(format!(
+                    "stage {index} has {splits} splits and {leaves} leaves, which are not full trees"
+                ));
             }
             let known = |pixel: u32| (pixel as usize) < stage.pixels.len();
             if !stage.splits.iter().all(|s| known(s.first) && known(s.second) && s.threshold.is_finite()) {

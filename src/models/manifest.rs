@@ -13,6 +13,8 @@
 //! sha256 = "8f23..."
 //! format = "onnx"
 //! kind = "yunet"                       # from here on: the fields of `DetectorSpec`, `EmbedderSpec`
+//!
+//! [calibration]                        # optional: a `CalibrationTable`
 //! ```
 
 use std::fmt;
@@ -24,6 +26,7 @@ use toml::{Table, Value};
 use super::checksum::Sha256;
 use super::source::Source;
 use super::validate;
+use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::{DetectorSpec, EmbedderSpec};
@@ -108,28 +111,6 @@ pub struct Network<S> {
     pub spec: S,
 }
 
-/// One line of a measured table: the similarity that this share of non-mated comparisons reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MeasuredPoint {
-    /// The false match rate, above 0 and at most 1.
-    pub fmr: f64,
-    /// The similarity in the metric of the embedder.
-    pub similarity: f32,
-}
-
-/// What the table was measured on.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MeasuredOn {
-    /// The data's name.
-    pub name: String,
-    /// The SHA-256 of the list of comparisons or of the data's archive, where there is one.
-    pub sha256: Option<Sha256>,
-    /// How many comparisons of different people there were.
-    pub non_mated_pairs: u64,
-}
-
 /// A pack's manifest, read and validated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
@@ -153,11 +134,8 @@ pub struct Manifest {
     pub quality: Option<ModelFile>,
     /// A liveness network.
     pub liveness: Option<ModelFile>,
-    /// The measured table of the embedder, the highest false match rate first; empty where nothing
-    /// was measured.
-    pub operating_points: Vec<MeasuredPoint>,
-    /// What the table was measured on.
-    pub measured_on: Option<MeasuredOn>,
+    /// What the embedder's similarities mean, where it was measured.
+    pub calibration: Option<CalibrationTable>,
     text: String,
 }
 
@@ -171,9 +149,7 @@ struct Head {
     terms: String,
     #[serde(default)]
     accept_licence: bool,
-    #[serde(default)]
-    operating_points: Vec<MeasuredPoint>,
-    measured_on: Option<MeasuredOn>,
+    calibration: Option<CalibrationTable>,
 }
 
 /// The keys of a role that belong to its file; the others belong to its specification.
@@ -233,8 +209,7 @@ impl Manifest {
             embedder,
             quality,
             liveness,
-            operating_points: head.operating_points,
-            measured_on: head.measured_on,
+            calibration: head.calibration,
             text: text.to_owned(),
         };
         validate::manifest(&manifest).map_err(wrong)?;

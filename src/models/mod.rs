@@ -46,7 +46,7 @@ pub use artifact::{Artifact, State, Terms};
 pub use checksum::Sha256;
 pub use home::Home;
 pub use install::{Installer, Progress};
-pub use manifest::{Format, Manifest, MeasuredOn, MeasuredPoint, ModelFile, Network, Role};
+pub use manifest::{Format, Manifest, ModelFile, Network, Role};
 pub use missing::unavailable;
 pub use pack::Pack;
 pub use precheck::{Inspection, Layout, MAX_OPSET, MIN_OPSET, precheck};

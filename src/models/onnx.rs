@@ -169,12 +169,7 @@ fn window_attributes(window: Window) -> Vec<AttributeProto> {
 }
 
 fn integer(name: &str, value: i64) -> AttributeProto {
-    AttributeProto {
-        name: name.to_owned(),
-        r#type: AttributeType::Int as i32,
-        i: value,
-        ..AttributeProto::default()
-    }
+    AttributeProto { name: name.to_owned(), r#type: AttributeType::Int as i32, i: value, ..AttributeProto::default() }
 }
 
 fn integers(name: &str, values: &[usize]) -> AttributeProto {

@@ -29,8 +29,14 @@ pub(super) struct Package<'a> {
     pub(super) archive: &'a Archive,
 }
 
-/// Downloads `package` into `folder`, which holds nothing else, and answers where it is.
-pub(super) fn download(package: &Package<'_>, folder: &Path, progress: &mut dyn Progress) -> Result<PathBuf, Failure> {
+/// Downloads `package` with the pip of `python` into `folder`, which holds nothing else, and answers
+/// where it is.
+pub(super) fn download(
+    python: Option<&Path>,
+    package: &Package<'_>,
+    folder: &Path,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf, Failure> {
     let Package { name, version, archive, .. } = package;
     let [requirements, log, target, scratch] =
         ["requirements.txt", "pip.log", "download", "scratch"].map(|part| folder.join(part));
@@ -40,7 +46,7 @@ pub(super) fn download(package: &Package<'_>, folder: &Path, progress: &mut dyn 
     let output = File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
     let (stdout, stderr) = output.map_err(|error| cannot("write", &log, error))?;
 
-    let python = interpreter();
+    let python = python.map_or_else(interpreter, Path::to_owned);
     let mut command = Command::new(&python);
     command.args(["-m", "pip", "download", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]);
     // A machine without a network is to hear of it soon.

@@ -33,8 +33,7 @@ pub(super) fn manifest(manifest: &Manifest) -> Check {
     }
     detector(&manifest.detector.spec).map_err(|what| format!("[detector] {what}"))?;
     embedder(&manifest.embedder.spec).map_err(|what| format!("[embedder] {what}"))?;
-    agreement(manifest)?;
-    operating_points(manifest)
+    agreement(manifest)
 }
 
 /// Whether a file may have this name beside a manifest or in the data folder.
@@ -129,25 +128,6 @@ fn agreement(manifest: &Manifest) -> Check {
         let name = if mmod { "eye-corners-nose" } else { "eyes-nose-mouth" };
         Err(format!("[embedder] template.landmarks must be {name:?}, which this pack's detector gives"))
     }
-}
-
-fn operating_points(manifest: &Manifest) -> Check {
-    let points = &manifest.operating_points;
-    if points.is_empty() != manifest.measured_on.is_none() {
-        return Err("operating_points and measured_on must stand together".to_owned());
-    }
-    for point in points {
-        if !(point.fmr > 0.0 && point.fmr <= 1.0) {
-            return Err(format!("operating_points.fmr must be above 0 and at most 1, is {}", point.fmr));
-        }
-        if !point.similarity.is_finite() {
-            return Err("operating_points.similarity must be finite".to_owned());
-        }
-    }
-    if points.windows(2).any(|pair| pair[0].fmr <= pair[1].fmr || pair[0].similarity > pair[1].similarity) {
-        return Err("operating_points must have falling fmr and rising similarity".to_owned());
-    }
-    Ok(())
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(key: &str, value: T, min: T, max: T) -> Check {

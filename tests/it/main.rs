@@ -2,7 +2,10 @@
 
 mod data;
 mod decode;
+mod install;
 mod layering;
 mod statistics;
 mod networks;
 mod yunet_parity;
+mod models;
+mod packs;

@@ -200,7 +200,8 @@ fn read_batch_normalization<'a>(reader: &mut Reader<'a>) -> Result<Layer<'a>> {
         .zip(variance.values())
         .map(|(gamma, variance)| (f64::from(gamma) / (f64::from(variance) + epsilon).sqrt()) as f32)
         .collect();
-    let shift: Vec<f32> = beta.values().zip(mean.values()).zip(&scale).map(|((beta, mean), g)| beta - mean * g).collect();
+    let shift: Vec<f32> =
+        beta.values().zip(mean.values()).zip(&scale).map(|((beta, mean), g)| beta - mean * g).collect();
     if scale.iter().chain(&shift).any(|value| !value.is_finite()) {
         return Err(reader.error("expected variances that are not negative, found one"));
     }

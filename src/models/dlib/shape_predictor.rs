@@ -44,7 +44,10 @@ pub fn shape_model(file: &[u8]) -> Result<ShapeModel> {
         }
     }
     reader.end()?;
-    ShapeModel::new([[mean[0], mean[1]], [mean[2], mean[3]], [mean[4], mean[5]], [mean[6], mean[7]], [mean[8], mean[9]]], stages)
+    ShapeModel::new(
+        [[mean[0], mean[1]], [mean[2], mean[3]], [mean[4], mean[5]], [mean[6], mean[7]], [mean[8], mean[9]]],
+        stages,
+    )
 }
 
 /// A matrix of one column and ten rows; sizes are written as negative numbers.
