@@ -3,8 +3,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use ndarray::ArrayView4;
 
@@ -130,12 +131,12 @@ impl Letterbox {
 /// reduction asks for): plain bilinear sampling would skip most of a large photo.
 fn reduce(resizer: &mut Resizer, picture: &RgbImage, reduced: &mut [u8], to: Size) -> Result<()> {
     let fail = |what: String| Error::new(ErrorKind::Runtime, format!("the picture cannot be reduced: {what}"));
-    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
+    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
         .map_err(|error| fail(error.to_string()))?;
-    let mut target = Image::from_slice_u8(to.width as u32, to.height as u32, reduced, PixelType::U8x3)
+    let mut target = TypedImage::<U8x3>::from_buffer(to.width as u32, to.height as u32, reduced)
         .map_err(|error| fail(error.to_string()))?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize(&source, &mut target, &options).map_err(|error| fail(error.to_string()))
+    resizer.resize_typed(&source, &mut target, &options).map_err(|error| fail(error.to_string()))
 }
 
 #[cfg(test)]
