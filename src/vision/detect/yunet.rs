@@ -70,13 +70,7 @@ impl Yunet {
 
 impl Detector for Yunet {
     fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>> {
-        if picture.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.letterbox.with_canvas(picture, |input, placement| {
-            let faces = self.network.run(input, |tensors| self.decode(tensors, placement.canvas))?;
-            Ok(faces.into_iter().map(|face| placement.to_picture(face)).collect())
-        })
+        self.letterbox.detect(picture, |input, canvas| self.network.run(input, |tensors| self.decode(tensors, canvas)))
     }
 }
 
