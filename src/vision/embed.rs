@@ -11,14 +11,12 @@ use crate::spec::EmbedderSpec;
 use super::tensor::{Size, fill_planes};
 use super::{AlignedFace, Embedder, Network};
 
-/// The most faces of one run, where the network takes any number: more gain nothing and cost
-/// memory.
-const MAX_BATCH: usize = 8;
-
 /// An embedder that is a network.
 ///
-/// A face's vector does not depend on the faces beside it: a batch gives what its faces give one
-/// by one, within a cosine of 0.00001.
+/// Where the network takes any number of faces, they are run one by one: on a processor eight in
+/// one run take as long as eight runs, the built-in engine would prepare the network anew for each
+/// number, and so a face's vector cannot depend on the faces beside it. Networks of a fixed batch
+/// are run with as many as they take; a face gives the same vector within a cosine of 0.00001.
 pub struct NetworkEmbedder {
     network: Network,
     spec: EmbedderSpec,
@@ -58,7 +56,7 @@ impl NetworkEmbedder {
     fn run(&self, faces: &[AlignedFace], planes: &mut Vec<f32>, vectors: &mut Vec<Vec<f32>>) -> Result<()> {
         let side = self.spec.template.size as usize;
         let size = Size::new(side, side);
-        let batch = self.spec.fixed_batch.unwrap_or(faces.len());
+        let batch = self.spec.fixed_batch.unwrap_or(1);
         planes.resize(batch * 3 * size.area(), 0.0);
         planes[faces.len() * 3 * size.area()..].fill(0.0);
         for (face, planes) in faces.iter().zip(planes.chunks_exact_mut(3 * size.area())) {
@@ -110,7 +108,7 @@ impl Embedder for NetworkEmbedder {
         let mut planes = idle().pop().unwrap_or_default();
         let mut vectors = Vec::with_capacity(faces.len());
         let result = faces
-            .chunks(self.spec.fixed_batch.unwrap_or(MAX_BATCH))
+            .chunks(self.spec.fixed_batch.unwrap_or(1))
             .try_for_each(|faces| self.run(faces, &mut planes, &mut vectors));
         idle().push(planes);
         result.map(|()| vectors)

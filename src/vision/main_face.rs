@@ -35,9 +35,9 @@ pub enum FacePolicy {
 impl Default for FacePolicy {
     /// A portrait with 2.5 times the next one's area or a quarter of the picture's side.
     ///
-    /// Measured with YuNet: all 1,549 photos of a part of LFW, of which 159 show a second face
-    /// of more than 40 % of the largest one's area, give the face in their middle, which LFW names them
-    /// after; 13 group photos of 3 to 30 people give none.
+    /// Measured with YuNet: all 1,549 photos of a part of LFW give the face in their middle, which
+    /// LFW names them after, although 159 of them show a second face of more than 40 % of the
+    /// largest one's area; 12 group photos of 2 to 30 people give none.
     fn default() -> Self {
         Self::Portrait { ratio: 2.5, share: 0.25 }
     }

@@ -6,6 +6,7 @@ mod install;
 mod layering;
 mod statistics;
 mod networks;
+mod photos;
 mod yunet_parity;
 mod models;
 mod packs;

@@ -2,7 +2,7 @@
 //! right and below.
 //!
 //! A picture is enlarged in one case only: the detectors miss faces that fill a very small picture
-//! (of 400 portraits of 92 x 112 pixels YuNet finds 82 as they are and 396 at twice the size), so
+//! (of 400 portraits of 92 x 112 pixels YuNet finds 82 as they are and 399 at twice the size), so
 //! a small picture without a face is looked at a second time.
 
 use std::sync::{Mutex, PoisonError};
