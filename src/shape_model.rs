@@ -115,3 +115,43 @@ impl std::fmt::Debug for Stage {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage() -> Stage {
+        Stage {
+            pixels: vec![ShapePixel { landmark: 4, offset: [0.1, -0.1] }; 2],
+            splits_per_tree: 3,
+            splits: vec![Split { first: 0, second: 1, threshold: 2.0 }; 6],
+            leaves: vec![[0.5; 10]; 8],
+        }
+    }
+
+    #[test]
+    fn only_whole_stages_are_taken() {
+        let mean = [[0.5; 2]; 5];
+        assert!(ShapeModel::new(mean, vec![stage(), stage()]).is_ok());
+        assert!(ShapeModel::new(mean, Vec::new()).is_ok());
+        let cases: [(&str, fn(&mut Stage)); 9] = [
+            ("no splits", |stage| stage.splits_per_tree = 0),
+            ("half a tree", |stage| stage.splits_per_tree = 2),
+            ("a split too few", |stage| stage.splits.truncate(5)),
+            ("a leaf too many", |stage| stage.leaves.push([0.0; 10])),
+            ("a first pixel that is not there", |stage| stage.splits[5].first = 2),
+            ("a second pixel that is not there", |stage| stage.splits[0].second = u32::MAX),
+            ("a threshold that is not finite", |stage| stage.splits[2].threshold = f32::NAN),
+            ("a landmark that is not there", |stage| stage.pixels[1].landmark = 5),
+            ("a leaf that is not finite", |stage| stage.leaves[7][9] = f32::INFINITY),
+        ];
+        for (name, change) in cases {
+            let mut changed = stage();
+            change(&mut changed);
+            let error = ShapeModel::new(mean, vec![stage(), changed]).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::ModelUnavailable, "{name}");
+            assert!(error.to_string().contains("stage 1"), "{error}");
+        }
+        assert!(ShapeModel::new([[f32::NAN; 2]; 5], vec![stage()]).is_err());
+    }
+}

@@ -1,9 +1,11 @@
 //! From image bytes to faces and vectors.
 
 mod align;
+mod align_dlib;
 mod decode;
 pub mod detect;
 mod embed;
+mod landmarks;
 mod library;
 mod main_face;
 mod pose;
@@ -14,11 +16,13 @@ mod shape;
 mod tensor;
 
 pub use align::align;
+pub use align_dlib::align_dlib;
 pub use decode::{DecodeLimits, decode};
 pub use embed::NetworkEmbedder;
 pub use main_face::{FacePolicy, main_face};
 pub use pose::Pose;
 pub use quality::{Quality, QualityLimits};
+pub use landmarks::find_landmarks;
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
 pub use session::{Network, NetworkOptions};
 

@@ -2,6 +2,7 @@
 
 mod data;
 mod decode;
+mod dlib_parity;
 mod install;
 mod layering;
 mod statistics;

@@ -10,6 +10,10 @@ mod network;
 mod reader;
 mod resnet;
 mod shape_predictor;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod writer;
 
 pub use mmod::detector_onnx;
 pub use resnet::embedder_onnx;

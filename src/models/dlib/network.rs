@@ -210,7 +210,7 @@ fn read_batch_normalization<'a>(reader: &mut Reader<'a>) -> Result<Layer<'a>> {
 
 fn read_fully_connected<'a>(reader: &mut Reader<'a>) -> Result<Layer<'a>> {
     const WITHOUT_BIAS: i64 = 1;
-    const MAX_SIDE: usize = 1 << 16;
+    const MAX_SIDE: usize = 1 << 15;
     let columns = reader.size("outputs", MAX_SIDE)?;
     let rows = reader.size("inputs", MAX_SIDE)?;
     let matrix = reader.tensor()?;

@@ -74,10 +74,18 @@ impl<'a> Reader<'a> {
         if head & 0x70 != 0 || !(1..=8).contains(&count) {
             return Err(self.error(format_args!("expected an integer, found the byte {head:#04x}")));
         }
-        let mut magnitude = [0; 8];
-        magnitude[..count].copy_from_slice(self.take(count)?);
-        let magnitude = i64::try_from(u64::from_le_bytes(magnitude))
-            .map_err(|_| self.error("expected an integer of 63 bits, found a larger one"))?;
+        let rest = &self.bytes[self.position..];
+        let magnitude = if let Some(eight) = rest.first_chunk::<8>() {
+            // All but the last few integers of a file have eight readable bytes.
+            self.position += count;
+            u64::from_le_bytes(*eight) & (u64::MAX >> (64 - 8 * count))
+        } else {
+            let mut eight = [0; 8];
+            eight[..count].copy_from_slice(self.take(count)?);
+            u64::from_le_bytes(eight)
+        };
+        let magnitude =
+            i64::try_from(magnitude).map_err(|_| self.error("expected an integer of 63 bits, found a larger one"))?;
         Ok(if negative { -magnitude } else { magnitude })
     }
 
@@ -183,6 +191,112 @@ impl<'a> Reader<'a> {
         match self.bytes.len() - self.position {
             0 => Ok(()),
             rest => Err(self.error(format_args!("expected the end, found {rest} more bytes"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::writer::Writer;
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Writer) -> &mut Writer) -> Vec<u8> {
+        let mut writer = Writer::default();
+        write(&mut writer);
+        writer.0
+    }
+
+    #[test]
+    fn integers_are_read_as_dlib_writes_them() {
+        for (bytes, value) in [
+            (&[1, 0][..], Some(0)),
+            (&[1, 0x50], Some(80)),
+            (&[0x81, 4], Some(-4)),
+            (&[2, 0xf4, 1], Some(500)),
+            (&[3, 0x62, 0x90, 0xf5], Some(0x00f5_9062)),
+            (&[0x88, 1, 0, 0, 0, 0, 0, 0, 0x40], Some(-0x4000_0000_0000_0001)),
+            (&[8, 0, 0, 0, 0, 0, 0, 0, 0x80], None),
+            (&[0], None),
+            (&[9, 0, 0, 0, 0, 0, 0, 0, 0, 0], None),
+            (&[0x31, 0], None),
+            (&[2, 1], None),
+            (&[], None),
+        ] {
+            assert_eq!(Reader::new("a file", bytes).integer().ok(), value, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn floats_are_a_mantissa_and_an_exponent() {
+        for (mantissa, exponent, value) in [
+            (0x00f5_9062, -17, Some(f64::from(122.782f32))),
+            (-1, 0, Some(-1.0)),
+            (3, 4, Some(48.0)),
+            (0, 5000, None),
+            (1, -5000, Some(0.0)),
+            (1, 1024, None),
+            (i64::MAX, 1000, None),
+            (1, 32000, None),
+            (0, 32002, None),
+        ] {
+            let bytes = written(|writer| writer.integers(&[mantissa, exponent]));
+            assert_eq!(Reader::new("a file", &bytes).float().ok(), value, "{mantissa} * 2^{exponent}");
+        }
+        let large = written(|writer| writer.integers(&[1, 200]));
+        assert!(Reader::new("a file", &large).single().is_err());
+    }
+
+    #[test]
+    fn sizes_beyond_the_file_are_refused_before_anything_is_allocated() {
+        for sizes in
+            [[1, 1, 1, 1], [1 << 28, 1, 1, 1], [1 << 28, 1 << 28, 1 << 28, 1 << 28], [i64::MAX, 1, 1, 1], [-1, 1, 1, 1]]
+        {
+            let bytes = written(|writer| writer.integer(2).integers(&sizes));
+            let error = Reader::new("a file", &bytes).tensor().expect_err("there is no content");
+            assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
+        }
+        let bytes = written(|writer| writer.integer(1_000_000_000));
+        assert!(Reader::new("a file", &bytes).length("items", 1).is_err());
+        let bytes = written(|writer| writer.tensor([2, 1, 1, 1], &[1.0, f32::NAN]));
+        assert!(Reader::new("a file", &bytes).tensor().is_err());
+    }
+
+    #[test]
+    fn errors_say_what_was_expected_where() {
+        let mut reader = Reader::new("a file", &[1, 7]);
+        let error = reader.expect("a tensor of version", 2).expect_err("it is 7");
+        assert_eq!(error.to_string(), "a file: expected a tensor of version 2, found 7 at byte 2");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(integer: i64, float in -1e30f32..1e30, text in "[a-z_0-9]{0,40}", values in proptest::collection::vec(-1e30f32..1e30, 0..50)) {
+            prop_assume!(integer != i64::MIN);
+            let bytes = written(|writer| writer.integer(integer).float(float).text(&text).tensor([1, values.len() as i64, 1, 1], &values));
+            let mut reader = Reader::new("a file", &bytes);
+            prop_assert_eq!(reader.integer().expect("an integer"), integer);
+            prop_assert_eq!(reader.single().expect("a float"), float);
+            prop_assert_eq!(reader.text().expect("a text"), text);
+            prop_assert_eq!(reader.tensor().expect("a tensor").values().collect::<Vec<_>>(), values);
+            reader.end().expect("the end");
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let reads: [fn(&mut Reader<'_>) -> Result<()>; 6] = [
+                |reader| reader.integer().map(drop),
+                |reader| reader.float().map(drop),
+                |reader| reader.text().map(drop),
+                |reader| reader.flag().map(drop),
+                |reader| reader.tensor().map(drop),
+                |reader| reader.alias().map(drop),
+            ];
+            for read in reads {
+                let mut reader = Reader::new("a file", &bytes);
+                while reader.end().is_err() && read(&mut reader).is_ok() {}
+            }
         }
     }
 }

@@ -24,14 +24,13 @@ pub fn shape_model(file: &[u8]) -> Result<ShapeModel> {
     reader.expect("a landmark model of version", 1)?;
     let mean = column(&mut reader)?;
     let count = reader.length("stages", INTEGER)?;
-    let mut stages = Vec::with_capacity(count);
+    let mut stages = Vec::new();
     for _ in 0..count {
         stages.push(read_trees(&mut reader)?);
     }
     reader.expect("lists of landmarks, one a stage:", count as i64)?;
     for stage in &mut stages {
         let pixels = reader.length("pixels", INTEGER)?;
-        stage.pixels.reserve_exact(pixels);
         for _ in 0..pixels {
             stage.pixels.push(ShapePixel { landmark: reader.size("a landmark", 4)?, offset: [0.0; 2] });
         }

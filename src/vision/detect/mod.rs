@@ -1,11 +1,13 @@
 //! Detectors: from a picture to faces.
 
 mod letterbox;
+mod mmod;
 mod nms;
 mod outputs;
 mod scrfd;
 mod yunet;
 
+pub use mmod::Mmod;
 pub use scrfd::Scrfd;
 pub use yunet::Yunet;
 

@@ -100,3 +100,67 @@ fn window(row: usize, column: usize, layout: &Layout, scan: &MmodScan) -> PixelR
     let (x, y) = ((x - tile.left as i64) as f64, (y - tile.top as i64) as f64);
     PixelRect::rounded(up(x - half_width), up(y - half_height), up(x + half_width), up(y + half_height))
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::mmod_scan::Spread;
+
+    const SCAN: MmodScan =
+        MmodScan { window: [80, 80], spread: Spread { stride: 8, offset: 14 }, overlap: 0.34, coverage: 0.9 };
+
+    fn square(left: i64, top: i64, side: i64) -> PixelRect {
+        PixelRect { left, top, right: left + side - 1, bottom: top + side - 1 }
+    }
+
+    #[test]
+    fn boxes_overlap_by_the_smallest_box_around_both_or_by_covering() {
+        let unit = square(0, 0, 10);
+        for (other, overlaps) in [
+            (unit, true),
+            (square(4, 0, 10), true),  // 60 of 140
+            (square(5, 0, 10), false), // 50 of 150
+            (square(3, 3, 10), false), // 49 of 169
+            (square(10, 0, 10), false),
+            (square(2, 2, 4), true),   // covered
+            (square(-1, 2, 4), false), // 12 of 16, 12 of 100
+            (square(-40, -40, 90), true),
+        ] {
+            assert_eq!(unit.overlaps(&other, &SCAN), overlaps, "{other:?}");
+            assert_eq!(other.overlaps(&unit, &SCAN), overlaps, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_score_becomes_the_window_around_its_pixel() {
+        let layout = Layout::new(250, 250, 0).expect("levels");
+        let at = |row: usize, column: usize, score: f32| {
+            let mut scores = Array2::zeros((130, 32));
+            scores[[row, column]] = score;
+            decode(scores.view(), &layout, &SCAN, 0.0)
+        };
+        // Pixel (126, 94) of the canvas is (115, 83) of the picture.
+        assert_eq!(at(10, 14, 1.5), [(PixelRect { left: 76, top: 44, right: 155, bottom: 123 }, 1.5)]);
+        // Pixel (126, 350) is (115, 79) of the second level, where a window is 1.2 times as wide.
+        let [(found, _)] = at(42, 14, 0.5)[..] else { panic!("expected one box") };
+        assert_eq!(found, PixelRect { left: 91, top: 48, right: 186, bottom: 143 });
+        assert_eq!(at(42, 14, 0.0), []);
+    }
+
+    #[test]
+    fn the_best_of_overlapping_boxes_is_kept_and_of_equal_ones_the_first() {
+        let layout = Layout::new(640, 480, 0).expect("levels");
+        let mut scores = Array2::from_elem((40, 80), -1.0);
+        for (row, column, score) in [(10, 10, 0.7), (10, 11, 0.9), (11, 11, 0.9), (12, 12, 0.8), (30, 60, 0.2)] {
+            scores[[row, column]] = score;
+        }
+        let found = decode(scores.view(), &layout, &SCAN, 0.0);
+        let middles: Vec<_> = found.iter().map(|(found, score)| (found.left, found.top, *score)).collect();
+        assert_eq!(middles, [(52, 44, 0.9), (444, 204, 0.2)]);
+        assert_eq!(decode(scores.view(), &layout, &SCAN, 0.3).len(), 1);
+        scores.fill(f32::NAN);
+        assert_eq!(decode(scores.view(), &layout, &SCAN, 0.0), []);
+    }
+}

@@ -1,15 +1,15 @@
-//! dlib's face chip: the aligned crop that its embedder was trained on.
+//! The crop that dlib's embedder was trained on.
 //!
 //! The similarity transform from the template's points to the landmarks places a turned square on
-//! the picture. Where the square is so large that reading one picture point a chip pixel would
-//! skip pixels, the picture around it is halved first, each time with the binomial filter
-//! 1 4 6 4 1 in both directions, for as long as the halved square still has more pixels than the
-//! chip; then the chip is read with bilinear interpolation, black outside the picture.
+//! the picture. Where the square is so large that reading one point of the picture a pixel of the
+//! crop would skip pixels, the picture around it is halved first, each time with the binomial
+//! filter 1 4 6 4 1 in both directions, for as long as the halved square still has more pixels
+//! than the crop; then the crop is read with bilinear interpolation, black outside the picture.
 //!
 //! dlib's conventions, kept so that crops and encodings equal its own: a square of width `w` goes
 //! from `center - (w - 1) / 2` to `center + (w - 1) / 2`, its corners meet the centres of the
-//! chip's corner pixels, halving maps a point `p` to `p / 2 - (1.25, 0.75)`, and numbers are cut
-//! off, not rounded.
+//! crop's corner pixels, halving maps a point `p` to `p / 2 - (1.25, 0.75)`, and brightness is cut
+//! off to whole numbers, not rounded.
 
 use image::{Rgb, RgbImage};
 
@@ -21,7 +21,7 @@ use super::AlignedFace;
 /// The crop of `picture` in which `landmarks` come as near to the template's points as a
 /// similarity transform can bring them; `None` where the landmarks coincide.
 #[must_use]
-pub fn dlib_chip(picture: &RgbImage, landmarks: &[Point; 5], template: &AlignmentTemplate) -> Option<AlignedFace> {
+pub fn align_dlib(picture: &RgbImage, landmarks: &[Point; 5], template: &AlignmentTemplate) -> Option<AlignedFace> {
     let square = Square::find(landmarks, template)?;
     let size = template.size;
     let mut pixels = RgbImage::new(size, size);
@@ -68,7 +68,7 @@ impl Square {
         .filter(|square| square.span > 0.0)
     }
 
-    /// How often the picture is halved for a chip of `area` pixels, and how far around the square
+    /// How often the picture is halved for a crop of `area` pixels, and how far around the square
     /// the picture is needed for that.
     fn halvings(&self, area: f64) -> (u32, f64) {
         let (mut count, mut grow, mut square) = (0, 2.0, self.halved());
@@ -110,14 +110,14 @@ impl Square {
         Some(Region { left, top, width: right - left + 1, height: bottom - top + 1 })
     }
 
-    /// Fills `chip` from the region of `picture`, in whose coordinates the square is.
-    fn read(&self, picture: &RgbImage, region: Region, chip: &mut RgbImage) {
-        let last = f64::from(chip.width() - 1).max(1.0);
+    /// Fills `crop` from the region of `picture`, in whose coordinates the square is.
+    fn read(&self, picture: &RgbImage, region: Region, crop: &mut RgbImage) {
+        let last = f64::from(crop.width() - 1).max(1.0);
         let (start, right, down) = (self.at(-0.5, -0.5), self.at(0.5, -0.5), self.at(-0.5, 0.5));
         let step = |end: (f64, f64)| ((end.0 - start.0) / last, (end.1 - start.1) / last);
         let (right, down) = (step(right), step(down));
         let (width, height) = (f64::from(region.width), f64::from(region.height));
-        for (column, row, pixel) in chip.enumerate_pixels_mut() {
+        for (column, row, pixel) in crop.enumerate_pixels_mut() {
             let (column, row) = (f64::from(column), f64::from(row));
             let x = start.0 + column * right.0 + row * down.0;
             let y = start.1 + column * right.1 + row * down.1;
@@ -179,4 +179,80 @@ fn halved(picture: &RgbImage, region: Region) -> RgbImage {
         }
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::LandmarkScheme;
+
+    const TEMPLATE: AlignmentTemplate = AlignmentTemplate {
+        landmarks: LandmarkScheme::EyeCornersNose,
+        size: 32,
+        points: [[24.0, 10.0], [19.0, 10.0], [8.0, 10.0], [13.0, 10.0], [16.0, 20.0]],
+    };
+
+    /// A picture whose red is the column and whose green is the row.
+    fn ramp(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 7]))
+    }
+
+    fn landmarks(map: impl Fn(f32, f32) -> (f32, f32)) -> [Point; 5] {
+        TEMPLATE.points.map(|[x, y]| {
+            let (x, y) = map(x, y);
+            Point::new(x, y)
+        })
+    }
+
+    #[test]
+    fn a_crop_shows_what_lies_under_the_template() {
+        // dlib's conventions move what is seen by up to one pixel of the crop.
+        for (name, map, tolerance) in [
+            ("in place", (|x, y| (x + 40.0, y + 60.0)) as fn(f32, f32) -> (f32, f32), 1.0),
+            ("enlarged", |x, y| (x / 2.0 + 40.0, y / 2.0 + 60.0), 1.0),
+            ("turned by 90 degrees", |x, y| (120.0 - y, x + 50.0), 1.5),
+            ("reduced", |x, y| (x * 3.0 + 40.0, y * 3.0 + 60.0), 2.0),
+            ("reduced so that it is halved first", |x, y| (x * 6.0 + 10.0, y * 6.0 + 20.0), 7.0),
+        ] {
+            let crop = align_dlib(&ramp(250, 250), &landmarks(map), &TEMPLATE).expect("distinct points").pixels;
+            assert_eq!(crop.dimensions(), (32, 32));
+            for (x, y) in [(3, 3), (28, 3), (16, 16), (3, 28), (28, 28)] {
+                let (left, top) = map(x as f32, y as f32);
+                let [red, green, _] = crop.get_pixel(x, y).0.map(f32::from);
+                assert!((red - left).abs() <= tolerance, "{name}: {red} at ({x}, {y}), expected {left}");
+                assert!((green - top).abs() <= tolerance, "{name}: {green} at ({x}, {y}), expected {top}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_outside_the_picture_is_black() {
+        let crop = align_dlib(&ramp(100, 100), &landmarks(|x, y| (x - 10.0, y - 10.0)), &TEMPLATE);
+        let crop = crop.expect("distinct points").pixels;
+        assert_eq!(crop.get_pixel(4, 4).0, [0, 0, 0]);
+        assert_eq!(crop.get_pixel(20, 20).0[2], 7);
+        for far in [-900.0, 900.0] {
+            let crop = align_dlib(&ramp(100, 100), &landmarks(|x, y| (x * 9.0 + far, y * 9.0)), &TEMPLATE);
+            assert!(crop.expect("distinct points").pixels.pixels().all(|pixel| pixel.0 == [0, 0, 0]));
+        }
+    }
+
+    #[test]
+    fn landmarks_that_coincide_or_shrink_to_a_pixel_have_no_crop() {
+        let picture = ramp(50, 50);
+        assert!(align_dlib(&picture, &[Point::new(20.0, 20.0); 5], &TEMPLATE).is_none());
+        assert!(align_dlib(&picture, &landmarks(|x, y| (x / 40.0, y / 40.0)), &TEMPLATE).is_none());
+        assert!(align_dlib(&picture, &landmarks(|x, _| (x, f32::NAN)), &TEMPLATE).is_none());
+    }
+
+    #[test]
+    fn halving_keeps_brightness_and_drops_the_border() {
+        let even = RgbImage::from_pixel(21, 30, Rgb([200, 3, 255]));
+        let half = halved(&even, Region::whole(&even));
+        assert_eq!(half.dimensions(), (9, 13));
+        assert!(half.pixels().all(|pixel| pixel.0 == [200, 3, 255]));
+        let part = halved(&ramp(60, 60), Region { left: 10, top: 20, width: 20, height: 22 });
+        assert_eq!((part.dimensions(), part.get_pixel(3, 4).0), ((8, 9), [10 + 2 * 3 + 2, 20 + 2 * 4 + 2, 7]));
+        assert_eq!(halved(&even, Region { left: 0, top: 0, width: 8, height: 20 }).dimensions(), (0, 0));
+    }
 }

@@ -1,0 +1,200 @@
+//! dlib's face detector and landmarks.
+
+mod boxes;
+mod pyramid;
+
+use std::sync::Arc;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+use ndarray::{Axis, Ix4};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::geometry::Rect;
+use crate::mmod_scan::MmodScan;
+use crate::shape_model::ShapeModel;
+use crate::spec::{ColorOrder, DetectorSpec, Normalization};
+use crate::vision::landmarks::find_landmarks;
+use crate::vision::{Detector, Face, Network};
+
+use boxes::PixelRect;
+use pyramid::{Layout, Planes};
+
+/// The most often a picture is doubled for small faces.
+const MAX_DOUBLINGS: u32 = 3;
+
+/// dlib's max-margin detector over an image pyramid, with its five-point landmarks.
+///
+/// Of its [`DetectorSpec`], `long_side` is the side to which larger pictures are reduced, and
+/// `min_face` the smallest face looked for in what is left: each halving of `min_face` below the
+/// network's window (80 pixels) doubles the picture and takes four times as long; above it, levels
+/// of the pyramid that can hold only smaller faces are left out (96 drops a third of the work).
+/// Boxes overlap by the rule of the weights' file; `nms_threshold` is not used. A score of 0 is
+/// the border between face and no face, sure faces have about 1.
+#[derive(Debug, Clone)]
+pub struct Mmod {
+    network: Network,
+    scan: MmodScan,
+    shapes: Arc<ShapeModel>,
+    spec: DetectorSpec,
+}
+
+impl Mmod {
+    /// A detector of the network, how it is moved over a picture, and the landmark model.
+    #[must_use]
+    pub fn new(network: Network, scan: MmodScan, shapes: Arc<ShapeModel>, spec: DetectorSpec) -> Self {
+        Self { network, scan, shapes, spec }
+    }
+
+    /// The boxes of the faces, in pixels of `picture` and in whole numbers, with their scores,
+    /// highest first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the network fails.
+    pub fn boxes(&self, picture: &RgbImage) -> Result<Vec<(Rect, f32)>> {
+        if picture.width() == 0 || picture.height() == 0 {
+            return Ok(Vec::new());
+        }
+        let long_side = picture.width().max(picture.height());
+        if long_side <= self.spec.long_side || self.spec.long_side == 0 {
+            return Ok(self
+                .boxes_at_size(picture)?
+                .into_iter()
+                .map(|(found, score)| (found.to_rect(), score))
+                .collect());
+        }
+        let reduced = reduced(picture, f64::from(self.spec.long_side) / f64::from(long_side))?;
+        let (x, y) = (
+            f64::from(picture.width()) / f64::from(reduced.width()),
+            f64::from(picture.height()) / f64::from(reduced.height()),
+        );
+        let up = |found: PixelRect| found.map(|p| ((p.0 + 0.5) * x - 0.5, (p.1 + 0.5) * y - 0.5)).to_rect();
+        Ok(self.boxes_at_size(&reduced)?.into_iter().map(|(found, score)| (up(found), score)).collect())
+    }
+
+    fn boxes_at_size(&self, picture: &RgbImage) -> Result<Vec<(PixelRect, f32)>> {
+        let mut planes = planes(picture, &self.spec.normalization);
+        let (doublings, skip) = levels(self.spec.min_face, self.scan.window);
+        for _ in 0..doublings {
+            // dlib's size of a doubled picture.
+            planes = planes.resized(2 * planes.width + 2, 2 * planes.height + 1);
+        }
+        // Smaller than the pixels that one score stands on: nothing can be found.
+        let least = 2 * self.scan.spread.offset.unsigned_abs() as usize + 1;
+        let layout = Layout::new(planes.width, planes.height, skip);
+        let Some(layout) = layout.filter(|layout| layout.width.min(layout.height) >= least) else {
+            return Ok(Vec::new());
+        };
+        let canvas = layout.draw(planes);
+        let found = self.network.run(canvas.view(), |outputs| {
+            let scores = outputs.first().and_then(|scores| scores.view().into_dimensionality::<Ix4>().ok());
+            let scores = scores.filter(|scores| scores.dim().0 == 1 && scores.dim().1 == 1);
+            let scores = scores.ok_or_else(|| {
+                Error::new(ErrorKind::Runtime, "the mmod detector gave no scores of shape (1, 1, rows, columns)")
+            })?;
+            let scores = scores.index_axis_move(Axis(0), 0).index_axis_move(Axis(0), 0);
+            Ok(boxes::decode(scores, &layout, &self.scan, self.spec.score_threshold))
+        })?;
+        // Back to the picture before it was doubled: dlib's map from a picture to its half.
+        let down =
+            |found: PixelRect| found.map(|p| (0..doublings).fold(p, |p, _| (p.0 / 2.0 - 1.25, p.1 / 2.0 - 0.75)));
+        Ok(found.into_iter().map(|(found, score)| (down(found), score)).collect())
+    }
+}
+
+impl Detector for Mmod {
+    fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>> {
+        let found = self.boxes(picture)?;
+        Ok(found
+            .into_iter()
+            .map(|(bounds, score)| Face { bounds, landmarks: find_landmarks(&self.shapes, picture, bounds), score })
+            .collect())
+    }
+}
+
+/// How often the picture is doubled, and how many of its largest levels are left out, so that
+/// faces of `min_face` pixels and more are found with a window of this size.
+fn levels(min_face: f32, window: [usize; 2]) -> (u32, usize) {
+    let ratio = f64::from(min_face.max(1.0)) / window[0].min(window[1]) as f64;
+    if ratio < 1.0 {
+        ((-ratio.log2()).ceil().min(f64::from(MAX_DOUBLINGS)) as u32, 0)
+    } else {
+        (0, (ratio.ln() / 1.2f64.ln()) as usize)
+    }
+}
+
+fn planes(picture: &RgbImage, normalization: &Normalization) -> Planes {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let mut values = Vec::with_capacity(3 * width * height);
+    for (plane, (mean, scale)) in normalization.mean.iter().zip(normalization.scale).enumerate() {
+        let channel = match normalization.color {
+            ColorOrder::Rgb => plane,
+            ColorOrder::Bgr => 2 - plane,
+        };
+        let table: [f32; 256] = std::array::from_fn(|value| (value as f32 - mean) / scale);
+        values.extend(picture.pixels().map(|pixel| table[usize::from(pixel.0[channel])]));
+    }
+    Planes { width, height, values }
+}
+
+/// The picture at `scale` below 1, each pixel the weighted mean of those it stands for.
+fn reduced(picture: &RgbImage, scale: f64) -> Result<RgbImage> {
+    let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    let (width, height) = (side(picture.width()), side(picture.height()));
+    let fail = |error: String| Error::new(ErrorKind::Runtime, format!("the picture could not be reduced: {error}"));
+    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
+        .map_err(|error| fail(error.to_string()))?;
+    let mut result = Image::new(width, height, PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    Resizer::new().resize(&source, &mut result, &options).map_err(|error| fail(error.to_string()))?;
+    RgbImage::from_raw(width, height, result.into_vec()).ok_or_else(|| fail("its size is wrong".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn small_faces_double_the_picture_and_large_ones_leave_levels_out() {
+        for (min_face, expected) in [
+            (80.0, (0, 0)),
+            (79.9, (1, 0)),
+            (40.0, (1, 0)),
+            (39.0, (2, 0)),
+            (20.0, (2, 0)),
+            (1.0, (MAX_DOUBLINGS, 0)),
+            (-5.0, (MAX_DOUBLINGS, 0)),
+            (f32::NAN, (MAX_DOUBLINGS, 0)),
+            (95.9, (0, 0)),
+            (96.0, (0, 1)),
+            (140.0, (0, 3)),
+            (300.0, (0, 7)),
+        ] {
+            assert_eq!(levels(min_face, [80, 80]), expected, "{min_face}");
+        }
+    }
+
+    #[test]
+    fn planes_are_normalised_in_the_order_of_their_colours() {
+        let picture = RgbImage::from_fn(2, 1, |x, _| Rgb([10 + x as u8, 20, 30]));
+        for (color, expected) in
+            [(ColorOrder::Rgb, [4.0, 4.5, 9.0, 9.0, 7.0, 7.0]), (ColorOrder::Bgr, [14.0, 14.0, 9.0, 9.0, 2.0, 2.25])]
+        {
+            let normalization = Normalization { color, mean: [2.0; 3], scale: [2.0, 2.0, 4.0] };
+            assert_eq!(planes(&picture, &normalization).values, expected);
+        }
+    }
+
+    #[test]
+    fn a_reduced_picture_keeps_its_proportions_and_brightness() {
+        let picture = RgbImage::from_fn(301, 100, |x, y| Rgb([if (x + y) % 2 == 0 { 0 } else { 200 }, 50, 255]));
+        let half = reduced(&picture, 0.5).expect("a smaller picture");
+        assert_eq!(half.dimensions(), (151, 50));
+        let [red, green, blue] = half.get_pixel(75, 25).0;
+        assert!(red.abs_diff(100) <= 10 && green == 50 && blue == 255, "{red} {green} {blue}");
+        assert_eq!(reduced(&picture, 0.001).expect("a smaller picture").dimensions(), (1, 1));
+    }
+}
