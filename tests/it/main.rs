@@ -10,4 +10,7 @@ mod networks;
 mod photos;
 mod yunet_parity;
 mod models;
+mod networks;
 mod packs;
+mod statistics;
+mod yunet_parity;
