@@ -91,10 +91,13 @@ impl<'a> Installer<'a> {
             let message = format!("the licence of {} must be accepted first: {}", terms.title, terms.terms);
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let result = self.run(&wanted, progress);
-        if result.is_err() {
-            remove_empty_folders(self.home, &wanted);
-        }
+        let result = Staging::open(self.home, progress).and_then(|staging| {
+            let result = self.run(&staging, &wanted, progress);
+            if result.is_err() {
+                remove_empty_folders(self.home, &wanted);
+            }
+            result
+        });
         result.map_err(|failure| match failure {
             Failure::Wrong(error) => error,
             Failure::Unreachable(why) => missing::because(self.home, artifacts, &why),
@@ -105,8 +108,12 @@ impl<'a> Installer<'a> {
         })
     }
 
-    fn run(&self, wanted: &[&Artifact], progress: &mut dyn Progress) -> Result<Vec<PathBuf>, Failure> {
-        let staging = Staging::open(self.home, progress)?;
+    fn run(
+        &self,
+        staging: &Staging<'_>,
+        wanted: &[&Artifact],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<PathBuf>, Failure> {
         let mut installed = Vec::new();
         for group in groups(wanted) {
             // Another process may have installed them while this one waited.
@@ -119,7 +126,7 @@ impl<'a> Installer<'a> {
                     partial.finish()?;
                 }
                 (_, Some(folder)) => folder::install(self.home, folder, &group, progress)?,
-                (Origin::Source(source), None) => self.fetch(&staging, source, &group, progress)?,
+                (Origin::Source(source), None) => self.fetch(staging, source, &group, progress)?,
                 (Origin::Unknown, None) => {
                     return Err(Failure::Unreachable(format!("no source is known for {}", first.file())));
                 }
