@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 use super::persons::PersonKey;
 use crate::encoding::FaceEncoding;
 use crate::patch::Patch;
-use crate::person::{Collection, DateOfBirth, Gender, ImageBytes, ImageId, Person, PersonId, Status};
+use crate::person::{
+    Collection, DateOfBirth, Gender, ImageBytes, ImageId, NewPerson, Person, PersonId, PersonUpdate, Status,
+};
 
 /// A photo that comes into the vault: its bytes, their hash, and the encoding that was made of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +85,51 @@ pub struct PersonChange {
     pub expected_version: Option<u64>,
 }
 
+impl NewPersonRecord {
+    /// What `new` says, with its photos encoded.
+    #[must_use]
+    pub fn new(new: &NewPerson, images: Vec<NewImage>) -> Self {
+        let NewPerson { id, name, images: _, gender, date_of_birth, nationality, collections, notes, status } =
+            new.clone();
+        Self { id, name, gender, date_of_birth, nationality, notes, status, collections, images }
+    }
+}
+
 impl PersonChange {
+    /// What `update` says, with its photos encoded. A field that cannot be cleared is kept where
+    /// the update clears it: validation has refused that before.
+    #[must_use]
+    pub fn new(update: &PersonUpdate, images: ImagesChange) -> Self {
+        fn value<T>(patch: Patch<T>) -> Option<T> {
+            match patch {
+                Patch::Set(value) => Some(value),
+                Patch::Keep | Patch::Clear => None,
+            }
+        }
+        let PersonUpdate {
+            name,
+            images: _,
+            gender,
+            date_of_birth,
+            nationality,
+            collections,
+            notes,
+            status,
+            expected_version,
+        } = update.clone();
+        Self {
+            name: value(name),
+            gender,
+            date_of_birth,
+            nationality,
+            notes,
+            status: value(status),
+            collections: value(collections),
+            images,
+            expected_version,
+        }
+    }
+
     /// Whether nothing is named, so that the update is the identity.
     #[must_use]
     pub fn is_keep(&self) -> bool {
@@ -140,7 +186,7 @@ pub struct GalleryEffect {
 ///
 /// In the vault's file they are zeros as soon as the log is folded into it. `Done` means that this
 /// has happened and that the log is empty. `Pending` means that a reader of an older snapshot kept
-/// the log for longer than 5 seconds; the next write tries again, and so does the last connection
+/// the log for longer than 2 seconds; the next write tries again, and so does the last connection
 /// to close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erasure {

@@ -18,6 +18,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Idle readers that are kept; more are opened when needed and closed again.
 const IDLE_READERS: usize = 8;
 
+/// How long a removal waits for readers of older snapshots until it leaves its bytes in the log.
+const ERASE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long one attempt to empty the write-ahead log keeps other writers waiting.
 const ERASE_ATTEMPT: Duration = Duration::from_millis(100);
 
@@ -146,7 +149,7 @@ impl Store {
     /// Readers of older snapshots can hold that up; then it is tried again for a while, and once
     /// more after each later write.
     pub(super) fn erase(&self) -> Erasure {
-        let deadline = Instant::now() + BUSY_TIMEOUT;
+        let deadline = Instant::now() + ERASE_TIMEOUT;
         loop {
             let attempt = self.inner.writer().and_then(|writer| truncate_log(&writer, ERASE_ATTEMPT));
             match attempt {
@@ -196,4 +199,76 @@ pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Outcome<T>) -> Outcome<T
 /// A panic elsewhere cannot have left a connection in a transaction: transactions roll back.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{CreateOptions, NewImage, NewPersonRecord};
+
+    fn photo(fill: u8) -> NewPersonRecord {
+        let images = vec![NewImage::new(vec![fill; 100_000].into())];
+        NewPersonRecord { name: "a".into(), images, ..NewPersonRecord::default() }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_leaves_what_was_there() -> Result<()> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path().join("v"), &CreateOptions::default())?;
+        let client = store.default_client()?;
+        let first = store.insert_person(&client, &photo(1))?.person;
+
+        let limit = |pages: i64| {
+            let writer = store.inner.writer().expect("a writer");
+            writer.pragma(None, "max_page_count", pages, |_| Ok(())).expect("sets");
+        };
+        limit(1);
+        let error = store.insert_person(&client, &photo(2)).expect_err("no page is left");
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().ends_with("the disk is full"), "{error}");
+        assert_eq!(store.persons(&client, &crate::PersonQuery::default())?.total, 1);
+        assert_eq!(store.person(&client, &first.id)?, first);
+
+        limit(1_000_000);
+        store.insert_person(&client, &photo(2))?;
+        assert!(store.check()?.is_clean());
+        Ok(())
+    }
+
+    #[test]
+    fn a_panic_in_a_write_leaves_nothing_behind() -> Result<()> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path().join("v"), &CreateOptions::default())?;
+        let client = store.default_client()?;
+        let panicked = std::thread::scope(|scope| {
+            let write = || {
+                store.write::<()>(|connection| {
+                    connection.execute("INSERT INTO clients (id, created_at) VALUES ('x', 0)", [])?;
+                    panic!("on purpose")
+                })
+            };
+            scope.spawn(write).join().is_err()
+        });
+        assert!(panicked);
+        assert_eq!(store.clients()?, [client.clone()]);
+        store.insert_person(&client, &photo(1))?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_reader_of_an_old_snapshot_delays_erasure_but_not_removal() -> Result<()> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path().join("v"), &CreateOptions::default())?;
+        let client = store.default_client()?;
+        let id = store.insert_person(&client, &photo(1))?.person.id;
+        let removed = store.read(|_| Ok(store.remove_person(&client, &id, None)))??;
+        assert_eq!(removed.erasure, Erasure::Pending);
+        assert!(store.person(&client, &id).is_err());
+
+        let log = || std::fs::metadata(folder.path().join("v-wal")).expect("a log").len();
+        assert!(log() > 0);
+        store.insert_client(&crate::ClientId::new("other")?)?;
+        assert_eq!(log(), 0);
+        Ok(())
+    }
 }

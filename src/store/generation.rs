@@ -132,18 +132,21 @@ pub(super) fn note_removal(connection: &Connection, generation: i64, person: i64
     connection
         .prepare_cached("INSERT INTO removals (generation, person) VALUES (?1, ?2)")?
         .execute(params![generation, person])?;
-    let newest_forgotten = "SELECT generation FROM removals ORDER BY generation DESC LIMIT 1 OFFSET ?1";
     // Counting back costs a pass over what is kept, so it is done now and then.
-    if generation % 512 == 0 {
-        connection
-            .prepare_cached(&format!(
-                "UPDATE meta SET complete_since = MAX(complete_since, COALESCE(({newest_forgotten}), 0))"
-            ))?
-            .execute([REMOVALS])?;
-        connection
-            .prepare_cached("DELETE FROM removals WHERE generation <= (SELECT complete_since FROM meta)")?
-            .execute([])?;
-    }
+    if generation % 512 == 0 { forget_all_but(connection, REMOVALS) } else { Ok(()) }
+}
+
+/// Forgets all removals but the latest.
+fn forget_all_but(connection: &Connection, latest: i64) -> Outcome<()> {
+    connection
+        .prepare_cached(
+            "UPDATE meta SET complete_since = MAX(complete_since, COALESCE(
+                 (SELECT generation FROM removals ORDER BY generation DESC LIMIT 1 OFFSET ?1), 0))",
+        )?
+        .execute([latest])?;
+    connection
+        .prepare_cached("DELETE FROM removals WHERE generation <= (SELECT complete_since FROM meta)")?
+        .execute([])?;
     Ok(())
 }
 
@@ -152,4 +155,40 @@ pub(super) fn forget_before(connection: &Connection, generation: i64) -> Outcome
     connection.prepare_cached("UPDATE meta SET complete_since = ?1")?.execute([generation])?;
     connection.prepare_cached("DELETE FROM removals")?.execute([])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{CreateOptions, NewPersonRecord};
+
+    #[test]
+    fn who_missed_a_forgotten_removal_loads_everything_anew() -> Result<()> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path().join("v"), &CreateOptions::default())?;
+        let client = store.default_client()?;
+        let model = ModelId::from_bytes([1; 16]);
+        let mut keys = Vec::new();
+        for _ in 0..5 {
+            let new = NewPersonRecord { name: "a".into(), ..NewPersonRecord::default() };
+            let id = store.insert_person(&client, &new)?.person.id;
+            keys.push(store.remove_person(&client, &id, None)?.key);
+        }
+        let removed =
+            |since| -> Result<_> { Ok(store.changes_since(since, &model, 10)?.map(|changes| changes.removed)) };
+        assert_eq!(store.generation()?, 5);
+        assert_eq!(removed(0)?.as_deref(), Some(&keys[..]));
+
+        store.write(|connection| forget_all_but(connection, 3))?;
+        assert_eq!((removed(0)?, removed(1)?), (None, None));
+        assert_eq!(removed(2)?.as_deref(), Some(&keys[2..]));
+        store.write(|connection| forget_all_but(connection, 3))?;
+        assert_eq!(removed(2)?.as_deref(), Some(&keys[2..]));
+
+        store.write(|connection| forget_before(connection, 5))?;
+        assert_eq!(removed(4)?, None);
+        assert_eq!(removed(5)?.as_deref(), Some(&[][..]));
+        assert_eq!(removed(6)?, None);
+        Ok(())
+    }
 }
