@@ -19,6 +19,8 @@ pub mod statistics;
 pub mod store;
 pub mod vision;
 
+// -- above them
+pub mod evaluation;
 pub mod wire;
 
 pub use comparison::{
