@@ -53,7 +53,10 @@ impl Dataset {
             if photos.is_some() {
                 return Err(Error::new(
                     ErrorKind::Invalid,
-                    format!("{} is a folder of people: a folder of photos is named with a list of pairs", path.display()),
+                    format!(
+                        "{} is a folder of people: a folder of photos is named with a list of pairs",
+                        path.display()
+                    ),
                 ));
             }
             return Self::of_people(path);

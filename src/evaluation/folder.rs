@@ -33,9 +33,8 @@ impl Dataset {
             }
             let files = entries(&root.join(&person))?;
             let all = files.len();
-            let is_photo = |file: &PathBuf| {
-                !is_hidden(file) && has_photo_ending(file) && root.join(&person).join(file).is_file()
-            };
+            let is_photo =
+                |file: &PathBuf| !is_hidden(file) && has_photo_ending(file) && root.join(&person).join(file).is_file();
             let own: Vec<PathBuf> = files.into_iter().filter(is_photo).collect();
             if own.is_empty() {
                 return Err(Error::new(
@@ -99,7 +98,8 @@ mod tests {
 
     #[test]
     fn people_and_photos_come_in_the_order_of_their_names() {
-        let root = folder(&["b/2.PNG", "b/1.jpg", "a/x.heic", "a/notes.txt", "a/.hidden.jpg", ".git/x.jpg", "pairs.csv"]);
+        let root =
+            folder(&["b/2.PNG", "b/1.jpg", "a/x.heic", "a/notes.txt", "a/.hidden.jpg", ".git/x.jpg", "pairs.csv"]);
         let found = Dataset::of_people(root.path()).expect("two people");
         let photos: Vec<_> = found.photos.iter().map(|photo| photo.to_string_lossy().replace('\\', "/")).collect();
         assert_eq!(photos, ["a/x.heic", "b/1.jpg", "b/2.PNG"]);

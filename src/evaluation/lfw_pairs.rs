@@ -93,9 +93,9 @@ fn head(file: &Path, line: Option<(u64, &str)>) -> Result<(usize, usize)> {
     let fields: Vec<Option<usize>> = line.split_whitespace().map(|field| field.parse().ok()).collect();
     // No list has a million sets or pairs; the product of both must not overflow.
     let plausible = |count: usize| (1..1_000_000).contains(&count);
-    match fields.as_slice() {
-        &[Some(sets), Some(size)] if plausible(sets) && plausible(size) => Ok((sets, size)),
-        &[Some(size)] if plausible(size) => Ok((1, size)),
+    match *fields.as_slice() {
+        [Some(sets), Some(size)] if plausible(sets) && plausible(size) => Ok((sets, size)),
+        [Some(size)] if plausible(size) => Ok((1, size)),
         _ => Err(wrong(
             file,
             number,
@@ -132,8 +132,7 @@ mod tests {
     #[test]
     fn sets_have_pairs_of_one_person_first() {
         let found = read("2\t1\nA\t1\t2\nA\t1\tB\t2\r\nB\t1\t2\nC\t1\tA\t3\n\n").expect("a list");
-        let pairs: Vec<_> =
-            found.pairs.iter().flatten().map(|pair| (pair.a, pair.b, pair.same, pair.fold)).collect();
+        let pairs: Vec<_> = found.pairs.iter().flatten().map(|pair| (pair.a, pair.b, pair.same, pair.fold)).collect();
         assert_eq!(pairs, [(0, 1, true, 0), (0, 2, false, 0), (3, 2, true, 1), (4, 5, false, 1)]);
         assert_eq!(found.people, [0, 0, 1, 1, 2, 0]);
         assert_eq!(found.photos[4], Path::new("C/C_0001.png"));
@@ -151,10 +150,22 @@ mod tests {
             ("", ErrorKind::Invalid, "pairs.txt, line 1: a list of LFW starts with"),
             ("image_a,image_b,same\n", ErrorKind::Invalid, "must end in .csv"),
             ("0 0\n", ErrorKind::Invalid, "line 1: a list of LFW"),
-            ("1 1\nA 1 2\n", ErrorKind::Invalid, "line 1 announces 1 sets of 1 pairs of each kind, 2 in all, and 1 follow"),
-            ("1 1\nA 1 B 2\n", ErrorKind::Invalid, "line 2: a pair of one person is due here, `name number number`, and there are 4"),
+            (
+                "1 1\nA 1 2\n",
+                ErrorKind::Invalid,
+                "line 1 announces 1 sets of 1 pairs of each kind, 2 in all, and 1 follow",
+            ),
+            (
+                "1 1\nA 1 B 2\n",
+                ErrorKind::Invalid,
+                "line 2: a pair of one person is due here, `name number number`, and there are 4",
+            ),
             ("1 1\nA 1 2\nB 1 2\n", ErrorKind::Invalid, "line 3: a pair of two people is due here"),
-            ("1 1\nA 1 2\nA 1 A 2\n", ErrorKind::Invalid, "line 3: a pair of two people is due here, and both names are the same"),
+            (
+                "1 1\nA 1 2\nA 1 A 2\n",
+                ErrorKind::Invalid,
+                "line 3: a pair of two people is due here, and both names are the same",
+            ),
             ("1 1\nA 1 two\n", ErrorKind::Invalid, "line 2, field 3: \"two\" is not the number of a photo"),
             ("1 1\nA 1 2\nA 1 B 1\nA 1 3\n", ErrorKind::Invalid, "line 4: line 1 announces"),
             ("1 1\nA 1 2\nA 9 D 1\n", ErrorKind::NotFound, "line 3, field 2: there is no photo"),

@@ -245,7 +245,8 @@ fn pairs(comparisons: &Comparisons, table: Option<&CalibrationTable>) -> PairsRe
     let own = RATES.into_iter().filter(|fmr| *fmr <= LARGEST_FMR && carried(*fmr));
     let own = own.map(|fmr| (fmr, Source::Data, scores.threshold_at_fmr(fmr)));
     let points = table.map_or(&[][..], CalibrationTable::points).iter();
-    let known = points.filter(|point| point.fmr <= LARGEST_FMR).map(|point| (point.fmr, Source::Table, point.similarity));
+    let known =
+        points.filter(|point| point.fmr <= LARGEST_FMR).map(|point| (point.fmr, Source::Table, point.similarity));
     let thresholds: Vec<(f64, Source, f64)> = own.chain(known).collect();
     let fnmr = comparisons.fnmr_at(&thresholds.iter().map(|(_, _, threshold)| *threshold).collect::<Vec<_>>());
     let rows = thresholds.into_iter().zip(fnmr).map(|((asked_fmr, source, threshold), fnmr)| PairRow {

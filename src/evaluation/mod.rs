@@ -5,6 +5,7 @@
 //! has an engine makes an encoding of each photo, and [`Evaluation::measure`] or [`calibrate`]
 //! turns them into figures or a table. [`report::page`] writes the figures as one HTML page.
 
+mod csv;
 mod dataset;
 mod folder;
 mod lfw_pairs;

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord};
-
+use super::csv;
 use super::dataset::{Dataset, DatasetPair, PhotoList, name_of, unreadable, wrong};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -27,20 +26,24 @@ impl Dataset {
     /// [`Io`](ErrorKind::Io) where the file cannot be read.
     pub fn of_pairs_csv(file: &Path, root: &Path) -> Result<Self> {
         let bytes = std::fs::read(file).map_err(|error| unreadable(file, error))?;
-        let mut reader = ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes.as_slice());
-        let head = reader.headers().map_err(|error| broken(file, &error))?.clone();
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            wrong(file, line, ": is not UTF-8 text")
+        })?;
+        let records = csv::read(text).map_err(|error| wrong(file, error.line, format_args!(": {}", error.what)))?;
+        let mut records = records.into_iter();
+        let head = records.next().map(|record| record.fields).unwrap_or_default();
         let columns = columns(file, &head)?;
         let mut list = PhotoList::new(file, root);
         let (mut pairs, mut lines) = (Vec::new(), Vec::new());
-        for record in reader.records() {
-            let record = record.map_err(|error| broken(file, &error))?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let field = |column: usize| match record.get(columns[column]) {
-                Some(value) if !value.is_empty() => Ok(value),
+        for csv::Record { line, fields } in records {
+            let field = |column: usize| match fields.get(columns[column]) {
+                Some(value) if !value.is_empty() => Ok(value.as_str()),
                 _ => Err(wrong(file, line, format_args!(", column {}: is empty", &head[columns[column]]))),
             };
             let mut photo = |column: usize| {
-                field(column).map(|path| list.place(Path::new(path), line, &format!("column {}", &head[columns[column]])))
+                field(column)
+                    .map(|path| list.place(Path::new(path), line, &format!("column {}", &head[columns[column]])))
             };
             let (a, b) = (photo(0)?, photo(1)?);
             let value = field(2)?;
@@ -85,7 +88,7 @@ impl Dataset {
 }
 
 /// Where the three columns are.
-fn columns(file: &Path, head: &StringRecord) -> Result<[usize; 3]> {
+fn columns(file: &Path, head: &[String]) -> Result<[usize; 3]> {
     for names in HEADS {
         let find = |name: &str| head.iter().position(|column| column.eq_ignore_ascii_case(name));
         let Some(found) = names.map(find).into_iter().collect::<Option<Vec<usize>>>() else { continue };
@@ -100,17 +103,9 @@ fn columns(file: &Path, head: &StringRecord) -> Result<[usize; 3]> {
         1,
         format_args!(
             ": the columns image_a, image_b and same are needed, and there are {}",
-            if head.is_empty() { "none".to_owned() } else { head.iter().collect::<Vec<_>>().join(", ") }
+            if head.is_empty() { "none".to_owned() } else { head.join(", ") }
         ),
     ))
-}
-
-fn broken(file: &Path, error: &csv::Error) -> Error {
-    let line = error.position().map_or(1, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => wrong(file, line, ": is not UTF-8 text"),
-        _ => wrong(file, line, format_args!(": {error}")),
-    }
 }
 
 /// Whom each photo shows: photos that pairs of one person link are one person's (union and find).
@@ -180,13 +175,21 @@ mod tests {
     #[test]
     fn errors_name_file_line_and_column() {
         for (list, kind, said) in [
-            ("", ErrorKind::Invalid, "pairs.csv, line 1: the columns image_a, image_b and same are needed, and there are none"),
+            (
+                "",
+                ErrorKind::Invalid,
+                "pairs.csv, line 1: the columns image_a, image_b and same are needed, and there are none",
+            ),
             ("a,b,c\n", ErrorKind::Invalid, "and there are a, b, c"),
             ("image_a,same,image_b,same\n", ErrorKind::Invalid, "line 1: names the column same twice"),
             ("image_a,image_b,same\n", ErrorKind::Invalid, "pairs.csv has no pair"),
             ("image_a,image_b,same\na.jpg,b.jpg,1\na.jpg,b.jpg\n", ErrorKind::Invalid, "line 3, column same: is empty"),
             ("image_a,image_b,same\n,b.jpg,1\n", ErrorKind::Invalid, "line 2, column image_a: is empty"),
-            ("image_a,image_b,same\na.jpg,b.jpg,maybe\n", ErrorKind::Invalid, "line 2, column same: \"maybe\" is none of 1,"),
+            (
+                "image_a,image_b,same\na.jpg,b.jpg,maybe\n",
+                ErrorKind::Invalid,
+                "line 2, column same: \"maybe\" is none of 1,",
+            ),
             ("image_a,image_b,same\na.jpg,./a.jpg,1\n", ErrorKind::Invalid, "line 2: pairs a photo with itself"),
             (
                 "image_a,image_b,same\na.jpg,b.jpg,1\nb.jpg,c.jpg,1\n\na.jpg,c.jpg,0\n",
@@ -198,7 +201,11 @@ mod tests {
                 ErrorKind::NotFound,
                 "line 2, column image_b: there is no photo q.jpg in",
             ),
-            ("image_a,image_b,same\na.jpg,q.jpg,1\nr.jpg,s.jpg,0\n", ErrorKind::NotFound, "(and 2 more photos are missing)"),
+            (
+                "image_a,image_b,same\na.jpg,q.jpg,1\nr.jpg,s.jpg,0\n",
+                ErrorKind::NotFound,
+                "(and 2 more photos are missing)",
+            ),
         ] {
             let error = read(list).expect_err(list);
             assert!(error.to_string().contains(said) && error.kind() == kind, "{list:?}: {error}");

@@ -88,7 +88,9 @@ impl Best {
         self.finds.dedup_by_key(|find| (find.segment, find.person));
         self.finds.sort_unstable_by(|a, b| b.similarity.total_cmp(&a.similarity).then_with(|| names.people(a, b)));
         self.finds.truncate(self.limit);
-        if self.finds.len() == self.limit && let Some(last) = self.finds.last() {
+        if self.finds.len() == self.limit
+            && let Some(last) = self.finds.last()
+        {
             self.raise_floor(last.similarity);
         }
     }

@@ -87,7 +87,8 @@ impl Gallery {
     #[must_use]
     pub fn compacted(&self) -> Self {
         let old = &*self.snapshot;
-        let (mut segments, untidy): (Vec<_>, Vec<_>) = old.segments.iter().cloned().partition(|segment| is_tidy(segment));
+        let (mut segments, untidy): (Vec<_>, Vec<_>) =
+            old.segments.iter().cloned().partition(|segment| is_tidy(segment));
         let mut drafts = Drafts::new(old.dimension);
         for segment in &untidy {
             for person in segment.people() {

@@ -143,7 +143,8 @@ impl Membership {
     pub(super) fn scope(&self, filter: &Filter) -> Scope {
         let admitted = |set: &Set| set.people > 0 && filter.admits(&set.collections);
         let sets: Vec<bool> = self.sets.iter().map(admitted).collect();
-        let people = self.sets.iter().zip(&sets).filter(|(_, marked)| **marked).map(|(set, _)| set.people as usize).sum();
+        let people =
+            self.sets.iter().zip(&sets).filter(|(_, marked)| **marked).map(|(set, _)| set.people as usize).sum();
         match people {
             0 => Scope::Nobody,
             _ if people == self.of.len() => Scope::Everybody,
@@ -156,9 +157,7 @@ impl Membership {
     pub(super) fn is_in(&self, scope: &Scope, person: u16) -> bool {
         match scope {
             Scope::Everybody => true,
-            Scope::Marked { sets, .. } => {
-                sets.get(usize::from(self.of[usize::from(person)])).copied().unwrap_or(false)
-            }
+            Scope::Marked { sets, .. } => sets.get(usize::from(self.of[usize::from(person)])).copied().unwrap_or(false),
             Scope::Nobody => false,
         }
     }

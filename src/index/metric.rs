@@ -97,8 +97,8 @@ mod tests {
     fn pairs() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
         let component = || prop_oneof![-1.0f32..1.0, -1e38f32..1e38, -1e-44f32..1e-44];
         (1usize..40).prop_flat_map(move |n| {
-            let vector = proptest::collection::vec(component(), n)
-                .prop_filter("a direction", |v| v.iter().any(|c| *c != 0.0));
+            let vector =
+                proptest::collection::vec(component(), n).prop_filter("a direction", |v| v.iter().any(|c| *c != 0.0));
             (vector.clone(), vector)
         })
     }
@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn encodings_of_two_models_are_not_compared() {
-        let encoding = |model: u8, vector: &[f32]| FaceEncoding::new(ModelId::from_bytes([model; 16]), vector).expect("finite");
+        let encoding =
+            |model: u8, vector: &[f32]| FaceEncoding::new(ModelId::from_bytes([model; 16]), vector).expect("finite");
         let of = |a, b| compare(Metric::Cosine, &a, &b).map_err(|error| error.kind());
         assert_eq!(of(encoding(1, &[1.0, 0.0]), encoding(2, &[1.0, 0.0])), Err(ErrorKind::ModelMismatch));
         assert_eq!(of(encoding(1, &[1.0, 0.0]), encoding(1, &[1.0])), Err(ErrorKind::Invalid));
