@@ -74,6 +74,15 @@ impl Kernels {
     }
 }
 
+/// Asks for memory that will soon be read.
+#[inline(always)]
+pub(super) fn prefetch<T>(items: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch(items);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = items;
+}
+
 mod portable {
     use super::{COLUMNS, GROUP, LINE, SPAN};
 
@@ -164,6 +173,14 @@ mod x86 {
     fn ahead(bytes: &[u8; LINE]) {
         // SAFETY: a prefetch reads nothing and may name any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(AHEAD).cast()) };
+    }
+
+    #[inline(always)]
+    pub(super) fn prefetch<T>(items: &[T]) {
+        for line in (0..size_of_val(items)).step_by(LINE) {
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(items.as_ptr().cast::<i8>().wrapping_add(line)) };
+        }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use simsimd::SpatialSimilarity;
 
-use super::codes::{Codes, LONGEST, padded};
+use super::codes::{Codes, GroupTerms, LONGEST, Terms, padded};
+use super::kernels::GROUP;
 use super::metric;
 use crate::Metric;
 
@@ -129,13 +130,13 @@ impl Probe {
         let n = self.q.len() as f64;
         let sum = self.length + codes.reach;
         let slack = (n / 16.0 + 32.0) * 4.0 * f64::from(f32::EPSILON) * sum * codes.reach + 1e-12 * sum * sum + 1e-30;
-        let base = along + self.rest * codes.spread + slack;
         Bounds {
             shift: self.shift,
             half_step: (self.step / 2.0) as f32,
             gap: gap.sqrt() as f32,
-            coarse: base as f32,
-            fine: (base + self.rest * codes.fine_radius) as f32,
+            along: along as f32,
+            coarse: (self.rest * codes.spread + slack) as f32,
+            fine: (self.rest * (codes.spread + codes.fine_radius) + slack) as f32,
         }
     }
 }
@@ -147,27 +148,32 @@ pub(super) struct Bounds {
     half_step: f32,
     /// `|q - m|`.
     gap: f32,
-    /// `q.m`, the most that the probe's own rounding can add, and the slack for `f32`.
+    /// `q.m`.
+    along: f32,
+    /// The most that the probe's own rounding can add, and the slack for `f32`.
     coarse: f32,
+    /// The same with the fine codes.
     fine: f32,
 }
 
 impl Bounds {
-    /// The most that the keys of 16 rows can be, from the kernels' sums over their coarse codes.
+    /// The keys of 16 rows by the kernels' sums over their coarse codes: about what they are, and
+    /// the most that they can be.
     #[inline(always)]
-    pub(super) fn coarse(&self, sums: &[i32; 16], terms: &super::codes::GroupTerms) -> [f32; 16] {
-        std::array::from_fn(|r| {
-            let along = (2 * sums[r] - self.shift) as f32 * (self.half_step * terms.step[r]);
-            self.coarse + along + terms.bias[r] + self.gap * terms.radius[r]
-        })
+    pub(super) fn coarse(&self, sums: &[i32; GROUP], terms: &GroupTerms) -> ([f32; GROUP], [f32; GROUP]) {
+        let estimates: [f32; GROUP] = std::array::from_fn(|r| {
+            self.along + (2 * sums[r] - self.shift) as f32 * (self.half_step * terms.step[r]) + terms.bias[r]
+        });
+        let bounds = std::array::from_fn(|r| estimates[r] + (self.coarse + self.gap * terms.radius[r]));
+        (estimates, bounds)
     }
 
     /// The most that the key of a row can be, from the sums over its coarse and its fine codes.
     #[inline(always)]
-    pub(super) fn fine(&self, coarse: i32, coarse_step: f32, fine: i32, terms: super::codes::Terms) -> f32 {
+    pub(super) fn fine(&self, coarse: i32, coarse_step: f32, fine: i32, terms: Terms) -> f32 {
         let along = (2 * coarse - self.shift) as f32 * (self.half_step * coarse_step);
         let further = (2 * fine - self.shift) as f32 * (self.half_step * terms.step);
-        self.fine + along + further + terms.bias + self.gap * terms.radius
+        self.along + along + further + terms.bias + (self.fine + self.gap * terms.radius)
     }
 }
 

@@ -1,84 +1,143 @@
 //! The scan: which rows may belong to the answer, and what they are in full.
 //!
-//! A segment is read in blocks of 256 rows. For each probe the coarse codes of a block give a bound
-//! for every row; rows whose bound falls short of the floor are done with. The others are bounded
-//! again by their fine codes, and what then remains is compared in full, the most promising first,
-//! so that the floor rises early. Nothing is left out that could belong to the answer: see
-//! [`codes`](super::codes).
+//! It looks twice. The first look reads the coarse codes of every row, which give an estimate of
+//! its key and a bound that the key does not exceed. Rows whose estimate reaches the floor, few, are
+//! compared in full at once, so that the floor rises; rows whose bound reaches it are put aside; all
+//! others are done with. The second look goes through what was put aside with the floor that all of
+//! the first look has reached: by then most are done with too, and the rest is bounded again by the
+//! fine codes before it is compared in full. Nothing is left out that could belong to the answer:
+//! see [`codes`](super::codes).
+
+use std::ops::Range;
 
 use super::best::{Best, Find};
-use super::kernels::{GROUP, KERNELS};
+use super::kernels::{self, GROUP, KERNELS};
 use super::membership::{Filter, Scope};
 use super::probe::{Bounds, Probe};
 use super::segment::Segment;
 use super::snapshot::Snapshot;
-use super::tail::Tail;
 
 /// Rows that are read for one probe after the other. Their coarse codes, 64 KiB for 512
 /// components, stay in the processor's second cache meanwhile.
 const BLOCK: usize = 256;
 /// Below this share of people in a filter's scope, whole groups of rows are skipped.
 const SPARSE: f64 = 0.125;
+/// How many rows ahead memory is asked for.
+const AHEAD: usize = 12;
 /// The number of the tail in place of a segment's.
 pub(super) const TAIL: u32 = u32::MAX;
 
-/// Memory that a worker uses again for each block.
-#[derive(Default)]
-pub(super) struct Scratch {
-    sums: Vec<i32>,
-    candidates: Vec<(u32, f32)>,
+/// Rows of one segment, of which the first begins a group.
+#[derive(Clone)]
+pub(super) struct Chunk {
+    /// The number of the segment.
+    pub(super) segment: u32,
+    pub(super) rows: Range<usize>,
 }
 
-/// Looks through rows of a segment for each probe.
-pub(super) fn scan_segment(
-    snapshot: &Snapshot,
-    number: u32,
-    rows: std::ops::Range<usize>,
-    filter: &Filter,
-    probes: &[Probe],
-    bests: &mut [Best],
-    scratch: &mut Scratch,
-) {
-    let segment = &*snapshot.segments[number as usize];
-    let scope = segment.members.scope(filter);
-    let sparse = match &scope {
-        Scope::Nobody => return,
-        Scope::Everybody => false,
-        Scope::Marked { people, .. } => (*people as f64) < SPARSE * segment.rows() as f64,
-    };
-    let bounds: Vec<Bounds> = probes.iter().map(|probe| probe.bounds(segment.codes())).collect();
-    for start in rows.clone().step_by(BLOCK) {
-        let block = start..(start + BLOCK).min(rows.end);
-        for ((probe, bounds), best) in probes.iter().zip(&bounds).zip(bests.iter_mut()) {
-            best.raise_floor(probe.floor());
-            let look = Look { snapshot, segment, number, scope: &scope, probe, bounds };
-            if sparse {
-                for group in block.clone().step_by(GROUP) {
-                    let group = group..(group + GROUP).min(block.end);
-                    if group.clone().any(|row| segment.members.is_in(&scope, segment.owner(row))) {
-                        look.at(group, best, scratch);
-                    }
-                }
-            } else {
-                look.at(block.clone(), best, scratch);
-            }
-        }
+/// A row that was put aside.
+#[derive(Clone, Copy, Default)]
+struct Aside {
+    row: u32,
+    /// The sum over its coarse codes.
+    sum: i32,
+    /// The bound by its coarse codes.
+    highest: f32,
+}
+
+/// The rows of a chunk that were put aside.
+pub(super) struct Pending {
+    rows: Box<[Aside]>,
+}
+
+impl Pending {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 }
 
-/// Looks through the tail for each probe.
-pub(super) fn scan_tail(snapshot: &Snapshot, tail: &Tail, filter: &Filter, probes: &[Probe], bests: &mut [Best]) {
-    for (person, recent) in tail.people().iter().enumerate() {
-        if !filter.admits(&recent.collections) {
-            continue;
-        }
-        for (row, vector) in recent.vectors().enumerate() {
-            for (probe, best) in probes.iter().zip(bests.iter_mut()) {
-                if probe.may_reach(best.floor(), vector) {
-                    let similarity = probe.similarity(vector);
-                    let find = Find { similarity, segment: TAIL, person: person as u32, row: row as u32 };
-                    best.add(find, probe, snapshot);
+/// Memory that a worker uses again and again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    sums: Vec<i32>,
+    /// For each probe.
+    aside: Vec<Vec<Aside>>,
+    /// Rows and their estimates or bounds.
+    rows: Vec<(u32, f32)>,
+}
+
+/// A search's look at its gallery.
+pub(super) struct Scan<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) filter: &'a Filter,
+    pub(super) probes: &'a [Probe],
+    /// For each segment.
+    pub(super) scopes: Vec<Scope>,
+}
+
+impl Scan<'_> {
+    /// Looks through the tail, which has no codes.
+    pub(super) fn tail(&self, bests: &mut [Best]) {
+        for (person, recent) in self.snapshot.tail.people().iter().enumerate() {
+            if !self.filter.admits(&recent.collections) {
+                continue;
+            }
+            for (row, vector) in recent.vectors().enumerate() {
+                for (probe, best) in self.probes.iter().zip(bests.iter_mut()) {
+                    if probe.may_reach(best.floor(), vector) {
+                        let similarity = probe.similarity(vector);
+                        let find = Find { similarity, segment: TAIL, person: person as u32, row: row as u32 };
+                        best.add(find, probe, self.snapshot);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Looks through a chunk for each probe. Gives what is put aside, for each probe.
+    pub(super) fn first(&self, chunk: &Chunk, bests: &mut [Best], scratch: &mut Scratch) -> Vec<Pending> {
+        let segment = &*self.snapshot.segments[chunk.segment as usize];
+        let scope = &self.scopes[chunk.segment as usize];
+        let sparse = match scope {
+            Scope::Nobody => return Vec::new(),
+            Scope::Everybody => false,
+            Scope::Marked { people, .. } => (*people as f64) < SPARSE * segment.rows() as f64,
+        };
+        let bounds: Vec<Bounds> = self.probes.iter().map(|probe| probe.bounds(segment.codes())).collect();
+        let Scratch { sums, aside, rows } = scratch;
+        aside.resize_with(self.probes.len(), Vec::new);
+        aside.iter_mut().for_each(Vec::clear);
+        for start in chunk.rows.clone().step_by(BLOCK) {
+            let block = start..(start + BLOCK).min(chunk.rows.end);
+            for (n, probe) in self.probes.iter().enumerate() {
+                let best = &mut bests[n];
+                best.raise_floor(probe.floor());
+                let look = Look { scan: self, segment, number: chunk.segment, scope, probe, bounds: &bounds[n] };
+                if !sparse {
+                    look.first(block.clone(), best, sums, &mut aside[n], rows);
+                    continue;
+                }
+                for group in block.clone().step_by(GROUP) {
+                    let group = group..(group + GROUP).min(block.end);
+                    if group.clone().any(|row| segment.members.is_in(scope, segment.owner(row))) {
+                        look.first(group, best, sums, &mut aside[n], rows);
+                    }
+                }
+            }
+        }
+        aside.iter().map(|rows| Pending { rows: rows.as_slice().into() }).collect()
+    }
+
+    /// Looks once more through the rows of a chunk that were put aside.
+    pub(super) fn second(&self, chunk: &Chunk, pending: &[Pending], bests: &mut [Best], scratch: &mut Scratch) {
+        let segment = &*self.snapshot.segments[chunk.segment as usize];
+        let scope = &self.scopes[chunk.segment as usize];
+        for ((probe, best), pending) in self.probes.iter().zip(bests).zip(pending) {
+            if !pending.is_empty() {
+                best.raise_floor(probe.floor());
+                let bounds = &probe.bounds(segment.codes());
+                let look = Look { scan: self, segment, number: chunk.segment, scope, probe, bounds };
+                look.second(&pending.rows, best, &mut scratch.rows);
             }
         }
     }
@@ -86,7 +145,7 @@ pub(super) fn scan_tail(snapshot: &Snapshot, tail: &Tail, filter: &Filter, probe
 
 /// One probe's look at one segment.
 struct Look<'a> {
-    snapshot: &'a Snapshot,
+    scan: &'a Scan<'a>,
     segment: &'a Segment,
     number: u32,
     scope: &'a Scope,
@@ -95,22 +154,28 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Looks at rows, of which the first begins a group.
-    fn at(&self, rows: std::ops::Range<usize>, best: &mut Best, scratch: &mut Scratch) {
+    /// The first look at `rows`.
+    fn first(
+        &self,
+        rows: Range<usize>,
+        best: &mut Best,
+        sums: &mut Vec<i32>,
+        aside: &mut Vec<Aside>,
+        reaching: &mut Vec<(u32, f32)>,
+    ) {
         let codes = self.segment.codes();
         let groups = rows.start / GROUP..rows.end.div_ceil(GROUP);
-        let probe = &self.probe.numbers[..codes.columns()];
-        scratch.sums.resize(groups.len() * GROUP, 0);
+        sums.resize(groups.len() * GROUP, 0);
         let bytes = groups.start * codes.group_bytes..groups.end * codes.group_bytes;
-        KERNELS.columns(&codes.coarse[bytes], probe, &mut scratch.sums);
+        KERNELS.columns(&codes.coarse[bytes], &self.probe.numbers[..codes.columns()], sums);
 
         let floor = self.probe.key(best.floor());
-        scratch.candidates.clear();
-        let (sums, _) = scratch.sums.as_chunks::<GROUP>();
+        reaching.clear();
+        let (sums, _) = sums.as_chunks::<GROUP>();
         for ((sums, terms), group) in sums.iter().zip(&codes.coarse_terms[groups.clone()]).zip(groups) {
-            let highest = self.bounds.coarse(sums, terms);
+            let (estimates, bounds) = self.bounds.coarse(sums, terms);
             // A bound may be no number, which proves nothing.
-            if highest.iter().fold(true, |all, highest| all & (*highest < floor)) {
+            if bounds.iter().fold(true, |all, highest| all & (*highest < floor)) {
                 continue;
             }
             for (r, highest) in highest.into_iter().enumerate() {
@@ -124,34 +189,96 @@ impl Look<'_> {
                         scratch.candidates.push((row as u32, if highest.is_nan() { f32::INFINITY } else { highest }));
                     }
                 }
+            // Without a branch, which could not be foretold: every row is written, and counted if
+            // it is put aside.
+            let start = aside.len();
+            aside.resize(start + GROUP, Aside::default());
+            let mut count = start;
+            let first = group * GROUP;
+            for r in 0..GROUP.min(rows.end - first) {
+                aside[count] = Aside { row: (first + r) as u32, sum: sums[r], highest: bounds[r] };
+                count += usize::from(!(bounds[r] < floor));
+            }
+            aside.truncate(count);
+            if estimates.iter().fold(false, |any, estimate| any | (*estimate >= floor)) {
+                let rows = estimates.iter().zip(first as u32..rows.end as u32);
+                reaching.extend(rows.filter(|(e, row)| **e >= floor && self.admits(*row)).map(|(e, row)| (row, *e)));
             }
         }
-
-        scratch.candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let mut key = floor;
-        let mut reached = best.floor();
-        for &(row, highest) in &scratch.candidates {
-            if highest < key {
+        reaching.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let mut floor = Reached::new(best, self.probe);
+        for &(row, estimate) in &*reaching {
+            if estimate < floor.key {
                 break;
             }
-            let vector = self.segment.vector(row as usize);
-            if !self.probe.may_reach(reached, vector) {
-                continue;
+            self.compare(row, best, &mut floor);
+        }
+    }
+
+    /// The second look at the rows that were put aside.
+    fn second(&self, aside: &[Aside], best: &mut Best, left: &mut Vec<(u32, f32)>) {
+        let codes = self.segment.codes();
+        let mut floor = Reached::new(best, self.probe);
+        left.clear();
+        left.resize(aside.len(), (0, 0.0));
+        let mut count = 0;
+        for (i, aside) in aside.iter().enumerate() {
+            left[count] = (i as u32, aside.highest);
+            count += usize::from(!(aside.highest < floor.key) && self.admits(aside.row));
+        }
+        left.truncate(count);
+        if codes.row_bytes > 0 {
+            let fine = |row: u32| &codes.fine[row as usize * codes.row_bytes..][..codes.row_bytes];
+            let mut count = 0;
+            for at in 0..left.len() {
+                if let Some((next, _)) = left.get(at + AHEAD) {
+                    kernels::prefetch(fine(aside[*next as usize].row));
+                }
+                let Aside { row, sum, .. } = aside[left[at].0 as usize];
+                let step = codes.coarse_terms[row as usize / GROUP].step[row as usize % GROUP];
+                let further = KERNELS.row(fine(row), &self.probe.numbers);
+                let highest = self.bounds.fine(sum, step, further, codes.fine_terms[row as usize]);
+                left[count] = (row, highest);
+                count += usize::from(!(highest < floor.key));
             }
-            let similarity = self.probe.similarity(vector);
-            let person = self.segment.owner(row as usize).into();
-            best.add(Find { similarity, segment: self.number, person, row }, self.probe, self.snapshot);
-            if best.floor() > reached {
-                reached = best.floor();
-                key = self.probe.key(reached);
+            left.truncate(count);
+        } else {
+            left.iter_mut().for_each(|(i, _)| *i = aside[*i as usize].row);
+        }
+        for (at, &(row, highest)) in left.iter().enumerate() {
+            if let Some((next, _)) = left.get(at + AHEAD) {
+                kernels::prefetch(self.segment.vector(*next as usize));
+            }
+            if !(highest < floor.key) && self.probe.may_reach(floor.similarity, self.segment.vector(row as usize)) {
+                self.compare(row, best, &mut floor);
             }
         }
     }
 
-    /// The most that the key of a row can be by its fine codes.
-    fn fine(&self, row: usize, coarse: i32, coarse_step: f32) -> f32 {
-        let codes = self.segment.codes();
-        let fine = &codes.fine[row * codes.row_bytes..][..codes.row_bytes];
-        self.bounds.fine(coarse, coarse_step, KERNELS.row(fine, &self.probe.numbers), codes.fine_terms[row])
+    /// Compares a row in full.
+    fn compare(&self, row: u32, best: &mut Best, floor: &mut Reached) {
+        let similarity = self.probe.similarity(self.segment.vector(row as usize));
+        let person = self.segment.owner(row as usize).into();
+        best.add(Find { similarity, segment: self.number, person, row }, self.probe, self.scan.snapshot);
+        if best.floor() > floor.similarity {
+            *floor = Reached::new(best, self.probe);
+        }
+    }
+
+    #[inline]
+    fn admits(&self, row: u32) -> bool {
+        self.segment.members.is_in(self.scope, self.segment.owner(row as usize))
+    }
+}
+
+/// The floor that a search has reached, and the key that goes with it.
+struct Reached {
+    similarity: f64,
+    key: f32,
+}
+
+impl Reached {
+    fn new(best: &Best, probe: &Probe) -> Self {
+        Self { similarity: best.floor(), key: probe.key(best.floor()) }
     }
 }

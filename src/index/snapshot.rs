@@ -10,7 +10,7 @@ use super::best::{Best, Find, Names};
 use super::directory::{Directory, Place};
 use super::membership::{Collections, Filter};
 use super::probe::Probe;
-use super::scan::{self, Scratch, TAIL};
+use super::scan::{Chunk, Pending, Scan, Scratch, TAIL};
 use super::segment::{self, Segment};
 use super::tail::Tail;
 use crate::{ImageId, Metric, ModelId, PersonId};
@@ -60,38 +60,52 @@ impl Snapshot {
 
     /// The best people for each probe, the best first.
     pub(super) fn search(&self, probes: &[Probe], filter: &Filter, limit: usize, floor: f64) -> Vec<Vec<Find>> {
-        let nobody = || probes.iter().map(|_| Best::new(limit, floor)).collect::<Vec<_>>();
-        let mut bests = nobody();
-        scan::scan_tail(self, &self.tail, filter, probes, &mut bests);
-        let chunks: Vec<(u32, std::ops::Range<usize>)> = self
-            .segments
-            .iter()
-            .zip(0u32..)
-            .flat_map(|(segment, number)| {
-                let rows = segment.rows();
-                (0..rows).step_by(CHUNK).map(move |start| (number, start..(start + CHUNK).min(rows)))
-            })
-            .collect();
+        let scopes = self.segments.iter().map(|segment| segment.members.scope(filter)).collect();
+        let scan = Scan { snapshot: self, filter, probes, scopes };
+        let nobody = || (probes.iter().map(|_| Best::new(limit, floor)).collect::<Vec<_>>(), Scratch::default());
+        let (mut bests, mut scratch) = nobody();
+        scan.tail(&mut bests);
+        let chunks: Vec<Chunk> =
+            self.segments.iter().zip(0..).flat_map(|(s, number)| chunks(number, s.rows())).collect();
         if chunks.len() < 2 || rayon::current_num_threads() < 2 {
-            let mut scratch = Scratch::default();
-            for (number, rows) in chunks {
-                scan::scan_segment(self, number, rows, filter, probes, &mut bests, &mut scratch);
+            let pending: Vec<_> = chunks.iter().map(|chunk| scan.first(chunk, &mut bests, &mut scratch)).collect();
+            for (chunk, pending) in chunks.iter().zip(&pending) {
+                scan.second(chunk, pending, &mut bests, &mut scratch);
             }
-        } else {
-            let found = chunks
-                .into_par_iter()
-                .fold(
-                    || (nobody(), Scratch::default()),
-                    |(mut bests, mut scratch), (number, rows)| {
-                        scan::scan_segment(self, number, rows, filter, probes, &mut bests, &mut scratch);
-                        (bests, scratch)
-                    },
-                )
-                .map(|(bests, _)| bests)
-                .reduce(nobody, |a, b| join(a, b, self));
-            bests = join(bests, found, self);
+            return bests.into_iter().map(|best| best.finish(self)).collect();
         }
-        bests.into_iter().map(|best| best.finish(self)).collect()
+        let join = |a: Vec<Best>, b: Vec<Best>| a.into_iter().zip(b).map(|(a, b)| a.join(b, self)).collect::<Vec<_>>();
+        let (first, pending) = chunks
+            .par_iter()
+            .fold(
+                || (nobody(), Vec::new()),
+                |((mut bests, mut scratch), mut pending), chunk| {
+                    let aside = scan.first(chunk, &mut bests, &mut scratch);
+                    if !aside.iter().all(Pending::is_empty) {
+                        pending.push((chunk, aside));
+                    }
+                    ((bests, scratch), pending)
+                },
+            )
+            .map(|((bests, _), pending)| (bests, pending))
+            .reduce(
+                || (nobody().0, Vec::new()),
+                |(a, mut pending), (b, more)| {
+                    pending.extend(more);
+                    (join(a, b), pending)
+                },
+            );
+        bests = join(bests, first);
+        probes.iter().zip(&bests).for_each(|(probe, best)| probe.raise_floor(best.floor()));
+        let second = pending
+            .par_iter()
+            .fold(nobody, |(mut bests, mut scratch), (chunk, pending)| {
+                scan.second(chunk, pending, &mut bests, &mut scratch);
+                (bests, scratch)
+            })
+            .map(|(bests, _)| bests)
+            .reduce(|| nobody().0, join);
+        join(bests, second).into_iter().map(|best| best.finish(self)).collect()
     }
 
     /// The person of a find.
@@ -135,6 +149,7 @@ impl Names for Snapshot {
     }
 }
 
-fn join(a: Vec<Best>, b: Vec<Best>, names: &Snapshot) -> Vec<Best> {
-    a.into_iter().zip(b).map(|(a, b)| a.join(b, names)).collect()
+/// The chunks of a segment.
+fn chunks(segment: u32, rows: usize) -> impl Iterator<Item = Chunk> {
+    (0..rows).step_by(CHUNK).map(move |start| Chunk { segment, rows: start..(start + CHUNK).min(rows) })
 }

@@ -17,3 +17,4 @@ mod networks;
 mod packs;
 mod statistics;
 mod yunet_parity;
+mod search;
