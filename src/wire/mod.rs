@@ -5,7 +5,9 @@
 
 mod answer;
 mod base64;
+mod face;
 mod request;
 
 pub use self::base64::decode_base64;
 pub use answer::{ErrorAnswer, PersonAnswer};
+pub use face::FaceAnswer;

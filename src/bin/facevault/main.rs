@@ -1,3 +1,30 @@
-//! The command `facevault`.
+//! The command `facevault`: arguments, commands, output.
 
-fn main() {}
+mod args;
+mod commands;
+mod context;
+mod draw;
+mod failure;
+mod interrupt;
+mod logging;
+mod output;
+mod photo;
+mod progress;
+
+use std::process::ExitCode;
+
+use context::Context;
+
+fn main() -> ExitCode {
+    let cli = match args::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    interrupt::install();
+    logging::start(&cli.global);
+    let context = Context::new(cli.global);
+    match commands::run(cli.command, &context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&context.output),
+    }
+}

@@ -1,0 +1,232 @@
+//! The arguments that every command shares, and how the command line is read.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::error::ErrorKind as ClapError;
+use clap::{Args, Parser};
+use facevault::ClientId;
+use facevault::vision::RuntimeChoice;
+
+use crate::commands::Command;
+
+const ABOUT: &str = "Keep people, their photos and face encodings in one file, and find them again by face.";
+
+const LONG_ABOUT: &str = "\
+Keep people, their photos and face encodings in one file, and find them again by face.
+
+A vault is one file. A person in it has a name, photos and what else is known; facevault computes \
+a face encoding for every photo. Everything runs on this machine: no server, no network. Only \
+`setup`, `demo` and `models install` download anything, once.";
+
+const AFTER_HELP: &str = "\
+Begin here:
+  facevault demo                                          the whole story on sample photos
+  facevault setup                                         install the default models
+  facevault init people.vault
+  facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg
+  facevault person list people.vault
+
+`facevault help COMMAND` explains a command and shows examples.";
+
+const AFTER_LONG_HELP: &str = "\
+Begin here:
+  facevault demo                                          the whole story on sample photos
+  facevault setup                                         install the default models
+  facevault init people.vault
+  facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg
+  facevault person list people.vault
+
+Output:
+  People read text and tables on standard output. Programs pass --json and read
+  {\"success\": true, \"data\": ...}, lists with \"pagination\" beside it. Errors go to standard
+  error: as sentences, or with --json as one line {\"error\", \"message\", ...} where \"details\" names
+  every field that breaks a rule and \"images\" the outcome of every photo. Colours and progress
+  bars are for terminals only; NO_COLOR is respected.
+
+Exit codes:
+    0  done
+    1  a photo was refused, or nobody matched: try another photo
+    2  the request is wrong: a rule is broken, an id is unknown, a version is out of date
+    3  models or the inference runtime: see `facevault doctor`
+    4  the vault's file or the disk
+  130  interrupted by Ctrl-C; what was not finished left nothing behind
+
+Environment:
+  FACEVAULT_HOME     the data folder with models and runtime
+  FACEVAULT_PACK     as --pack
+  FACEVAULT_RUNTIME  as --runtime
+  ORT_DYLIB_PATH     an ONNX Runtime library that `--runtime auto` tries first
+  FACEVAULT_LOG      what is logged to standard error: `info`, `debug`, `facevault::store=trace`
+
+`facevault help COMMAND` explains a command and shows examples.";
+
+/// The command line as it was written.
+#[derive(Debug, Parser)]
+#[command(
+    name = "facevault",
+    version,
+    about = ABOUT,
+    long_about = LONG_ABOUT,
+    after_help = AFTER_HELP,
+    after_long_help = AFTER_LONG_HELP,
+    styles = styles(),
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true,
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print the version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version, help_heading = GLOBAL)]
+    version: (),
+}
+
+const GLOBAL: &str = "Options of every command";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Answer in JSON, for programs
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) json: bool,
+
+    /// The models to use: a pack's name, or a pack's folder (a path with a slash)
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME|DIR",
+        env = "FACEVAULT_PACK",
+        default_value = "dlib",
+        hide_env_values = true,
+        help_heading = GLOBAL
+    )]
+    pub(crate) pack: String,
+
+    /// What runs them: `auto`, `built-in`, or the path of an ONNX Runtime library
+    #[arg(
+        long,
+        global = true,
+        value_name = "auto|built-in|PATH",
+        env = "FACEVAULT_RUNTIME",
+        default_value = "auto",
+        hide_env_values = true,
+        value_parser = parse_runtime,
+        help_heading = GLOBAL
+    )]
+    pub(crate) runtime: RuntimeChoice,
+
+    /// Act for this client (tenant) of the vault instead of its first one
+    #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
+    pub(crate) client: Option<ClientId>,
+
+    /// Photos worked on at once; 0 is one a processor
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u16).range(0..=1024),
+        help_heading = GLOBAL
+    )]
+    pub(crate) threads: u16,
+
+    /// Say only what was asked for: no notices, no progress
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    pub(crate) quiet: bool,
+
+    /// Log what is done to standard error; -vv logs more. Never names, photos or vectors
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
+    pub(crate) verbose: u8,
+
+    /// Explain the command; -h is shorter
+    #[arg(short, long, global = true, action = clap::ArgAction::Help, help_heading = GLOBAL)]
+    help: Option<bool>,
+}
+
+fn parse_runtime(text: &str) -> Result<RuntimeChoice, String> {
+    match text {
+        "auto" => Ok(RuntimeChoice::Auto),
+        "built-in" => Ok(RuntimeChoice::BuiltIn),
+        "" => Err("expected auto, built-in, or the path of an ONNX Runtime library".to_owned()),
+        path => Ok(RuntimeChoice::Library(PathBuf::from(path))),
+    }
+}
+
+fn styles() -> Styles {
+    Styles::styled()
+        .header(AnsiColor::Yellow.on_default().bold())
+        .usage(AnsiColor::Yellow.on_default().bold())
+        .literal(AnsiColor::Green.on_default())
+        .placeholder(AnsiColor::Cyan.on_default())
+        .error(AnsiColor::Red.on_default().bold())
+}
+
+/// Reads the command line; help and version are printed here, and what is wrong is told.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    Cli::try_parse_from(&words).map_err(|error| {
+        let told = matches!(
+            error.kind(),
+            ClapError::DisplayHelp | ClapError::DisplayVersion | ClapError::DisplayHelpOnMissingArgumentOrSubcommand
+        );
+        if !told && words.iter().take_while(|word| *word != "--").any(|word| word == "--json") {
+            let message = error.render().to_string();
+            let message = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+            let lines: Vec<&str> = message.lines().map(str::trim).collect();
+            eprintln!("{}", serde_json::json!({"error": "invalid", "message": lines.join(" ")}));
+        } else {
+            // Nobody is left to be told that the terminal has gone.
+            let _ = error.print();
+        }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself_with_an_example() {
+        fn visit(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                let path = format!("{path} {}", sub.get_name());
+                assert!(sub.get_about().is_some(), "{path} has no explanation");
+                if sub.has_subcommands() {
+                    visit(sub, &path);
+                } else {
+                    let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(help.contains(&format!("  {path}")), "{path} shows no example of itself: {help}");
+                }
+            }
+        }
+        visit(&Cli::command(), "facevault");
+    }
+
+    #[test]
+    fn a_runtime_is_a_word_or_a_path() {
+        for (text, choice) in [
+            ("auto", RuntimeChoice::Auto),
+            ("built-in", RuntimeChoice::BuiltIn),
+            ("./auto", RuntimeChoice::Library("./auto".into())),
+        ] {
+            assert_eq!(parse_runtime(text), Ok(choice));
+        }
+        assert!(parse_runtime("").is_err());
+    }
+}

@@ -1,0 +1,105 @@
+//! `facevault encode`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use facevault::engine::EncodedFace;
+use facevault::wire::{FaceAnswer, encode_base64};
+use facevault::{Error, ImageReport, Refusal};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::context::Context;
+use crate::failure::WithPhotos;
+use crate::output::Listing;
+use crate::{interrupt, photo, progress};
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault encode ada.jpg
+  facevault encode *.jpg --json | jq -r '.data[] | select(.status == \"ok\") | .encoding'
+  facevault encode ada.jpg --json | jq -r '.data[0].encoding' | base64 -d | od -f | head -2";
+
+/// Compute the face encodings of photos
+///
+/// A photo must show one face, or one that dominates, and the face must be good enough; a photo
+/// that is refused does not stop the others, and the exit code is then 1. With --json an encoding
+/// is base64 of little-endian 32-bit floats, as the network gives them. Encodings of different
+/// models cannot be compared: `model` says what made them.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The photos; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    photos: Vec<PathBuf>,
+}
+
+type Encoded = Result<EncodedFace, Refusal>;
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let limits = context.limits();
+    let engine = context.engine()?;
+    let bar = progress::counting(&context.output, "encoding photos", arguments.photos.len() as u64);
+    let mut outcomes: Vec<Encoded> = Vec::with_capacity(arguments.photos.len());
+    // A few at a time, so that memory does not grow with the number of photos.
+    for group in arguments.photos.chunks(4 * engine.threads().max(1)) {
+        if interrupt::requested() {
+            break;
+        }
+        let images = photo::read_all(group, &limits)?;
+        outcomes.extend(engine.encode_all(&images)?);
+        bar.inc(group.len() as u64);
+    }
+    bar.finish_and_clear();
+    print(arguments, &outcomes, context)?;
+    let reports: Vec<ImageReport> = outcomes
+        .iter()
+        .enumerate()
+        .map(|(index, outcome)| ImageReport { index, refusal: outcome.as_ref().err().cloned() })
+        .collect();
+    if reports.iter().any(|report| report.refusal.is_some()) {
+        let refused = reports.into_iter().filter(|report| report.refusal.is_some()).collect();
+        return Err(Error::refused(refused)).with_photos(&arguments.photos);
+    }
+    Ok(())
+}
+
+fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outcome {
+    let named = || arguments.photos.iter().zip(outcomes);
+    let data: Vec<Value> = named()
+        .map(|(path, outcome)| match outcome {
+            Ok(EncodedFace { face, quality, encoding }) => json!({
+                "file": path,
+                "status": "ok",
+                "model": encoding.model().to_string(),
+                "dimension": encoding.dimension(),
+                "encoding": encode_base64(&encoding.to_bytes()),
+                "face": FaceAnswer(face),
+                "quality": quality,
+            }),
+            Err(refusal) => json!({
+                "file": path,
+                "status": "refused",
+                "code": refusal.code,
+                "measured": refusal.measured,
+                "limit": refusal.limit,
+                "message": refusal.message,
+            }),
+        })
+        .collect();
+    context.output.answer(&data, |text| {
+        let mut listing = Listing::new(&["PHOTO", "FACE", "SCORE", "COMPONENTS", "MODEL"]).numbers(&[1, 2, 3]);
+        for (path, outcome) in named() {
+            if let Ok(EncodedFace { face, encoding, .. }) = outcome {
+                listing.row([
+                    path.display().to_string(),
+                    format!("{:.0} x {:.0}", face.bounds.width, face.bounds.height),
+                    format!("{:.3}", face.score),
+                    encoding.dimension().to_string(),
+                    encoding.model().to_string(),
+                ]);
+            }
+        }
+        if listing.is_empty() { Ok(()) } else { text.listing(&listing, "") }
+    })
+}

@@ -1,0 +1,57 @@
+//! The commands, a file each.
+
+mod backup;
+mod check;
+mod collection;
+mod confirm;
+mod demo;
+mod detect;
+mod doctor;
+mod encode;
+mod init;
+mod models;
+mod person;
+mod setup;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// What a command answers: nothing more than what it printed.
+pub(crate) type Outcome = Result<(), Failure>;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Arguments),
+    Setup(setup::Arguments),
+    Init(init::Arguments),
+    #[command(subcommand)]
+    Person(person::Command),
+    #[command(subcommand)]
+    Collection(collection::Command),
+    Detect(detect::Arguments),
+    Encode(encode::Arguments),
+    Check(check::Arguments),
+    Backup(backup::Arguments),
+    #[command(subcommand)]
+    Models(models::Command),
+    Doctor(doctor::Arguments),
+}
+
+/// Runs a command.
+pub(crate) fn run(command: Command, context: &Context) -> Outcome {
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments, context),
+        Command::Setup(arguments) => setup::run(&arguments, context),
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Person(command) => person::run(command, context),
+        Command::Collection(command) => collection::run(command, context),
+        Command::Detect(arguments) => detect::run(&arguments, context),
+        Command::Encode(arguments) => encode::run(&arguments, context),
+        Command::Check(arguments) => check::run(&arguments, context),
+        Command::Backup(arguments) => backup::run(&arguments, context),
+        Command::Models(command) => models::run(command, context),
+        Command::Doctor(arguments) => doctor::run(&arguments, context),
+    }
+}

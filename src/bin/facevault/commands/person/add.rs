@@ -1,0 +1,78 @@
+//! `facevault person add`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use facevault::NewPerson;
+
+use super::fields::{Body, Fields};
+use super::{Outcome, written};
+use crate::context::Context;
+use crate::failure::WithPhotos;
+use crate::photo;
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg
+  facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg --image ada-2.jpg \\
+      --gender F --date-of-birth 1815-12-10 --nationality GB --collection collection_staff
+  facevault person add people.vault --json-file ada.json --json | jq -r .data._id
+  curl -s https://intranet/ada.jpg | facevault person add people.vault --name Ada --image -";
+
+/// Add a person
+///
+/// Every photo must show one face, or one that dominates: if a photo is refused, nothing is added
+/// and every photo is reported. The answer is the whole person; with --quiet its id.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The vault's file
+    vault: PathBuf,
+
+    /// The name, 1 to 100 characters of any script
+    #[arg(long, value_name = "TEXT", required_unless_present = "json_file")]
+    name: Option<String>,
+
+    /// A photo of the person; repeat it for more, up to 10. `-` is standard input
+    #[arg(long = "image", alias = "images", value_name = "FILE")]
+    images: Vec<PathBuf>,
+
+    #[command(flatten)]
+    fields: Fields,
+
+    /// An id of your own instead of a new one: 1 to 64 of A-Z a-z 0-9 _ -
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+
+    /// Take everything from a JSON object: the page's request body, `_id` too; photos are base64.
+    /// `-` is standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["name", "images", "id", "gender", "date_of_birth", "nationality", "collections", "notes", "status"]
+    )]
+    json_file: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let limits = context.limits();
+    let new = match &arguments.json_file {
+        Some(path) => NewPerson::from_json(&photo::read_body(path, &limits)?)?,
+        None => {
+            let mut body = Body::default();
+            body.set("name", arguments.name.clone());
+            body.set("_id", arguments.id.clone());
+            body.describe(&arguments.fields);
+            let mut new = NewPerson::from_json(&body.into_json())?;
+            new.images = photo::read_all(&arguments.images, &limits)?;
+            new
+        }
+    };
+    let vault = if new.images.is_empty() {
+        context.vault(&arguments.vault)?
+    } else {
+        context.vault_with_engine(&arguments.vault)?
+    };
+    let person = vault.create_person(&new).with_photos(&arguments.images)?;
+    written("added", &person, context)
+}

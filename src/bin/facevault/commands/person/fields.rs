@@ -1,0 +1,61 @@
+//! The options that describe a person, read by the rules of the page's request body.
+
+use serde_json::{Map, Value};
+
+/// What is known of a person. Absent options say nothing.
+#[derive(Debug, clap::Args)]
+pub(super) struct Fields {
+    /// M or F
+    #[arg(long, value_name = "M|F")]
+    pub(super) gender: Option<String>,
+
+    /// Date of birth, such as 1990-01-15
+    #[arg(long, value_name = "YYYY-MM-DD", alias = "date_of_birth")]
+    pub(super) date_of_birth: Option<String>,
+
+    /// Nationality, up to 100 characters
+    #[arg(long, value_name = "TEXT")]
+    pub(super) nationality: Option<String>,
+
+    /// A collection, by id or code; repeat it for more
+    #[arg(long = "collection", value_name = "ID")]
+    pub(super) collections: Vec<String>,
+
+    /// Notes, up to 4,000 characters
+    #[arg(long, value_name = "TEXT")]
+    pub(super) notes: Option<String>,
+
+    /// `active`, or `inactive` for people who are kept but never matched
+    #[arg(long, value_name = "STATUS")]
+    pub(super) status: Option<String>,
+}
+
+/// A request body made of options, so that every rule is that of the page's body.
+#[derive(Default)]
+pub(super) struct Body(Map<String, Value>);
+
+impl Body {
+    pub(super) fn set(&mut self, field: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.0.insert(field.to_owned(), value.into());
+        }
+    }
+
+    pub(super) fn clear(&mut self, field: &str) {
+        self.0.insert(field.to_owned(), Value::Null);
+    }
+
+    /// The options; `collections` are given where there is one.
+    pub(super) fn describe(&mut self, fields: &Fields) {
+        self.set("gender", fields.gender.clone());
+        self.set("date_of_birth", fields.date_of_birth.clone());
+        self.set("nationality", fields.nationality.clone());
+        self.set("collections", (!fields.collections.is_empty()).then(|| fields.collections.clone()));
+        self.set("notes", fields.notes.clone());
+        self.set("status", fields.status.clone());
+    }
+
+    pub(super) fn into_json(self) -> Vec<u8> {
+        Value::Object(self.0).to_string().into_bytes()
+    }
+}

@@ -1,0 +1,120 @@
+//! `facevault person image`: some photos come, others go.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use facevault::{ImageId, ImagesUpdate, PersonUpdate};
+use serde_json::{Value, json};
+
+use super::{Outcome, Whom, written};
+use crate::context::Context;
+use crate::failure::WithPhotos;
+use crate::output::{Listing, bytes};
+use crate::photo;
+
+/// Add and remove single photos of a person
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Add(Add),
+    List(List),
+    Remove(Remove),
+}
+
+const ADD: &str = "\
+Examples:
+  facevault person image add people.vault person_123456789 new.jpg
+  facevault person image add people.vault person_123456789 left.jpg right.jpg";
+
+/// Add photos behind those that a person has
+#[derive(Debug, Args)]
+#[command(after_help = ADD)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    whom: Whom,
+
+    /// The photos; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    images: Vec<PathBuf>,
+}
+
+const LIST: &str = "\
+Examples:
+  facevault person image list people.vault person_123456789
+  facevault person image list people.vault person_123456789 --json | jq -r '.data[]._id'";
+
+/// List a person's photos with their ids
+#[derive(Debug, Args)]
+#[command(after_help = LIST)]
+pub(crate) struct List {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+const REMOVE: &str = "\
+Examples:
+  facevault person image list people.vault person_123456789
+  facevault person image remove people.vault person_123456789 image_0199e5f0c2a47d1e8b3f6a5c4d3e2f10";
+
+/// Remove photos of a person, by their ids
+#[derive(Debug, Args)]
+#[command(after_help = REMOVE)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    whom: Whom,
+
+    /// The photos' ids, as `person show` and `person image list` print them
+    #[arg(required = true, value_name = "IMAGE_ID")]
+    ids: Vec<ImageId>,
+}
+
+pub(super) fn run(command: Command, context: &Context) -> Outcome {
+    match command {
+        Command::Add(arguments) => add(&arguments, context),
+        Command::List(arguments) => list(&arguments, context),
+        Command::Remove(arguments) => remove(&arguments, context),
+    }
+}
+
+fn add(arguments: &Add, context: &Context) -> Outcome {
+    let add = photo::read_all(&arguments.images, &context.limits())?;
+    let vault = context.vault_with_engine(&arguments.whom.vault)?;
+    let update =
+        PersonUpdate { images: ImagesUpdate::Edit { remove: Vec::new(), add }, ..PersonUpdate::default() };
+    let person = vault.update_person(&arguments.whom.id, &update).with_photos(&arguments.images)?;
+    written("updated", &person, context)
+}
+
+fn list(arguments: &List, context: &Context) -> Outcome {
+    let person = context.vault(&arguments.whom.vault)?.person(&arguments.whom.id)?;
+    let data: Value = person
+        .images
+        .iter()
+        .map(|image| {
+            let encoding = image.encoding.as_ref();
+            json!({
+                "_id": image.id,
+                "bytes": image.bytes.len(),
+                "model": encoding.map(|encoding| encoding.model().to_string()),
+                "dimension": encoding.map(facevault::FaceEncoding::dimension),
+            })
+        })
+        .collect();
+    context.output.answer(&data, |text| {
+        let mut listing = Listing::new(&["ID", "SIZE", "COMPONENTS", "MODEL"]).numbers(&[1, 2]);
+        for image in &person.images {
+            let (dimension, model) = match &image.encoding {
+                Some(encoding) => (encoding.dimension().to_string(), encoding.model().to_string()),
+                None => (String::new(), String::new()),
+            };
+            listing.row([image.id.as_str(), &bytes(image.bytes.len() as u64), &dimension, &model]);
+        }
+        text.listing(&listing, "no photos")
+    })
+}
+
+fn remove(arguments: &Remove, context: &Context) -> Outcome {
+    let images = ImagesUpdate::Edit { remove: arguments.ids.clone(), add: Vec::new() };
+    let update = PersonUpdate { images, ..PersonUpdate::default() };
+    let person = context.vault(&arguments.whom.vault)?.update_person(&arguments.whom.id, &update)?;
+    written("updated", &person, context)
+}

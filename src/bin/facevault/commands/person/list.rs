@@ -1,0 +1,83 @@
+//! `facevault person list`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use facevault::{CollectionId, DateOfBirth, PersonQuery, Status};
+
+use super::Outcome;
+use crate::context::Context;
+use crate::output::{Listing, time};
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault person list people.vault
+  facevault person list people.vault --name love --status active --limit 50
+  facevault person list people.vault --collection collection_staff --page 2
+  facevault person list people.vault --limit 1000 --json | jq -r '.data[]._id'";
+
+/// List people, a page at a time
+///
+/// With --json an entry has no photos and encodings, only how many there are; `person show` has
+/// them.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The vault's file
+    vault: PathBuf,
+
+    /// The page, from 1
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    page: u64,
+
+    /// People a page, at most 1000
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    limit: u64,
+
+    /// Only members of this collection, by id or code
+    #[arg(long, value_name = "ID")]
+    collection: Option<String>,
+
+    /// Only `active` or `inactive` people
+    #[arg(long, value_name = "STATUS", value_parser = Status::parse)]
+    status: Option<Status>,
+
+    /// Only people whose name contains this, in capitals or not
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+
+    /// Only people born on this day
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = DateOfBirth::parse)]
+    date_of_birth: Option<DateOfBirth>,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let page = context.vault(&arguments.vault)?.persons(&PersonQuery {
+        page: arguments.page,
+        limit: arguments.limit,
+        collection: arguments.collection.clone(),
+        status: arguments.status,
+        name_contains: arguments.name.clone(),
+        date_of_birth: arguments.date_of_birth,
+    })?;
+    context.output.page(&page, |text| {
+        let mut listing = Listing::new(&["ID", "NAME", "PHOTOS", "BORN", "STATUS", "COLLECTIONS", "UPDATED"]).numbers(&[2]);
+        for person in &page.items {
+            let collections: Vec<&str> = person.collections.iter().map(CollectionId::as_str).collect();
+            listing.row([
+                person.id.as_str(),
+                &person.name,
+                &person.image_count.to_string(),
+                &person.date_of_birth.map(|date| date.to_string()).unwrap_or_default(),
+                person.status.as_str(),
+                &collections.join(", "),
+                &time(person.updated_at),
+            ]);
+        }
+        text.listing(&listing, "nobody")?;
+        if page.pages() > 1 && !context.output.is_quiet() {
+            text.line(format!("page {} of {}, {} people", page.page, page.pages(), page.total))?;
+        }
+        Ok(())
+    })
+}

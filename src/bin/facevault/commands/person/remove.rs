@@ -1,0 +1,40 @@
+//! `facevault person remove`
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Outcome, Whom};
+use crate::commands::confirm;
+use crate::context::Context;
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault person remove people.vault person_123456789
+  facevault person remove people.vault person_123456789 --yes";
+
+/// Remove a person for good
+///
+/// The person, the photos and the encodings are overwritten in the file: nothing of them is left.
+/// Copies of the file and backups keep them.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    whom: Whom,
+
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let Whom { vault, id } = &arguments.whom;
+    let vault = context.vault(vault)?;
+    let question = || {
+        let person = vault.person(id)?;
+        Ok(format!("remove {id}, {:?} with {} photos, for good?", person.name, person.images.len()))
+    };
+    confirm::removal(arguments.yes, question, context)?;
+    vault.remove_person(id)?;
+    context.output.answer(&json!({"_id": id}), |text| text.line(format!("removed {id}")))
+}

@@ -1,0 +1,30 @@
+//! `facevault person show`
+
+use clap::Args;
+
+use super::{Outcome, Whom, card};
+use crate::context::Context;
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault person show people.vault person_123456789
+  facevault person show people.vault person_123456789 --json | jq .data.faceEncodings";
+
+/// Show a person
+///
+/// With --json the answer is the page's person object: photos and face encodings as base64, in the
+/// same order; an encoding is little-endian 32-bit floats.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let person = context.vault(&arguments.whom.vault)?.person(&arguments.whom.id)?;
+    context.output.answer(&person, |text| {
+        text.line(format!("{}, version {}", person.id, person.version))?;
+        card::print(&person, text)
+    })
+}

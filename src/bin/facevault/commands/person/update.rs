@@ -1,0 +1,116 @@
+//! `facevault person update`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use facevault::{ImagesUpdate, Patch, PersonUpdate};
+
+use super::fields::{Body, Fields};
+use super::{Outcome, Whom, written};
+use crate::context::Context;
+use crate::failure::WithPhotos;
+use crate::photo;
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault person update people.vault person_123456789 --name \"John Doe Updated\" --gender M
+  facevault person update people.vault person_123456789 --clear notes --clear nationality
+  facevault person update people.vault person_123456789 --images new-1.jpg new-2.jpg
+  facevault person update people.vault person_123456789 --status inactive --expect-version 3
+  echo '{\"notes\": \"Updated VIP customer\", \"nationality\": null}' |
+      facevault person update people.vault person_123456789 --json-file -
+
+In a JSON body an absent field is kept, null clears it, `images` replaces all photos.";
+
+/// Change some of what is known of a person
+///
+/// What is not named stays as it is. --images replaces all photos; their face encodings are
+/// computed anew, and photos that the person has already cost nothing. The update is one atomic
+/// step: if a rule is broken or a photo is refused, nothing has changed. The answer is the whole
+/// person after the update. Models are loaded only if there are photos.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    whom: Whom,
+
+    /// A new name, 1 to 100 characters of any script
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+
+    /// Photos that replace all that the person has, in this order
+    #[arg(long, alias = "image", value_name = "FILE", num_args = 1..)]
+    images: Vec<PathBuf>,
+
+    #[command(flatten)]
+    fields: Fields,
+
+    /// Empty a field; repeat it for more
+    #[arg(long, value_name = "FIELD")]
+    clear: Vec<Clearable>,
+
+    /// Refuse unless the person is at this version, so that no change of others is overwritten
+    #[arg(long, value_name = "N")]
+    expect_version: Option<u64>,
+
+    /// Take the update from a JSON object: the page's request body; photos are base64. `-` is
+    /// standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["name", "images", "clear", "gender", "date_of_birth", "nationality", "collections", "notes", "status"]
+    )]
+    json_file: Option<PathBuf>,
+}
+
+/// The fields that may be empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Clearable {
+    Gender,
+    #[value(alias = "date_of_birth")]
+    DateOfBirth,
+    Nationality,
+    Notes,
+    Collections,
+    Images,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let limits = context.limits();
+    let mut update = match &arguments.json_file {
+        Some(path) => PersonUpdate::from_json(&photo::read_body(path, &limits)?)?,
+        None => from_options(arguments, context)?,
+    };
+    update.expected_version = arguments.expect_version;
+    let vault = match &update.images {
+        ImagesUpdate::Keep | ImagesUpdate::Clear => context.vault(&arguments.whom.vault)?,
+        _ => context.vault_with_engine(&arguments.whom.vault)?,
+    };
+    let person = vault.update_person(&arguments.whom.id, &update).with_photos(&arguments.images)?;
+    written("updated", &person, context)
+}
+
+fn from_options(arguments: &Arguments, context: &Context) -> Result<PersonUpdate, crate::failure::Failure> {
+    let mut body = Body::default();
+    body.set("name", arguments.name.clone());
+    for field in &arguments.clear {
+        match field {
+            Clearable::Gender => body.clear("gender"),
+            Clearable::DateOfBirth => body.clear("date_of_birth"),
+            Clearable::Nationality => body.clear("nationality"),
+            Clearable::Notes => body.clear("notes"),
+            Clearable::Collections | Clearable::Images => {}
+        }
+    }
+    body.describe(&arguments.fields);
+    let mut update = PersonUpdate::from_json(&body.into_json())?;
+    if arguments.clear.contains(&Clearable::Collections) && arguments.fields.collections.is_empty() {
+        update.collections = Patch::Set(Vec::new());
+    }
+    if !arguments.images.is_empty() {
+        update.images = ImagesUpdate::Replace(photo::read_all(&arguments.images, &context.limits())?);
+    } else if arguments.clear.contains(&Clearable::Images) {
+        update.images = ImagesUpdate::Clear;
+    }
+    Ok(update)
+}

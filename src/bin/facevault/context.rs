@@ -1,0 +1,91 @@
+//! What commands work with: the output, and engines and vaults opened as the options say.
+
+use std::path::{Path, PathBuf};
+
+use facevault::engine::{Engine, EngineOptions, PackSource};
+use facevault::models::Home;
+use facevault::vault::{Vault, VaultOptions};
+use facevault::vision::RuntimeChoice;
+use facevault::{Limits, Result};
+
+use crate::args::Global;
+use crate::output::Output;
+
+/// The options of every command, resolved.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    global: Global,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global) -> Self {
+        Self { output: Output::new(&global), global }
+    }
+
+    /// How much is taken of a photo and of a person.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// The data folder.
+    pub(crate) fn home(&self) -> Result<Home> {
+        Home::from_env()
+    }
+
+    /// What `--pack` says.
+    pub(crate) fn pack(&self) -> &str {
+        &self.global.pack
+    }
+
+    /// What `--pack` means: a path where it has a separator or leads to a pack, else a name.
+    pub(crate) fn pack_source(&self) -> PackSource {
+        let text = &self.global.pack;
+        if text.contains(['/', '\\']) || Path::new(text).join("manifest.toml").is_file() {
+            PackSource::Folder(PathBuf::from(text))
+        } else {
+            PackSource::Named(text.clone())
+        }
+    }
+
+    /// What `--runtime` says.
+    pub(crate) fn runtime(&self) -> &RuntimeChoice {
+        &self.global.runtime
+    }
+
+    /// What an engine is opened with.
+    pub(crate) fn engine_options(&self) -> Result<EngineOptions> {
+        Ok(EngineOptions {
+            pack: self.pack_source(),
+            home: self.home()?,
+            runtime: self.global.runtime.clone(),
+            threads: usize::from(self.global.threads),
+            ..EngineOptions::default()
+        })
+    }
+
+    /// Loads models and runtime; tells what was passed over on the way.
+    pub(crate) fn engine(&self) -> Result<Engine> {
+        let engine = Engine::open(&self.engine_options()?)?;
+        for notice in engine.runtime().into_iter().flat_map(|runtime| &runtime.notices) {
+            self.output.notice(notice);
+        }
+        Ok(engine)
+    }
+
+    /// Opens a vault for everything but photos: no models are loaded.
+    pub(crate) fn vault(&self, path: &Path) -> Result<Vault> {
+        Vault::open(path, self.vault_options(None))
+    }
+
+    /// Opens a vault for photos.
+    pub(crate) fn vault_with_engine(&self, path: &Path) -> Result<Vault> {
+        // A file that is no vault is told before models are loaded.
+        drop(self.vault(path)?);
+        Vault::open(path, self.vault_options(Some(self.engine()?)))
+    }
+
+    /// What a vault is opened or made with.
+    pub(crate) fn vault_options(&self, engine: Option<Engine>) -> VaultOptions {
+        VaultOptions { engine, limits: self.limits(), client: self.global.client.clone() }
+    }
+}

@@ -1,0 +1,78 @@
+//! How a command ends when it does not succeed.
+
+use std::io;
+use std::process::ExitCode;
+
+use facevault::Error;
+
+use crate::interrupt;
+use crate::output::Output;
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// An error, and the photos that the command was given, in the order of the error's reports.
+    Error {
+        /// What went wrong.
+        error: Error,
+        /// How the command line called each photo.
+        photos: Vec<String>,
+    },
+    /// What is wrong has been printed as the command's answer.
+    Told(u8),
+    /// Somebody pressed Ctrl-C; what was not finished left nothing behind.
+    Interrupted(String),
+    /// The answer could not be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// Prints it and gives the exit code.
+    pub(crate) fn report(self, output: &Output) -> ExitCode {
+        match self {
+            Self::Error { error, photos } => {
+                output.error(&error, &photos);
+                ExitCode::from(error.kind().exit_code())
+            }
+            Self::Told(code) => ExitCode::from(code),
+            Self::Interrupted(sentence) => {
+                output.interrupted(&sentence);
+                ExitCode::from(interrupt::EXIT_CODE)
+            }
+            // The reader has read enough: `facevault person list v | head -1`.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) => {
+                let error = Error::new(facevault::ErrorKind::Io, format!("the answer cannot be written: {error}"));
+                output.error(&error, &[]);
+                ExitCode::from(error.kind().exit_code())
+            }
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error { error, photos: Vec::new() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Names the photos of a request in its error.
+pub(crate) trait WithPhotos<T> {
+    /// The result, its error saying which photo is which.
+    fn with_photos<S: AsRef<std::path::Path>>(self, photos: &[S]) -> Result<T, Failure>;
+}
+
+impl<T> WithPhotos<T> for facevault::Result<T> {
+    fn with_photos<S: AsRef<std::path::Path>>(self, photos: &[S]) -> Result<T, Failure> {
+        self.map_err(|error| {
+            let photos = photos.iter().map(|photo| photo.as_ref().display().to_string()).collect();
+            Failure::Error { error, photos }
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! The envelope of an answer.
+
+use facevault::Page;
+use serde::Serialize;
+
+/// `{"success": true, "data": ...}`, with `pagination` beside a page of a list.
+#[derive(Serialize)]
+pub(super) struct Answer<'a, T: ?Sized> {
+    success: bool,
+    data: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pagination: Option<Pagination>,
+}
+
+#[derive(Serialize)]
+struct Pagination {
+    page: u64,
+    limit: u64,
+    total: u64,
+    pages: u64,
+}
+
+impl<'a, T: ?Sized> Answer<'a, T> {
+    pub(super) fn new(data: &'a T) -> Self {
+        Self { success: true, data, pagination: None }
+    }
+}
+
+impl<'a, T> Answer<'a, [T]> {
+    pub(super) fn of_page(page: &'a Page<T>) -> Self {
+        let pagination = Pagination { page: page.page, limit: page.limit, total: page.total, pages: page.pages() };
+        Self { success: true, data: &page.items, pagination: Some(pagination) }
+    }
+}

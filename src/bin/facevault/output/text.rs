@@ -1,0 +1,132 @@
+//! How values are written for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Style};
+use jiff::Timestamp;
+
+pub(super) const HEADING: Style = Style::new().bold();
+pub(super) const NOTICE: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// As it should be.
+    Good,
+    /// Something to know about.
+    Note,
+    /// Something to repair.
+    Bad,
+}
+
+impl Mark {
+    pub(super) fn shown(self) -> (&'static str, Style) {
+        match self {
+            Self::Good => ("ok  ", GOOD),
+            Self::Note => ("note", NOTICE),
+            Self::Bad => ("BAD ", ERROR),
+        }
+    }
+
+    /// The mark as programs read it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// `text` in a style, where colours are wanted.
+pub(super) fn painted(colour: bool, style: Style, text: &str) -> String {
+    if colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+}
+
+/// The text with its control characters shown instead of obeyed: a name that holds an escape
+/// sequence must not rule the terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || is_direction(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The characters that turn the direction of the text around them, by which one text can be made
+/// to look like another.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `12.3 KiB`
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let (mut value, mut unit) = (count as f64 / 1024.0, 0);
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `3.2 ms`, `412 ms`, `1.24 s`
+pub(crate) fn duration(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1e3;
+    match milliseconds {
+        m if m < 100.0 => format!("{m:.1} ms"),
+        m if m < 1000.0 => format!("{m:.0} ms"),
+        m => format!("{:.2} s", m / 1e3),
+    }
+}
+
+/// `2024-01-16 14:20:00 UTC`
+pub(crate) fn time(timestamp: Timestamp) -> String {
+    let text = format!("{timestamp:.0}");
+    let mut shown = String::new();
+    let (day, clock) = text.trim_end_matches('Z').split_once('T').unwrap_or((&text, ""));
+    // Writing to a string cannot fail.
+    let _ = write!(shown, "{day} {clock} UTC");
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown() {
+        for (text, shown) in [
+            ("Ada Lovelace", "Ada Lovelace"),
+            ("Ada\u{1b}[2J", "Ada\\u{1b}[2J"),
+            ("a\nb", "a\\u{a}b"),
+            ("\u{202e}adA", "\\u{202e}adA"),
+            ("אדה", "אדה"),
+        ] {
+            assert_eq!(escaped(text), shown);
+        }
+    }
+
+    #[test]
+    fn sizes_and_times() {
+        for (count, shown) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_048_575, "1.0 MiB"), (279_922, "273.4 KiB")]
+        {
+            assert_eq!(bytes(count), shown);
+        }
+        for (micros, shown) in [(3_210, "3.2 ms"), (412_400, "412 ms"), (1_240_000, "1.24 s")] {
+            assert_eq!(duration(Duration::from_micros(micros)), shown);
+        }
+        assert_eq!(time("2024-01-16T14:20:00.9Z".parse().expect("a time")), "2024-01-16 14:20:00 UTC");
+    }
+}
