@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ImageReport};
 use crate::person::{Collection, DateOfBirth, Person, PersonSummary};
 
-use super::base64::encode;
+use super::base64::encode_base64;
 
 impl Serialize for DateOfBirth {
     /// `{"year": 1990, "month": 1, "day": 15}`
@@ -35,9 +35,9 @@ pub struct PersonAnswer<'a>(
 impl Serialize for PersonAnswer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let person = self.0;
-        let images: Vec<String> = person.images.iter().map(|image| encode(&image.bytes)).collect();
+        let images: Vec<String> = person.images.iter().map(|image| encode_base64(&image.bytes)).collect();
         let encodings: Vec<Option<String>> =
-            person.images.iter().map(|image| image.encoding.as_ref().map(|e| encode(&e.to_bytes()))).collect();
+            person.images.iter().map(|image| image.encoding.as_ref().map(|e| encode_base64(&e.to_bytes()))).collect();
         let mut answer = serializer.serialize_struct("Person", 13)?;
         answer.serialize_field("_id", &person.id)?;
         answer.serialize_field("name", &person.name)?;

@@ -46,7 +46,8 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Standard base64 with padding.
-pub(super) fn encode(bytes: &[u8]) -> String {
+#[must_use]
+pub fn encode_base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 

@@ -8,6 +8,6 @@ mod base64;
 mod face;
 mod request;
 
-pub use self::base64::decode_base64;
+pub use self::base64::{decode_base64, encode_base64};
 pub use answer::{ErrorAnswer, PersonAnswer};
 pub use face::FaceAnswer;

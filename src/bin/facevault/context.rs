@@ -6,7 +6,7 @@ use facevault::engine::{Engine, EngineOptions, PackSource};
 use facevault::models::Home;
 use facevault::vault::{Vault, VaultOptions};
 use facevault::vision::RuntimeChoice;
-use facevault::{Limits, Result};
+use facevault::{ErrorKind, Limits, Result};
 
 use crate::args::Global;
 use crate::output::Output;
@@ -56,7 +56,7 @@ impl Context {
     pub(crate) fn engine_options(&self) -> Result<EngineOptions> {
         Ok(EngineOptions {
             pack: self.pack_source(),
-            home: self.home()?,
+            home: Some(self.home()?),
             runtime: self.global.runtime.clone(),
             threads: usize::from(self.global.threads),
             ..EngineOptions::default()
@@ -75,6 +75,15 @@ impl Context {
     /// Opens a vault for everything but photos: no models are loaded.
     pub(crate) fn vault(&self, path: &Path) -> Result<Vault> {
         Vault::open(path, self.vault_options(None))
+    }
+
+    /// Opens a vault for looking only: it may lie where nothing can be written.
+    pub(crate) fn vault_for_reading(&self, path: &Path) -> Result<Vault> {
+        match Vault::open_read_only(path, self.vault_options(None)) {
+            // One of an older version is brought up to date first.
+            Err(error) if error.kind() == ErrorKind::Unsupported => self.vault(path),
+            opened => opened,
+        }
     }
 
     /// Opens a vault for photos.

@@ -25,7 +25,7 @@ impl<'a> Installing<'a> {
         what.clone_into(&mut self.step);
         if self.output.shows_progress() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(spinner());
+            bar.set_style(template(UNKNOWN));
             bar.set_message(what.to_owned());
             bar.enable_steady_tick(Duration::from_millis(120));
             self.bar = Some(bar);
@@ -51,7 +51,7 @@ impl models::Progress for Installing<'_> {
             && bar.length() != Some(total)
         {
             bar.set_length(total);
-            bar.set_style(filling());
+            bar.set_style(template(BYTES));
         }
         bar.set_position(done);
     }
@@ -73,18 +73,21 @@ pub(crate) fn counting(output: &Output, what: &'static str, total: u64) -> Progr
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    bar.set_style(template("{msg} [{bar:32}] {pos}/{len} {eta:>4}"));
+    bar.set_style(template(COUNT));
     bar.set_message(what);
     bar
 }
 
-fn filling() -> ProgressStyle {
-    template("{msg} [{bar:32}] {binary_bytes}/{binary_total_bytes} {eta:>4}")
+/// A bar over bytes whose number is not known yet; hidden where nobody watches.
+pub(crate) fn filling(output: &Output, what: &'static str) -> ProgressBar {
+    let bar = counting(output, what, 0);
+    bar.set_style(template(BYTES));
+    bar
 }
 
-fn spinner() -> ProgressStyle {
-    template("{spinner} {msg} {binary_bytes}")
-}
+const COUNT: &str = "{msg} [{bar:32}] {pos}/{len} {eta:>4}";
+const BYTES: &str = "{msg} [{bar:32}] {binary_bytes}/{binary_total_bytes} {eta:>4}";
+const UNKNOWN: &str = "{spinner} {msg} {binary_bytes}";
 
 fn template(text: &str) -> ProgressStyle {
     ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
@@ -96,9 +99,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for text in
-            ["{msg} [{bar:32}] {pos}/{len} {eta:>4}", "{msg} [{bar:32}] {binary_bytes}/{binary_total_bytes} {eta:>4}"]
-        {
+        for text in [COUNT, BYTES, UNKNOWN] {
             assert!(ProgressStyle::with_template(text).is_ok(), "{text}");
         }
     }

@@ -165,7 +165,7 @@ fn update(arguments: Update, context: &Context) -> Outcome {
 }
 
 fn list(arguments: &List, context: &Context) -> Outcome {
-    let collections = context.vault(&arguments.vault)?.collections()?;
+    let collections = context.vault_for_reading(&arguments.vault)?.collections()?;
     context.output.answer(&collections, |text| {
         let mut listing = Listing::new(&["ID", "NAME", "DESCRIPTION", "UPDATED"]);
         for collection in &collections {

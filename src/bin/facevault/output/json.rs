@@ -4,15 +4,15 @@ use facevault::Page;
 use serde::Serialize;
 
 /// `{"success": true, "data": ...}`, with `pagination` beside a page of a list.
-#[derive(Serialize)]
-pub(super) struct Answer<'a, T: ?Sized> {
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer<'a, T: ?Sized> {
     success: bool,
     data: &'a T,
     #[serde(skip_serializing_if = "Option::is_none")]
     pagination: Option<Pagination>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Pagination {
     page: u64,
     limit: u64,
@@ -21,7 +21,7 @@ struct Pagination {
 }
 
 impl<'a, T: ?Sized> Answer<'a, T> {
-    pub(super) fn new(data: &'a T) -> Self {
+    pub(crate) fn new(data: &'a T) -> Self {
         Self { success: true, data, pagination: None }
     }
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::failure::Failure;
 
+pub(crate) use json::Answer;
 pub(crate) use shorten::shortened;
 pub(crate) use table::Listing;
 pub(crate) use text::{bytes, duration, escaped, time};
@@ -79,7 +80,11 @@ impl Output {
         if self.json { self.print_json(&json::Answer::of_page(page)) } else { self.print(people) }
     }
 
-    /// Prints text for people, whatever the form of answers is.
+    /// Prints text on the way to an answer, where people read.
+    pub(crate) fn say(&self, write: impl FnOnce(&mut Text<'_>) -> io::Result<()>) -> Result<(), Failure> {
+        if self.json { Ok(()) } else { self.print(write) }
+    }
+
     fn print(&self, write: impl FnOnce(&mut Text<'_>) -> io::Result<()>) -> Result<(), Failure> {
         let mut out = BufWriter::new(stdout().lock());
         write(&mut Text { out: &mut out, colour: self.colour })?;

@@ -85,7 +85,7 @@ fn add(arguments: &Add, context: &Context) -> Outcome {
 }
 
 fn list(arguments: &List, context: &Context) -> Outcome {
-    let person = context.vault(&arguments.whom.vault)?.person(&arguments.whom.id)?;
+    let person = context.vault_for_reading(&arguments.whom.vault)?.person(&arguments.whom.id)?;
     let data: Value = person
         .images
         .iter()

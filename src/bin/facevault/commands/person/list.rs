@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let page = context.vault(&arguments.vault)?.persons(&PersonQuery {
+    let page = context.vault_for_reading(&arguments.vault)?.persons(&PersonQuery {
         page: arguments.page,
         limit: arguments.limit,
         collection: arguments.collection.clone(),

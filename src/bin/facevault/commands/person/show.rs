@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let person = context.vault(&arguments.whom.vault)?.person(&arguments.whom.id)?;
+    let person = context.vault_for_reading(&arguments.whom.vault)?.person(&arguments.whom.id)?;
     context.output.answer(&person, |text| {
         text.line(format!("{}, version {}", person.id, person.version))?;
         card::print(&person, text)

@@ -1,0 +1,58 @@
+//! `facevault check`
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use facevault::ErrorKind;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Mark, duration};
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault check people.vault
+  facevault check people.vault --json | jq -r '.data.problems[].message'";
+
+/// Read a whole vault and verify it
+///
+/// The file's structure, every reference, every photo and every encoding against its checksum.
+/// Damage gives exit code 4 and names the persons concerned; what is whole can still be read.
+/// Others may go on using the vault meanwhile.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The vault's file
+    vault: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let started = Instant::now();
+    let report = context.vault_for_reading(&arguments.vault)?.check()?;
+    let problems: Vec<Value> =
+        report.problems.iter().map(|problem| json!({"person": problem.person, "message": problem.what})).collect();
+    let data = json!({
+        "clean": report.is_clean(),
+        "persons": report.persons,
+        "images": report.images,
+        "encodings": report.encodings,
+        "problems": problems,
+    });
+    context.output.answer(&data, |text| {
+        for problem in &report.problems {
+            match &problem.person {
+                Some(person) => text.check(Mark::Bad, format!("{person}: {}", problem.what))?,
+                None => text.check(Mark::Bad, &problem.what)?,
+            }
+        }
+        let mark = if report.is_clean() { Mark::Good } else { Mark::Bad };
+        let found = if report.is_clean() { "no damage".to_owned() } else { format!("{} damages", problems.len()) };
+        let (persons, images, encodings) = (report.persons, report.images, report.encodings);
+        let took = duration(started.elapsed());
+        text.check(mark, format!("{found} in {persons} people, {images} photos, {encodings} encodings ({took})"))
+    })?;
+    if report.is_clean() { Ok(()) } else { Err(Failure::Told(ErrorKind::Corrupt.exit_code())) }
+}

@@ -1,0 +1,194 @@
+//! `facevault demo`: the page's example, from nothing.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use facevault::models::Artifact;
+use facevault::vault::{Vault, VaultOptions};
+use facevault::{
+    ClientId, CollectionId, DateOfBirth, Error, ErrorKind, ImageBytes, ImagesUpdate, NewCollection, NewPerson, Person,
+    PersonId, PersonUpdate, Result,
+};
+use serde::Serialize;
+
+use super::doctor::describe;
+use super::setup::{How, install, wanted};
+use super::Outcome;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output::{Answer, duration, shortened};
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault demo
+  facevault demo --from /media/usb        without a network
+  facevault demo --runtime built-in       without ONNX Runtime
+  facevault demo --json | jq '.data.steps[] | {step, milliseconds}'";
+
+/// Show what facevault does, on sample photos
+///
+/// Installs what is missing into the data folder: ONNX Runtime, the models and three photos, each
+/// checked against its SHA-256. Then makes a vault in a temporary folder, a person with one photo,
+/// changes some fields, replaces the photos by two, and shows each answer and how long it took. A
+/// second run needs no network.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    how: How,
+}
+
+/// The page's own request.
+const UPDATE: &str = r#"{"name": "John Doe Updated", "gender": "M", "notes": "Updated VIP customer"}"#;
+
+/// One step of the story.
+#[derive(Serialize)]
+struct Step {
+    step: &'static str,
+    milliseconds: f64,
+    request: String,
+    answer: Option<Answered>,
+}
+
+/// A person in the page's envelope.
+struct Answered(Person);
+
+impl Serialize for Answered {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Answer::new(&self.0).serialize(serializer)
+    }
+}
+
+/// The whole story.
+#[derive(Serialize)]
+struct Told<'a> {
+    home: &'a Path,
+    installed: &'a [PathBuf],
+    steps: &'a [Step],
+}
+
+struct Story<'a> {
+    context: &'a Context,
+    steps: Vec<Step>,
+}
+
+impl Story<'_> {
+    /// Does one step, and prints what was asked, what came and how long it took.
+    fn step(
+        &mut self,
+        step: &'static str,
+        request: impl Into<String>,
+        work: impl FnOnce() -> Result<Option<Person>>,
+    ) -> Result<(), Failure> {
+        if interrupt::requested() {
+            return Err(Failure::Interrupted("interrupted; the demo's vault is gone, what is installed stays".into()));
+        }
+        let started = Instant::now();
+        let answer = work()?;
+        self.tell(step, request.into(), started.elapsed(), answer.map(Answered))
+    }
+
+    fn tell(
+        &mut self,
+        step: &'static str,
+        request: String,
+        took: Duration,
+        answer: Option<Answered>,
+    ) -> Result<(), Failure> {
+        let number = self.steps.len() + 1;
+        self.context.output.say(|text| {
+            text.heading(format!("{number}. {step}  ({})", duration(took)))?;
+            text.line(format!("   {request}"))?;
+            match &answer {
+                Some(answer) => text.raw(&format!("{}\n", shortened(answer)?)),
+                None => Ok(()),
+            }
+        })?;
+        self.steps.push(Step { step, milliseconds: took.as_secs_f64() * 1e3, request, answer });
+        Ok(())
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let home = context.home()?;
+    let guard = interrupt::Guard::new();
+    let begun = Instant::now();
+    let mut story = Story { context, steps: Vec::new() };
+
+    let mut artifacts = wanted(context)?;
+    artifacts.extend(Artifact::samples());
+    let installed = install(&home, &artifacts, &arguments.how, context)?;
+    let found = match installed.len() {
+        0 => format!("everything is installed in {}", home.path().display()),
+        count => format!("{count} files installed in {}, each as its SHA-256 says", home.path().display()),
+    };
+    story.tell("models, runtime and sample photos", found, begun.elapsed(), None)?;
+
+    let started = Instant::now();
+    let engine = context.engine()?;
+    let runs = engine.runtime().map(describe).unwrap_or_default();
+    story.tell("load the models", format!("the pack {} on {runs}", engine.name()), started.elapsed(), None)?;
+
+    let folder = tempfile::Builder::new().prefix("facevault-demo-").tempdir().map_err(|error| {
+        Error::new(ErrorKind::Io, format!("a temporary folder cannot be made: {error}")).caused_by(error)
+    })?;
+    guard.deletes(folder.path());
+    let photo = |name: &str| sample(&home.samples_dir().join(name));
+    let (first, second) = (photo("obama.jpg")?, photo("obama2.jpg")?);
+    let id = PersonId::new("person_123456789")?;
+    let path = folder.path().join("demo.vault");
+    let client = ClientId::new("client_123456789")?;
+    let options = VaultOptions { engine: Some(engine), limits: context.limits(), client: Some(client) };
+
+    let mut made = None;
+    story.step("create a vault", path.display().to_string(), || {
+        let vault = Vault::create(&path, options)?;
+        vault.create_collection(&NewCollection {
+            id: Some(CollectionId::new("collection_123456789")?),
+            name: "VIP customers".into(),
+            description: None,
+        })?;
+        made = Some(vault);
+        Ok(None)
+    })?;
+    let Some(vault) = made else { return Ok(()) };
+    story.step("create a person with one photo", "John Doe, obama.jpg", || {
+        vault
+            .create_person(&NewPerson {
+                id: Some(id.clone()),
+                name: "John Doe".into(),
+                images: vec![first.clone()],
+                date_of_birth: Some(DateOfBirth::new(1990, 1, 15)?),
+                nationality: Some("US".into()),
+                collections: vec!["collection_123456789".into()],
+                ..NewPerson::default()
+            })
+            .map(Some)
+    })?;
+    story.step("update some fields", UPDATE, || {
+        vault.update_person(&id, &PersonUpdate::from_json(UPDATE.as_bytes())?).map(Some)
+    })?;
+    story.step("replace the photos by two", "obama.jpg (its encoding is kept), obama2.jpg", || {
+        let images = ImagesUpdate::Replace(vec![first, second]);
+        vault.update_person(&id, &PersonUpdate { images, ..PersonUpdate::default() }).map(Some)
+    })?;
+
+    drop(vault);
+    drop(folder);
+    let took = duration(begun.elapsed());
+    let data = Told { home: home.path(), installed: &installed, steps: &story.steps };
+    context.output.answer(&data, |text| {
+        text.line(format!("Done in {took}; the vault was temporary and is gone. Now with photos of your own:"))?;
+        text.line("  facevault init people.vault")?;
+        text.line("  facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg")
+    })
+}
+
+fn sample(path: &Path) -> Result<ImageBytes> {
+    let read = std::fs::read(path).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("cannot read {}: {error}", path.display())).caused_by(error)
+    })?;
+    Ok(read.into())
+}

@@ -1,0 +1,182 @@
+//! `facevault doctor`
+
+use std::time::Instant;
+
+use clap::Args;
+use facevault::engine::{Engine, PackSource};
+use facevault::models::{Home, Pack, State};
+use facevault::vision::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
+use facevault::{Error, ErrorKind};
+use image::RgbImage;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Mark, duration};
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault doctor
+  facevault doctor --runtime /opt/onnxruntime/lib/libonnxruntime.so
+  facevault doctor --pack ./my-pack/ --json | jq '.data.checks[] | select(.status != \"ok\")'";
+
+/// Look at models and runtime, and say what really runs
+///
+/// Checks the data folder, every file of the pack against its SHA-256, and the inference runtime;
+/// then loads the models and runs them once. What is wrong gives exit code 3.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {}
+
+/// What was looked at, what was found, and how it is.
+struct Check {
+    mark: Mark,
+    what: &'static str,
+    found: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Check>);
+
+impl Findings {
+    fn add(&mut self, mark: Mark, what: &'static str, found: impl Into<String>) {
+        self.0.push(Check { mark, what, found: found.into() });
+    }
+
+    fn bad(&mut self, what: &'static str, error: &Error) {
+        self.add(Mark::Bad, what, error.to_string());
+    }
+}
+
+pub(super) fn run(Arguments {}: &Arguments, context: &Context) -> Outcome {
+    let home = context.home()?;
+    let mut findings = Findings::default();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let machine = format!("{}-{}, {processors} processors", std::env::consts::ARCH, std::env::consts::OS);
+    findings.add(Mark::Good, "facevault", format!("{} on {machine}", env!("CARGO_PKG_VERSION")));
+    match home.path().is_dir() {
+        true => findings.add(Mark::Good, "data folder", home.path().display().to_string()),
+        false => findings.add(Mark::Note, "data folder", format!("{} is not there yet", home.path().display())),
+    }
+    let pack_is_good = pack(&home, context, &mut findings);
+    let runtime_is_good = runtime(&home, context, &mut findings);
+    if pack_is_good && runtime_is_good {
+        engine(&home, context, &mut findings);
+    }
+    print(&findings, context)
+}
+
+fn pack(home: &Home, context: &Context, findings: &mut Findings) -> bool {
+    let opened = match context.pack_source() {
+        PackSource::Named(name) => Pack::installed(home, &name),
+        PackSource::Folder(folder) => Pack::open_dir(folder),
+    };
+    let states = opened.and_then(|pack| Ok((pack.verify()?, pack)));
+    let (states, pack) = match states {
+        Ok(found) => found,
+        Err(error) => {
+            findings.bad("pack", &error);
+            return false;
+        }
+    };
+    let manifest = pack.manifest();
+    let mut good = true;
+    for (role, state) in states {
+        let file = manifest.file(role).map(|file| file.file.as_str()).unwrap_or_default();
+        let wrong = match state {
+            State::Present => continue,
+            State::Missing => "is missing",
+            State::Damaged => "is not the file that the manifest names: its size or SHA-256 differs",
+        };
+        good = false;
+        findings.add(Mark::Bad, "pack", format!("{} {wrong}", pack.folder().join(file).display()));
+    }
+    if good {
+        let found = format!("{} ({}), {}", manifest.name, manifest.licence, pack.folder().display());
+        findings.add(Mark::Good, "pack", found);
+        findings.add(Mark::Good, "model", pack.model_id().to_string());
+    }
+    good
+}
+
+fn runtime(home: &Home, context: &Context, findings: &mut Findings) -> bool {
+    let choice = context.runtime().clone();
+    let built_in_is_meant = choice == RuntimeChoice::BuiltIn;
+    match Runtime::select(&RuntimeOptions { choice, installed: home.runtime_library() }) {
+        Ok(runtime) => {
+            for notice in &runtime.info().notices {
+                findings.add(Mark::Note, "runtime", notice);
+            }
+            let found = describe(runtime.info());
+            if runtime.info().kind == RuntimeKind::BuiltIn && !built_in_is_meant {
+                let advice = "`facevault setup` installs ONNX Runtime, which is faster";
+                findings.add(Mark::Note, "runtime", format!("{found}; {advice}"));
+            } else {
+                findings.add(Mark::Good, "runtime", found);
+            }
+            true
+        }
+        Err(error) => {
+            findings.bad("runtime", &error);
+            false
+        }
+    }
+}
+
+/// `ONNX Runtime 1.32.0, /path`
+pub(super) fn describe(info: &RuntimeInfo) -> String {
+    let name = match info.kind {
+        RuntimeKind::OnnxRuntime => "ONNX Runtime",
+        RuntimeKind::BuiltIn => "the built-in engine, tract",
+    };
+    match &info.library {
+        Some(path) => format!("{name} {}, {}", info.version, path.display()),
+        None => format!("{name} {}", info.version),
+    }
+}
+
+fn engine(home: &Home, context: &Context, findings: &mut Findings) {
+    let started = Instant::now();
+    let engine = match context.engine_options().and_then(|options| Engine::open(&options)) {
+        Ok(engine) => engine,
+        Err(error) => return findings.bad("engine", &error),
+    };
+    let took = duration(started.elapsed());
+    findings.add(Mark::Good, "engine", format!("loaded in {took}, {} photos at a time", engine.threads()));
+    let started = Instant::now();
+    match engine.detect_in(&RgbImage::new(640, 480)) {
+        Ok(_) => {
+            let took = duration(started.elapsed());
+            findings.add(Mark::Good, "detector", format!("looks at an empty picture of 640 x 480 in {took}"));
+        }
+        Err(error) => return findings.bad("detector", &error),
+    }
+    let Ok(photo) = std::fs::read(home.samples_dir().join("obama.jpg")) else {
+        return findings.add(Mark::Note, "embedder", "not tried: `facevault demo` installs a photo to try it on");
+    };
+    let started = Instant::now();
+    match engine.encode(&photo) {
+        Ok(encoded) => {
+            let (took, size) = (duration(started.elapsed()), encoded.encoding.dimension());
+            findings.add(Mark::Good, "embedder", format!("a sample photo to {size} components in {took}"));
+        }
+        Err(error) => findings.bad("embedder", &error),
+    }
+}
+
+fn print(findings: &Findings, context: &Context) -> Outcome {
+    let healthy = findings.0.iter().all(|check| check.mark != Mark::Bad);
+    let checks: Vec<Value> = findings
+        .0
+        .iter()
+        .map(|check| json!({"check": check.what, "status": check.mark.as_str(), "message": check.found}))
+        .collect();
+    context.output.answer(&json!({"healthy": healthy, "checks": checks}), |text| {
+        for check in &findings.0 {
+            text.check(check.mark, format!("{:<12} {}", check.what, check.found))?;
+        }
+        Ok(())
+    })?;
+    if healthy { Ok(()) } else { Err(Failure::Told(ErrorKind::ModelUnavailable.exit_code())) }
+}
