@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::error::ErrorKind as ClapError;
-use clap::{Args, Parser};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 use facevault::ClientId;
 use facevault::vision::RuntimeChoice;
 
-use crate::commands::Command;
+use crate::commands;
 
 const ABOUT: &str = "Keep people, their photos and face encodings in one file, and find them again by face.";
 
@@ -60,6 +60,7 @@ Environment:
   FACEVAULT_PACK     as --pack
   FACEVAULT_RUNTIME  as --runtime
   ORT_DYLIB_PATH     an ONNX Runtime library that `--runtime auto` tries first
+  FACEVAULT_PYTHON   the Python whose pip fetches packages, instead of `python3`
   FACEVAULT_LOG      what is logged to standard error: `info`, `debug`, `facevault::store=trace`
 
 `facevault help COMMAND` explains a command and shows examples.";
@@ -82,7 +83,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: commands::Command,
     /// Print the version
     #[arg(short = 'V', long, action = clap::ArgAction::Version, help_heading = GLOBAL)]
     version: (),
@@ -169,10 +170,30 @@ fn styles() -> Styles {
         .error(AnsiColor::Red.on_default().bold())
 }
 
+/// The commands; what every one of them takes is explained once, by `facevault --help`.
+fn command() -> Command {
+    let mut command = Cli::command();
+    command.build();
+    command.mut_subcommands(brief)
+}
+
+fn brief(command: Command) -> Command {
+    const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
+  --json  --pack NAME|DIR  --runtime auto|built-in|PATH  --client ID  --threads N  -q  -v";
+    let help = match command.get_after_help() {
+        Some(examples) => format!("{examples}\n\n{ELSEWHERE}"),
+        None => ELSEWHERE.to_owned(),
+    };
+    command
+        .mut_args(|argument| if argument.is_global_set() { argument.hide(true) } else { argument })
+        .mut_subcommands(brief)
+        .after_help(help)
+}
+
 /// Reads the command line; help and version are printed here, and what is wrong is told.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     let words: Vec<OsString> = std::env::args_os().collect();
-    Cli::try_parse_from(&words).map_err(|error| {
+    command().try_get_matches_from(&words).and_then(|found| Cli::from_arg_matches(&found)).map_err(|error| {
         let told = matches!(
             error.kind(),
             ClapError::DisplayHelp | ClapError::DisplayVersion | ClapError::DisplayHelpOnMissingArgumentOrSubcommand
@@ -192,18 +213,16 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
     fn every_command_explains_itself_with_an_example() {
-        fn visit(command: &clap::Command, path: &str) {
+        fn visit(command: &Command, path: &str) {
             for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
                 let path = format!("{path} {}", sub.get_name());
                 assert!(sub.get_about().is_some(), "{path} has no explanation");
@@ -215,7 +234,7 @@ mod tests {
                 }
             }
         }
-        visit(&Cli::command(), "facevault");
+        visit(&command(), "facevault");
     }
 
     #[test]

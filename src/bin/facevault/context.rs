@@ -32,11 +32,6 @@ impl Context {
         Home::from_env()
     }
 
-    /// What `--pack` says.
-    pub(crate) fn pack(&self) -> &str {
-        &self.global.pack
-    }
-
     /// What `--pack` means: a path where it has a separator or leads to a pack, else a name.
     pub(crate) fn pack_source(&self) -> PackSource {
         let text = &self.global.pack;

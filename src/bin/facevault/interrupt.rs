@@ -54,7 +54,8 @@ pub(crate) fn install() {
         }
         std::process::exit(i32::from(EXIT_CODE));
     });
-    if let Err(error) = listening {
-        tracing::warn!("Ctrl-C ends the process at once: {error}");
+    match listening {
+        Ok(()) => tracing::debug!("listening for Ctrl-C"),
+        Err(error) => tracing::warn!("Ctrl-C ends the process at once: {error}"),
     }
 }

@@ -20,8 +20,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    interrupt::install();
     logging::start(&cli.global);
+    interrupt::install();
     let context = Context::new(cli.global);
     match commands::run(cli.command, &context) {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,11 +28,6 @@ pub(crate) fn read_all(paths: &[PathBuf], limits: &Limits) -> Result<Vec<ImageBy
     if refused.is_empty() { Ok(images) } else { Err(Error::refused(refused)).with_photos(paths) }
 }
 
-/// Reads one photo.
-pub(crate) fn read_one(path: &Path, limits: &Limits) -> Result<ImageBytes, Failure> {
-    Ok(read_all(&[path.to_owned()], limits)?.remove(0))
-}
-
 /// Reads a request body; `-` is standard input. It may hold as many photos as a person may have.
 pub(crate) fn read_body(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     let photos = limits.max_image_bytes.saturating_mul(limits.max_images as u64);
@@ -84,7 +79,9 @@ fn read(path: &Path, limit: u64) -> Result<Content> {
 
 fn cannot_read(path: &Path, error: io::Error) -> Error {
     let kind = match error.kind() {
-        io::ErrorKind::NotFound => return Error::new(ErrorKind::NotFound, format!("there is no file {}", path.display())),
+        io::ErrorKind::NotFound => {
+            return Error::new(ErrorKind::NotFound, format!("there is no file {}", path.display()));
+        }
         io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => ErrorKind::NotFound,
         _ => ErrorKind::Io,
     };

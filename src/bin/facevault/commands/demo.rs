@@ -12,9 +12,9 @@ use facevault::{
 };
 use serde::Serialize;
 
+use super::Outcome;
 use super::doctor::describe;
 use super::setup::{How, install, wanted};
-use super::Outcome;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt;

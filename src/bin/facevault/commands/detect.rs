@@ -89,7 +89,8 @@ fn print(found: &[(&Path, Detection)], context: &Context) -> Outcome {
                 many => format!("{many} faces"),
             };
             text.heading(format!("{}  {width} x {height}  {count}", path.display()))?;
-            let mut listing = Listing::new(&["FACE", "SCORE", "LEFT", "TOP", "WIDTH", "HEIGHT"]).numbers(&[0, 1, 2, 3, 4, 5]);
+            let mut listing =
+                Listing::new(&["FACE", "SCORE", "LEFT", "TOP", "WIDTH", "HEIGHT"]).numbers(&[0, 1, 2, 3, 4, 5]);
             for (i, face) in faces.iter().enumerate() {
                 let sides = [face.bounds.x, face.bounds.y, face.bounds.width, face.bounds.height];
                 let numbers = [(i + 1).to_string(), format!("{:.3}", face.score)];

@@ -128,7 +128,7 @@ fn runtime(home: &Home, context: &Context, findings: &mut Findings) -> bool {
 pub(super) fn describe(info: &RuntimeInfo) -> String {
     let name = match info.kind {
         RuntimeKind::OnnxRuntime => "ONNX Runtime",
-        RuntimeKind::BuiltIn => "the built-in engine, tract",
+        RuntimeKind::BuiltIn => "the built-in engine,",
     };
     match &info.library {
         Some(path) => format!("{name} {}, {}", info.version, path.display()),

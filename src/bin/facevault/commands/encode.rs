@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use facevault::engine::EncodedFace;
 use facevault::wire::{FaceAnswer, encode_base64};
-use facevault::{Error, ImageReport, Refusal};
+use facevault::{Error, ImageBytes, ImageReport, Refusal};
 use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::context::Context;
-use crate::failure::WithPhotos;
+use crate::failure::{Failure, WithPhotos};
 use crate::output::Listing;
 use crate::{interrupt, photo, progress};
 
@@ -40,6 +40,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let limits = context.limits();
     let engine = context.engine()?;
     let bar = progress::counting(&context.output, "encoding photos", arguments.photos.len() as u64);
+    let _guard = interrupt::Guard::new();
     let mut outcomes: Vec<Encoded> = Vec::with_capacity(arguments.photos.len());
     // A few at a time, so that memory does not grow with the number of photos.
     for group in arguments.photos.chunks(4 * engine.threads().max(1)) {
@@ -47,11 +48,16 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             break;
         }
         let images = photo::read_all(group, &limits)?;
-        outcomes.extend(engine.encode_all(&images)?);
+        let photos: Vec<&[u8]> = images.iter().map(ImageBytes::as_slice).collect();
+        outcomes.extend(engine.encode_all(&photos)?);
         bar.inc(group.len() as u64);
     }
     bar.finish_and_clear();
     print(arguments, &outcomes, context)?;
+    if outcomes.len() < arguments.photos.len() {
+        let done = format!("interrupted after {} of {} photos", outcomes.len(), arguments.photos.len());
+        return Err(Failure::Interrupted(done));
+    }
     let reports: Vec<ImageReport> = outcomes
         .iter()
         .enumerate()

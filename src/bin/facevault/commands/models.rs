@@ -3,8 +3,8 @@
 use std::fs;
 
 use clap::{Args, Subcommand};
-use facevault::models::{Artifact, Home, Manifest, Pack, State};
 use facevault::ErrorKind;
+use facevault::models::{Artifact, Home, Manifest, Pack, State};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -213,7 +213,8 @@ fn show(arguments: &Show, home: &Home, context: &Context) -> Outcome {
         "files": files,
     });
     context.output.answer(&data, |text| {
-        text.heading(format!("{}: {}", manifest.name, manifest.title))?;
+        text.heading(&manifest.title)?;
+        text.line(format!("  name       {}", manifest.name))?;
         match &folder {
             Some(folder) => text.line(format!("  folder     {}", folder.display()))?,
             None => text.line(format!("  folder     not installed: `facevault models install {}`", manifest.name))?,
@@ -230,4 +231,3 @@ fn show(arguments: &Show, home: &Home, context: &Context) -> Outcome {
         text.listing(&listing, "no files")
     })
 }
-

@@ -56,9 +56,10 @@ fn frame(picture: &mut RgbImage, (left, top, right, bottom): (i32, i32, i32, i32
 }
 
 fn disc(picture: &mut RgbImage, (x, y): (f32, f32), radius: f32, colour: Rgb<u8>) {
+    let (width, height) = picture.dimensions();
     let reach = |center: f32| (center - radius).floor().max(0.0) as u32..=(center + radius).ceil().max(0.0) as u32;
-    for py in reach(y).take_while(|py| *py < picture.height()) {
-        for px in reach(x).take_while(|px| *px < picture.width()) {
+    for py in reach(y).take_while(|py| *py < height) {
+        for px in reach(x).take_while(|px| *px < width) {
             if (px as f32 - x).hypot(py as f32 - y) <= radius {
                 picture.put_pixel(px, py, colour);
             }

@@ -59,7 +59,7 @@ fn sentences(error: &Error, photos: &[String]) -> Vec<String> {
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
-        if !said.contains(&text) {
+        if !said.contains(&text) && !text.ends_with(&said) {
             lines.push(format!("caused by: {text}"));
             said = text;
         }
@@ -134,7 +134,8 @@ mod tests {
         let inner = std::io::Error::other("disk full");
         let error = Error::new(ErrorKind::Io, "cannot write v: disk full").caused_by(inner);
         assert_eq!(sentences(&error, &[]), ["cannot write v: disk full"]);
-        let error = Error::new(ErrorKind::Io, "cannot write v").caused_by(std::io::Error::other("disk full"));
+        let cause = Error::new(ErrorKind::Io, "disk full").caused_by(std::io::Error::other("code 13: disk full"));
+        let error = Error::new(ErrorKind::Io, "cannot write v").caused_by(cause);
         assert_eq!(sentences(&error, &[]), ["cannot write v", "caused by: disk full"]);
     }
 }

@@ -10,7 +10,7 @@ use crate::output::{Text, bytes, time};
 pub(super) fn print(person: &Person, text: &mut Text<'_>) -> io::Result<()> {
     text.heading(&person.name)?;
     let mut line = |name: &str, value: &str| {
-        if value.is_empty() { Ok(()) } else { text.line(format!("  {name:<14}{value}")) }
+        if value.is_empty() { Ok(()) } else { text.line(format!("  {name:<15}{value}")) }
     };
     line("gender", person.gender.map_or("", facevault::Gender::as_str))?;
     line("date of birth", &person.date_of_birth.map(|date| date.to_string()).unwrap_or_default())?;

@@ -78,8 +78,7 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
 fn add(arguments: &Add, context: &Context) -> Outcome {
     let add = photo::read_all(&arguments.images, &context.limits())?;
     let vault = context.vault_with_engine(&arguments.whom.vault)?;
-    let update =
-        PersonUpdate { images: ImagesUpdate::Edit { remove: Vec::new(), add }, ..PersonUpdate::default() };
+    let update = PersonUpdate { images: ImagesUpdate::Edit { remove: Vec::new(), add }, ..PersonUpdate::default() };
     let person = vault.update_person(&arguments.whom.id, &update).with_photos(&arguments.images)?;
     written("updated", &person, context)
 }

@@ -61,7 +61,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         date_of_birth: arguments.date_of_birth,
     })?;
     context.output.page(&page, |text| {
-        let mut listing = Listing::new(&["ID", "NAME", "PHOTOS", "BORN", "STATUS", "COLLECTIONS", "UPDATED"]).numbers(&[2]);
+        let mut listing =
+            Listing::new(&["ID", "NAME", "PHOTOS", "BORN", "STATUS", "COLLECTIONS", "UPDATED"]).numbers(&[2]);
         for person in &page.items {
             let collections: Vec<&str> = person.collections.iter().map(CollectionId::as_str).collect();
             listing.row([

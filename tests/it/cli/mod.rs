@@ -1,0 +1,11 @@
+//! The command `facevault`, as people and programs use it.
+
+mod models;
+mod people;
+mod photos;
+mod requests;
+mod runtime;
+mod streams;
+mod vaults;
+
+use crate::harness::{Facevault, Run};
