@@ -16,8 +16,9 @@ pub(crate) struct Facevault {
 
 /// What a command did.
 #[derive(Debug)]
+#[allow(dead_code, reason = "the command is shown where an assertion fails")]
 pub(crate) struct Run {
-    pub(crate) command: String,
+    command: String,
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use facevault::engine::{Engine, EngineOptions, PackSource};
 use facevault::models::Home;
-use facevault::vault::{Vault, VaultOptions};
 use facevault::vision::RuntimeChoice;
+use facevault::{Engine, EngineOptions, PackSource};
 use facevault::{ErrorKind, Limits, Result};
+use facevault::{Vault, VaultOptions};
 
 use crate::args::Global;
 use crate::output::Output;

@@ -85,9 +85,9 @@ pub(crate) fn filling(output: &Output, what: &'static str) -> ProgressBar {
     bar
 }
 
-const COUNT: &str = "{msg} [{bar:32}] {pos}/{len} {eta:>4}";
-const BYTES: &str = "{msg} [{bar:32}] {binary_bytes}/{binary_total_bytes} {eta:>4}";
-const UNKNOWN: &str = "{spinner} {msg} {binary_bytes}";
+const COUNT: &str = "[{bar:24}] {pos}/{len} {eta:>4}  {wide_msg}";
+const BYTES: &str = "[{bar:24}] {binary_bytes:>10} of {binary_total_bytes} {eta:>4}  {wide_msg}";
+const UNKNOWN: &str = "{spinner} {binary_bytes:>10}  {wide_msg}";
 
 fn template(text: &str) -> ProgressStyle {
     ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")

@@ -20,7 +20,8 @@ fn own_pack(test: &Facevault) -> std::path::PathBuf {
 fn packs_are_listed_shown_and_removed() {
     let test = Facevault::new();
     let listed = test.run(["models", "list", "--json"]).ok().json();
-    let names: Vec<_> = listed["data"].as_array().expect("a list").iter().map(|pack| pack["name"].to_string()).collect();
+    let names: Vec<_> =
+        listed["data"].as_array().expect("a list").iter().map(|pack| pack["name"].to_string()).collect();
     assert_eq!(names, ["\"dlib\"", "\"opencv\"", "\"buffalo_s\"", "\"buffalo_l\""]);
     assert!(listed["data"].as_array().expect("a list").iter().all(|pack| pack["installed"] == false));
     assert_eq!(test.run(["models", "verify"]).ok().stdout, "no pack is installed\n");
@@ -66,7 +67,10 @@ fn what_is_missing_is_said_in_one_paragraph_with_what_to_do() {
         (vec!["detect", "photo.jpg"], vec!["`facevault setup` fetches", "face_recognition_models-0.3.0.tar.gz"]),
         (vec!["setup"], vec!["/nowhere/python cannot be started", "facevault setup --from FOLDER"]),
         (vec!["demo"], vec!["obama.jpg", "face_recognition-1.3.0.tar.gz", "facevault demo --from FOLDER"]),
-        (vec!["demo", "--from", "."], vec!["has no ", "face_recognition_models-0.3.0.tar.gz", "facevault demo --from FOLDER"]),
+        (
+            vec!["demo", "--from", "."],
+            vec!["has no ", "face_recognition_models-0.3.0.tar.gz", "facevault demo --from FOLDER"],
+        ),
         (vec!["models", "install", "buffalo_s"], vec!["the licence of", "must be accepted"]),
         (vec!["person", "update", "v", "ada", "--images", "photo.jpg"], vec!["`facevault setup` fetches"]),
         (vec!["person", "image", "add", "v", "ada", "photo.jpg"], vec!["`facevault setup` fetches"]),
@@ -98,7 +102,8 @@ fn files_are_installed_from_a_folder_and_checked() {
     let test = Facevault::new();
     let folder = data.join("models").display().to_string();
     // Of OpenCV's two networks the folder has one: what is there is kept, what is missing is said.
-    let run = test.run(["models", "install", "opencv", "--from", &folder]).fails(3, "face_recognition_sface_2021dec.onnx");
+    let run =
+        test.run(["models", "install", "opencv", "--from", &folder]).fails(3, "face_recognition_sface_2021dec.onnx");
     assert!(!run.stderr.contains("panicked"));
     assert!(test.path().join("home/packs/opencv/face_detection_yunet_2023mar.onnx").is_file());
     assert!(!test.path().join("home/packs/opencv/manifest.toml").exists(), "the pack is not complete");

@@ -27,8 +27,19 @@ fn a_person_is_added_changed_shown_listed_and_removed() {
     test.run(["init", "v", "--client", "lobby"]).ok();
     test.run(["collection", "add", "v", "--name", "Staff", "--id", "staff"]).ok();
     let added = test.run([
-        "person", "add", "v", "--name", "John Doe", "--id", "person_123456789", "--date-of-birth", "1990-01-15",
-        "--nationality", "US", "--collection", "staff",
+        "person",
+        "add",
+        "v",
+        "--name",
+        "John Doe",
+        "--id",
+        "person_123456789",
+        "--date-of-birth",
+        "1990-01-15",
+        "--nationality",
+        "US",
+        "--collection",
+        "staff",
     ]);
     assert!(added.ok().stdout.starts_with("added person_123456789, version 1\nJohn Doe\n"));
 
@@ -106,7 +117,17 @@ fn lists_have_pages_and_filters() {
 fn collections_are_added_changed_listed_and_removed() {
     let test = Facevault::with_ada();
     let changed = test.run([
-        "collection", "update", "v", "staff", "--name", "All of us", "--description", "here", "--people", "ada", "--json",
+        "collection",
+        "update",
+        "v",
+        "staff",
+        "--name",
+        "All of us",
+        "--description",
+        "here",
+        "--people",
+        "ada",
+        "--json",
     ]);
     assert_eq!(changed.ok().json()["data"]["name"], "All of us");
     assert_eq!(test.run(["person", "show", "v", "ada", "--json"]).ok().json()["data"]["collections"], json!(["staff"]));
@@ -128,7 +149,8 @@ fn collections_are_added_changed_listed_and_removed() {
 fn a_name_cannot_rule_the_terminal() {
     let test = Facevault::new();
     test.run(["init", "v"]).ok();
-    let added = test.run(["person", "add", "v", "--name", "A\u{202e}da", "--id", "a", "--notes", "\u{1b}[2J\nline two"]);
+    let added =
+        test.run(["person", "add", "v", "--name", "A\u{202e}da", "--id", "a", "--notes", "\u{1b}[2J\nline two"]);
     for output in [added.ok().stdout, test.run(["person", "show", "v", "a"]).ok().stdout] {
         assert!(output.contains("A\\u{202e}da") && output.contains("\\u{1b}[2J"), "{output}");
         assert!(output.chars().all(|c| c == '\n' || !c.is_control()), "{output:?}");

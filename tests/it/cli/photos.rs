@@ -78,8 +78,10 @@ fn photos_are_encoded_and_the_refused_ones_told() {
     let run = test.run(&arguments);
     assert_eq!(run.code, 1, "{run:#?}");
     let outcomes = run.json()["data"].as_array().expect("a list").clone();
-    let codes: Vec<_> =
-        outcomes.iter().map(|outcome| outcome["code"].as_str().unwrap_or_else(|| outcome["status"].as_str().expect("a word"))).collect();
+    let codes: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| outcome["code"].as_str().unwrap_or_else(|| outcome["status"].as_str().expect("a word")))
+        .collect();
     assert_eq!(codes, ["ok", "no_face_detected", "ok", "image_too_large", "undecodable_image"]);
     assert_eq!(outcomes[0]["dimension"], 512);
     let vector = |outcome: &Value| {
@@ -94,7 +96,8 @@ fn photos_are_encoded_and_the_refused_ones_told() {
     assert!(a.len() == 512 && cosine > 0.9, "two files of one picture: {cosine}");
 
     let refused = run.error_json();
-    let places: Vec<_> = refused["images"].as_array().expect("a list").iter().map(|image| image["index"].clone()).collect();
+    let places: Vec<_> =
+        refused["images"].as_array().expect("a list").iter().map(|image| image["index"].clone()).collect();
     assert_eq!(places, [json!(1), json!(3), json!(4)]);
 }
 
@@ -109,9 +112,15 @@ fn a_person_gets_other_photos_all_at_once_or_not_at_all() {
     assert_eq!(person["faceEncodings"].as_array().map(Vec::len), Some(1));
 
     for (photos, lines) in [
-        (vec![&one, &none], vec!["error: 1 of 2 photos was refused", "einstein.png: ok", "blank_640x480.jpg: no_face_detected: "]),
+        (
+            vec![&one, &none],
+            vec!["error: 1 of 2 photos was refused", "einstein.png: ok", "blank_640x480.jpg: no_face_detected: "],
+        ),
         (vec![&many], vec!["scientists_1600.jpg: multiple_faces_detected: "]),
-        (vec![&bomb, &empty], vec!["error: 2 of 2 photos were refused", ".png: image_too_large: ", ".jpg: undecodable_image: "]),
+        (
+            vec![&bomb, &empty],
+            vec!["error: 2 of 2 photos were refused", ".png: image_too_large: ", ".jpg: undecodable_image: "],
+        ),
     ] {
         let mut arguments = vec!["person", "update", "v", "albert", "--name", "Nobody", "--images"];
         arguments.extend(photos.iter().map(|photo| photo.as_str()));
@@ -123,18 +132,25 @@ fn a_person_gets_other_photos_all_at_once_or_not_at_all() {
     let kept = test.run(&["person", "show", "v", "albert", "--json"]).ok().json()["data"].clone();
     assert_eq!(kept, person, "nothing was changed by what was refused");
 
-    let two = test.run(&["person", "update", "v", "albert", "--images", &one, &other, "--json"]).ok().json()["data"].clone();
+    let two =
+        test.run(&["person", "update", "v", "albert", "--images", &one, &other, "--json"]).ok().json()["data"].clone();
     assert_eq!(two["images"].as_array().map(Vec::len), Some(2));
     assert_eq!(two["faceEncodings"][0], person["faceEncodings"][0], "the same photo has the same encoding");
     assert_eq!(two["name"], "Albert");
 
     let body = json!({"images": [format!("data:image/jpeg;base64,{}", encode_base64(&std::fs::read(&other).expect("a photo")))]});
-    let run = test.test.pipe(["person", "update", "v", "albert", "--json-file", "-", "--json"], body.to_string().as_bytes());
+    let run =
+        test.test.pipe(["person", "update", "v", "albert", "--json-file", "-", "--json"], body.to_string().as_bytes());
     assert_eq!(run.ok().json()["data"]["faceEncodings"], json!([two["faceEncodings"][1]]));
 
     test.run(&["person", "image", "add", "v", "albert", &one]).ok();
     let listed = test.run(&["person", "image", "list", "v", "albert", "--json"]).ok().json();
-    let ids: Vec<_> = listed["data"].as_array().expect("a list").iter().map(|image| image["_id"].as_str().expect("an id").to_owned()).collect();
+    let ids: Vec<_> = listed["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|image| image["_id"].as_str().expect("an id").to_owned())
+        .collect();
     assert_eq!(ids.len(), 2);
     test.run(&["person", "image", "remove", "v", "albert", "image_of_nobody"]).fails(2, "image_of_nobody");
     test.run(&["person", "image", "remove", "v", "albert", &ids[0]]).ok();
@@ -184,5 +200,8 @@ fn the_demo_answers_with_the_pages_fields() {
     let steps = test.run(["demo", "--json", "--runtime", runtime]).ok().json()["data"]["steps"].clone();
     let last = steps.as_array().and_then(|steps| steps.last()).cloned().expect("steps");
     assert!(last["milliseconds"].as_f64().is_some_and(|took| took > 0.0));
-    assert!(last["answer"]["data"]["images"][1].as_str().is_some_and(|photo| photo.len() > 100_000), "whole, for programs");
+    assert!(
+        last["answer"]["data"]["images"][1].as_str().is_some_and(|photo| photo.len() > 100_000),
+        "whole, for programs"
+    );
 }

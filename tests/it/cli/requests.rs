@@ -39,7 +39,16 @@ fn a_bad_body_names_every_field_and_changes_nothing() {
 fn every_broken_rule_of_the_options_is_told_at_once() {
     let test = Facevault::with_ada();
     let run = test.run([
-        "person", "update", "v", "ada", "--gender", "Z", "--date-of-birth", "2001-02-30", "--status", "asleep",
+        "person",
+        "update",
+        "v",
+        "ada",
+        "--gender",
+        "Z",
+        "--date-of-birth",
+        "2001-02-30",
+        "--status",
+        "asleep",
     ]);
     let run = run.fails(2, "error: the request breaks 3 rules\n");
     for field in ["\"gender\"", "\"date_of_birth\"", "\"status\""] {
@@ -95,13 +104,14 @@ fn what_is_there_is_not_made_again() {
 fn another_clients_person_is_not_found() {
     let test = Facevault::with_ada();
     {
-        let vault = facevault::vault::Vault::open(test.path().join("v"), Default::default()).expect("a vault");
+        let vault = facevault::Vault::open(test.path().join("v"), Default::default()).expect("a vault");
         vault.add_client(&facevault::ClientId::new("other").expect("an id")).expect("added");
     }
     let theirs = test.run(["person", "show", "v", "ada", "--client", "other"]).fails(2, "there is no person ada");
     let nobody = test.run(["person", "show", "v", "nobody", "--client", "other"]).fails(2, "");
     assert_eq!(theirs.stderr.replace("ada", "nobody"), nobody.stderr, "nothing tells one from the other");
-    test.run(["person", "update", "v", "ada", "--name", "Mine", "--client", "other"]).fails(2, "there is no person ada");
+    test.run(["person", "update", "v", "ada", "--name", "Mine", "--client", "other"])
+        .fails(2, "there is no person ada");
     test.run(["person", "remove", "v", "ada", "--yes", "--client", "other"]).fails(2, "there is no person ada");
     test.run(["person", "list", "v", "--client", "other", "--collection", "staff"]).fails(2, "staff");
     assert_eq!(test.run(["person", "list", "v", "--client", "other"]).ok().stdout, "nobody\n");

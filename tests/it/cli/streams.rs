@@ -108,7 +108,9 @@ fn ctrl_c_during_an_installation_leaves_nothing_half_done() {
     let test = Facevault::new();
     // A pip that never ends; written by another process, so that nothing holds it open for writing.
     let script = "printf '#!/bin/sh\\ntouch started\\nsleep 60\\n' > python; chmod 755 python";
-    assert!(std::process::Command::new("sh").args(["-c", script]).current_dir(test.path()).status().expect("sh").success());
+    assert!(
+        std::process::Command::new("sh").args(["-c", script]).current_dir(test.path()).status().expect("sh").success()
+    );
     let python = test.path().join("python");
     assert_eq!(std::fs::metadata(&python).expect("a script").permissions().mode() & 0o777, 0o755);
     let started = test.path().join("started");

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use facevault::models::Artifact;
-use facevault::vault::{Vault, VaultOptions};
 use facevault::{
     ClientId, CollectionId, DateOfBirth, Error, ErrorKind, ImageBytes, ImagesUpdate, NewCollection, NewPerson, Person,
     PersonId, PersonUpdate, Result,
 };
+use facevault::{Vault, VaultOptions};
 use serde::Serialize;
 
 use super::Outcome;

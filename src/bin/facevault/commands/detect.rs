@@ -4,8 +4,8 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use facevault::engine::{Detection, Engine};
 use facevault::wire::FaceAnswer;
+use facevault::{Detection, Engine};
 use facevault::{Error, ErrorKind, ImageReport};
 use image::ImageFormat;
 use serde_json::{Value, json};

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use clap::Args;
-use facevault::engine::{Engine, PackSource};
 use facevault::models::{Home, Pack, State};
 use facevault::vision::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
+use facevault::{Engine, PackSource};
 use facevault::{Error, ErrorKind};
 use image::RgbImage;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use facevault::engine::EncodedFace;
+use facevault::EncodedFace;
 use facevault::wire::{FaceAnswer, encode_base64};
 use facevault::{Error, ImageBytes, ImageReport, Refusal};
 use serde_json::{Value, json};
@@ -74,14 +74,13 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
     let named = || arguments.photos.iter().zip(outcomes);
     let data: Vec<Value> = named()
         .map(|(path, outcome)| match outcome {
-            Ok(EncodedFace { face, quality, encoding }) => json!({
+            Ok(EncodedFace { face, encoding, .. }) => json!({
                 "file": path,
                 "status": "ok",
                 "model": encoding.model().to_string(),
                 "dimension": encoding.dimension(),
                 "encoding": encode_base64(&encoding.to_bytes()),
                 "face": FaceAnswer(face),
-                "quality": quality,
             }),
             Err(refusal) => json!({
                 "file": path,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use facevault::vault::Vault;
+use facevault::Vault;
 use serde_json::json;
 
 use super::Outcome;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use facevault::ErrorKind;
-use facevault::engine::PackSource;
+use facevault::PackSource;
 use facevault::models::{Artifact, Home, Installer, Manifest};
 use facevault::vision::RuntimeChoice;
 use serde_json::json;
