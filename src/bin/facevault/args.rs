@@ -1,5 +1,6 @@
 //! The arguments that every command shares, and how the command line is read.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +90,8 @@ pub(crate) struct Cli {
     version: (),
 }
 
+const DEFAULT_PACK: &str = facevault::models::Manifest::BUILTIN[0];
+
 const GLOBAL: &str = "Options of every command";
 
 /// What every command takes.
@@ -104,8 +107,9 @@ pub(crate) struct Global {
         global = true,
         value_name = "NAME|DIR",
         env = "FACEVAULT_PACK",
-        default_value = "dlib",
+        default_value = DEFAULT_PACK,
         hide_env_values = true,
+        value_parser = parse_pack,
         help_heading = GLOBAL
     )]
     pub(crate) pack: String,
@@ -152,11 +156,15 @@ pub(crate) struct Global {
     help: Option<bool>,
 }
 
-fn parse_runtime(text: &str) -> Result<RuntimeChoice, String> {
+// A variable that is set to nothing counts as not set.
+fn parse_pack(text: &str) -> Result<String, Infallible> {
+    Ok(if text.is_empty() { DEFAULT_PACK } else { text }.to_owned())
+}
+
+fn parse_runtime(text: &str) -> Result<RuntimeChoice, Infallible> {
     match text {
-        "auto" => Ok(RuntimeChoice::Auto),
+        "" | "auto" => Ok(RuntimeChoice::Auto),
         "built-in" => Ok(RuntimeChoice::BuiltIn),
-        "" => Err("expected auto, built-in, or the path of an ONNX Runtime library".to_owned()),
         path => Ok(RuntimeChoice::Library(PathBuf::from(path))),
     }
 }
@@ -240,12 +248,12 @@ mod tests {
     #[test]
     fn a_runtime_is_a_word_or_a_path() {
         for (text, choice) in [
+            ("", RuntimeChoice::Auto),
             ("auto", RuntimeChoice::Auto),
             ("built-in", RuntimeChoice::BuiltIn),
             ("./auto", RuntimeChoice::Library("./auto".into())),
         ] {
             assert_eq!(parse_runtime(text), Ok(choice));
         }
-        assert!(parse_runtime("").is_err());
     }
 }

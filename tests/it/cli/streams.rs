@@ -121,3 +121,20 @@ fn ctrl_c_during_an_installation_leaves_nothing_half_done() {
     let left = crate::data::files_below(&test.path().join("home"));
     assert!(left.iter().all(|path| path.ends_with(".lock")), "{left:?}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn file_names_need_not_be_utf_8() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStringExt;
+
+    let test = Facevault::new();
+    let name = OsString::from_vec(b"v\xff".to_vec());
+    for (before, after) in [("init", "--json"), ("check", "--quiet"), ("check", "--json")] {
+        test.run([OsStr::new(before), &name, OsStr::new(after)]).ok();
+    }
+    let run = test.run([OsStr::new("backup"), &name, OsStr::new("copy"), OsStr::new("--json")]).ok();
+    assert!(run.json()["data"]["bytes"].as_u64() > Some(0));
+    let run = test.run([OsStr::new("init"), &name, OsStr::new("--json")]).fails(2, "");
+    assert_eq!(run.error_json()["error"], "already_exists");
+}

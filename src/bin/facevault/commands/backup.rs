@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
-use crate::output::{bytes, duration};
+use crate::output::{bytes, duration, path};
 use crate::progress;
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     });
     bar.finish_and_clear();
     copied?;
-    context.output.answer(&json!({"copy": arguments.copy, "bytes": size}), |text| {
+    context.output.answer(&json!({"copy": path(&arguments.copy), "bytes": size}), |text| {
         let took = duration(started.elapsed());
         text.line(format!("copied {} to {} in {took}", bytes(size), arguments.copy.display()))
     })

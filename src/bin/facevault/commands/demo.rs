@@ -1,6 +1,6 @@
 //! `facevault demo`: the page's example, from nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -18,7 +18,7 @@ use super::setup::{How, install, wanted};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{Answer, duration, shortened};
+use crate::output::{Answer, duration, path, shortened};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,8 +64,8 @@ impl Serialize for Answered {
 /// The whole story.
 #[derive(Serialize)]
 struct Told<'a> {
-    home: &'a Path,
-    installed: &'a [PathBuf],
+    home: String,
+    installed: &'a [String],
     steps: &'a [Step],
 }
 
@@ -138,13 +138,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let photo = |name: &str| sample(&home.samples_dir().join(name));
     let (first, second) = (photo("obama.jpg")?, photo("obama2.jpg")?);
     let id = PersonId::new("person_123456789")?;
-    let path = folder.path().join("demo.vault");
+    let file = folder.path().join("demo.vault");
     let client = ClientId::new("client_123456789")?;
     let options = VaultOptions { engine: Some(engine), limits: context.limits(), client: Some(client) };
 
     let mut made = None;
-    story.step("create a vault", path.display().to_string(), || {
-        let vault = Vault::create(&path, options)?;
+    story.step("create a vault", path(&file), || {
+        let vault = Vault::create(&file, options)?;
         vault.create_collection(&NewCollection {
             id: Some(CollectionId::new("collection_123456789")?),
             name: "VIP customers".into(),
@@ -178,7 +178,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     drop(vault);
     drop(folder);
     let took = duration(begun.elapsed());
-    let data = Told { home: home.path(), installed: &installed, steps: &story.steps };
+    let data = Told { home: path(home.path()), installed: &installed, steps: &story.steps };
     context.output.answer(&data, |text| {
         text.line(format!("Done in {took}; the vault was temporary and is gone. Now with photos of your own:"))?;
         text.line("  facevault init people.vault")?;

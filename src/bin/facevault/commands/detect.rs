@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use crate::context::Context;
 use crate::failure::{Failure, WithPhotos};
-use crate::output::Listing;
+use crate::output::{self, Listing};
 use crate::{draw, photo};
 
 const EXAMPLES: &str = "\
@@ -78,7 +78,7 @@ fn print(found: &[(&Path, Detection)], context: &Context) -> Outcome {
         .iter()
         .map(|(path, detection)| {
             let faces: Vec<_> = detection.faces.iter().map(FaceAnswer).collect();
-            json!({"file": path, "width": detection.width, "height": detection.height, "faces": faces})
+            json!({"file": output::path(path), "width": detection.width, "height": detection.height, "faces": faces})
         })
         .collect();
     context.output.answer(&data, |text| {

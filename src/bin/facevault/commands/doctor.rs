@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
-use facevault::models::{Home, Pack, State};
+use facevault::models::{Artifact, Home, Pack, State};
 use facevault::vision::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
 use facevault::{Engine, PackSource};
 use facevault::{Error, ErrorKind};
@@ -101,6 +101,15 @@ fn pack(home: &Home, context: &Context, findings: &mut Findings) -> bool {
 }
 
 fn runtime(home: &Home, context: &Context, findings: &mut Findings) -> bool {
+    let may_be_used = if *context.runtime() == RuntimeChoice::Auto { Artifact::runtime() } else { Vec::new() };
+    for artifact in may_be_used {
+        if matches!(artifact.state(home), Ok(State::Damaged)) {
+            let file = artifact.location(home);
+            let found = format!("{} is not the file that was installed: its size or SHA-256 differs", file.display());
+            findings.add(Mark::Bad, "runtime", format!("{found}; `facevault setup` repairs it"));
+            return false;
+        }
+    }
     let choice = context.runtime().clone();
     let built_in_is_meant = choice == RuntimeChoice::BuiltIn;
     match Runtime::select(&RuntimeOptions { choice, installed: home.runtime_library() }) {

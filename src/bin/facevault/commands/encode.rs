@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use crate::context::Context;
 use crate::failure::{Failure, WithPhotos};
-use crate::output::Listing;
+use crate::output::{self, Listing};
 use crate::{interrupt, photo, progress};
 
 const EXAMPLES: &str = "\
@@ -75,7 +75,7 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
     let data: Vec<Value> = named()
         .map(|(path, outcome)| match outcome {
             Ok(EncodedFace { face, encoding, .. }) => json!({
-                "file": path,
+                "file": output::path(path),
                 "status": "ok",
                 "model": encoding.model().to_string(),
                 "dimension": encoding.dimension(),
@@ -83,7 +83,7 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
                 "face": FaceAnswer(face),
             }),
             Err(refusal) => json!({
-                "file": path,
+                "file": output::path(path),
                 "status": "refused",
                 "code": refusal.code,
                 "measured": refusal.measured,

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
+use crate::output::path;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +29,7 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let vault = Vault::create(&arguments.vault, context.vault_options(None))?;
-    let data = json!({"vault": arguments.vault, "client": vault.client()});
+    let data = json!({"vault": path(&arguments.vault), "client": vault.client()});
     context.output.answer(&data, |text| {
         text.line(format!("created {}", arguments.vault.display()))?;
         text.line(format!("client  {}", vault.client()))

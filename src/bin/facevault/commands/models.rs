@@ -11,7 +11,7 @@ use super::Outcome;
 use super::setup::{How, install};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Listing, Mark, bytes};
+use crate::output::{Listing, Mark, bytes, path};
 
 /// List, install, verify, show and remove models
 #[derive(Debug, Subcommand)]
@@ -108,10 +108,10 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
                 artifacts.extend(Artifact::of_pack(&Manifest::builtin(name)?));
             }
             let installed = install(&home, &artifacts, &arguments.how, context)?;
-            let data = json!({"home": home.path(), "installed": installed});
+            let data = json!({"home": path(home.path()), "installed": installed});
             context.output.answer(&data, |text| {
                 for path in &installed {
-                    text.line(format!("installed {}", path.display()))?;
+                    text.line(format!("installed {path}"))?;
                 }
                 if installed.is_empty() { text.line("everything is installed") } else { Ok(()) }
             })
@@ -206,7 +206,7 @@ fn show(arguments: &Show, home: &Home, context: &Context) -> Outcome {
         "licence": manifest.licence,
         "terms": manifest.terms,
         "must_accept_licence": manifest.accept_licence,
-        "folder": folder,
+        "folder": folder.as_deref().map(path),
         "model": manifest.model_id().to_string(),
         "dimension": spec.dimension,
         "metric": spec.metric,

@@ -14,7 +14,7 @@ use super::Outcome;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::duration;
+use crate::output::{duration, path};
 use crate::progress::Installing;
 
 const EXAMPLES: &str = "\
@@ -55,10 +55,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let home = context.home()?;
     let wanted = wanted(context)?;
     let installed = install(&home, &wanted, &arguments.how, context)?;
-    let data = json!({"home": home.path(), "installed": installed});
+    let data = json!({"home": path(home.path()), "installed": installed});
     context.output.answer(&data, |text| {
         for path in &installed {
-            text.line(format!("installed {}", path.display()))?;
+            text.line(format!("installed {path}"))?;
         }
         let took = duration(started.elapsed());
         if installed.is_empty() {
@@ -92,15 +92,16 @@ pub(super) fn install(
     artifacts: &[Artifact],
     how: &How,
     context: &Context,
-) -> Result<Vec<PathBuf>, Failure> {
+) -> Result<Vec<String>, Failure> {
     let mut installer = Installer::new(home).accept_licence(how.accept_licence);
     if let Some(folder) = &how.from {
         installer = installer.from_folder(folder);
     }
     let _guard = interrupt::Guard::new();
     let result = installer.install(artifacts, &mut Installing::new(&context.output));
-    result.map_err(|error| match interrupt::requested() {
-        true => Failure::Interrupted(error.to_string()),
-        false => error.into(),
-    })
+    match result {
+        Ok(installed) => Ok(installed.iter().map(|file| path(file)).collect()),
+        Err(error) if interrupt::requested() => Err(Failure::Interrupted(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -1,6 +1,7 @@
 //! How values are written for people.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style};
@@ -64,6 +65,11 @@ pub(crate) fn escaped(text: &str) -> String {
 /// to look like another.
 fn is_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A path as text; what is not UTF-8 in it is shown as such.
+pub(crate) fn path(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// `12.3 KiB`
