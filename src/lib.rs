@@ -19,14 +19,17 @@ pub mod statistics;
 pub mod store;
 pub mod vision;
 
-// -- above them
+// -- from photos to encodings, the verbs, and their JSON shapes
+mod engine;
 pub mod evaluation;
+mod vault;
 pub mod wire;
 
 pub use comparison::{
     Basis, CalibrationPoint, CalibrationTable, Decision, Fmr, Fpir, MeasuredOn, OperatingPoint, Similarity, Threshold,
 };
 pub use encoding::{FaceEncoding, ModelId};
+pub use engine::{CompareOptions, Detection, EncodedFace, Engine, EngineOptions, PackSource, PhotoRules, Timing};
 pub use error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation};
 pub use mmod_scan::{MmodScan, Spread};
 pub use patch::Patch;
@@ -37,3 +40,4 @@ pub use person::{
 };
 pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use spec::{AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, Normalization};
+pub use vault::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Vault, VaultOptions, Verification};

@@ -178,17 +178,6 @@ impl Look<'_> {
             if bounds.iter().fold(true, |all, highest| all & (*highest < floor)) {
                 continue;
             }
-            for (r, highest) in highest.into_iter().enumerate() {
-                let row = group * GROUP + r;
-                if !(highest < floor)
-                    && row < rows.end
-                    && self.segment.members.is_in(self.scope, self.segment.owner(row))
-                {
-                    let highest = if codes.row_bytes > 0 { self.fine(row, sums[r], terms.step[r]) } else { highest };
-                    if !(highest < floor) {
-                        scratch.candidates.push((row as u32, if highest.is_nan() { f32::INFINITY } else { highest }));
-                    }
-                }
             // Without a branch, which could not be foretold: every row is written, and counted if
             // it is put aside.
             let start = aside.len();

@@ -33,6 +33,12 @@ impl std::ops::Deref for ImageBytes {
     }
 }
 
+impl AsRef<[u8]> for ImageBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl fmt::Debug for ImageBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ImageBytes({} bytes)", self.0.len())

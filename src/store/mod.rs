@@ -28,6 +28,7 @@ mod persons;
 mod scan;
 mod schema;
 mod settings;
+mod unencoded;
 mod update;
 
 use std::fmt;

@@ -8,17 +8,21 @@
 
 use image::RgbImage;
 
-use crate::geometry::{Landmarks, SimilarityTransform};
+use crate::geometry::{LandmarkScheme, Landmarks, SimilarityTransform};
 use crate::spec::AlignmentTemplate;
 
-use super::AlignedFace;
+use super::{AlignedFace, align_dlib};
 
 /// The crop of the face with these `landmarks` for `template`. `None` where the landmarks are of
-/// another scheme than the template's, or coincide, so that no crop is defined.
+/// another scheme than the template's, or coincide, so that no crop is defined. Crops with dlib's
+/// landmarks are cut out as dlib does it ([`align_dlib`]).
 #[must_use]
 pub fn align(picture: &RgbImage, landmarks: &Landmarks, template: &AlignmentTemplate) -> Option<AlignedFace> {
     if landmarks.scheme != template.landmarks {
         return None;
+    }
+    if template.landmarks == LandmarkScheme::EyeCornersNose {
+        return align_dlib(picture, &landmarks.points, template);
     }
     let transform = SimilarityTransform::estimate(&landmarks.points, &template.targets())?;
     Some(AlignedFace { pixels: warp(picture, &transform, template.size) })

@@ -18,11 +18,12 @@ mod tensor;
 pub use align::align;
 pub use align_dlib::align_dlib;
 pub use decode::{DecodeLimits, decode};
+pub use detect::{Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;
+pub use landmarks::find_landmarks;
 pub use main_face::{FacePolicy, main_face};
 pub use pose::Pose;
 pub use quality::{Quality, QualityLimits};
-pub use landmarks::find_landmarks;
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
 pub use session::{Network, NetworkOptions};
 

@@ -1,20 +1,19 @@
 //! Behaviour, a file each.
 
+mod cli;
 mod data;
 mod decode;
 mod dlib_parity;
-mod install;
-mod layering;
-mod statistics;
-mod networks;
-mod photos;
-mod yunet_parity;
 mod evaluation;
+mod fakes;
+mod harness;
 mod install;
 mod layering;
 mod models;
 mod networks;
 mod packs;
-mod statistics;
-mod yunet_parity;
+mod photos;
 mod search;
+mod statistics;
+mod update;
+mod yunet_parity;

@@ -150,16 +150,11 @@ impl Letterbox {
 
 /// Every pixel of the picture counts in the reduced one (a triangle filter as wide as the
 /// reduction asks for): plain bilinear sampling would skip most of a large photo.
-fn reduce(resizer: &mut Resizer, picture: &RgbImage, reduced: &mut [u8], to: Size) -> Result<()> {
-    let fail = |what: String| Error::new(ErrorKind::Runtime, format!("the picture cannot be reduced: {what}"));
-    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
-        .map_err(|error| fail(error.to_string()))?;
-    let mut target = TypedImage::<U8x3>::from_buffer(to.width as u32, to.height as u32, reduced)
 fn resize(resizer: &mut Resizer, picture: &RgbImage, resized: &mut [u8], to: Size) -> Result<()> {
     let fail = |what: String| Error::new(ErrorKind::Runtime, format!("the picture cannot be resized: {what}"));
-    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
+    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
         .map_err(|error| fail(error.to_string()))?;
-    let mut target = Image::from_slice_u8(to.width as u32, to.height as u32, resized, PixelType::U8x3)
+    let mut target = TypedImage::<U8x3>::from_buffer(to.width as u32, to.height as u32, resized)
         .map_err(|error| fail(error.to_string()))?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     resizer.resize_typed(&source, &mut target, &options).map_err(|error| fail(error.to_string()))

@@ -1,0 +1,126 @@
+//! From photos to encodings, in parallel.
+
+use std::sync::atomic::Ordering;
+
+use image::RgbImage;
+use rayon::prelude::*;
+
+use crate::encoding::FaceEncoding;
+use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
+use crate::vision::{self, AlignedFace, Face, Quality};
+
+use super::timing::Step;
+use super::{Detection, EncodedFace, Engine};
+
+impl Engine {
+    /// The faces of a photo.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] for bytes that are no picture or too large a one,
+    /// [`ErrorKind::Runtime`] where the network fails. A picture without a face is no error.
+    pub fn detect(&self, image: &[u8]) -> Result<Detection> {
+        let picture = self.decode(image).map_err(refused)?;
+        let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
+        Ok(Detection { width: picture.width(), height: picture.height(), faces })
+    }
+
+    /// The upright picture of a photo's bytes, within the engine's limits.
+    ///
+    /// # Errors
+    /// A refusal for bytes that are no picture or too large a one.
+    pub fn decode(&self, image: &[u8]) -> Result<RgbImage, Refusal> {
+        self.inner.timing.time(Step::Decode, || vision::decode(image, &self.inner.rules.decode))
+    }
+
+    /// The encoding of the one face of a photo.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] where the photo gives no encoding, [`ErrorKind::Runtime`] where a
+    /// network fails.
+    pub fn encode(&self, image: &[u8]) -> Result<EncodedFace> {
+        self.encode_one(image)?.map_err(refused)
+    }
+
+    /// The encodings of many photos, in their order, as many at a time as the engine has threads.
+    /// A refused photo does not stop the others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where a network fails.
+    pub fn encode_all<T: AsRef<[u8]> + Sync>(&self, images: &[T]) -> Result<Vec<Result<EncodedFace, Refusal>>> {
+        match images {
+            [image] => Ok(vec![self.encode_one(image.as_ref())?]),
+            _ => {
+                self.inner.threads.install(|| images.par_iter().map(|image| self.encode_one(image.as_ref())).collect())
+            }
+        }
+    }
+
+    /// The encodings of every face of a photo that is good enough, highest score first, for photos
+    /// of groups; refusals stand where a face is not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] for bytes that are no picture or too large a one,
+    /// [`ErrorKind::Runtime`] where a network fails.
+    pub fn encode_faces(&self, image: &[u8]) -> Result<Vec<(Face, Result<EncodedFace, Refusal>)>> {
+        let picture = self.decode(image).map_err(refused)?;
+        let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
+        self.inner.threads.install(|| {
+            faces.par_iter().map(|face| Ok((*face, self.encode_face(&picture, face)?))).collect::<Result<Vec<_>>>()
+        })
+    }
+
+    fn encode_one(&self, image: &[u8]) -> Result<Result<EncodedFace, Refusal>> {
+        let picture = match self.decode(image) {
+            Ok(picture) => picture,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
+        match vision::main_face(&faces, picture.dimensions(), self.inner.rules.face) {
+            Ok(face) => self.encode_face(&picture, &face),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    fn encode_face(&self, picture: &RgbImage, face: &Face) -> Result<Result<EncodedFace, Refusal>> {
+        if face.landmarks.scheme != self.inner.embedder.spec().template.landmarks {
+            let message = format!("{}: the detector's landmarks are not those of the embedder's crop", self.name());
+            return Err(Error::new(ErrorKind::ModelMismatch, message));
+        }
+        let aligned = self.inner.timing.time(Step::Align, || self.cut_out(picture, face));
+        let (aligned, quality) = match aligned {
+            Ok(good) => good,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let vectors =
+            self.inner.timing.time(Step::Embed, || self.inner.embedder.embed(std::slice::from_ref(&aligned)))?;
+        self.inner.encoded.fetch_add(1, Ordering::Relaxed);
+        let vector = vectors.into_iter().next().unwrap_or_default();
+        let expected = self.inner.embedder.spec().dimension;
+        if vector.len() != expected {
+            let message =
+                format!("{}: the embedder gave {} components, expected {expected}", self.name(), vector.len());
+            return Err(Error::new(ErrorKind::Runtime, message));
+        }
+        let encoding = FaceEncoding::new(self.model(), vector).map_err(|error| {
+            Error::new(ErrorKind::Runtime, format!("{}: the embedder gave no usable vector", self.name()))
+                .caused_by(error)
+        })?;
+        Ok(Ok(EncodedFace { face: *face, quality, encoding }))
+    }
+
+    /// The crop that the embedder takes, if the face is good enough.
+    fn cut_out(&self, picture: &RgbImage, face: &Face) -> Result<(AlignedFace, Quality), Refusal> {
+        let template = &self.inner.embedder.spec().template;
+        let aligned = vision::align(picture, &face.landmarks, template).ok_or_else(|| {
+            let message = "the landmarks of the face coincide; take the photo from nearer and from the front";
+            Refusal::new(RefusalCode::LowQuality, message)
+        })?;
+        let quality = Quality::measure(picture, face);
+        self.inner.rules.quality.check(&quality)?;
+        Ok((aligned, quality))
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }])
+}

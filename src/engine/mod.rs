@@ -1,0 +1,190 @@
+//! The engine: a pack and a runtime made ready, from image bytes to faces, qualities and encodings.
+//!
+//! An engine is heavy (models, sessions, threads): a process makes one and shares it. It is
+//! `Send + Sync`, cloning is cheap, and several vaults may hold it. Idle, it uses no processor.
+
+mod compare;
+mod encode;
+mod open;
+mod timing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use image::RgbImage;
+use rayon::ThreadPool;
+
+use crate::comparison::CalibrationTable;
+use crate::encoding::{FaceEncoding, ModelId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::EmbedderSpec;
+use crate::vision::{DecodeLimits, Detector, Embedder, Face, FacePolicy, Quality, QualityLimits, RuntimeInfo};
+
+pub use compare::CompareOptions;
+pub use open::{EngineOptions, PackSource};
+pub use timing::Timing;
+
+/// What is wanted of a photo and how much one may ask for.
+#[derive(Debug, Clone, Default)]
+pub struct PhotoRules {
+    /// How large a photo is taken.
+    pub decode: DecodeLimits,
+    /// Which of several faces is the one.
+    pub face: FacePolicy,
+    /// How good the face must be.
+    pub quality: QualityLimits,
+}
+
+/// The faces of a photo.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Detection {
+    /// Width of the upright picture in pixels.
+    pub width: u32,
+    /// Height of the upright picture in pixels.
+    pub height: u32,
+    /// The faces, highest score first.
+    pub faces: Vec<Face>,
+}
+
+/// The encoding of a photo's face and what was measured on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodedFace {
+    /// The face.
+    pub face: Face,
+    /// How good it is.
+    pub quality: Quality,
+    /// Its encoding.
+    pub encoding: FaceEncoding,
+}
+
+/// Detects faces and computes face encodings.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    detector: Box<dyn Detector>,
+    embedder: Box<dyn Embedder>,
+    rules: PhotoRules,
+    threads: ThreadPool,
+    origin: Origin,
+    timing: timing::Clock,
+    encoded: AtomicU64,
+}
+
+/// What comes with a pack.
+#[derive(Default)]
+struct Origin {
+    runtime: Option<RuntimeInfo>,
+    calibration: Option<CalibrationTable>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("name", &self.inner.name)
+            .field("model", &self.model())
+            .field("runtime", &self.inner.origin.runtime)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine of the caller's own detector and embedder, `threads` photos at a time (0: one a
+    /// processor).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the operating system gives no threads.
+    pub fn from_parts(
+        name: impl Into<String>,
+        detector: Box<dyn Detector>,
+        embedder: Box<dyn Embedder>,
+        rules: PhotoRules,
+        threads: usize,
+    ) -> Result<Self> {
+        Self::assemble(name.into(), detector, embedder, rules, threads, Origin::default())
+    }
+
+    fn assemble(
+        name: String,
+        detector: Box<dyn Detector>,
+        embedder: Box<dyn Embedder>,
+        rules: PhotoRules,
+        threads: usize,
+        origin: Origin,
+    ) -> Result<Self> {
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("facevault-{i}"))
+            .build()
+            .map_err(|error| {
+                Error::new(ErrorKind::Runtime, "the engine's threads cannot be started").caused_by(error)
+            })?;
+        let (timing, encoded) = (timing::Clock::default(), AtomicU64::new(0));
+        Ok(Self { inner: Arc::new(Inner { name, detector, embedder, rules, threads, origin, timing, encoded }) })
+    }
+
+    /// The pack's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// What the engine's encodings are marked with.
+    #[must_use]
+    pub fn model(&self) -> ModelId {
+        self.inner.embedder.model()
+    }
+
+    /// The embedder's input, crop and metric.
+    #[must_use]
+    pub fn embedder(&self) -> &EmbedderSpec {
+        self.inner.embedder.spec()
+    }
+
+    /// What is wanted of a photo.
+    #[must_use]
+    pub fn rules(&self) -> &PhotoRules {
+        &self.inner.rules
+    }
+
+    /// What really runs; `None` for an engine of the caller's own parts.
+    #[must_use]
+    pub fn runtime(&self) -> Option<&RuntimeInfo> {
+        self.inner.origin.runtime.as_ref()
+    }
+
+    /// What the model's similarities mean, if that was measured.
+    #[must_use]
+    pub fn calibration(&self) -> Option<&CalibrationTable> {
+        self.inner.origin.calibration.as_ref()
+    }
+
+    /// How many photos are worked on at once.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.inner.threads.current_num_threads()
+    }
+
+    /// How many photos went through the embedder since the engine was made.
+    #[must_use]
+    pub fn encoded(&self) -> u64 {
+        self.inner.encoded.load(Ordering::Relaxed)
+    }
+
+    /// Where the time went since the engine was made, added up over threads.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        self.inner.timing.read()
+    }
+
+    /// The faces of an upright picture.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the network fails.
+    pub fn detect_in(&self, picture: &RgbImage) -> Result<Vec<Face>> {
+        self.inner.detector.detect(picture)
+    }
+}

@@ -1,0 +1,149 @@
+//! Making a pack and a runtime ready.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::geometry::LandmarkScheme;
+use crate::models::rewrite::{Rules, rewrite};
+use crate::models::{Format, Home, ModelFile, Pack, Role, dlib};
+use crate::spec::DetectorKind;
+use crate::vision::{
+    Detector, Embedder, Mmod, Network, NetworkEmbedder, NetworkOptions, Runtime, RuntimeChoice, RuntimeKind,
+    RuntimeOptions, Scrfd, Yunet, open_size,
+};
+
+use super::{Engine, Origin, PhotoRules};
+
+/// Where a pack is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackSource {
+    /// An installed pack's name.
+    Named(String),
+    /// A folder with a `manifest.toml`.
+    Folder(PathBuf),
+}
+
+impl Default for PackSource {
+    /// The pack `dlib`.
+    fn default() -> Self {
+        Self::Named("dlib".to_owned())
+    }
+}
+
+/// What an engine is made of.
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    /// The pack.
+    pub pack: PackSource,
+    /// The data folder; that of the environment where `None` ([`Home::from_env`]).
+    pub home: Option<Home>,
+    /// The runtime.
+    pub runtime: RuntimeChoice,
+    /// Photos that are worked on at once; 0 for one a processor.
+    pub threads: usize,
+    /// What is wanted of a photo.
+    pub rules: PhotoRules,
+    /// How networks are rewritten before they run; all rules unless said otherwise.
+    pub rewriting: Rules,
+}
+
+impl Engine {
+    /// Loads a pack: each file is checked against its SHA-256, then made ready to run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelUnavailable`] where the pack is not installed or a file is not the one
+    /// that its manifest names, [`ErrorKind::Runtime`] where the runtime cannot be used or refuses
+    /// a network.
+    pub fn open(options: &EngineOptions) -> Result<Self> {
+        let home = match &options.home {
+            Some(home) => home.clone(),
+            None => Home::from_env()?,
+        };
+        let pack = match &options.pack {
+            PackSource::Named(name) => Pack::installed(&home, name)?,
+            PackSource::Folder(folder) => Pack::open_dir(folder)?,
+        };
+        let installed = home.runtime_library();
+        let runtime = Runtime::select(&RuntimeOptions { choice: options.runtime.clone(), installed })?;
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let parts = Parts { pack: &pack, runtime: &runtime, threads, rewriting: &options.rewriting };
+        parts.must_fit()?;
+        let (detector, embedder) = rayon::join(|| parts.detector(), || parts.embedder());
+        let name = pack.manifest().name.clone();
+        let origin = Origin { runtime: Some(runtime.info().clone()), calibration: pack.manifest().calibration.clone() };
+        Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)
+    }
+}
+
+struct Parts<'a> {
+    pack: &'a Pack,
+    runtime: &'a Runtime,
+    threads: usize,
+    rewriting: &'a Rules,
+}
+
+impl Parts<'_> {
+    /// The detector's landmarks must be those that the embedder's crop is made with.
+    fn must_fit(&self) -> Result<()> {
+        let manifest = self.pack.manifest();
+        let given = match manifest.detector.spec.kind {
+            DetectorKind::Mmod => LandmarkScheme::EyeCornersNose,
+            DetectorKind::Yunet | DetectorKind::Scrfd => LandmarkScheme::EyesNoseMouth,
+        };
+        if given == manifest.embedder.spec.template.landmarks {
+            return Ok(());
+        }
+        let message =
+            format!("the pack {:?}: the detector's landmarks are not those of the embedder's crop", manifest.name);
+        Err(Error::new(ErrorKind::ModelUnavailable, message))
+    }
+
+    fn detector(&self) -> Result<Box<dyn Detector>> {
+        let manifest = self.pack.manifest();
+        let (file, spec) = (&manifest.detector.model, manifest.detector.spec.clone());
+        let bytes = self.pack.load(Role::Detector)?;
+        match (spec.kind, file.format) {
+            (DetectorKind::Mmod, Format::Dlib) => {
+                let (onnx, scan) = dlib::detector_onnx(&bytes)?;
+                let landmarks = dlib::shape_model(&self.pack.load(Role::Landmarks)?)?;
+                Ok(Box::new(Mmod::new(self.network(file, onnx)?, scan, Arc::new(landmarks), spec)))
+            }
+            (DetectorKind::Yunet, Format::Onnx) => {
+                Ok(Box::new(Yunet::new(self.network(file, open_size(bytes, &spec)?)?, spec)?))
+            }
+            (DetectorKind::Scrfd, Format::Onnx) => {
+                Ok(Box::new(Scrfd::new(self.network(file, open_size(bytes, &spec)?)?, spec)?))
+            }
+            (kind, format) => Err(Error::new(
+                ErrorKind::ModelUnavailable,
+                format!("the pack {:?}: a {kind:?} detector is not read from a {format:?} file", manifest.name),
+            )),
+        }
+    }
+
+    fn embedder(&self) -> Result<Box<dyn Embedder>> {
+        let manifest = self.pack.manifest();
+        let file = &manifest.embedder.model;
+        let bytes = self.pack.load(Role::Embedder)?;
+        let onnx = match file.format {
+            Format::Onnx => bytes,
+            Format::Dlib => dlib::embedder_onnx(&bytes)?,
+        };
+        let network = self.network(file, onnx)?;
+        Ok(Box::new(NetworkEmbedder::new(network, manifest.embedder.spec.clone(), manifest.model_id())?))
+    }
+
+    /// The network, rewritten where that makes it faster: the rules are made for ONNX Runtime.
+    fn network(&self, file: &ModelFile, onnx: Vec<u8>) -> Result<Network> {
+        let onnx = match self.runtime.info().kind {
+            RuntimeKind::OnnxRuntime => rewrite(&onnx, self.rewriting)?.onnx,
+            RuntimeKind::BuiltIn => onnx,
+        };
+        let options = NetworkOptions { sessions: self.threads, ..NetworkOptions::new(file.file.clone()) };
+        Network::load(self.runtime, options, onnx)
+    }
+}

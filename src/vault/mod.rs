@@ -1,0 +1,177 @@
+//! The vault: a store, its galleries and, where photos matter, an engine.
+//!
+//! ```no_run
+//! use facevault::{Engine, EngineOptions, NewPerson, Patch, PersonUpdate, Vault, VaultOptions};
+//!
+//! # fn main() -> facevault::Result<()> {
+//! let engine = Engine::open(&EngineOptions::default())?;
+//! let vault = Vault::open("people.vault", VaultOptions::with_engine(engine))?;
+//!
+//! let photo = std::fs::read("ada.jpg").expect("a photo");
+//! let person = vault.create_person(&NewPerson {
+//!     name: "Ada Lovelace".into(),
+//!     images: vec![photo.into()],
+//!     ..NewPerson::default()
+//! })?;
+//! let person = vault.update_person(&person.id, &PersonUpdate {
+//!     notes: Patch::Set("first programmer".into()),
+//!     ..PersonUpdate::default()
+//! })?;
+//! assert_eq!(person.version, 2);
+//! # Ok(())
+//! # }
+//! ```
+
+mod collections;
+mod gallery;
+mod persons;
+mod photos;
+mod search;
+mod upkeep;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::person::{ClientId, Limits};
+use crate::store::{CreateOptions, Store};
+
+pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
+
+/// What a vault is opened with.
+#[derive(Debug, Clone, Default)]
+pub struct VaultOptions {
+    /// What encodes photos; without one, everything but photos can be read and changed.
+    pub engine: Option<Engine>,
+    /// How much is taken of one person and one photo.
+    pub limits: Limits,
+    /// The tenant whose persons and collections are seen; the vault's own one where `None`.
+    pub client: Option<ClientId>,
+}
+
+impl VaultOptions {
+    /// The customary options and an engine.
+    #[must_use]
+    pub fn with_engine(engine: Engine) -> Self {
+        Self { engine: Some(engine), ..Self::default() }
+    }
+}
+
+/// One vault file, open, as one client sees it. Cloning is cheap.
+///
+/// Every verb takes `&self`; threads, processes and clones may use the same vault at the same time.
+#[derive(Clone)]
+pub struct Vault {
+    inner: Arc<Inner>,
+    client: ClientId,
+}
+
+struct Inner {
+    store: Store,
+    engine: Option<Engine>,
+    limits: Limits,
+    galleries: gallery::Galleries,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault")
+            .field("path", &self.path())
+            .field("client", &self.client)
+            .field("engine", &self.inner.engine)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// Makes a new vault at `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where there is a file, [`ErrorKind::Io`] where none can be
+    /// made.
+    pub fn create(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
+        let create = CreateOptions { client: options.client.clone(), ..CreateOptions::default() };
+        Self::assemble(Store::create(path.as_ref(), &create)?, options)
+    }
+
+    /// Opens the vault at `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is no file or no such client,
+    /// [`ErrorKind::Unsupported`] where it is no vault or that of a newer facevault,
+    /// [`ErrorKind::Corrupt`], [`ErrorKind::Busy`] and [`ErrorKind::Io`] as for every verb.
+    pub fn open(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
+        Self::assemble(Store::open(path.as_ref())?, options)
+    }
+
+    /// Opens the vault at `path` for reading: nothing of it is written, whatever is asked.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn open_read_only(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
+        Self::assemble(Store::open_read_only(path.as_ref())?, options)
+    }
+
+    fn assemble(store: Store, options: VaultOptions) -> Result<Self> {
+        let VaultOptions { engine, limits, client } = options;
+        let client = match client {
+            Some(client) => known(&store, client)?,
+            None => store.default_client()?,
+        };
+        Ok(Self { inner: Arc::new(Inner { store, engine, limits, galleries: Default::default() }), client })
+    }
+
+    /// The same vault as another client sees it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the vault has no such client.
+    pub fn for_client(&self, client: &ClientId) -> Result<Self> {
+        Ok(Self { inner: Arc::clone(&self.inner), client: known(self.store(), client.clone())? })
+    }
+
+    /// Adds a client and gives the vault as that client sees it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where the vault has the client.
+    pub fn add_client(&self, client: &ClientId) -> Result<Self> {
+        self.store().insert_client(client)?;
+        Ok(Self { inner: Arc::clone(&self.inner), client: client.clone() })
+    }
+
+    /// The vault's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.inner.store.path()
+    }
+
+    /// The client whose persons and collections are seen.
+    #[must_use]
+    pub fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    /// What encodes photos, if the vault was opened with it.
+    #[must_use]
+    pub fn engine(&self) -> Option<&Engine> {
+        self.inner.engine.as_ref()
+    }
+
+    /// How much is taken of one person and one photo.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.store
+    }
+}
+
+fn known(store: &Store, client: ClientId) -> Result<ClientId> {
+    if store.clients()?.contains(&client) {
+        return Ok(client);
+    }
+    Err(Error::new(ErrorKind::NotFound, format!("the vault has no client {client}")))
+}

@@ -1,0 +1,133 @@
+//! The verbs on persons. An update goes in steps: validate, encode, write, publish.
+
+use crate::error::{Error, Result, Rule, Violation};
+use crate::patch::Patch;
+use crate::person::{ImagesUpdate, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate};
+use crate::store::{ImagesChange, NewPersonRecord, PersonChange, Removed};
+
+use super::Vault;
+
+impl Vault {
+    /// Creates a person: the photos are encoded in parallel, then everything is written in one
+    /// atomic step.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) with every broken rule,
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where the id is taken,
+    /// [`Refused`](crate::ErrorKind::Refused) with the outcome of every photo if one gives no
+    /// encoding, [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) for photos without an
+    /// engine, [`ModelMismatch`](crate::ErrorKind::ModelMismatch) where the engine's model is not
+    /// the vault's.
+    pub fn create_person(&self, new: &NewPerson) -> Result<Person> {
+        new.validate(self.limits())?;
+        self.collections_exist(&new.collections)?;
+        let record = NewPersonRecord {
+            id: new.id.clone(),
+            name: new.name.clone(),
+            gender: new.gender,
+            date_of_birth: new.date_of_birth,
+            nationality: new.nationality.clone(),
+            notes: new.notes.clone(),
+            status: new.status,
+            collections: new.collections.clone(),
+            images: self.prepare(&new.images, None)?,
+        };
+        let written = self.store().insert_person(&self.client, &record)?;
+        self.publish();
+        Ok(written.person)
+    }
+
+    /// Applies a partial update in one atomic, durable step and gives the whole person after it.
+    /// New photos are encoded in parallel before anything is written; photos that the person has
+    /// already are not encoded again. An update that names nothing changes nothing.
+    ///
+    /// # Errors
+    /// As for [`Self::create_person`]; [`NotFound`](crate::ErrorKind::NotFound) for an unknown
+    /// person, [`Conflict`](crate::ErrorKind::Conflict) where `expected_version` is not current.
+    /// After an error the person is as before.
+    pub fn update_person(&self, id: &PersonId, update: &PersonUpdate) -> Result<Person> {
+        update.validate(self.limits())?;
+        if let Patch::Set(collections) = &update.collections {
+            self.collections_exist(collections)?;
+        }
+        let images = match &update.images {
+            ImagesUpdate::Keep => ImagesChange::Keep,
+            ImagesUpdate::Clear => ImagesChange::Clear,
+            ImagesUpdate::Replace(photos) => ImagesChange::Replace(self.prepare(photos, Some(id))?),
+            ImagesUpdate::Edit { remove, add } => {
+                ImagesChange::Edit { remove: remove.clone(), add: self.prepare(add, Some(id))? }
+            }
+        };
+        let change = PersonChange {
+            name: set(&update.name),
+            gender: update.gender.clone(),
+            date_of_birth: update.date_of_birth.clone(),
+            nationality: update.nationality.clone(),
+            notes: update.notes.clone(),
+            status: set(&update.status),
+            collections: set(&update.collections),
+            images,
+            expected_version: update.expected_version,
+        };
+        let written = self.store().update_person(&self.client, id, &change, self.limits())?;
+        self.publish();
+        Ok(written.person)
+    }
+
+    /// The whole person, photos and encodings included.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) where stored bytes are not what was written.
+    pub fn person(&self, id: &PersonId) -> Result<Person> {
+        self.store().person(&self.client, id)
+    }
+
+    /// One page of the persons, oldest first, without photos and encodings.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a page or limit out of range or an unknown
+    /// collection.
+    pub fn persons(&self, query: &PersonQuery) -> Result<Page<PersonSummary>> {
+        self.store().persons(&self.client, query)
+    }
+
+    /// Removes a person; no byte of the person stays in the file or its log.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
+    pub fn remove_person(&self, id: &PersonId) -> Result<Removed> {
+        let removed = self.store().remove_person(&self.client, id, None)?;
+        self.inner.galleries.note_removed(id, &removed);
+        self.publish();
+        Ok(removed)
+    }
+
+    /// An early word on unknown collections, before photos are encoded; the transaction looks
+    /// again.
+    pub(super) fn collections_exist(&self, named: &[String]) -> Result<()> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        let known = self.collections()?;
+        let unknown = |name: &str| !known.iter().any(|c| c.id.as_str() == name || c.code == name);
+        let violations: Vec<Violation> = named
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| unknown(name))
+            .map(|(i, name)| Violation {
+                field: format!("collections[{i}]"),
+                rule: Rule::Unknown(format!("collection {name:?}")),
+            })
+            .collect();
+        if violations.is_empty() { Ok(()) } else { Err(Error::violated(violations)) }
+    }
+}
+
+/// The value of a patch whose field cannot be cleared; validation has refused `Clear`.
+fn set<T: Clone>(patch: &Patch<T>) -> Option<T> {
+    match patch {
+        Patch::Set(value) => Some(value.clone()),
+        Patch::Keep | Patch::Clear => None,
+    }
+}

@@ -1,0 +1,260 @@
+//! The verbs that search: identify (who is this?) and verify (is this that person?).
+
+use crate::comparison::{CalibrationTable, Decision, Fmr, OperatingPoint, Similarity, Threshold};
+use crate::encoding::FaceEncoding;
+use crate::engine::{CompareOptions, Engine};
+use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
+use crate::index::SearchOptions;
+use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
+use crate::store::ModelInfo;
+use crate::vision::Face;
+
+use super::Vault;
+
+/// How a probe is identified.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdentifyOptions {
+    /// Only members of any of these collections, by id or code; `None` for everybody.
+    pub collections: Option<Vec<String>>,
+    /// The most candidates, 1 to 1,000.
+    pub max_results: usize,
+    /// How sure an answer must be. [`OperatingPoint::Fpir`] fits best: it takes the number of
+    /// people searched into account.
+    pub operating_point: OperatingPoint,
+}
+
+impl Default for IdentifyOptions {
+    /// Everybody, 10 candidates, one stranger in a hundred taken for somebody (FPIR 0.01).
+    fn default() -> Self {
+        let operating_point = OperatingPoint::fpir(0.01).expect("a rate between 0 and 1");
+        Self { collections: None, max_results: 10, operating_point }
+    }
+}
+
+/// One line of an identify answer.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Candidate {
+    /// Whom the probe may show.
+    pub person: PersonId,
+    /// The person's photo that is most similar to the probe.
+    pub image: ImageId,
+    /// The similarity to that photo.
+    pub similarity: Similarity,
+    /// How often two different people are as similar as this; never below 3 divided by the number
+    /// of non-mated pairs measured. `None` for a model without a table.
+    pub fmr: Option<Fmr>,
+    /// The place in the list, from 1.
+    pub rank: usize,
+}
+
+/// The answer to "who is this?".
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Identification {
+    /// Those who reach the threshold, most similar first; nobody means "unknown".
+    pub candidates: Vec<Candidate>,
+    /// The threshold and what it follows from.
+    pub threshold: Threshold,
+    /// How far the most similar person is ahead of the second, whether or not they reach the
+    /// threshold; `None` with fewer than two people.
+    pub margin: Option<f64>,
+    /// How many people were searched.
+    pub people_searched: u64,
+    /// How many people could not be found, because none of their photos has an encoding by the
+    /// model that searched.
+    pub people_without_encoding: u64,
+}
+
+/// The answer to "is this that person?".
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Verification {
+    /// The person asked about.
+    pub person: PersonId,
+    /// The person's photo that is most similar to the probe.
+    pub image: ImageId,
+    /// Whether it is the person, and how sure that is.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// A face of a group photo and who it may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdentifiedFace {
+    /// The face.
+    pub face: Face,
+    /// Who it may be, or why the face cannot be encoded.
+    pub outcome: Result<Identification, Refusal>,
+}
+
+impl Vault {
+    /// Who is this? Several photos of one person are fused into one probe.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for no photo, an unknown collection, or an operating point
+    /// that the model's table cannot carry; [`Refused`](ErrorKind::Refused) with the outcome of
+    /// every photo; [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine.
+    pub fn identify(&self, photos: &[ImageBytes], options: &IdentifyOptions) -> Result<Identification> {
+        self.identify_encoding(&self.probe(photos)?, options)
+    }
+
+    /// Who is this, given an encoding?
+    ///
+    /// # Errors
+    /// As for [`Self::identify`]; [`ModelMismatch`](ErrorKind::ModelMismatch) where another model
+    /// than the engine's, or without an engine than the vault's, made the encoding.
+    pub fn identify_encoding(&self, probe: &FaceEncoding, options: &IdentifyOptions) -> Result<Identification> {
+        let mut answers = self.identify_encodings(std::slice::from_ref(probe), options)?;
+        answers.pop().ok_or_else(|| Error::new(ErrorKind::Runtime, "a search gave no answer"))
+    }
+
+    /// Who are these? One answer a probe, in their order, in one pass over the gallery.
+    ///
+    /// # Errors
+    /// As for [`Self::identify_encoding`].
+    pub fn identify_encodings(
+        &self,
+        probes: &[FaceEncoding],
+        options: &IdentifyOptions,
+    ) -> Result<Vec<Identification>> {
+        if !(1..=1_000).contains(&options.max_results) {
+            return Err(Error::invalid("max_results", Rule::Range { min: 1.0, max: 1_000.0 }));
+        }
+        let collections = self.resolve(options.collections.as_deref())?;
+        let model = self.searched_model()?;
+        let gallery = self.gallery(&model)?;
+        let people_searched = gallery.count_people(collections.as_deref()) as u64;
+        let table = self.calibration();
+        let threshold = options.operating_point.threshold(table, people_searched)?;
+        let people_without_encoding = self.count_without_encoding(&model)?;
+        // The runner-up is wanted for the margin even where one candidate is asked for.
+        let search = SearchOptions { collections, max_results: options.max_results.max(2), min_similarity: None };
+        let answers = gallery.search_many(probes, &search)?.into_iter().map(|found| {
+            let margin = match found.as_slice() {
+                [best, second, ..] => Some(best.similarity - second.similarity),
+                _ => None,
+            };
+            let mut candidates = Vec::new();
+            for (index, found) in found.into_iter().take(options.max_results).enumerate() {
+                let similarity = Similarity::new(found.similarity)?;
+                if !threshold.accepts(similarity) {
+                    break;
+                }
+                let fmr = table.map(|table| table.fmr_at(similarity));
+                let (person, image, rank) = (found.person, found.image, index + 1);
+                candidates.push(Candidate { person, image, similarity, fmr, rank });
+            }
+            Ok(Identification { candidates, threshold, margin, people_searched, people_without_encoding })
+        });
+        answers.collect()
+    }
+
+    /// Who is everybody in this group photo? Faces in the detector's order, best first.
+    ///
+    /// # Errors
+    /// As for [`Self::identify`], but a face that cannot be encoded is in the answer, and so is a
+    /// photo without faces: an empty list.
+    pub fn identify_faces(&self, photo: &[u8], options: &IdentifyOptions) -> Result<Vec<IdentifiedFace>> {
+        let faces = self.searching_engine()?.encode_faces(photo)?;
+        let probes: Vec<FaceEncoding> =
+            faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
+        let mut answers = self.identify_encodings(&probes, options)?.into_iter();
+        let answer = |(face, outcome): (Face, Result<_, Refusal>)| IdentifiedFace {
+            face,
+            outcome: outcome.map(|_| answers.next().expect("one answer a probe")),
+        };
+        Ok(faces.into_iter().map(answer).collect())
+    }
+
+    /// Is this that person? Several photos are fused into one probe. A person whose status is
+    /// inactive is never matched.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown person,
+    /// [`Invalid`](ErrorKind::Invalid) where the person is inactive or has no photo, and as for
+    /// [`Self::identify`].
+    pub fn verify(&self, id: &PersonId, photos: &[ImageBytes], options: &CompareOptions) -> Result<Verification> {
+        self.store().person_summary(&self.client, id)?;
+        self.verify_encoding(id, &self.probe(photos)?, options)
+    }
+
+    /// Is this that person, given an encoding?
+    ///
+    /// # Errors
+    /// As for [`Self::verify`]; [`ModelMismatch`](ErrorKind::ModelMismatch) where another model
+    /// made the encoding, or the person has none by that model.
+    pub fn verify_encoding(
+        &self,
+        id: &PersonId,
+        probe: &FaceEncoding,
+        options: &CompareOptions,
+    ) -> Result<Verification> {
+        let summary = self.store().person_summary(&self.client, id)?;
+        let model = self.searched_model()?;
+        let threshold = options.operating_point.threshold(self.calibration(), 1)?;
+        let encodings = self.store().encodings(&self.client, id, &model.id)?;
+        if summary.status != crate::person::Status::Active {
+            return Err(Error::invalid("id", Rule::Other("must be a person whose status is active".into())));
+        }
+        let mut best: Option<(f64, ImageId)> = None;
+        for (image, encoding) in encodings {
+            let similarity = crate::index::compare(model.metric, &encoding, probe)?;
+            if best.as_ref().is_none_or(|(most, _)| similarity.total_cmp(most).is_gt()) {
+                best = Some((similarity, image));
+            }
+        }
+        let Some((similarity, image)) = best else {
+            return Err(match summary.image_count {
+                0 => Error::invalid("id", Rule::Other("must be a person with a photo".into())),
+                _ => Error::new(
+                    ErrorKind::ModelMismatch,
+                    format!("{id} has no encoding by {} ({}): re-encode the vault", model.name, model.id),
+                ),
+            });
+        };
+        let decision = threshold.decide(Similarity::new(similarity)?, self.calibration());
+        Ok(Verification { person: id.clone(), image, decision })
+    }
+
+    /// The people of this client who are active and have photos, but no encoding by the model that
+    /// is searched.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn people_without_encoding(&self) -> Result<Vec<PersonId>> {
+        let model = self.searched_model()?;
+        self.store().people_without_encoding(&self.client, &model.id)
+    }
+
+    fn count_without_encoding(&self, model: &ModelInfo) -> Result<u64> {
+        if self.store().active_model()?.is_none_or(|active| active.id == model.id) {
+            // Every photo of the vault has an encoding by the active model.
+            return Ok(0);
+        }
+        Ok(self.store().people_without_encoding(&self.client, &model.id)?.len() as u64)
+    }
+
+    /// One encoding of one or more photos of a person.
+    fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
+        self.searching_engine()?.probe(photos)
+    }
+
+    fn searching_engine(&self) -> Result<&Engine> {
+        self.engine().ok_or_else(|| {
+            Error::new(
+                ErrorKind::ModelUnavailable,
+                "the vault was opened without an engine: photos cannot be searched for",
+            )
+        })
+    }
+
+    fn calibration(&self) -> Option<&CalibrationTable> {
+        self.engine().and_then(Engine::calibration)
+    }
+
+    fn resolve(&self, names: Option<&[String]>) -> Result<Option<Vec<CollectionId>>> {
+        let Some(names) = names else { return Ok(None) };
+        self.collections_exist(names)?;
+        let known = self.collections()?;
+        let named = |c: &crate::person::Collection| names.iter().any(|name| c.id.as_str() == name || c.code == *name);
+        Ok(Some(known.iter().filter(|c| named(c)).map(|c| c.id.clone()).collect()))
+    }
+}

@@ -1,0 +1,27 @@
+//! Looking after the file: check and backup.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::store::{BackupProgress, CheckReport};
+
+use super::Vault;
+
+impl Vault {
+    /// Reads everything and verifies it: the file's structure, references, every checksum.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) where the file cannot be read; damage is in the report.
+    pub fn check(&self) -> Result<CheckReport> {
+        self.store().check()
+    }
+
+    /// Writes a copy of the vault as it is at one instant to `path`, while others go on using it.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where there is a file,
+    /// [`Io`](crate::ErrorKind::Io) where it cannot be written; nothing is left behind then.
+    pub fn backup(&self, path: impl AsRef<Path>, progress: impl FnMut(BackupProgress)) -> Result<()> {
+        self.store().backup(path.as_ref(), progress)
+    }
+}
