@@ -10,6 +10,7 @@ mod library;
 mod main_face;
 mod pose;
 mod quality;
+mod resize;
 mod runtime;
 mod session;
 mod shape;

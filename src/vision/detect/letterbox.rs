@@ -7,9 +7,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::Resizer;
 use image::RgbImage;
 use ndarray::ArrayView4;
 
@@ -17,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::{Point, Rect};
 use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::Face;
+use crate::vision::resize::resize;
 use crate::vision::tensor::{Size, fill_planes};
 
 /// Both sides of a canvas are multiples of this: the coarsest stride of the detectors.
@@ -139,25 +138,13 @@ impl Letterbox {
             picture.as_raw()
         } else {
             resized.resize(3 * content.area(), 0);
-            resize(resizer, picture, resized, content)?;
+            resize(resizer, picture, resized, (content.width as u32, content.height as u32))?;
             &*resized
         };
         planes.resize(3 * canvas.area(), 0.0);
         fill_planes(pixels, content, &self.normalization, planes, canvas);
         Ok(())
     }
-}
-
-/// Every pixel of the picture counts in the reduced one (a triangle filter as wide as the
-/// reduction asks for): plain bilinear sampling would skip most of a large photo.
-fn resize(resizer: &mut Resizer, picture: &RgbImage, resized: &mut [u8], to: Size) -> Result<()> {
-    let fail = |what: String| Error::new(ErrorKind::Runtime, format!("the picture cannot be resized: {what}"));
-    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
-        .map_err(|error| fail(error.to_string()))?;
-    let mut target = TypedImage::<U8x3>::from_buffer(to.width as u32, to.height as u32, resized)
-        .map_err(|error| fail(error.to_string()))?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    resizer.resize_typed(&source, &mut target, &options).map_err(|error| fail(error.to_string()))
 }
 
 #[cfg(test)]

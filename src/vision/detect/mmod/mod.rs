@@ -5,8 +5,7 @@ mod pyramid;
 
 use std::sync::Arc;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::Resizer;
 use image::RgbImage;
 use ndarray::{Axis, Ix4};
 
@@ -16,6 +15,7 @@ use crate::mmod_scan::MmodScan;
 use crate::shape_model::ShapeModel;
 use crate::spec::{ColorOrder, DetectorSpec, Normalization};
 use crate::vision::landmarks::find_landmarks;
+use crate::vision::resize::resize;
 use crate::vision::{Detector, Face, Network};
 
 use boxes::PixelRect;
@@ -142,13 +142,9 @@ fn planes(picture: &RgbImage, normalization: &Normalization) -> Planes {
 fn reduced(picture: &RgbImage, scale: f64) -> Result<RgbImage> {
     let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     let (width, height) = (side(picture.width()), side(picture.height()));
-    let fail = |error: String| Error::new(ErrorKind::Runtime, format!("the picture could not be reduced: {error}"));
-    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
-        .map_err(|error| fail(error.to_string()))?;
-    let mut result = Image::new(width, height, PixelType::U8x3);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new().resize(&source, &mut result, &options).map_err(|error| fail(error.to_string()))?;
-    RgbImage::from_raw(width, height, result.into_vec()).ok_or_else(|| fail("its size is wrong".into()))
+    let mut result = RgbImage::new(width, height);
+    resize(&mut Resizer::new(), picture, &mut result, (width, height))?;
+    Ok(result)
 }
 
 #[cfg(test)]
