@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::connection::patiently;
 use super::error::Outcome;
 use super::open::{Newborn, absolute};
 use super::settings::BUSY_TIMEOUT;
@@ -71,5 +70,6 @@ fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(BackupProgr
         }
     }
     drop(backup);
-    patiently(|| Ok(copy.cache_flush()?))
+    copy.close().map_err(|(_, error)| error)?;
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! What is asked of a write, and what it answers.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use super::persons::PersonKey;
@@ -10,7 +12,7 @@ use crate::person::{
 };
 
 /// A photo that comes into the vault: its bytes, their hash, and the encoding that was made of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct NewImage {
     bytes: ImageBytes,
     sha256: [u8; 32],
@@ -36,6 +38,12 @@ impl NewImage {
     #[must_use]
     pub fn sha256(&self) -> &[u8; 32] {
         &self.sha256
+    }
+}
+
+impl fmt::Debug for NewImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewImage").field("bytes", &self.bytes).field("encoding", &self.encoding).finish_non_exhaustive()
     }
 }
 
@@ -95,6 +103,15 @@ impl NewPersonRecord {
     }
 }
 
+impl fmt::Debug for NewPersonRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewPersonRecord")
+            .field("id", &self.id)
+            .field("images", &self.images.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl PersonChange {
     /// What `update` says, with its photos encoded. A field that cannot be cleared is kept where
     /// the update clears it: validation has refused that before.
@@ -138,6 +155,16 @@ impl PersonChange {
         let texts = name.is_none() && nationality.is_keep() && notes.is_keep();
         let rest = gender.is_keep() && date_of_birth.is_keep() && status.is_none() && collections.is_none();
         texts && rest && images.is_keep()
+    }
+}
+
+impl fmt::Debug for PersonChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonChange")
+            .field("is_keep", &self.is_keep())
+            .field("images", &self.images)
+            .field("expected_version", &self.expected_version)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,14 +35,21 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// `access` is how readers are opened; without a `writer` nothing can be written.
-    pub(super) fn new(path: PathBuf, access: Access, reader: Connection, writer: Option<Connection>) -> Self {
+    /// `access` is how readers are opened; without a `writer` nothing can be written. With
+    /// `erasure_pending` the log may hold what was removed.
+    pub(super) fn new(
+        path: PathBuf,
+        access: Access,
+        reader: Connection,
+        writer: Option<Connection>,
+        erasure_pending: bool,
+    ) -> Self {
         Self {
             path,
             access,
             readers: Mutex::new(vec![reader]),
             writer: writer.map(Mutex::new),
-            erasure_pending: AtomicBool::new(false),
+            erasure_pending: AtomicBool::new(erasure_pending),
         }
     }
 

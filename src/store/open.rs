@@ -61,13 +61,10 @@ impl Store {
             Ok((reader, writer))
         };
         let (reader, writer) = patiently(open).map_err(|fault| fault.into_error(&path))?;
-        // What a crash left in the log may have been removed: it goes now, if nobody reads it.
-        if let Err(fault) = truncate_log(&writer, Duration::ZERO)
-            && !fault.is_busy()
-        {
-            return Err(fault.into_error(&path));
-        }
-        Ok(Self { inner: Arc::new(Connections::new(path, Access::Read, reader, Some(writer))) })
+        // What a crash left in the log may have been removed: it goes now, if nobody reads it and
+        // the disk has room for folding it in.
+        let folded = truncate_log(&writer, Duration::ZERO).is_ok();
+        Ok(Self { inner: Arc::new(Connections::new(path, Access::Read, reader, Some(writer), !folded)) })
     }
 
     /// Opens a vault for reading: every write is refused with [`ErrorKind::Io`].
@@ -98,7 +95,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { inner: Arc::new(Connections::new(path, access, reader, None)) })
+        Ok(Self { inner: Arc::new(Connections::new(path, access, reader, None, false)) })
     }
 }
 

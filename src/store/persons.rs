@@ -1,11 +1,14 @@
 //! Persons as rows: reading one, listing many.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{Fault, Outcome};
 use super::{Store, clients, collections, columns, images, models};
 use crate::error::{Error, ErrorKind, Result, Rule};
-use crate::person::{ClientId, CollectionId, Page, Person, PersonId, PersonQuery, PersonSummary};
+use crate::person::{
+    ClientId, CollectionId, DateOfBirth, Gender, Page, Person, PersonId, PersonQuery, PersonSummary, Status,
+};
 
 /// The number of a person in one vault file. No other person ever has it there, and it says
 /// nothing about the person, so it may outlive the person in a list of removals.
@@ -95,13 +98,13 @@ impl Store {
 pub(super) struct PersonRow {
     pub(super) key: i64,
     pub(super) id: PersonId,
-    pub(super) status: crate::person::Status,
-    pub(super) version: i64,
+    pub(super) status: Status,
+    pub(super) version: u64,
     pub(super) generation: i64,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-    pub(super) gender: Option<crate::person::Gender>,
-    pub(super) date_of_birth: Option<crate::person::DateOfBirth>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) gender: Option<Gender>,
+    pub(super) date_of_birth: Option<DateOfBirth>,
     pub(super) name: String,
     pub(super) nationality: Option<String>,
     pub(super) notes: Option<String>,
@@ -118,10 +121,10 @@ impl PersonRow {
                 key: row.get(0)?,
                 id: id.clone(),
                 status: columns::status(row, 2)?,
-                version: row.get(3)?,
+                version: columns::count(row, 3)?,
                 generation: row.get(4)?,
-                created_at: row.get(5)?,
-                updated_at: row.get(6)?,
+                created_at: columns::time(row, 5)?,
+                updated_at: columns::time(row, 6)?,
                 gender: columns::gender(row, 7)?,
                 date_of_birth: columns::date_of_birth(row, 8)?,
                 name: row.get(9)?,
@@ -142,9 +145,9 @@ impl PersonRow {
             .execute(params![
                 self.key,
                 self.status.as_str(),
-                self.version,
+                i64::try_from(self.version).unwrap_or(i64::MAX),
                 self.generation,
-                self.updated_at,
+                self.updated_at.as_microsecond(),
                 self.gender.map(|gender| gender.as_str()),
                 self.date_of_birth.map(|date| date.to_string()),
                 self.name,
@@ -186,9 +189,9 @@ pub(super) fn load(connection: &Connection, key: i64, client: &ClientId) -> Outc
         images: images::load(connection, key, &row.id, model.as_ref())?,
         collections: collections::of_person(connection, key)?,
         client: client.clone(),
-        version: version(&row)?,
-        created_at: time(&row, row.created_at)?,
-        updated_at: time(&row, row.updated_at)?,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
         id: row.id,
         name: row.name,
         gender: row.gender,
@@ -207,9 +210,9 @@ fn summary(connection: &Connection, row: PersonRow) -> Outcome<PersonSummary> {
     Ok(PersonSummary {
         image_count,
         collections,
-        version: version(&row)?,
-        created_at: time(&row, row.created_at)?,
-        updated_at: time(&row, row.updated_at)?,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
         id: row.id,
         name: row.name,
         gender: row.gender,
@@ -217,14 +220,6 @@ fn summary(connection: &Connection, row: PersonRow) -> Outcome<PersonSummary> {
         nationality: row.nationality,
         status: row.status,
     })
-}
-
-fn version(row: &PersonRow) -> Outcome<u64> {
-    u64::try_from(row.version).map_err(|_| Fault::damaged(&row.id, "the version is negative"))
-}
-
-fn time(row: &PersonRow, microseconds: i64) -> Outcome<jiff::Timestamp> {
-    jiff::Timestamp::from_microsecond(microseconds).map_err(|_| Fault::damaged(&row.id, "a time is out of range"))
 }
 
 /// A name without the differences of case, for finding one inside another.

@@ -3,6 +3,7 @@
 //! Each is one transaction, and each answers with what it left behind, read in the same
 //! transaction.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::change::{Erasure, NewPersonRecord, PersonChange, Removed, Written};
@@ -81,7 +82,7 @@ impl Store {
                     row.generation = *raised.insert(generation::raise(connection)?);
                 }
                 row.version += 1;
-                row.updated_at = row.updated_at.max(schema::now());
+                row.updated_at = row.updated_at.max(Timestamp::now());
                 row.save(connection)?;
                 removed = effect.removed;
             }
@@ -123,7 +124,7 @@ impl Store {
 
 fn require_version(row: &PersonRow, expected: Option<u64>) -> Result<()> {
     match expected {
-        Some(expected) if i64::try_from(expected) != Ok(row.version) => {
+        Some(expected) if expected != row.version => {
             let message = format!("person {} has version {}, the request expects {expected}", row.id, row.version);
             Err(Error::new(ErrorKind::Conflict, message))
         }

@@ -1,5 +1,6 @@
 //! Behaviour, a file each.
 
+mod children;
 mod cli;
 mod data;
 mod decode;
@@ -15,5 +16,6 @@ mod packs;
 mod photos;
 mod search;
 mod statistics;
+mod store;
 mod update;
 mod yunet_parity;

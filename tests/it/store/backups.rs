@@ -1,0 +1,80 @@
+//! Copies of a vault that is in use.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use facevault::store::{BackupProgress, Store};
+use facevault::{ErrorKind, Result};
+
+use super::history::{self, read, state};
+use super::{Vault, person};
+
+#[test]
+fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
+    let vault = Vault::new();
+    history::prepare(&vault.store, &vault.client)?;
+    // Ballast, so that copying takes several steps.
+    let ballast = || facevault::store::NewImage::new(vec![7; 6 << 20].into());
+    let new = facevault::store::NewPersonRecord { images: (0..3).map(|_| ballast()).collect(), ..person("P", &[]) };
+    let id = vault.store.insert_person(&vault.client, &new)?.person.id;
+    vault.store.remove_person(&vault.client, &id, None)?;
+    let done = AtomicBool::new(false);
+    let target = vault.folder.path().join("copy.facevault");
+    let mut reports: Vec<BackupProgress> = Vec::new();
+    let written = std::thread::scope(|scope| {
+        let write = || {
+            let mut n = 0;
+            while !done.load(Ordering::Relaxed) || n < 30 {
+                history::write(&vault.store, &vault.client, n).expect("a write");
+                n += 1;
+            }
+            n
+        };
+        let writer = scope.spawn(write);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let copied = vault.store.backup(&target, |progress| reports.push(progress));
+        done.store(true, Ordering::Relaxed);
+        let written = writer.join().expect("no panic");
+        copied.map(|()| written)
+    })?;
+
+    let copy = Store::open(&target)?;
+    let found = read(&copy, &vault.client);
+    assert!((0..=written).any(|n| found == state(n)), "the copy is a mixture");
+    assert_eq!(read(&vault.store, &vault.client), state(written));
+    assert!(reports.len() > 1 && reports.is_sorted_by_key(|report| report.copied), "{reports:?}");
+    let last = reports.last().expect("a report");
+    assert_eq!(last.copied, last.total);
+    assert_eq!(last.total, std::fs::metadata(&target).expect("a file").len());
+
+    history::write(&copy, &vault.client, written)?;
+    drop(copy);
+    let mut names: Vec<_> = std::fs::read_dir(vault.folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .collect();
+    names.sort();
+    assert_eq!(names, ["copy.facevault", "v.facevault", "v.facevault-shm", "v.facevault-wal"]);
+    Ok(())
+}
+
+#[test]
+fn a_copy_never_replaces_a_file_and_needs_a_folder() -> Result<()> {
+    let vault = Vault::new();
+    let id = vault.store.insert_person(&vault.client, &person("Ada", &[b"a"]))?.person.id;
+    let target = vault.folder.path().join("copy");
+    for there in [vault.path(), target.clone()] {
+        if there == target {
+            std::fs::write(&target, "a file").expect("a file");
+        }
+        let error = vault.store.backup(&there, |_| ()).expect_err("it is there");
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    }
+    assert_eq!(std::fs::read(&target).expect("the file"), b"a file");
+    let error = vault.store.backup(vault.folder.path().join("none/copy"), |_| ()).expect_err("no folder");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+
+    let fresh = vault.folder.path().join("fresh");
+    Store::open_read_only(vault.path())?.backup(&fresh, |_| ())?;
+    assert_eq!(Store::open_read_only(&fresh)?.person(&vault.client, &id)?, vault.store.person(&vault.client, &id)?);
+    Ok(())
+}

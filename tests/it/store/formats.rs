@@ -1,0 +1,96 @@
+//! Vaults of every published schema version open and hold what was written into them.
+//!
+//! `tests/data/vault-v1.gz` was made by this file's own `write_version_1`, with nothing but
+//! synthetic content: `FACEVAULT_WRITE_FORMATS=1 cargo test store::formats`.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use facevault::store::{CreateOptions, NewPersonRecord, Store};
+use facevault::{ClientId, CollectionId, DateOfBirth, Gender, NewCollection, PersonId, PersonQuery, Result, Status};
+
+use super::{MODEL, encoding, model_info, person};
+
+fn data(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
+}
+
+/// A vault with one of everything.
+fn write_version_1(path: &Path) -> Result<()> {
+    let options = CreateOptions { client: Some(ClientId::new("client_1")?), model: Some(model_info(MODEL)) };
+    let store = Store::create(path, &options)?;
+    let client = store.default_client()?;
+    let other = ClientId::new("client_2")?;
+    store.insert_client(&other)?;
+    for name in ["Staff", "Visitors"] {
+        let id = CollectionId::new(format!("collection_{name}"))?;
+        let description = Some(format!("{name} of the house"));
+        store.insert_collection(&client, &NewCollection { id: Some(id), name: name.into(), description })?;
+    }
+    let full = NewPersonRecord {
+        id: Some(PersonId::new("person_full")?),
+        gender: Some(Gender::Female),
+        date_of_birth: Some(DateOfBirth::new(1990, 1, 15)?),
+        nationality: Some("Ελληνική".into()),
+        notes: Some("n\0ul".into()),
+        status: Status::Inactive,
+        collections: vec!["collection_Staff".into()],
+        ..person("Οδυσσεύς \u{1f600}", &[b"a synthetic photo", b"another one"])
+    };
+    store.insert_person(&client, &full)?;
+    let bare = NewPersonRecord { id: Some(PersonId::new("person_bare")?), ..person("Bare", &[]) };
+    store.insert_person(&client, &bare)?;
+    store
+        .insert_person(&other, &NewPersonRecord { id: Some(PersonId::new("person_full")?), ..person("Other", &[]) })?;
+    let gone = store.insert_person(&client, &person("Gone", &[b"gone"]))?.person.id;
+    store.remove_person(&client, &gone, None)?;
+    Ok(())
+}
+
+#[test]
+fn version_1_opens_and_holds_what_was_written() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("v1");
+    if std::env::var_os("FACEVAULT_WRITE_FORMATS").is_some() {
+        write_version_1(&path)?;
+        let file = std::fs::File::create(data("vault-v1.gz")).expect("a file");
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+        packed.write_all(&std::fs::read(&path).expect("the vault")).expect("writes");
+        packed.finish().expect("writes");
+        std::fs::remove_file(&path).expect("the vault");
+    }
+    let mut bytes = Vec::new();
+    let packed = std::fs::File::open(data("vault-v1.gz")).expect("a file of the repository");
+    flate2::read::GzDecoder::new(packed).read_to_end(&mut bytes).expect("unpacks");
+    std::fs::write(&path, bytes).expect("writes");
+
+    let reader = Store::open_read_only(&path)?;
+    assert!(reader.check()?.is_clean());
+    drop(reader);
+    let store = Store::open(&path)?;
+    let client = ClientId::new("client_1")?;
+    assert_eq!(store.default_client()?, client);
+    assert_eq!(store.clients()?, [client.clone(), ClientId::new("client_2")?]);
+    assert_eq!(store.active_model()?, Some(model_info(MODEL)));
+    let groups = store.collections(&client)?;
+    assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["Staff", "Visitors"]);
+    assert_eq!(groups[0].description.as_deref(), Some("Staff of the house"));
+
+    let full = store.person(&client, &PersonId::new("person_full")?)?;
+    assert_eq!((full.name.as_str(), full.version, full.status), ("Οδυσσεύς \u{1f600}", 1, Status::Inactive));
+    assert_eq!((full.gender, full.notes.as_deref()), (Some(Gender::Female), Some("n\0ul")));
+    assert_eq!(full.date_of_birth, Some(DateOfBirth::new(1990, 1, 15)?));
+    assert_eq!((full.nationality.as_deref(), &full.collections[..]), (Some("Ελληνική"), &[groups[0].id.clone()][..]));
+    let photos: Vec<_> = full.images.iter().map(|image| image.bytes.as_slice()).collect();
+    assert_eq!(photos, [b"a synthetic photo".as_slice(), b"another one"]);
+    assert_eq!(full.images[0].encoding, Some(encoding(MODEL, b"a synthetic photo")));
+    let query = PersonQuery { name_contains: Some("ΔΥΣ".into()), ..PersonQuery::default() };
+    assert_eq!(store.persons(&client, &query)?.total, 1);
+    assert_eq!(store.persons(&client, &PersonQuery::default())?.total, 2);
+
+    let missed = store.changes_since(0, &MODEL, 100)?.expect("nothing was forgotten");
+    assert_eq!((missed.generation, missed.written.len(), missed.removed.len()), (3, 1, 1));
+    store.insert_person(&client, &person("New", &[b"new"]))?;
+    assert!(store.check()?.is_clean());
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The vault file, as its callers see it.
+
+mod backups;
+mod concurrency;
+mod crashes;
+mod damage;
+mod erasure;
+mod fields;
+mod formats;
+mod gallery;
+mod history;
+mod model;
+mod random;
+mod reencoding;
+mod refusals;
+
+use std::path::{Path, PathBuf};
+
+use facevault::store::{CreateOptions, ModelInfo, NewImage, NewPersonRecord, Store};
+use facevault::{ClientId, FaceEncoding, Limits, Metric, ModelId, PersonQuery};
+use rusqlite::types::Value;
+
+/// The model of every vault here: four components.
+const MODEL: ModelId = ModelId::from_bytes([1; 16]);
+/// Another model: three components.
+const OTHER_MODEL: ModelId = ModelId::from_bytes([2; 16]);
+const LIMITS: Limits = Limits { max_images: 4, max_image_bytes: 1 << 20 };
+
+fn model_info(id: ModelId) -> ModelInfo {
+    let dimension = if id == MODEL { 4 } else { 3 };
+    ModelInfo { id, name: format!("synthetic {dimension}"), dimension, metric: Metric::Cosine }
+}
+
+/// A vault in a folder of its own.
+struct Vault {
+    folder: tempfile::TempDir,
+    store: Store,
+    client: ClientId,
+}
+
+impl Vault {
+    fn new() -> Self {
+        Self::in_folder(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// In memory where the system has such a folder: for tests that do not ask about the disk.
+    fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self::in_folder(folder.expect("a folder"))
+    }
+
+    fn in_folder(folder: tempfile::TempDir) -> Self {
+        let options = CreateOptions { client: None, model: Some(model_info(MODEL)) };
+        let store = Store::create(folder.path().join("v.facevault"), &options).expect("a vault");
+        let client = store.default_client().expect("a client");
+        Self { folder, store, client }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("v.facevault")
+    }
+
+    fn raw(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path()).expect("a connection")
+    }
+
+    /// How many persons there are.
+    fn total(&self) -> u64 {
+        self.store.persons(&self.client, &PersonQuery::default()).expect("a page").total
+    }
+}
+
+/// An encoding that depends on its photo alone.
+fn encoding(model: ModelId, photo: &[u8]) -> FaceEncoding {
+    let seed = photo.iter().fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    let components = (1..=model_info(model).dimension).map(|i| (seed.wrapping_mul(i as u32) % 1009) as f32 + 0.5);
+    FaceEncoding::new(model, components.collect::<Vec<_>>()).expect("a finite vector")
+}
+
+/// A photo with its encoding.
+fn image(photo: &[u8]) -> NewImage {
+    let mut image = NewImage::new(photo.into());
+    image.encoding = Some(encoding(MODEL, photo));
+    image
+}
+
+fn person(name: &str, photos: &[&[u8]]) -> NewPersonRecord {
+    let images = photos.iter().map(|photo| image(photo)).collect();
+    NewPersonRecord { name: name.into(), images, ..NewPersonRecord::default() }
+}
+
+/// Every row of every table.
+fn dump(connection: &rusqlite::Connection) -> Vec<(String, Vec<Vec<Value>>)> {
+    let mut statement =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").expect("a schema");
+    let tables: Vec<String> =
+        statement.query_map([], |row| row.get(0)).expect("a schema").map(|name| name.expect("a name")).collect();
+    let rows_of = |table: &String| {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).expect("a table");
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).expect("rows");
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().expect("a row") {
+            found.push((0..columns).map(|column| row.get(column).expect("a value")).collect());
+        }
+        found
+    };
+    tables.into_iter().map(|table| (table.clone(), rows_of(&table))).collect()
+}

@@ -1,0 +1,548 @@
+//! Thousands of random requests: the store answers as the model does, and a request that it
+//! refuses changes nothing at all.
+
+use std::collections::BTreeMap;
+
+use facevault::store::{GalleryEffect, ImagesChange, NewImage, NewPersonRecord, PersonChange, PersonKey};
+use facevault::{
+    ClientId, CollectionId, CollectionUpdate, DateOfBirth, Error, ErrorKind, FaceEncoding, Gender, ImageBytes, ImageId,
+    ImagesUpdate, NewCollection, NewPerson, Patch, PersonId, PersonQuery, PersonUpdate, Status,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestCaseError;
+
+use super::model::{Model, OF_OTHER_MODEL, Tenant, WITHOUT_ENCODING};
+use super::{LIMITS, MODEL, OTHER_MODEL, Vault, dump, encoding};
+
+/// A request whose persons, photos and collections are numbers that are resolved when it is made.
+#[derive(Debug, Clone)]
+enum Op {
+    Insert { client: u8, id: Option<u8>, fields: Box<Fields>, photos: Vec<u8> },
+    Update { client: u8, person: u8, fields: Box<Fields>, images: Images, version: Version },
+    Remove { client: u8, person: u8, version: Version },
+    InsertCollection { client: u8, id: Option<u8>, name: String, description: Patch<String> },
+    UpdateCollection { client: u8, which: u8, name: Patch<String>, description: Patch<String>, people: Patch<Vec<u8>> },
+    RemoveCollection { client: u8, which: u8 },
+    CatchUp,
+}
+
+#[derive(Debug, Clone)]
+struct Fields {
+    name: Patch<String>,
+    gender: Patch<Gender>,
+    date_of_birth: Patch<DateOfBirth>,
+    nationality: Patch<String>,
+    collections: Patch<Vec<u8>>,
+    notes: Patch<String>,
+    status: Patch<Status>,
+}
+
+#[derive(Debug, Clone)]
+enum Images {
+    Keep,
+    Replace(Vec<u8>),
+    Edit(Vec<u8>, Vec<u8>),
+    Clear,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Version {
+    Any,
+    Current,
+    Wrong,
+}
+
+fn patch<T: Clone + std::fmt::Debug + 'static>(
+    value: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Patch<T>> {
+    prop_oneof![5 => Just(Patch::Keep), 1 => Just(Patch::Clear), 4 => value.prop_map(Patch::Set)]
+}
+
+fn names() -> impl Strategy<Value = String> {
+    let good = select(vec!["Ada", " Bob ", "王小明", "\u{202e}נועם", "a\0b", "Zoë \u{1f600}", "STRASSE", "Straße"]);
+    prop_oneof![9 => good.prop_map(String::from), 1 => select(vec![String::new(), " \t".into(), "x".repeat(101)])]
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    let good = select(vec!["x", "", "two\nlines", "n\0ul", "  ", "ελ"]);
+    prop_oneof![12 => good.prop_map(String::from), 1 => Just("n".repeat(4_001))]
+}
+
+fn fields() -> impl Strategy<Value = Box<Fields>> {
+    let dates = select(vec![(1990, 1, 15), (1, 1, 1), (2000, 2, 29)]);
+    (
+        patch(names()),
+        patch(select(vec![Gender::Male, Gender::Female])),
+        patch(dates.prop_map(|(year, month, day)| DateOfBirth::new(year, month, day).expect("a date"))),
+        patch(names()),
+        patch(proptest::collection::vec(any::<u8>(), 0..4)),
+        patch(texts()),
+        patch(select(vec![Status::Active, Status::Inactive])),
+    )
+        .prop_map(|(name, gender, date_of_birth, nationality, collections, notes, status)| {
+            Box::new(Fields { name, gender, date_of_birth, nationality, collections, notes, status })
+        })
+}
+
+/// Numbers of photos: often the same ones, now and then one without or with a wrong encoding.
+fn photos(most: usize) -> impl Strategy<Value = Vec<u8>> {
+    let one = prop_oneof![12 => 0..5u8, 1 => Just(WITHOUT_ENCODING), 1 => Just(OF_OTHER_MODEL), 1 => Just(255)];
+    proptest::collection::vec(one, 0..=most)
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    let client = || prop_oneof![6 => Just(0u8), 3 => Just(1), 1 => Just(2)];
+    let version = || select(vec![Version::Any, Version::Any, Version::Current, Version::Wrong]);
+    let images = prop_oneof![
+        3 => Just(Images::Keep),
+        3 => photos(5).prop_map(Images::Replace),
+        2 => (proptest::collection::vec(any::<u8>(), 0..3), photos(3)).prop_map(|(remove, add)| Images::Edit(remove, add)),
+        1 => Just(Images::Clear),
+    ];
+    let people = proptest::collection::vec(any::<u8>(), 0..5);
+    prop_oneof![
+        6 => (client(), proptest::option::of(0..6u8), fields(), photos(4))
+            .prop_map(|(client, id, fields, photos)| Op::Insert { client, id, fields, photos }),
+        16 => (client(), any::<u8>(), fields(), images, version())
+            .prop_map(|(client, person, fields, images, version)| Op::Update { client, person, fields, images, version }),
+        2 => (client(), any::<u8>(), version())
+            .prop_map(|(client, person, version)| Op::Remove { client, person, version }),
+        2 => (client(), proptest::option::of(0..3u8), names(), patch(texts()))
+            .prop_map(|(client, id, name, description)| Op::InsertCollection { client, id, name, description }),
+        2 => (client(), any::<u8>(), patch(names()), patch(texts()), patch(people))
+            .prop_map(|(client, which, name, description, people)|
+                Op::UpdateCollection { client, which, name, description, people }),
+        1 => (client(), any::<u8>()).prop_map(|(client, which)| Op::RemoveCollection { client, which }),
+        2 => Just(Op::CatchUp),
+    ]
+}
+
+/// The bytes of a photo by number; 255 is one that is too large.
+fn photo(number: u8) -> ImageBytes {
+    match number {
+        255 => vec![255; LIMITS.max_image_bytes as usize + 1].into(),
+        _ => vec![number; 3 + usize::from(number) * 3_000].into(),
+    }
+}
+
+fn new_image(bytes: &ImageBytes) -> NewImage {
+    let mut image = NewImage::new(bytes.clone());
+    image.encoding = match bytes[0] {
+        WITHOUT_ENCODING => None,
+        OF_OTHER_MODEL => Some(encoding(OTHER_MODEL, bytes)),
+        _ => Some(encoding(MODEL, bytes)),
+    };
+    image
+}
+
+/// What a gallery holds of a person.
+type Row = (ClientId, PersonId, Status, Vec<CollectionId>, BTreeMap<ImageId, FaceEncoding>);
+
+/// The store and its model side by side.
+struct Pair {
+    vault: Vault,
+    raw: rusqlite::Connection,
+    model: Model,
+    clients: [ClientId; 3],
+    gallery: BTreeMap<PersonKey, Row>,
+    gallery_generation: u64,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let vault = Vault::in_memory();
+        let second = ClientId::new("second").expect("an id");
+        vault.store.insert_client(&second).expect("a client");
+        let clients = [vault.client.clone(), second, ClientId::new("unknown").expect("an id")];
+        let mut model = Model::default();
+        for client in &clients[..2] {
+            model.tenants.insert(client.clone(), Tenant::default());
+        }
+        let raw = vault.raw();
+        Self { vault, raw, model, clients, gallery: BTreeMap::new(), gallery_generation: 0 }
+    }
+
+    /// A person by number: mostly one of the client's, now and then another's or nobody's.
+    fn person(&self, client: &ClientId, number: u8) -> PersonId {
+        let own = |client: &ClientId| -> Vec<PersonId> {
+            self.model.tenants.get(client).map(|tenant| tenant.persons.keys().cloned().collect()).unwrap_or_default()
+        };
+        let foreign = self.clients[..2].iter().filter(|other| *other != client).flat_map(own).collect();
+        let candidates = if number % 8 == 7 { foreign } else { own(client) };
+        match candidates.len() {
+            0 => PersonId::new("nobody").expect("an id"),
+            many => candidates[usize::from(number / 8) % many].clone(),
+        }
+    }
+
+    /// A collection by number, by id or code; now and then another client's or none.
+    fn collection(&self, client: &ClientId, number: u8) -> String {
+        let of = |client: &ClientId| -> Vec<String> {
+            let tenant = self.model.tenants.get(client);
+            let groups = tenant.into_iter().flat_map(|tenant| &tenant.collections);
+            groups.map(|group| if number % 2 == 0 { group.id.to_string() } else { group.code.clone() }).collect()
+        };
+        let owner = if number % 16 == 15 { &self.clients[1] } else { client };
+        let candidates = of(owner);
+        match candidates.len() {
+            0 => "nothing".into(),
+            many => candidates[usize::from(number / 16) % many].clone(),
+        }
+    }
+
+    fn version(&self, client: &ClientId, id: &PersonId, version: Version) -> Option<u64> {
+        let person = self.model.tenants.get(client).and_then(|tenant| tenant.persons.get(id));
+        let current = person.map_or(1, |person| person.version);
+        match version {
+            Version::Any => None,
+            Version::Current => Some(current),
+            Version::Wrong => Some(current + 1),
+        }
+    }
+
+    fn run(&mut self, op: &Op) -> Result<(), TestCaseError> {
+        let before = dump(&self.raw);
+        let refused = match op {
+            Op::Insert { client, id, fields, photos } => self.insert(*client, *id, fields, photos)?,
+            Op::Update { client, person, fields, images, version } => {
+                self.update(*client, *person, fields, images, *version)?
+            }
+            Op::Remove { client, person, version } => self.remove(*client, *person, *version)?,
+            Op::InsertCollection { client, id, name, description } => {
+                self.insert_collection(*client, *id, name, description)?
+            }
+            Op::UpdateCollection { client, which, name, description, people } => {
+                self.update_collection(*client, *which, name, description, people)?
+            }
+            Op::RemoveCollection { client, which } => self.remove_collection(*client, *which)?,
+            Op::CatchUp => {
+                self.catch_up()?;
+                true
+            }
+        };
+        if refused {
+            prop_assert!(dump(&self.raw) == before, "a refused request left a trace");
+        }
+        prop_assert_eq!(self.vault.store.generation().expect("a generation"), self.model.generation);
+        Ok(())
+    }
+
+    fn names(&self, client: &ClientId, collections: &Patch<Vec<u8>>) -> Patch<Vec<String>> {
+        collections.clone().map(|numbers| numbers.iter().map(|number| self.collection(client, *number)).collect())
+    }
+
+    fn insert(&mut self, client: u8, id: Option<u8>, fields: &Fields, photos: &[u8]) -> Result<bool, TestCaseError> {
+        fn value<T>(patch: Patch<T>) -> Option<T> {
+            match patch {
+                Patch::Set(value) => Some(value),
+                Patch::Keep | Patch::Clear => None,
+            }
+        }
+        let client = self.clients[usize::from(client)].clone();
+        let new = NewPerson {
+            id: id.map(|id| PersonId::new(format!("p{id}")).expect("an id")),
+            name: value(fields.name.clone()).unwrap_or_else(|| "Somebody".into()),
+            images: photos.iter().map(|number| photo(*number)).collect(),
+            gender: value(fields.gender.clone()),
+            date_of_birth: value(fields.date_of_birth.clone()),
+            nationality: value(fields.nationality.clone()),
+            collections: value(self.names(&client, &fields.collections)).unwrap_or_default(),
+            notes: value(fields.notes.clone()),
+            status: value(fields.status.clone()).unwrap_or_default(),
+        };
+        let expected = self.model.insert(&client, &new);
+        let answer = new.validate(&LIMITS).and_then(|()| {
+            let images = new.images.iter().map(new_image).collect();
+            self.vault.store.insert_person(&client, &NewPersonRecord::new(&new, images))
+        });
+        let Some(((person, noticed), answer)) = agree(expected, answer)? else { return Ok(true) };
+        self.effect(answer.gallery, noticed)?;
+        self.adopt(&client, person, &answer.person)?;
+        Ok(false)
+    }
+
+    fn update(
+        &mut self,
+        client: u8,
+        person: u8,
+        fields: &Fields,
+        images: &Images,
+        version: Version,
+    ) -> Result<bool, TestCaseError> {
+        let client = self.clients[usize::from(client)].clone();
+        let id = self.person(&client, person);
+        let all = |numbers: &[u8]| numbers.iter().map(|number| photo(*number)).collect();
+        let images = match images {
+            Images::Keep => ImagesUpdate::Keep,
+            Images::Clear => ImagesUpdate::Clear,
+            Images::Replace(photos) => ImagesUpdate::Replace(all(photos)),
+            Images::Edit(remove, add) => {
+                let person = self.model.tenants.get(&client).and_then(|tenant| tenant.persons.get(&id));
+                let photos = person.map(|person| person.photos.as_slice()).unwrap_or_default();
+                let pick = |number: &u8| match photos.get(usize::from(*number) % (photos.len() + 1)) {
+                    Some(photo) if *number < 240 => photo.id.clone().expect("a named photo"),
+                    _ => ImageId::generate(),
+                };
+                ImagesUpdate::Edit { remove: remove.iter().map(pick).collect(), add: all(add) }
+            }
+        };
+        let update = PersonUpdate {
+            name: fields.name.clone(),
+            images,
+            gender: fields.gender.clone(),
+            date_of_birth: fields.date_of_birth.clone(),
+            nationality: fields.nationality.clone(),
+            collections: self.names(&client, &fields.collections),
+            notes: fields.notes.clone(),
+            status: fields.status.clone(),
+            expected_version: self.version(&client, &id, version),
+        };
+        let expected = self.model.update(&client, &id, &update);
+        let answer = update.validate(&LIMITS).and_then(|()| {
+            let all = |images: &[ImageBytes]| images.iter().map(new_image).collect();
+            let images = match &update.images {
+                ImagesUpdate::Keep => ImagesChange::Keep,
+                ImagesUpdate::Clear => ImagesChange::Clear,
+                ImagesUpdate::Replace(images) => ImagesChange::Replace(all(images)),
+                ImagesUpdate::Edit { remove, add } => ImagesChange::Edit { remove: remove.clone(), add: all(add) },
+            };
+            self.vault.store.update_person(&client, &id, &PersonChange::new(&update, images), &LIMITS)
+        });
+        let Some(((person, noticed), answer)) = agree(expected, answer)? else { return Ok(true) };
+        self.effect(answer.gallery, noticed)?;
+        self.adopt(&client, person, &answer.person)?;
+        Ok(false)
+    }
+
+    fn remove(&mut self, client: u8, person: u8, version: Version) -> Result<bool, TestCaseError> {
+        let client = self.clients[usize::from(client)].clone();
+        let id = self.person(&client, person);
+        let version = self.version(&client, &id, version);
+        let expected = self.model.remove(&client, &id, version);
+        let answer = self.vault.store.remove_person(&client, &id, version);
+        let Some(((), answer)) = agree(expected, answer)? else { return Ok(true) };
+        self.effect(answer.gallery, true)?;
+        self.model.tenants.get_mut(&client).expect("a client").persons.remove(&id);
+        Ok(false)
+    }
+
+    fn insert_collection(
+        &mut self,
+        client: u8,
+        id: Option<u8>,
+        name: &str,
+        description: &Patch<String>,
+    ) -> Result<bool, TestCaseError> {
+        let client = self.clients[usize::from(client)].clone();
+        let mut new = NewCollection { name: name.into(), ..NewCollection::default() };
+        new.id = id.map(|id| CollectionId::new(format!("c{id}")).expect("an id"));
+        description.clone().apply(&mut new.description);
+        let expected = self.model.insert_collection(&client, &new);
+        let answer = new.validate().and_then(|()| self.vault.store.insert_collection(&client, &new));
+        let Some(((), answer)) = agree(expected, answer)? else { return Ok(true) };
+        prop_assert_eq!(&answer.name, &new.name);
+        prop_assert_eq!(&answer.description, &new.description.filter(|text| !text.is_empty()));
+        self.model.adopt_collection(&client, &answer);
+        Ok(false)
+    }
+
+    fn update_collection(
+        &mut self,
+        client: u8,
+        which: u8,
+        name: &Patch<String>,
+        description: &Patch<String>,
+        people: &Patch<Vec<u8>>,
+    ) -> Result<bool, TestCaseError> {
+        let client = self.clients[usize::from(client)].clone();
+        let which = self.collection(&client, which);
+        let update = CollectionUpdate {
+            name: name.clone(),
+            description: description.clone(),
+            people: people.clone().map(|numbers| numbers.iter().map(|number| self.person(&client, *number)).collect()),
+        };
+        let expected = self.model.update_collection(&client, &which, &update);
+        let answer = update.validate().and_then(|()| self.vault.store.update_collection(&client, &which, &update));
+        let Some(((group, people), answer)) = agree(expected, answer)? else { return Ok(true) };
+        prop_assert_eq!(&answer.collection.name, &group.name);
+        prop_assert_eq!(&answer.collection.description, &group.description);
+        prop_assert_eq!((&answer.collection.id, &answer.collection.code), (&group.id, &group.code));
+        let noticed = self.model.change_collection(&client, group, people);
+        self.effect(answer.gallery, noticed)?;
+        Ok(false)
+    }
+
+    fn remove_collection(&mut self, client: u8, which: u8) -> Result<bool, TestCaseError> {
+        let client = self.clients[usize::from(client)].clone();
+        let which = self.collection(&client, which);
+        let expected = self.model.remove_collection(&client, &which);
+        let answer = self.vault.store.remove_collection(&client, &which);
+        let Some((noticed, answer)) = agree(expected, answer)? else { return Ok(true) };
+        self.effect(answer, noticed)?;
+        Ok(false)
+    }
+
+    fn effect(&mut self, effect: GalleryEffect, noticed: bool) -> Result<(), TestCaseError> {
+        self.model.generation += u64::from(noticed);
+        prop_assert_eq!(effect, GalleryEffect { generation: self.model.generation, changed: noticed });
+        Ok(())
+    }
+
+    fn adopt(
+        &mut self,
+        client: &ClientId,
+        expected: super::model::Known,
+        answer: &facevault::Person,
+    ) -> Result<(), TestCaseError> {
+        self.model.adopt(client, expected, answer).map_err(TestCaseError::fail)
+    }
+
+    /// Brings the gallery up to date by what it missed, and holds it against one loaded anew.
+    fn catch_up(&mut self) -> Result<(), TestCaseError> {
+        let store = &self.vault.store;
+        let missed = store.changes_since(self.gallery_generation, &MODEL, 1_000).expect("changes");
+        let missed = missed.expect("nothing was forgotten");
+        for key in &missed.removed {
+            self.gallery.remove(key);
+        }
+        for person in missed.written {
+            let encodings = person.encodings.into_iter().collect();
+            self.gallery.insert(person.key, (person.client, person.id, person.status, person.collections, encodings));
+        }
+        self.gallery.retain(|_, person| !person.4.is_empty());
+        self.gallery_generation = missed.generation;
+
+        let mut anew: BTreeMap<PersonKey, Row> = BTreeMap::new();
+        let take = |row: facevault::store::EncodingRow<'_>| {
+            let person = anew.entry(row.key).or_insert_with(|| {
+                (row.client.clone(), row.person.clone(), row.status, row.collections.to_vec(), BTreeMap::new())
+            });
+            let vector: Vec<f32> = row.vector.components().collect();
+            person.4.insert(row.image.clone(), FaceEncoding::new(MODEL, vector)?);
+            Ok(())
+        };
+        prop_assert_eq!(store.all_encodings(None, &MODEL, take).expect("encodings"), self.gallery_generation);
+        prop_assert!(self.gallery == anew, "a gallery that caught up differs from one loaded anew");
+
+        let expected: Vec<_> = self
+            .model
+            .tenants
+            .values()
+            .flat_map(|tenant| tenant.persons.values())
+            .flat_map(|person| person.photos.iter().filter_map(|photo| photo.id.clone().zip(photo.encoding())))
+            .collect();
+        let found: BTreeMap<_, _> = anew.into_values().flat_map(|person| person.4).collect();
+        prop_assert!(found == expected.into_iter().collect(), "the encodings are others");
+        Ok(())
+    }
+
+    /// Everything that can be read, against the model.
+    fn compare(&self) -> Result<(), TestCaseError> {
+        let store = &self.vault.store;
+        let mut mine: Vec<_> = self.model.tenants.keys().collect();
+        let mut theirs = store.clients().expect("clients");
+        mine.sort();
+        theirs.sort();
+        prop_assert_eq!(theirs.iter().collect::<Vec<_>>(), mine);
+        for (client, tenant) in &self.model.tenants {
+            let groups = store.collections(client).expect("collections");
+            prop_assert_eq!(groups.len(), tenant.collections.len());
+            for (group, known) in groups.iter().zip(&tenant.collections) {
+                prop_assert_eq!((&group.id, &group.code, &group.name), (&known.id, &known.code, &known.name));
+                prop_assert_eq!(&group.description, &known.description);
+                prop_assert_eq!(&store.collection(client, &group.code).expect("a collection"), group);
+            }
+            for (id, person) in &tenant.persons {
+                let answer = store.person(client, id).expect("a person");
+                tenant.same(person, &answer).map_err(TestCaseError::fail)?;
+            }
+            self.compare_lists(client, tenant)?;
+        }
+        let report = store.check().expect("a check");
+        prop_assert!(report.is_clean(), "{report:?}");
+        Ok(())
+    }
+
+    fn compare_lists(&self, client: &ClientId, tenant: &Tenant) -> Result<(), TestCaseError> {
+        let born = DateOfBirth::new(2000, 2, 29).expect("a date");
+        let mut queries: Vec<PersonQuery> = vec![
+            PersonQuery::default(),
+            PersonQuery { status: Some(Status::Inactive), ..PersonQuery::default() },
+            PersonQuery { name_contains: Some("sS".into()), ..PersonQuery::default() },
+            PersonQuery { date_of_birth: Some(born), ..PersonQuery::default() },
+        ];
+        queries.extend(
+            tenant
+                .collections
+                .iter()
+                .map(|group| PersonQuery { collection: Some(group.code.clone()), ..PersonQuery::default() }),
+        );
+        for query in queries {
+            let wanted = |person: &super::model::Known| {
+                let named = query.name_contains.is_none() || person.name.to_uppercase().contains("SS");
+                let member = query.collection.as_ref().is_none_or(|code| {
+                    let group = tenant.find(code).expect("a collection");
+                    tenant.collections_of(person).contains(&group.id)
+                });
+                let status = query.status.is_none_or(|status| status == person.status);
+                named && member && status && (query.date_of_birth.is_none() || person.date_of_birth == Some(born))
+            };
+            let expected: Vec<&PersonId> =
+                tenant.persons.iter().filter(|(_, person)| wanted(person)).map(|(id, _)| id).collect();
+            let mut found = Vec::new();
+            let mut last = None;
+            for number in 1.. {
+                let page = PersonQuery { page: number, limit: 2, ..query.clone() };
+                let page = self.vault.store.persons(client, &page).expect("a page");
+                prop_assert_eq!(page.total, expected.len() as u64);
+                for item in &page.items {
+                    let place = Some((item.created_at, item.id.clone()));
+                    prop_assert!(last < place, "the order is not that of age");
+                    last = place;
+                    let person = &tenant.persons[&item.id];
+                    prop_assert_eq!((&item.name, item.version), (&person.name, person.version));
+                    prop_assert_eq!(item.image_count, person.photos.len() as u64);
+                    prop_assert_eq!(&item.collections, &tenant.collections_of(person));
+                }
+                if page.items.is_empty() {
+                    break;
+                }
+                found.extend(page.items.into_iter().map(|item| item.id));
+            }
+            found.sort();
+            prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+        }
+        Ok(())
+    }
+}
+
+/// Both answers where they agree that there is one, `None` where both refuse in the same way.
+fn agree<A, B>(expected: Result<A, ErrorKind>, answer: Result<B, Error>) -> Result<Option<(A, B)>, TestCaseError> {
+    match (expected, answer) {
+        (Ok(expected), Ok(answer)) => Ok(Some((expected, answer))),
+        (Err(kind), Err(error)) if error.kind() == kind => Ok(None),
+        (Err(kind), Err(error)) => {
+            Err(TestCaseError::fail(format!("{kind} expected, found {}: {error}", error.kind())))
+        }
+        (Ok(_), Err(error)) => Err(TestCaseError::fail(format!("refused: {error}"))),
+        (Err(kind), Ok(_)) => Err(TestCaseError::fail(format!("taken where {kind} was expected"))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_answers_as_the_model_does(ops in proptest::collection::vec(ops(), 40..130)) {
+        let mut pair = Pair::new();
+        for (number, op) in ops.iter().enumerate() {
+            pair.run(op)?;
+            if number % 32 == 31 {
+                pair.compare()?;
+            }
+        }
+        pair.catch_up()?;
+        pair.compare()?;
+    }
+}
