@@ -55,8 +55,10 @@ pub struct Evaluation {
     pub pairs: PairsResult,
     /// Accuracy over the folds of LFW's protocol; `None` where the list has fewer than two.
     pub folds: Option<FoldAccuracy>,
-    /// Searches; `None` where a list names the pairs, or people have too few photos.
+    /// Searches; `None` where a list names the pairs, and where people have too few photos.
     pub open_set: Option<OpenSetResult>,
+    /// Why a folder of people was not searched.
+    pub no_searches: Option<String>,
 }
 
 /// Pairs of photos compared with each other.
@@ -165,10 +167,12 @@ impl Evaluation {
         }
         let similarity = similarities(dataset, encodings, about.metric)?;
         let comparisons = compare(dataset, &similarity)?;
-        let open_set = match dataset.pairs {
-            Some(_) => None,
-            // It is refused where people have too few photos, and then there is nothing to report.
-            None => OpenSet::run(&dataset.people, &similarity).ok().map(|open_set| searches(&open_set, table)),
+        let (open_set, no_searches) = match dataset.pairs {
+            Some(_) => (None, None),
+            None => match OpenSet::run(&dataset.people, &similarity) {
+                Ok(open_set) => (Some(searches(&open_set, table)), None),
+                Err(error) => (None, Some(error.to_string())),
+            },
         };
         Ok(Self {
             about,
@@ -178,6 +182,7 @@ impl Evaluation {
             folds: folds(dataset, &similarity)?,
             pairs: pairs(&comparisons, table),
             open_set,
+            no_searches,
         })
     }
 }

@@ -19,8 +19,9 @@ const NEEDED: f64 = 1e-2;
 
 /// Makes a table from compared pairs. `name` and `sha256` say what data they are from.
 ///
-/// Similarities are rounded up to six decimals, which keeps the rate at or below what it is given
-/// for. FNMR's interval holds both Wilson's and that of the bootstrap over people.
+/// Six decimals are kept: similarities are rounded up, which keeps the rate at or below what it is
+/// given for, and intervals outwards. FNMR's interval holds both Wilson's and that of the bootstrap
+/// over people.
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid) where fewer than 1,000 non-mated pairs could be compared, and
@@ -54,9 +55,9 @@ pub fn calibrate(comparisons: &Comparisons, name: &str, sha256: &str) -> Result<
         .map(|((fmr, similarity), fnmr)| CalibrationPoint {
             fmr: *fmr,
             similarity: *similarity,
-            fnmr: fnmr.rate,
-            fnmr_low: fnmr.interval().low,
-            fnmr_high: fnmr.interval().high,
+            fnmr: (fnmr.rate * 1e6).round() / 1e6,
+            fnmr_low: -rounded_up(-fnmr.interval().low),
+            fnmr_high: rounded_up(fnmr.interval().high).min(1.0),
         })
         .collect();
     let measured_on = MeasuredOn {
@@ -69,8 +70,9 @@ pub fn calibrate(comparisons: &Comparisons, name: &str, sha256: &str) -> Result<
     CalibrationTable::new(measured_on, points)
 }
 
-fn rounded_up(similarity: f64) -> f64 {
-    (similarity * 1e6).ceil() / 1e6
+fn rounded_up(value: f64) -> f64 {
+    // Adding zero turns the -0 of a rounded-down 0 into 0.
+    (value * 1e6).ceil() / 1e6 + 0.0
 }
 
 #[cfg(test)]
@@ -146,7 +148,7 @@ mod tests {
                 // Rounding the threshold up may lose the pairs that lie on it.
                 let allowed = passing(point.fmr, comparisons.scores().non_mated().len()) as u64;
                 assert!((allowed * 99 / 100 - 1..=allowed).contains(&found.false_matches), "{found:?}");
-                assert_eq!(found.fnmr, point.fnmr);
+                assert!((found.fnmr - point.fnmr).abs() < 1e-6);
             }
         }
     }

@@ -68,8 +68,10 @@ fn a_folder_of_people_is_compared_all_against_all_and_searched() {
     for point in table.points().iter().filter(|point| point.fmr <= 0.1) {
         let row = found.pairs.rows.iter().find(|row| row.source == Source::Table && row.asked_fmr == point.fmr);
         let row = row.expect("a row for each point");
-        assert!(row.fmr.rate <= point.fmr && row.fmr.rate > 0.9 * point.fmr, "{row:?}");
-        assert_eq!((row.threshold, row.fnmr.rate), (point.similarity, point.fnmr));
+        // Rounding a threshold up may lose the pairs that lie on it.
+        let allowed = point.fmr * row.fmr.trials as f64;
+        assert!(row.fmr.rate <= point.fmr && row.fmr.errors as f64 > 0.99 * allowed - 2.0, "{row:?}");
+        assert!(row.threshold == point.similarity && (row.fnmr.rate - point.fnmr).abs() < 1e-6, "{row:?}");
     }
     for row in open_set.rows.iter().filter(|row| row.source == Source::Data) {
         assert!(row.found.fpir.rate <= row.asked_fpir);
@@ -173,7 +175,7 @@ fn the_page_needs_nothing_from_anywhere_and_shows_what_it_is_given() {
         "DET curve",
         "1:N curve",
         "Histogram",
-        "FMR 0.01",
+        "FMR 10⁻²",
     ] {
         assert!(page.contains(shown), "{shown}");
     }

@@ -11,7 +11,7 @@ use crate::statistics::{Histogram, Interval, RocPoint};
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 400.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = WIDTH - 16.0;
+const RIGHT: f64 = WIDTH - 26.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = HEIGHT - 56.0;
 
@@ -57,7 +57,7 @@ impl Axis<'_> {
     }
 
     fn tick(&self, exponent: i32) -> String {
-        if self.percent { share(exponent) } else { format!("10{}", superscript(exponent)) }
+        if self.percent { share(exponent) } else { format!("10{}", figures::superscript(exponent)) }
     }
 }
 
@@ -65,11 +65,6 @@ impl Axis<'_> {
 fn share(exponent: i32) -> String {
     let decimals = (-exponent - 2).max(0) as usize;
     format!("{:.decimals$} %", 10f64.powi(exponent + 2))
-}
-
-fn superscript(number: i32) -> String {
-    let digits = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    number.to_string().chars().map(|c| c.to_digit(10).map_or('⁻', |digit| digits[digit as usize])).collect()
 }
 
 pub(super) fn trade_off(chart: &TradeOff<'_>) -> String {
@@ -97,8 +92,8 @@ pub(super) fn trade_off(chart: &TradeOff<'_>) -> String {
         horizontal(&mut out, y(10f64.powi(exponent)), &chart.y.tick(exponent));
     }
     names(&mut out, chart.x.name, chart.y.name);
-    if let Some(equal) = chart.equal.filter(|rate| *rate > 0.0) {
-        let smallest = 10f64.powi(-chart.x.decades().min(chart.y.decades()));
+    let smallest = 10f64.powi(-chart.x.decades().min(chart.y.decades()));
+    if let Some(equal) = chart.equal.filter(|rate| *rate > smallest) {
         let (x1, y1, x2, y2) = (Px(x(smallest)), Px(y(smallest)), Px(x(1.0)), Px(y(1.0)));
         push(&mut out, format_args!("<line class=equal x1={x1} y1={y1} x2={x2} y2={y2} />"));
         let (at, base) = (Px(x(equal) + 9.0), Px(y(equal) - 7.0));
@@ -107,7 +102,8 @@ pub(super) fn trade_off(chart: &TradeOff<'_>) -> String {
     }
 
     // Where no error is left a logarithm has no place: the curve ends at the floor, dashed.
-    let seen: Vec<&RocPoint> = chart.curve.iter().take_while(|point| point.fnmr > 0.0).collect();
+    let curve: Vec<&RocPoint> = chart.curve.iter().filter(|point| point.fmr > 0.0).collect();
+    let seen: Vec<&RocPoint> = curve.iter().copied().take_while(|point| point.fnmr > 0.0).collect();
     let path = |points: &[&RocPoint]| {
         points.iter().enumerate().fold(String::new(), |mut path, (i, point)| {
             let _ = write!(path, "{}{} {}", if i == 0 { 'M' } else { 'L' }, Px(x(point.fmr)), Px(y(point.fnmr)));
@@ -115,8 +111,8 @@ pub(super) fn trade_off(chart: &TradeOff<'_>) -> String {
         })
     };
     push(&mut out, format_args!("<path class=curve d=\"{}\" />", path(&seen)));
-    if let Some(none) = chart.curve.get(seen.len()) {
-        let last = seen.last().map_or(*none, |last| **last);
+    if let Some(none) = curve.get(seen.len()) {
+        let last = seen.last().unwrap_or(none);
         push(
             &mut out,
             format_args!(
@@ -143,9 +139,10 @@ pub(super) fn trade_off(chart: &TradeOff<'_>) -> String {
         push(
             &mut out,
             format_args!(
-                "<line class=interval x1={at} x2={at} y1={} y2={} /><circle class=mark cx={at} cy={} r=4.5 />",
+                "<line class=interval x1={at} x2={at} y1={} y2={} /><circle class=\"mark{}\" cx={at} cy={} r=4.5 />",
                 Px(y(mark.interval.low)),
                 Px(y(mark.interval.high)),
+                if mark.y > 0.0 { "" } else { " none" },
                 Px(y(mark.y))
             ),
         );

@@ -3,6 +3,9 @@
 use crate::comparison::Rate;
 use crate::statistics::Interval;
 
+/// Keeps a number and its unit on one line.
+const NBSP: char = '\u{a0}';
+
 /// With commas between thousands.
 pub(super) fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -32,24 +35,47 @@ pub(super) fn percent(share: f64) -> String {
         _ => 3,
     };
     // Next to 100 the rest is what counts.
-    if (0.995..1.0).contains(&share) { fine_percent(share) } else { format!("{value:.places$} %") }
+    if (0.995..1.0).contains(&share) { fine_percent(share) } else { format!("{value:.places$}{NBSP}%") }
 }
 
-/// A share near 1 in per cent, with as many decimals as tell it from 100 (four at most).
+/// A share near 1 in per cent, with as many decimals as tell it from 100: four at most.
 pub(super) fn fine_percent(share: f64) -> String {
-    let value = share * 100.0;
-    let places =
-        (0..4).find(|places| (100.0 - value) * 10f64.powi(*places) >= 1.0).map_or(4, |places| places as usize + 1);
-    if share >= 1.0 { "100 %".into() } else { format!("{value:.places$} %") }
+    let (value, rest) = (share * 100.0, 100.0 - share * 100.0);
+    if share >= 1.0 {
+        return format!("100{NBSP}%");
+    }
+    if rest < 1e-4 {
+        return format!("over 99.9999{NBSP}%");
+    }
+    let places = (0..4).take_while(|places| rest * 10f64.powi(*places) < 1.0).count() + 1;
+    format!("{value:.0$}{NBSP}%", places.min(4))
 }
 
 pub(super) fn percent_range(interval: Interval) -> String {
     format!("{} \u{2013} {}", percent(interval.low), percent(interval.high))
 }
 
-/// A small rate: `0.01`, `1e-4`.
+/// A share that somebody asked for in per cent, as it was asked: `0.1 %`.
+pub(super) fn asked_percent(share: f64) -> String {
+    format!("{}{NBSP}%", Rate(share * 100.0))
+}
+
+/// A rate as a power of ten: `10⁻⁴`, `9.9·10⁻⁵`.
 pub(super) fn rate(value: f64) -> String {
-    Rate(value).to_string().replace('-', "\u{2212}")
+    let scientific = format!("{value:.1e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let power = format!("10{}", superscript(exponent.parse().unwrap_or(0)));
+    match digits {
+        _ if value == 0.0 => "0".into(),
+        "1.0" => power,
+        digits => format!("{digits}·{power}"),
+    }
+}
+
+/// A number raised above the line.
+pub(super) fn superscript(number: i32) -> String {
+    let digits = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    number.to_string().chars().map(|c| c.to_digit(10).map_or('⁻', |digit| digits[digit as usize])).collect()
 }
 
 #[cfg(test)]
@@ -72,12 +98,18 @@ mod tests {
             (0.9985, "99.85 %"),
             (1.0, "100 %"),
         ] {
-            assert_eq!(percent(share), shown);
+            assert_eq!(percent(share), shown.replace(' ', "\u{a0}"));
         }
-        for (share, shown) in [(0.98765, "98.8 %"), (0.99943, "99.94 %"), (0.9999999, "100.0000 %"), (1.0, "100 %")] {
-            assert_eq!(fine_percent(share), shown);
+        for (share, shown) in
+            [(0.98765, "98.8 %"), (0.99943, "99.943 %"), (0.9999999, "over 99.9999 %"), (1.0, "100 %")]
+        {
+            assert_eq!(fine_percent(share), shown.replace(' ', "\u{a0}"));
         }
-        assert_eq!(rate(1e-4), "1e\u{2212}4");
+        for (value, shown) in [(1e-4, "10⁻⁴"), (9.93e-5, "9.9·10⁻⁵"), (0.0995, "9.9·10⁻²"), (0.0, "0"), (1.0, "10⁰")]
+        {
+            assert_eq!(rate(value), shown);
+        }
+        assert_eq!((asked_percent(0.01), asked_percent(0.001)), ("1\u{a0}%".into(), "0.1\u{a0}%".into()));
         assert_eq!(decimals(-0.25, 2), "\u{2212}0.25");
     }
 }

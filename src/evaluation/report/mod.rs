@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use self::chart::{Axis, Mark, TradeOff};
-use self::figures::{count, percent, percent_range, rate};
+use self::figures::{asked_percent, count, percent, percent_range, rate};
 use self::html::escape;
 use super::{Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, Source};
 use crate::statistics::lfw::FoldAccuracy;
@@ -77,13 +77,16 @@ pub fn page(page: &Page<'_>) -> String {
     let Evaluation { about, pairs, folds, open_set, .. } = page.evaluation;
     let mut body = String::new();
     html::section(&mut body, "", None, |out| head(out, page.evaluation));
-    html::section(&mut body, "verification", Some("Is this that person?"), |out| verification(out, pairs, open_set));
+    html::section(&mut body, "verification", Some("Is this that person?"), |out| verification(out, pairs));
     html::section(&mut body, "similarities", Some("How alike the pairs are"), |out| similarities(out, pairs));
     if let Some(folds) = folds {
         html::section(&mut body, "folds", Some("Accuracy, fold by fold"), |out| accuracy(out, folds));
     }
     if let Some(open_set) = open_set {
         html::section(&mut body, "identification", Some("Who is this?"), |out| identification(out, open_set));
+    }
+    if let Some(reason) = &page.evaluation.no_searches {
+        push(&mut body, format_args!("<p class=note>Nobody was searched for: {}.</p>\n", escape(reason)));
     }
     if !page.lowest_mated.is_empty() || !page.highest_non_mated.is_empty() {
         html::section(&mut body, "worst", Some("Where it is most wrong"), |out| worst(out, page));
@@ -128,7 +131,7 @@ fn head(out: &mut String, evaluation: &Evaluation) {
         let range = percent_range(row.found.fnir.interval());
         let what = format!(
             "of searches miss the enrolled person when {} of strangers may raise an alarm",
-            percent(row.asked_fpir)
+            asked_percent(row.asked_fpir)
         );
         cards.push((percent(row.found.fnir.rate), what, format!("95 %: {range}")));
     }
@@ -155,14 +158,14 @@ fn one_in(rate: f64) -> String {
     count((1.0 / rate).round() as u64)
 }
 
-fn verification(out: &mut String, pairs: &PairsResult, open_set: &Option<OpenSetResult>) {
+fn verification(out: &mut String, pairs: &PairsResult) {
     push(
         out,
         format_args!(
             "<p>Two photos are taken for one person when their similarity reaches a threshold. A higher threshold lets \
              fewer strangers pass (false match rate, FMR) and misses more pairs of one person (false non-match rate, \
-             FNMR). The curve shows what one costs in the other; dots are the thresholds of the table below, upright \
-             lines their 95 % intervals.</p>"
+             FNMR). The curve shows what one costs in the other; dots are the thresholds of the table below, hollow \
+             where nothing is missed, and upright lines their 95 % intervals.</p>"
         ),
     );
     let marks: Vec<Mark> = (pairs.rows.iter().filter(|row| row.source == Source::Data))
@@ -185,7 +188,7 @@ fn verification(out: &mut String, pairs: &PairsResult, open_set: &Option<OpenSet
         pairs,
         Source::Table,
     );
-    if open_set.is_none() && pairs.rows.is_empty() {
+    if pairs.rows.is_empty() {
         push(out, format_args!("<p class=note>There are too few pairs of different people for a threshold.</p>"));
     }
 }
@@ -331,7 +334,7 @@ fn open_set_row(out: &mut String, row: &OpenSetRow) {
     html::row(
         out,
         &[
-            percent(row.asked_fpir),
+            asked_percent(row.asked_fpir),
             source.into(),
             figures::decimals(found.threshold, 4),
             percent(found.fpir.rate),
