@@ -17,6 +17,32 @@ use crate::error::{Error, Result, Rule};
 ///
 /// It has two points at least, with falling rates and rising similarities, and no rate that its
 /// data cannot carry. `facevault calibrate` makes one; manifests hold it as TOML.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use facevault::{CalibrationTable, OperatingPoint};
+///
+/// let table: CalibrationTable = toml::from_str(
+///     r#"
+///     points = [
+///         { fmr = 0.01, similarity = 0.16, fnmr = 0.002, fnmr_low = 0.0, fnmr_high = 0.02 },
+///         { fmr = 0.001, similarity = 0.22, fnmr = 0.007, fnmr_low = 0.001, fnmr_high = 0.04 },
+///     ]
+///     [measured_on]
+///     name = "my photos"
+///     sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+///     people = 200
+///     mated_pairs = 400
+///     non_mated_pairs = 79600
+///     "#,
+/// )?;
+/// let threshold = table.threshold_for(OperatingPoint::fmr(0.001)?, 1)?;
+/// assert_eq!(threshold.to_string(), "0.2200 (fmr=0.001, measured)");
+/// // What the data cannot carry is refused, with what can be asked for.
+/// assert!(table.threshold_for(OperatingPoint::fmr(1e-6)?, 1).is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct CalibrationTable {

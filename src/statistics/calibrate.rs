@@ -56,7 +56,7 @@ pub fn calibrate(comparisons: &Comparisons, name: &str, sha256: &str) -> Result<
             fmr: *fmr,
             similarity: *similarity,
             fnmr: (fnmr.rate * 1e6).round() / 1e6,
-            fnmr_low: -rounded_up(-fnmr.interval().low),
+            fnmr_low: (fnmr.interval().low * 1e6).floor() / 1e6,
             fnmr_high: rounded_up(fnmr.interval().high).min(1.0),
         })
         .collect();
@@ -71,7 +71,7 @@ pub fn calibrate(comparisons: &Comparisons, name: &str, sha256: &str) -> Result<
 }
 
 fn rounded_up(value: f64) -> f64 {
-    // Adding zero turns the -0 of a rounded-down 0 into 0.
+    // Adding zero turns -0 into 0.
     (value * 1e6).ceil() / 1e6 + 0.0
 }
 
