@@ -45,7 +45,7 @@ pub(super) fn fine_percent(share: f64) -> String {
         return format!("100{NBSP}%");
     }
     if rest < 1e-4 {
-        return format!("over 99.9999{NBSP}%");
+        return format!("over{NBSP}99.9999{NBSP}%");
     }
     let places = (0..4).take_while(|places| rest * 10f64.powi(*places) < 1.0).count() + 1;
     format!("{value:.0$}{NBSP}%", places.min(4))
