@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::directory::{Directory, Place};
 use super::gallery::Gallery;
 use super::membership::Collections;
-use super::metric;
 use super::segment::{Drafts, Segment};
 use super::snapshot::Snapshot;
 use super::tail::Tail;
@@ -33,7 +32,7 @@ impl GalleryBuilder {
             model,
             metric,
             dimension,
-            drafts: Drafts::new(dimension),
+            drafts: Drafts::new(metric, dimension),
             collections: Collections::default(),
             last: None,
             people: 0,
@@ -59,9 +58,9 @@ impl GalleryBuilder {
                 format!("an encoding of {} components is expected, found {}", self.dimension, vector.len()),
             ));
         }
-        // Squares of finite f32 do not leave the range of f64.
-        let square = metric::square(vector);
-        if !square.is_finite() || square == 0.0 {
+        // The bits of magnitudes are in the order of the magnitudes, and infinity is 255 << 23.
+        let largest = vector.iter().fold(0, |largest, v| (v.abs().to_bits() as i32).max(largest));
+        if largest == 0 || largest >= 255 << 23 {
             return Err(Error::new(ErrorKind::Invalid, "a face encoding is not empty, finite and not zero"));
         }
         if self.last.as_ref() != Some(person) {
@@ -82,8 +81,7 @@ impl GalleryBuilder {
     /// # Errors
     /// [`ErrorKind::Invalid`] where a person's encodings were not pushed one after the other.
     pub fn finish(self, generation: u64) -> Result<Gallery> {
-        let metric = self.metric;
-        let segments = self.drafts.finish(metric);
+        let segments = self.drafts.finish();
         let directory = directory(&segments);
         let key = |place: Place| segments[place.segment as usize].key(place.person);
         if directory.has_twins(|a, b| key(a) == key(b)) {
@@ -91,7 +89,7 @@ impl GalleryBuilder {
         }
         let snapshot = Snapshot {
             model: self.model,
-            metric,
+            metric: self.metric,
             dimension: self.dimension,
             generation,
             segments,

@@ -89,7 +89,7 @@ impl Gallery {
         let old = &*self.snapshot;
         let (mut segments, untidy): (Vec<_>, Vec<_>) =
             old.segments.iter().cloned().partition(|segment| is_tidy(segment));
-        let mut drafts = Drafts::new(old.dimension);
+        let mut drafts = Drafts::new(old.metric, old.dimension);
         for segment in &untidy {
             for person in segment.people() {
                 let draft = drafts.for_person();
@@ -102,7 +102,7 @@ impl Gallery {
         if old.tail.rows() > 0 {
             old.tail.write_to(drafts.for_person());
         }
-        segments.extend(drafts.finish(old.metric));
+        segments.extend(drafts.finish());
         let directory = directory(&segments);
         Self { snapshot: Arc::new(Snapshot { segments, directory, tail: Tail::default(), ..old.clone() }) }
     }

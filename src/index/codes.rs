@@ -27,7 +27,7 @@
 
 use rayon::prelude::*;
 
-use super::kernels::{COLUMNS, GROUP, LINE, SPAN};
+use super::kernels::{self, COLUMNS, GROUP, LINE, SPAN, Work};
 use super::metric;
 use crate::Metric;
 
@@ -129,20 +129,7 @@ impl Codes {
             .map_init(
                 || Encoder::new(metric, dimension, &centre),
                 |encoder, (((coarse, coarse_terms), (fine, fine_terms)), vectors)| {
-                    let mut extent = Extent::default();
-                    for (r, vector) in vectors.chunks_exact(dimension).enumerate() {
-                        let Some((length, spread)) = encoder.centre(vector) else { continue };
-                        coarse_terms[r] = encoder.coarse();
-                        encoder.store_column(coarse, r);
-                        let mut radius = coarse_terms[r].radius;
-                        if row_bytes > 0 {
-                            fine_terms[r] = encoder.fine();
-                            encoder.store_row(&mut fine[r * row_bytes..][..row_bytes]);
-                            radius = fine_terms[r].radius;
-                        }
-                        extent = extent.and(Extent { reach: length, spread, radius: radius.into() });
-                    }
-                    extent
+                    kernels::widest(EncodeGroup { encoder, vectors, coarse, coarse_terms, fine, fine_terms })
                 },
             )
             .reduce(Extent::default, Extent::and);
@@ -189,6 +176,7 @@ struct Extent {
 }
 
 impl Extent {
+    #[inline(always)]
     fn and(self, other: Self) -> Self {
         Self {
             reach: self.reach.max(other.reach),
@@ -200,6 +188,7 @@ impl Extent {
 
 /// What a vector is multiplied with to become `u`, and the length of `u`; `None` for a vector that
 /// is too long for codes.
+#[inline(always)]
 fn unit(metric: Metric, vector: &[f32]) -> Option<(f64, f64)> {
     let length = metric::square(vector).sqrt();
     match metric {
@@ -222,6 +211,40 @@ fn centre(metric: Metric, dimension: usize, vectors: &[f32]) -> Vec<f32> {
     sum.iter().map(|sum| if count > 0.0 { (sum / count) as f32 } else { 0.0 }).collect()
 }
 
+/// Encodes a group of rows.
+struct EncodeGroup<'a, 'b> {
+    encoder: &'a mut Encoder<'b>,
+    vectors: &'a [f32],
+    coarse: &'a mut [u8],
+    coarse_terms: &'a mut [Terms; GROUP],
+    /// Empty where there are no fine codes, like the terms.
+    fine: &'a mut [u8],
+    fine_terms: &'a mut [Terms],
+}
+
+impl Work for EncodeGroup<'_, '_> {
+    type Output = Extent;
+
+    #[inline(always)]
+    fn run(self) -> Extent {
+        let dimension = self.encoder.rest.len();
+        let row_bytes = padded(dimension) / 2;
+        let mut extent = Extent::default();
+        for (r, vector) in self.vectors.chunks_exact(dimension).enumerate() {
+            let Some(reach) = self.encoder.centre(vector) else { continue };
+            let spread = self.encoder.length();
+            self.coarse_terms[r] = self.encoder.split(COARSE_STEP);
+            self.encoder.store_column(self.coarse, r);
+            if let Some(terms) = self.fine_terms.get_mut(r) {
+                *terms = self.encoder.split(FINE_STEP);
+                self.encoder.store_row(&mut self.fine[r * row_bytes..][..row_bytes]);
+            }
+            extent = extent.and(Extent { reach, spread, radius: self.encoder.length() });
+        }
+        extent
+    }
+}
+
 /// Encodes one row after the other.
 struct Encoder<'a> {
     metric: Metric,
@@ -230,41 +253,48 @@ struct Encoder<'a> {
     half_square: f64,
     /// `u - m`, then `r1`, then `r2`.
     rest: Vec<f32>,
+    /// The sum of its squares.
+    square: f32,
     /// The codes, one a byte.
     codes: Vec<u8>,
 }
 
 impl<'a> Encoder<'a> {
     fn new(metric: Metric, dimension: usize, centre: &'a [f32]) -> Self {
-        Self { metric, centre, half_square: 0.0, rest: vec![0.0; dimension], codes: vec![0; padded(dimension)] }
+        Self {
+            metric,
+            centre,
+            half_square: 0.0,
+            square: 0.0,
+            rest: vec![0.0; dimension],
+            codes: vec![0; padded(dimension)],
+        }
     }
 
-    /// Takes a vector. Gives the lengths of `u` and `u - m`, or `None` for a vector without codes.
-    fn centre(&mut self, vector: &[f32]) -> Option<(f64, f64)> {
+    /// Takes a vector. Gives the length of `u`, or `None` for a vector without codes.
+    #[inline(always)]
+    fn centre(&mut self, vector: &[f32]) -> Option<f64> {
         let (factor, length) = unit(self.metric, vector)?;
         self.half_square = if self.metric == Metric::Euclidean { length * length / 2.0 } else { 0.0 };
         for ((rest, v), m) in self.rest.iter_mut().zip(vector).zip(self.centre) {
             *rest = (f64::from(*v) * factor) as f32 - m;
         }
-        Some((length, metric::square(&self.rest).sqrt()))
+        self.square = sum(&self.rest, &self.rest, |r, _| r * r);
+        Some(length)
     }
 
-    /// Turns `u - m` into coarse codes and `r1`.
-    fn coarse(&mut self) -> Terms {
-        self.split(COARSE_STEP)
-    }
-
-    /// Turns `r1` into fine codes and `r2`.
-    fn fine(&mut self) -> Terms {
-        self.split(FINE_STEP)
+    /// The length of what is left of the vector.
+    #[inline(always)]
+    fn length(&self) -> f64 {
+        f64::from(self.square).sqrt()
     }
 
     /// Turns `rest` into codes of steps near `share` of its deviation, and what they leave.
+    #[inline(always)]
     fn split(&mut self, share: f32) -> Terms {
         let dimension = self.rest.len();
         let codes = &mut self.codes[..dimension];
-        let [square, _] = sums(&self.rest, &self.rest, |r, _| [r * r, 0.0]);
-        let step = (share * (square / dimension as f32).sqrt()).min(largest(&self.rest) / TOP);
+        let step = (share * (self.square / dimension as f32).sqrt()).min(largest(&self.rest) / TOP);
         let inverse = 1.0 / step;
         if inverse.is_finite() {
             for (code, rest) in codes.iter_mut().zip(&self.rest) {
@@ -273,19 +303,18 @@ impl<'a> Encoder<'a> {
         } else {
             codes.fill(8);
         }
-        let [along, square] = sums(&self.rest, codes, |r, code| {
-            let z = f32::from(code) - TOP;
-            [r * z, z * z]
-        });
-        let step = along / square;
+        let z = |code| f32::from(code) - TOP;
+        let step = sum(&self.rest, codes, |r, code| r * z(code)) / sum(&self.rest, codes, |_, code| z(code) * z(code));
         for (rest, code) in self.rest.iter_mut().zip(&*codes) {
-            *rest -= step * (f32::from(*code) - TOP);
+            *rest -= step * z(*code);
         }
-        let [square, bias] = sums(&self.rest, self.centre, |r, m| [r * r, m * r]);
-        Terms { step, bias: (f64::from(bias) - self.half_square) as f32, radius: square.sqrt() }
+        self.square = sum(&self.rest, &self.rest, |r, _| r * r);
+        let bias = sum(&self.rest, self.centre, |r, m| r * m);
+        Terms { step, bias: (f64::from(bias) - self.half_square) as f32, radius: self.square.sqrt() }
     }
 
     /// Stores the codes as row `r` of a group in the column layout.
+    #[inline(always)]
     fn store_column(&self, group: &mut [u8], r: usize) {
         for (line, codes) in group.as_chunks_mut::<LINE>().0.iter_mut().zip(self.codes.as_chunks::<COLUMNS>().0) {
             for b in 0..4 {
@@ -295,6 +324,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Stores the codes in the row layout.
+    #[inline(always)]
     fn store_row(&self, row: &mut [u8]) {
         for (line, codes) in row.as_chunks_mut::<LINE>().0.iter_mut().zip(self.codes.as_chunks::<SPAN>().0) {
             for i in 0..LINE {
@@ -312,28 +342,22 @@ fn nearest(v: f32) -> u8 {
     (v.clamp(0.0, 15.0) + WHOLE).to_bits() as u8 & 15
 }
 
-/// Two sums over pairs of numbers, in 16 lanes.
+/// The sum of the terms of pairs of numbers, in 16 lanes.
 #[inline(always)]
-fn sums<T: Copy>(a: &[f32], b: &[T], terms: impl Fn(f32, T) -> [f32; 2]) -> [f32; 2] {
-    let mut lanes = [[0.0f32; LANES]; 2];
+fn sum<T: Copy>(a: &[f32], b: &[T], term: impl Fn(f32, T) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
     let (a_whole, a_rest) = a.as_chunks::<LANES>();
     let (b_whole, b_rest) = b.as_chunks::<LANES>();
     for (a, b) in a_whole.iter().zip(b_whole) {
         for lane in 0..LANES {
-            let [x, y] = terms(a[lane], b[lane]);
-            lanes[0][lane] += x;
-            lanes[1][lane] += y;
+            lanes[lane] += term(a[lane], b[lane]);
         }
     }
-    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-        let [x, y] = terms(*a, *b);
-        lanes[0][lane] += x;
-        lanes[1][lane] += y;
-    }
-    lanes.map(|lanes| lanes.iter().sum())
+    lanes.into_iter().chain(a_rest.iter().zip(b_rest).map(|(a, b)| term(*a, *b))).sum()
 }
 
 /// The largest magnitude.
+#[inline(always)]
 fn largest(a: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let (whole, rest) = a.as_chunks::<LANES>();

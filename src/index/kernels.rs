@@ -1,10 +1,12 @@
-//! The two integer kernels of a search: dot products of an 8-bit probe with 4-bit codes.
+//! What depends on the processor: the two integer kernels of a search, which are dot products of an
+//! 8-bit probe with 4-bit codes, and plain Rust compiled for wider registers.
 //!
-//! A search over a large gallery is bound by the memory that it reads, so the first pass reads half
+//! A search over a large gallery is bound by the memory that it reads, so the first look reads half
 //! a byte a component, which no general vector library offers against an 8-bit probe. Each kernel
 //! is here three times, chosen once by what the processor has: AVX-512 VNNI, AVX2 (which the
 //! compiler's baseline for `x86_64` lacks too), and plain Rust for all others. The results are
-//! integers, so all three are equal, which the tests assert.
+//! integers, so all three are equal, which the tests assert. [`widest`] compiles other code for the
+//! same three; it takes no other order of operations, so that its results are equal too.
 //!
 //! Layouts, with `lo` and `hi` the halves of a byte:
 //!
@@ -29,10 +31,41 @@ pub(super) const SPAN: usize = 128;
 /// The kernels that this processor runs fastest.
 pub(super) static KERNELS: LazyLock<Kernels> = LazyLock::new(|| Kernels::available()[0]);
 
+/// A piece of plain Rust that is worth compiling for wider registers.
+pub(super) trait Work {
+    /// What it gives.
+    type Output;
+
+    /// Does it. To be `#[inline(always)]`, like what it calls.
+    fn run(self) -> Self::Output;
+}
+
+/// Does `work` as it was compiled for the widest registers that this processor has.
+#[inline]
+pub(super) fn widest<W: Work>(work: W) -> W::Output {
+    match KERNELS.width {
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx512 => x86::run_avx512(work),
+        #[cfg(target_arch = "x86_64")]
+        Width::Avx2 => x86::run_avx2(work),
+        Width::Portable => work.run(),
+    }
+}
+
+/// What the processor was found to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
 /// One implementation of both kernels.
 #[derive(Clone, Copy)]
 pub(super) struct Kernels {
-    name: &'static str,
+    width: Width,
     columns: fn(&[u8], &[i8], &mut [i32]),
     row: fn(&[u8], &[i8]) -> i32,
 }
@@ -43,20 +76,16 @@ impl Kernels {
         let mut all = Vec::with_capacity(3);
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
+            let avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+            if avx512 && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni") {
                 all.push(x86::AVX512);
             }
             if is_x86_feature_detected!("avx2") {
                 all.push(x86::AVX2);
             }
         }
-        all.push(Self { name: "portable", columns: portable::columns, row: portable::row });
+        all.push(Self { width: Width::Portable, columns: portable::columns, row: portable::row });
         all
-    }
-
-    /// What the processor was found to have: `avx512`, `avx2` or `portable`.
-    pub(super) fn name(&self) -> &'static str {
-        self.name
     }
 
     /// The dot products of `probe` with groups of codes in the column layout: 16 sums a group.
@@ -130,24 +159,40 @@ mod portable {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{COLUMNS, GROUP, Kernels, LINE, SPAN};
+    use super::{COLUMNS, GROUP, Kernels, LINE, SPAN, Width, Work};
 
-    // SAFETY, for the four calls: `Kernels::available` names these only where the processor has the
-    // features.
+    // SAFETY, for these four calls and the two below: `Kernels::available` names these widths only
+    // where the processor has the features.
     pub(super) const AVX512: Kernels = Kernels {
-        name: "avx512",
+        width: Width::Avx512,
         columns: |codes, probe, sums| unsafe { columns_avx512(codes, probe, sums) },
         row: |codes, probe| unsafe { row_avx512(codes, probe) },
     };
     pub(super) const AVX2: Kernels = Kernels {
-        name: "avx2",
+        width: Width::Avx2,
         columns: |codes, probe, sums| unsafe { columns_avx2(codes, probe, sums) },
         row: |codes, probe| unsafe { row_avx2(codes, probe) },
     };
 
+    pub(super) fn run_avx512<W: Work>(work: W) -> W::Output {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+        fn run<W: Work>(work: W) -> W::Output {
+            work.run()
+        }
+        unsafe { run(work) }
+    }
+
+    pub(super) fn run_avx2<W: Work>(work: W) -> W::Output {
+        #[target_feature(enable = "avx2")]
+        fn run<W: Work>(work: W) -> W::Output {
+            work.run()
+        }
+        unsafe { run(work) }
+    }
+
     /// How far ahead of use memory is asked for. The processor does so by itself, but not across
     /// the end of a page.
-    const AHEAD: usize = 2048;
+    const AHEAD: usize = 4096;
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
@@ -332,9 +377,9 @@ mod tests {
             for kernels in Kernels::available() {
                 let mut sums = vec![-1; groups * GROUP];
                 kernels.columns(&codes, &probe, &mut sums);
-                prop_assert_eq!(&sums, &columns_plainly(&codes, &probe), "{}", kernels.name());
+                prop_assert_eq!(&sums, &columns_plainly(&codes, &probe), "{:?}", kernels.width);
                 let row = &codes[..lines * LINE];
-                prop_assert_eq!(kernels.row(row, &wide), row_plainly(row, &wide), "{}", kernels.name());
+                prop_assert_eq!(kernels.row(row, &wide), row_plainly(row, &wide), "{:?}", kernels.width);
             }
         }
     }
@@ -347,14 +392,14 @@ mod tests {
             for kernels in Kernels::available() {
                 let mut sums = vec![0; GROUP];
                 kernels.columns(&codes, &probe, &mut sums);
-                assert_eq!(sums, columns_plainly(&codes, &probe), "{}", kernels.name());
-                assert_eq!(kernels.row(&codes, &wide), row_plainly(&codes, &wide), "{}", kernels.name());
+                assert_eq!(sums, columns_plainly(&codes, &probe), "{:?}", kernels.width);
+                assert_eq!(kernels.row(&codes, &wide), row_plainly(&codes, &wide), "{:?}", kernels.width);
             }
         }
     }
 
     #[test]
     fn the_portable_kernels_are_always_there() {
-        assert_eq!(Kernels::available().last().map(Kernels::name), Some("portable"));
+        assert_eq!(Kernels::available().last().map(|kernels| kernels.width), Some(Width::Portable));
     }
 }

@@ -115,11 +115,6 @@ impl Membership {
         membership
     }
 
-    /// People, those taken out not counted.
-    pub(super) fn people(&self) -> usize {
-        self.people
-    }
-
     /// Whether a person is still there.
     pub(super) fn holds(&self, person: u16) -> bool {
         self.of[usize::from(person)] != OUT

@@ -4,6 +4,7 @@
 //! only decides which vectors need not be looked at. Sums run over eight lanes and are added up in
 //! a fixed order without fused operations, so that every machine gives the same bits.
 
+use super::kernels::Work;
 use crate::{Error, ErrorKind, FaceEncoding, Metric, Result};
 
 const LANES: usize = 8;
@@ -33,20 +34,30 @@ pub fn compare(metric: Metric, a: &FaceEncoding, b: &FaceEncoding) -> Result<f64
 #[must_use]
 pub fn similarity(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     debug_assert_eq!(a.len(), b.len());
-    match metric {
-        Metric::Cosine => cosine(a, square(a), b),
-        Metric::Euclidean => 1.0 - squared_distance(a, b).sqrt(),
+    Comparison { metric, a, square_of_a: square(a), b }.run()
+}
+
+/// [`similarity`] of `a`, whose square is known already, and `b`.
+pub(super) struct Comparison<'a> {
+    pub(super) metric: Metric,
+    pub(super) a: &'a [f32],
+    pub(super) square_of_a: f64,
+    pub(super) b: &'a [f32],
+}
+
+impl Work for Comparison<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        match self.metric {
+            Metric::Cosine => cosine(self.a, self.square_of_a, self.b),
+            Metric::Euclidean => 1.0 - squared_distance(self.a, self.b).sqrt(),
+        }
     }
 }
 
-/// [`similarity`] under `metric` where `a`'s square is known already.
-pub(super) fn similarity_with(metric: Metric, a: &[f32], square_of_a: f64, b: &[f32]) -> f64 {
-    match metric {
-        Metric::Cosine => cosine(a, square_of_a, b),
-        Metric::Euclidean => 1.0 - squared_distance(a, b).sqrt(),
-    }
-}
-
+#[inline(always)]
 fn cosine(a: &[f32], square_of_a: f64, b: &[f32]) -> f64 {
     let [dot, square_of_b] = sums(a, b, |x, y| [x * y, y * y]);
     // One root of the product, not the product of two roots: it is exact for equal squares. Adding
@@ -55,11 +66,13 @@ fn cosine(a: &[f32], square_of_a: f64, b: &[f32]) -> f64 {
 }
 
 /// The sum of a vector's squared components.
+#[inline(always)]
 pub(super) fn square(a: &[f32]) -> f64 {
     let [sum] = sums(a, a, |x, _| [x * x]);
     sum
 }
 
+#[inline(always)]
 fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     let [sum] = sums(a, b, |x, y| [(x - y) * (x - y)]);
     sum
@@ -68,22 +81,20 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
 #[inline(always)]
 fn sums<const N: usize>(a: &[f32], b: &[f32], terms: impl Fn(f64, f64) -> [f64; N]) -> [f64; N] {
     let mut lanes = [[0.0; LANES]; N];
+    let mut add = |x: &[f32; LANES], y: &[f32; LANES]| {
+        let terms: [[f64; N]; LANES] = std::array::from_fn(|lane| terms(x[lane].into(), y[lane].into()));
+        for n in 0..N {
+            lanes[n] = std::array::from_fn(|lane| lanes[n][lane] + terms[lane][n]);
+        }
+    };
     let (a_whole, a_rest) = a.as_chunks::<LANES>();
     let (b_whole, b_rest) = b.as_chunks::<LANES>();
     for (x, y) in a_whole.iter().zip(b_whole) {
-        for lane in 0..LANES {
-            let term = terms(x[lane].into(), y[lane].into());
-            for n in 0..N {
-                lanes[n][lane] += term[n];
-            }
-        }
+        add(x, y);
     }
-    for (lane, (x, y)) in a_rest.iter().zip(b_rest).enumerate() {
-        let term = terms((*x).into(), (*y).into());
-        for n in 0..N {
-            lanes[n][lane] += term[n];
-        }
-    }
+    // Zeros add nothing to products and differences.
+    let padded = |rest: &[f32]| std::array::from_fn(|lane| rest.get(lane).copied().unwrap_or(0.0));
+    add(&padded(a_rest), &padded(b_rest));
     lanes.map(|[a, b, c, d, e, f, g, h]| ((a + e) + (c + g)) + ((b + f) + (d + h)))
 }
 

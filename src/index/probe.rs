@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use simsimd::SpatialSimilarity;
 
 use super::codes::{Codes, GroupTerms, LONGEST, Terms, padded};
-use super::kernels::GROUP;
-use super::metric;
+use super::kernels::{self, GROUP};
+use super::metric::{self, Comparison};
 use crate::Metric;
 
 /// The largest 8-bit number that stands for a component.
@@ -70,7 +70,8 @@ impl Probe {
 
     /// The similarity to a vector: what [`metric::similarity`] says.
     pub(super) fn similarity(&self, vector: &[f32]) -> f64 {
-        metric::similarity_with(self.metric, &self.vector, self.square, vector)
+        let (metric, square_of_a) = (self.metric, self.square);
+        kernels::widest(Comparison { metric, a: &self.vector, square_of_a, b: vector })
     }
 
     /// Whether the similarity to a vector may reach `floor`, by a sum in `f32` and the most that

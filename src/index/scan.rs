@@ -11,7 +11,8 @@
 use std::ops::Range;
 
 use super::best::{Best, Find};
-use super::kernels::{self, GROUP, KERNELS};
+use super::codes::GroupTerms;
+use super::kernels::{self, GROUP, KERNELS, Work};
 use super::membership::{Filter, Scope};
 use super::probe::{Bounds, Probe};
 use super::segment::Segment;
@@ -168,32 +169,17 @@ impl Look<'_> {
         sums.resize(groups.len() * GROUP, 0);
         let bytes = groups.start * codes.group_bytes..groups.end * codes.group_bytes;
         KERNELS.columns(&codes.coarse[bytes], &self.probe.numbers[..codes.columns()], sums);
-
-        let floor = self.probe.key(best.floor());
         reaching.clear();
-        let (sums, _) = sums.as_chunks::<GROUP>();
-        for ((sums, terms), group) in sums.iter().zip(&codes.coarse_terms[groups.clone()]).zip(groups) {
-            let (estimates, bounds) = self.bounds.coarse(sums, terms);
-            // A bound may be no number, which proves nothing.
-            if bounds.iter().fold(true, |all, highest| all & (*highest < floor)) {
-                continue;
-            }
-            // Without a branch, which could not be foretold: every row is written, and counted if
-            // it is put aside.
-            let start = aside.len();
-            aside.resize(start + GROUP, Aside::default());
-            let mut count = start;
-            let first = group * GROUP;
-            for r in 0..GROUP.min(rows.end - first) {
-                aside[count] = Aside { row: (first + r) as u32, sum: sums[r], highest: bounds[r] };
-                count += usize::from(!(bounds[r] < floor));
-            }
-            aside.truncate(count);
-            if estimates.iter().fold(false, |any, estimate| any | (*estimate >= floor)) {
-                let rows = estimates.iter().zip(first as u32..rows.end as u32);
-                reaching.extend(rows.filter(|(e, row)| **e >= floor && self.admits(*row)).map(|(e, row)| (row, *e)));
-            }
-        }
+        kernels::widest(Sift {
+            sums: sums.as_chunks().0,
+            terms: &codes.coarse_terms[groups],
+            bounds: self.bounds,
+            floor: self.probe.key(best.floor()),
+            rows: rows.start as u32..rows.end as u32,
+            aside,
+            reaching,
+        });
+        reaching.retain(|(row, _)| self.admits(*row));
         reaching.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let mut floor = Reached::new(best, self.probe);
         for &(row, estimate) in &*reaching {
@@ -257,6 +243,49 @@ impl Look<'_> {
     #[inline]
     fn admits(&self, row: u32) -> bool {
         self.segment.members.is_in(self.scope, self.segment.owner(row as usize))
+    }
+}
+
+/// What the first look does with the kernels' sums: of `rows`, those whose bounds reach the floor go
+/// `aside`, and those whose estimates do into `reaching` as well.
+struct Sift<'a> {
+    sums: &'a [[i32; GROUP]],
+    terms: &'a [GroupTerms],
+    bounds: &'a Bounds,
+    floor: f32,
+    rows: Range<u32>,
+    aside: &'a mut Vec<Aside>,
+    reaching: &'a mut Vec<(u32, f32)>,
+}
+
+impl Work for Sift<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut first = self.rows.start;
+        for (sums, terms) in self.sums.iter().zip(self.terms) {
+            let rows = first..self.rows.end.min(first + GROUP as u32);
+            first += GROUP as u32;
+            let (estimates, bounds) = self.bounds.coarse(sums, terms);
+            // A bound may be no number, which proves nothing.
+            if bounds.iter().fold(true, |all, highest| all & (*highest < self.floor)) {
+                continue;
+            }
+            // Without a branch, which could not be foretold: every row is written, and counted if
+            // it is put aside.
+            let mut count = self.aside.len();
+            self.aside.resize(count + GROUP, Aside::default());
+            for (r, row) in rows.clone().enumerate() {
+                self.aside[count] = Aside { row, sum: sums[r], highest: bounds[r] };
+                count += usize::from(!(bounds[r] < self.floor));
+            }
+            self.aside.truncate(count);
+            if estimates.iter().fold(false, |any, estimate| any | (*estimate >= self.floor)) {
+                let reaching = rows.zip(estimates).filter(|(_, estimate)| *estimate >= self.floor);
+                self.reaching.extend(reaching);
+            }
+        }
     }
 }
 

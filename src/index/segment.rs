@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-
-use rayon::prelude::*;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use super::codes::Codes;
 use super::ids::{Ids, Key};
@@ -91,35 +90,55 @@ impl Draft {
     }
 }
 
-/// The drafts of a gallery: all are full but the last.
+/// A gallery's people on the way into segments. Full drafts are encoded beside the reading of what
+/// follows.
 pub(super) struct Drafts {
+    metric: Metric,
     dimension: usize,
-    drafts: Vec<Draft>,
+    full: Vec<Receiver<Segment>>,
+    last: Option<Draft>,
 }
 
 impl Drafts {
     /// None yet, for vectors of `dimension` components.
-    pub(super) fn new(dimension: usize) -> Self {
-        Self { dimension, drafts: Vec::new() }
+    pub(super) fn new(metric: Metric, dimension: usize) -> Self {
+        Self { metric, dimension, full: Vec::new(), last: None }
     }
 
     /// The draft for the next person.
     pub(super) fn for_person(&mut self) -> &mut Draft {
-        if self.drafts.last().is_none_or(|draft| draft.rows() >= SEGMENT_ROWS) {
-            // Memory that is not written to is not taken.
-            self.drafts.push(Draft::new(self.dimension, SEGMENT_ROWS));
+        if let Some(draft) = self.last.take_if(|draft| draft.rows() >= SEGMENT_ROWS) {
+            let (send, receive) = std::sync::mpsc::channel();
+            let metric = self.metric;
+            // Nobody receives where the gallery is no longer wanted.
+            rayon::spawn(move || drop(send.send(draft.finish(metric))));
+            self.full.push(receive);
         }
-        self.current().expect("there is one now")
+        // Memory that is not written to is not taken.
+        self.last.get_or_insert_with(|| Draft::new(self.dimension, SEGMENT_ROWS))
     }
 
     /// The draft of the person added last.
     pub(super) fn current(&mut self) -> Option<&mut Draft> {
-        self.drafts.last_mut()
+        self.last.as_mut()
     }
 
     /// The segments of the drafts.
-    pub(super) fn finish(self, metric: Metric) -> Vec<Arc<Segment>> {
-        self.drafts.into_par_iter().map(|draft| Arc::new(draft.finish(metric))).collect()
+    pub(super) fn finish(self) -> Vec<Arc<Segment>> {
+        let last = self.last.map(|draft| draft.finish(self.metric));
+        self.full.into_iter().map(wait).chain(last).map(Arc::new).collect()
+    }
+}
+
+/// Waits for what another task encodes. A worker of the pool does that task itself if nobody else
+/// has begun it.
+fn wait(segment: Receiver<Segment>) -> Segment {
+    loop {
+        match segment.try_recv() {
+            Ok(segment) => return segment,
+            Err(TryRecvError::Empty) if rayon::yield_now() == Some(rayon::Yield::Executed) => {}
+            Err(_) => return segment.recv().expect("encoding does not fail"),
+        }
     }
 }
 
