@@ -45,6 +45,8 @@ const TOP: f32 = 7.5;
 const FINE_FROM: usize = 256;
 /// Rows from which a segment's centre is taken.
 const CENTRE_SAMPLE: usize = 512;
+/// Fewer groups than this are not worth the waking of other threads.
+const FEW_GROUPS: usize = 32;
 /// Under `Euclidean`, vectors longer than this have no codes; they are compared in full.
 pub(super) const LONGEST: f64 = 1e15;
 
@@ -121,18 +123,25 @@ impl Codes {
         } else {
             fine.chunks_mut(GROUP * row_bytes).zip(fine_terms.chunks_mut(GROUP)).collect()
         };
-        let extents = coarse
-            .par_chunks_mut(group_bytes)
-            .zip(&mut coarse_terms)
+        let work: Vec<EncodeGroup> = vectors
+            .chunks(GROUP * dimension)
+            .zip(coarse.chunks_mut(group_bytes).zip(&mut coarse_terms))
             .zip(fine_chunks)
-            .zip(vectors.par_chunks(GROUP * dimension))
-            .map_init(
-                || Encoder::new(metric, dimension, &centre),
-                |encoder, (((coarse, coarse_terms), (fine, fine_terms)), vectors)| {
-                    kernels::widest(EncodeGroup { encoder, vectors, coarse, coarse_terms, fine, fine_terms })
-                },
-            )
-            .reduce(Extent::default, Extent::and);
+            .map(|((vectors, (coarse, coarse_terms)), (fine, fine_terms))| EncodeGroup {
+                vectors,
+                coarse,
+                coarse_terms,
+                fine,
+                fine_terms,
+            })
+            .collect();
+        let encoder = || Encoder::new(metric, dimension, &centre);
+        let extent = if groups < FEW_GROUPS {
+            work.into_iter().fold((encoder(), Extent::default()), encode).1
+        } else {
+            let parts = work.into_par_iter().fold(|| (encoder(), Extent::default()), encode);
+            parts.map(|(_, extent)| extent).reduce(Extent::default, Extent::and)
+        };
 
         Self {
             group_bytes,
@@ -142,9 +151,9 @@ impl Codes {
             fine: fine.into(),
             fine_terms: fine_terms.into(),
             centre: centre.into(),
-            reach: extents.reach,
-            spread: extents.spread,
-            fine_radius: extents.radius,
+            reach: extent.reach,
+            spread: extent.spread,
+            fine_radius: extent.radius,
         }
     }
 
@@ -165,6 +174,12 @@ impl Codes {
 
 fn side_by_side(terms: &[Terms; GROUP]) -> GroupTerms {
     GroupTerms { step: terms.map(|t| t.step), bias: terms.map(|t| t.bias), radius: terms.map(|t| t.radius) }
+}
+
+/// Encodes another group.
+fn encode<'a>((encoder, extent): (Encoder<'a>, Extent), group: EncodeGroup) -> (Encoder<'a>, Extent) {
+    let (encoder, further) = kernels::widest(Encode { encoder, group });
+    (encoder, extent.and(further))
 }
 
 /// The largest lengths seen.
@@ -211,9 +226,8 @@ fn centre(metric: Metric, dimension: usize, vectors: &[f32]) -> Vec<f32> {
     sum.iter().map(|sum| if count > 0.0 { (sum / count) as f32 } else { 0.0 }).collect()
 }
 
-/// Encodes a group of rows.
-struct EncodeGroup<'a, 'b> {
-    encoder: &'a mut Encoder<'b>,
+/// A group of rows and the room for its codes.
+struct EncodeGroup<'a> {
     vectors: &'a [f32],
     coarse: &'a mut [u8],
     coarse_terms: &'a mut [Terms; GROUP],
@@ -222,26 +236,33 @@ struct EncodeGroup<'a, 'b> {
     fine_terms: &'a mut [Terms],
 }
 
-impl Work for EncodeGroup<'_, '_> {
-    type Output = Extent;
+/// The encoding of a group.
+struct Encode<'a, 'b> {
+    encoder: Encoder<'a>,
+    group: EncodeGroup<'b>,
+}
+
+impl<'a> Work for Encode<'a, '_> {
+    type Output = (Encoder<'a>, Extent);
 
     #[inline(always)]
-    fn run(self) -> Extent {
-        let dimension = self.encoder.rest.len();
+    fn run(self) -> Self::Output {
+        let Self { mut encoder, group } = self;
+        let dimension = encoder.rest.len();
         let row_bytes = padded(dimension) / 2;
         let mut extent = Extent::default();
-        for (r, vector) in self.vectors.chunks_exact(dimension).enumerate() {
-            let Some(reach) = self.encoder.centre(vector) else { continue };
-            let spread = self.encoder.length();
-            self.coarse_terms[r] = self.encoder.split(COARSE_STEP);
-            self.encoder.store_column(self.coarse, r);
-            if let Some(terms) = self.fine_terms.get_mut(r) {
-                *terms = self.encoder.split(FINE_STEP);
-                self.encoder.store_row(&mut self.fine[r * row_bytes..][..row_bytes]);
+        for (r, vector) in group.vectors.chunks_exact(dimension).enumerate() {
+            let Some(reach) = encoder.centre(vector) else { continue };
+            let spread = encoder.length();
+            group.coarse_terms[r] = encoder.split(COARSE_STEP);
+            encoder.store_column(group.coarse, r);
+            if let Some(terms) = group.fine_terms.get_mut(r) {
+                *terms = encoder.split(FINE_STEP);
+                encoder.store_row(&mut group.fine[r * row_bytes..][..row_bytes]);
             }
-            extent = extent.and(Extent { reach, spread, radius: self.encoder.length() });
+            extent = extent.and(Extent { reach, spread, radius: encoder.length() });
         }
-        extent
+        (encoder, extent)
     }
 }
 
