@@ -8,7 +8,7 @@
 use tract_onnx::pb::NodeProto;
 
 use super::conv::{Conv, channels, sizes};
-use super::graph::{Edit, Floats, Graph, attribute, integer, node, stated_rank};
+use super::graph::{Edit, Floats, Graph, attribute, integer, node, stated_sizes};
 
 /// What a node does to each channel of one value: `s x + b`.
 struct Affine {
@@ -107,7 +107,7 @@ fn has_four_dimensions(graph: &Graph, value: &str) -> bool {
             None => return channels(graph).contains_key(value),
         }
     }
-    graph.inputs().any(|input| input.name == value && stated_rank(input) == Some(4))
+    graph.inputs().any(|input| input.name == value && stated_sizes(input).is_some_and(|sizes| sizes.len() == 4))
 }
 
 /// The value that node `i` may multiply or shift, judged by its type alone.
@@ -117,7 +117,7 @@ fn candidate(graph: &Graph, i: usize) -> Option<String> {
     if graph.is(i, "BatchNormalization") {
         return node.input.first().cloned();
     }
-    let arithmetic = ["Add", "Sub", "Mul", "Div"].iter().any(|kind| graph.is(i, kind)) && graph.opset() >= 7;
+    let arithmetic = ["Add", "Sub", "Mul", "Div"].iter().any(|kind| graph.is(i, kind));
     let [a, b] = node.input.as_slice() else { return None };
     match (graph.is_constant(a), graph.is_constant(b)) {
         (false, true) if arithmetic => Some(a.clone()),

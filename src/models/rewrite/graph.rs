@@ -14,6 +14,8 @@ use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
+use super::super::{MAX_OPSET, MIN_OPSET};
+
 /// A constant tensor of 32-bit floats.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Floats {
@@ -57,11 +59,13 @@ pub(super) struct Graph {
 
 impl Graph {
     /// The graph of a model, or `None` where it has parts that this module does not know and
-    /// could lose or misread: functions, nested graphs, sparse weights, values that are no tensors.
+    /// could lose or misread: functions, nested graphs, sparse weights, values that are no tensors,
+    /// operators of another time.
     pub(super) fn open(model: &ModelProto) -> Option<Self> {
         let proto = model.graph.clone()?;
         let opset = model.opset_import.iter().find(|import| is_standard(&import.domain))?.version;
-        let known = model.functions.is_empty()
+        let known = (MIN_OPSET..=MAX_OPSET).contains(&opset)
+            && model.functions.is_empty()
             && model.training_info.is_empty()
             && proto.sparse_initializer.is_empty()
             && proto.quantization_annotation.is_empty()
@@ -175,9 +179,11 @@ impl Graph {
         checked(dims(tensor)?, data, |dims, data| Floats { dims, data })
     }
 
-    /// The sizes of a constant of 32-bit floats.
+    /// The sizes of a constant of 32-bit floats, where it has as many elements.
     pub(super) fn float_dims(&self, value: &str) -> Option<Vec<usize>> {
-        dims(self.tensor(value, DataType::Float)?)
+        let tensor = self.tensor(value, DataType::Float)?;
+        let count = if tensor.float_data.is_empty() { tensor.raw_data.len() / 4 } else { tensor.float_data.len() };
+        dims(tensor).filter(|dims| elements(dims) == Some(count))
     }
 
     /// The elements of a constant of 64-bit integers, of any shape.
@@ -397,8 +403,11 @@ fn dims(tensor: &TensorProto) -> Option<Vec<usize>> {
 }
 
 fn checked<T, R>(dims: Vec<usize>, data: Vec<T>, make: impl FnOnce(Vec<usize>, Vec<T>) -> R) -> Option<R> {
-    let count = dims.iter().try_fold(1usize, |count, size| count.checked_mul(*size))?;
-    (count == data.len()).then(|| make(dims, data))
+    (elements(&dims)? == data.len()).then(|| make(dims, data))
+}
+
+fn elements(dims: &[usize]) -> Option<usize> {
+    dims.iter().try_fold(1usize, |count, size| count.checked_mul(*size))
 }
 
 /// The sizes stated for an input or output.
@@ -407,19 +416,19 @@ pub(super) fn stated_dimensions(value: &mut ValueInfoProto) -> Option<&mut Vec<D
     tensor.shape.as_mut().map(|shape| &mut shape.dim)
 }
 
-/// How many sizes are stated for an input.
-pub(super) fn stated_rank(value: &ValueInfoProto) -> Option<usize> {
+/// The sizes stated for an input, none where any is taken.
+pub(super) fn stated_sizes(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
     let TypeValue::TensorType(tensor) = value_type(value)?;
-    tensor.shape.as_ref().map(|shape| shape.dim.len())
+    let size = |dimension: &Dimension| match dimension.value {
+        Some(DimensionValue::DimValue(size)) => usize::try_from(size).ok().filter(|size| *size > 0),
+        _ => None,
+    };
+    Some(tensor.shape.as_ref()?.dim.iter().map(size).collect())
 }
 
 /// The first size stated for an input, where it is a number.
-pub(super) fn stated_batch(value: &ValueInfoProto) -> Option<i64> {
-    let TypeValue::TensorType(tensor) = value_type(value)?;
-    match tensor.shape.as_ref()?.dim.first()?.value.as_ref()? {
-        DimensionValue::DimValue(size) => Some(*size),
-        DimensionValue::DimParam(_) => None,
-    }
+pub(super) fn stated_batch(value: &ValueInfoProto) -> Option<usize> {
+    stated_sizes(value)?.first().copied().flatten()
 }
 
 /// A node of a standard operator.

@@ -97,7 +97,7 @@ fn read(graph: &Graph, i: usize) -> Option<Head> {
         [2, 3, 0, 1] => false,
         _ => return None,
     };
-    let reshape = graph.only_consumer(&transpose.output[0]).filter(|next| graph.is(*next, "Reshape"))?;
+    let reshape = graph.only_consumer(transpose.output.first()?).filter(|next| graph.is(*next, "Reshape"))?;
     nodes.push(reshape);
     let reshape = &graph.nodes()[reshape];
     let mut rows = graph.integers(reshape.input.get(1)?).filter(|_| integer(reshape, "allowzero", 0) == 0)?;
@@ -105,7 +105,8 @@ fn read(graph: &Graph, i: usize) -> Option<Head> {
     // A zero copies a size: only the batch stays where it was.
     let zeros = rows.iter().enumerate().all(|(place, size)| *size != 0 || (place == 0 && keeps_batch));
     let fits = zeros && !rows.is_empty() && conv.channels().is_multiple_of(width);
-    fits.then(|| Head { conv, depthwise, nodes, order, rows, width, output: reshape.output[0].clone() })
+    let output = reshape.output.first().filter(|_| fits)?.clone();
+    Some(Head { conv, depthwise, nodes, order, rows, width, output })
 }
 
 /// The nodes that stand for all of these heads.

@@ -12,6 +12,8 @@ mod graph;
 mod heads;
 mod pad;
 mod prelu;
+mod resize;
+mod rows;
 mod shape;
 
 use std::collections::BTreeSet;
@@ -34,6 +36,9 @@ pub enum Rule {
     CloseWeights,
     /// Targets of `Reshape` that are computed from the batch's size become constants.
     StateTargets,
+    /// `Resize` to the size of another value gets its factors, where height and width of the input
+    /// are stated or promised ([`Rules::for_multiples_of`]) to be such that they are whole.
+    StateFactors,
     /// A network for one picture takes any number of them, where no operator mixes them.
     OpenBatch,
     /// Batch normalisation and arithmetic with a constant a channel go into the convolution beside
@@ -41,9 +46,11 @@ pub enum Rule {
     FoldScales,
     /// The heads of a detector on one feature map become one convolution.
     MergeHeads,
+    /// Tall convolutions of few output channels become one of their rows and one that adds them.
+    SplitRows,
     /// PReLU with one slope becomes `LeakyRelu`, which the runtime fuses into the convolution.
     LeakyPRelu,
-    /// PReLU with a slope for each channel becomes convolutions that stay in the blocked layout.
+    /// PReLU with a slope for each channel becomes operators that the runtime has fast kernels for.
     UnfoldPRelu,
     /// Channels of zeros fill the last block of values that would leave the blocked layout.
     FillBlocks,
@@ -51,12 +58,14 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::CloseWeights,
         Self::StateTargets,
+        Self::StateFactors,
         Self::OpenBatch,
         Self::FoldScales,
         Self::MergeHeads,
+        Self::SplitRows,
         Self::LeakyPRelu,
         Self::UnfoldPRelu,
         Self::FillBlocks,
@@ -68,22 +77,27 @@ impl Rule {
         match self {
             Self::CloseWeights => "close_weights",
             Self::StateTargets => "state_targets",
+            Self::StateFactors => "state_factors",
             Self::OpenBatch => "open_batch",
             Self::FoldScales => "fold_scales",
             Self::MergeHeads => "merge_heads",
+            Self::SplitRows => "split_rows",
             Self::LeakyPRelu => "leaky_prelu",
             Self::UnfoldPRelu => "unfold_prelu",
             Self::FillBlocks => "fill_blocks",
         }
     }
 
-    fn apply(self, graph: &mut Graph, block: usize) -> usize {
+    fn apply(self, graph: &mut Graph, rules: &Rules) -> usize {
+        let Rules { block, multiple, .. } = *rules;
         match self {
             Self::CloseWeights => graph.close_weights(),
             Self::StateTargets => shape::state_targets(graph),
+            Self::StateFactors => resize::state_factors(graph, multiple),
             Self::OpenBatch => batch::open(graph),
             Self::FoldScales => fold::fold(graph),
             Self::MergeHeads => heads::merge(graph),
+            Self::SplitRows => rows::split(graph, block),
             Self::LeakyPRelu => prelu::make_leaky(graph),
             Self::UnfoldPRelu => prelu::unfold(graph),
             Self::FillBlocks => pad::fill_blocks(graph, block),
@@ -111,12 +125,13 @@ impl FromStr for Rule {
 pub struct Rules {
     on: BTreeSet<Rule>,
     block: usize,
+    multiple: usize,
 }
 
 impl Default for Rules {
     /// All rules.
     fn default() -> Self {
-        Self { on: Rule::ALL.into(), block: block() }
+        Self { on: Rule::ALL.into(), ..Self::none() }
     }
 }
 
@@ -124,13 +139,21 @@ impl Rules {
     /// No rule: the graph stays as it is.
     #[must_use]
     pub fn none() -> Self {
-        Self { on: BTreeSet::new(), block: block() }
+        Self { on: BTreeSet::new(), block: block(), multiple: 1 }
     }
 
     /// The same with a rule.
     #[must_use]
     pub fn with(mut self, rule: Rule) -> Self {
         self.on.insert(rule);
+        self
+    }
+
+    /// The same for a network that is only run on pictures whose height and width are multiples
+    /// of `pixels`.
+    #[must_use]
+    pub fn for_multiples_of(mut self, pixels: usize) -> Self {
+        self.multiple = pixels.max(1);
         self
     }
 
@@ -180,7 +203,7 @@ pub fn rewrite(onnx: &[u8], rules: &Rules) -> Result<Rewritten> {
     }
     let unchanged = || Rewritten { onnx: onnx.to_vec(), applied: Vec::new() };
     let Some(mut graph) = Graph::open(&model) else { return Ok(unchanged()) };
-    let applied = rules.on.iter().map(|rule| (*rule, rule.apply(&mut graph, rules.block)));
+    let applied = rules.on.iter().map(|rule| (*rule, rule.apply(&mut graph, rules)));
     let applied: Vec<(Rule, usize)> = applied.filter(|(_, count)| *count > 0).collect();
     if applied.is_empty() {
         return Ok(unchanged());

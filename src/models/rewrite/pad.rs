@@ -1,9 +1,9 @@
 //! Channels of zeros that fill a block.
 //!
 //! ONNX Runtime's blocked layout holds channels in blocks of 16 (8 without AVX-512). Convolutions of
-//! other channel counts it fills up by itself, but pooling, depthwise convolutions of odd counts and
-//! convolutions that read less than a block it computes in the plain layout, with a change of
-//! layout on both sides. Here such values get channels more: the convolutions that make them get
+//! other channel counts it fills up by itself, but pooling, and convolutions of counts that are no
+//! multiple of 4 or less than a block, it computes in the plain layout, with a change of layout on
+//! both sides. Here such values get channels more: the convolutions that make them get
 //! filters of zeros, and those that read them get weights of zeros, so that whatever the operators
 //! between make of the new channels is multiplied by zero.
 
@@ -117,7 +117,7 @@ fn collect(graph: &Graph, channels: &HashMap<String, usize>, block: usize) -> (T
                 if Conv::read(graph, i).is_none() {
                     rigid.extend([input.as_str(), output.as_str()]);
                 } else if group == 1 {
-                    if weight[1] < block {
+                    if weight[1] < block || !weight[1].is_multiple_of(4) {
                         odd.push(input);
                     }
                 } else if weight[1] == 1 && group == weight[0] {
@@ -180,23 +180,20 @@ fn collect(graph: &Graph, channels: &HashMap<String, usize>, block: usize) -> (T
 /// Whether a shape is only read for its batch, height and width, or to resize a value.
 fn harmless(graph: &Graph, shape: &str) -> bool {
     graph.consumers(shape).iter().all(|&reader| {
-        let node = &graph.nodes()[reader];
-        let taken = axes_read(graph, &node.output[0]);
-        let channels_taken = taken.iter().any(|size| matches!(size, Size::Of(_, 1)));
-        !taken.is_empty() && (!channels_taken || only_resizes(graph, &node.output[0]))
+        let [output] = graph.nodes()[reader].output.as_slice() else { return false };
+        let taken = axes_read(graph, output);
+        let takes_channels = taken.iter().any(|size| matches!(size, Size::Of(_, 1)));
+        !taken.is_empty() && (!takes_channels || only_resizes(graph, output))
     })
 }
 
 /// Whether a value reaches nothing but the sizes of `Resize`, by way of one `Concat`.
 fn only_resizes(graph: &Graph, value: &str) -> bool {
     let reaches = |reader: usize| {
-        let output = &graph.nodes()[reader].output[0];
-        graph.is(reader, "Concat")
-            && !graph.is_output(output)
-            && graph.consumers(output).iter().all(|&resize| {
-                let node = &graph.nodes()[resize];
-                graph.is(resize, "Resize") && node.input.get(3) == Some(output)
-            })
+        let [output] = graph.nodes()[reader].output.as_slice() else { return false };
+        let is_sizes =
+            |resize: &usize| graph.is(*resize, "Resize") && graph.nodes()[*resize].input.get(3) == Some(output);
+        graph.is(reader, "Concat") && !graph.is_output(output) && graph.consumers(output).iter().all(is_sizes)
     };
     !graph.is_output(value) && graph.consumers(value).iter().all(|reader| reaches(*reader))
 }

@@ -71,7 +71,8 @@ fn evaluate(graph: &Graph, value: &str, work: &mut usize) -> Option<Vec<Size>> {
         return None;
     }
     let axes = if gathers { graph.integers(node.input.get(1)?)? } else { slice(graph, node)? };
-    axes.into_iter().map(|axis| Some(Size::Of(shape.input[0].clone(), usize::try_from(axis).ok()?))).collect()
+    let value = shape.input.first()?;
+    axes.into_iter().map(|axis| Some(Size::Of(value.clone(), usize::try_from(axis).ok()?))).collect()
 }
 
 /// The places that a `Slice` of a shape takes, if they are the first few.
