@@ -63,9 +63,9 @@ impl<'a> Source<'a> {
         if !inside {
             return [0; 3];
         }
-        let (left, top) = (x.floor(), y.floor());
-        let (fx, fy) = ((x - left) as f32, (y - top) as f32);
-        let (left, top) = (left as isize, top as isize);
+        // Rounds down, as both sums are positive; `floor` is a call where the processor is not known.
+        let (left, top) = ((x + 1.0) as isize - 1, (y + 1.0) as isize - 1);
+        let (fx, fy) = ((x - left as f64) as f32, (y - top as f64) as f32);
         let corners = if left >= 0 && top >= 0 && left as usize + 1 < self.width && top as usize + 1 < self.height {
             let at = top as usize * self.width + left as usize;
             let (upper, lower) = (&self.pixels[at..at + 2], &self.pixels[at + self.width..at + self.width + 2]);
