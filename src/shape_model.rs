@@ -67,7 +67,9 @@ impl ShapeModel {
             if splits == 0 || splits > MAX_SPLITS || !(splits + 1).is_power_of_two() {
                 return fail(format!("stage {index} has trees of {splits} splits, which are not full trees"));
             }
-            if stage.splits.len() % splits != 0 || stage.leaves.len() != stage.splits.len() / splits * (splits + 1) {
+            if !stage.splits.len().is_multiple_of(splits)
+                || stage.leaves.len() != stage.splits.len() / splits * (splits + 1)
+            {
                 let (splits, leaves) = (stage.splits.len(), stage.leaves.len());
                 return fail(format!(
                     "stage {index} has {splits} splits and {leaves} leaves, which are not full trees"
@@ -134,7 +136,8 @@ mod tests {
         let mean = [[0.5; 2]; 5];
         assert!(ShapeModel::new(mean, vec![stage(), stage()]).is_ok());
         assert!(ShapeModel::new(mean, Vec::new()).is_ok());
-        let cases: [(&str, fn(&mut Stage)); 9] = [
+        type Change = fn(&mut Stage);
+        let cases: [(&str, Change); 9] = [
             ("no splits", |stage| stage.splits_per_tree = 0),
             ("half a tree", |stage| stage.splits_per_tree = 2),
             ("a split too few", |stage| stage.splits.truncate(5)),

@@ -110,7 +110,7 @@ impl Parts<'_> {
             (DetectorKind::Mmod, Format::Dlib) => {
                 let (onnx, scan) = dlib::detector_onnx(&bytes)?;
                 let landmarks = dlib::shape_model(&self.pack.load(Role::Landmarks)?)?;
-                Ok(Box::new(Mmod::new(self.network(file, onnx)?, scan, Arc::new(landmarks), spec)))
+                Ok(Box::new(Mmod::new(self.network(file, onnx)?, scan, Arc::new(landmarks), spec)?))
             }
             (DetectorKind::Yunet, Format::Onnx) => {
                 Ok(Box::new(Yunet::new(self.network(file, open_size(bytes, &spec)?)?, spec)?))

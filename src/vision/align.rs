@@ -11,11 +11,12 @@ use image::RgbImage;
 use crate::geometry::{LandmarkScheme, Landmarks, SimilarityTransform};
 use crate::spec::AlignmentTemplate;
 
-use super::{AlignedFace, align_dlib};
+use super::AlignedFace;
+use super::align_dlib::align_dlib;
 
 /// The crop of the face with these `landmarks` for `template`. `None` where the landmarks are of
 /// another scheme than the template's, or coincide, so that no crop is defined. Crops with dlib's
-/// landmarks are cut out as dlib does it ([`align_dlib`]).
+/// landmarks are cut out as dlib does it ([`align_dlib`](super::align_dlib)).
 #[must_use]
 pub fn align(picture: &RgbImage, landmarks: &Landmarks, template: &AlignmentTemplate) -> Option<AlignedFace> {
     if landmarks.scheme != template.landmarks {

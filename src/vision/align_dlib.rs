@@ -19,9 +19,13 @@ use crate::spec::AlignmentTemplate;
 use super::AlignedFace;
 
 /// The crop of `picture` in which `landmarks` come as near to the template's points as a
-/// similarity transform can bring them; `None` where the landmarks coincide.
+/// similarity transform can bring them, as dlib makes it; `None` where the landmarks coincide.
 #[must_use]
-pub fn align_dlib(picture: &RgbImage, landmarks: &[Point; 5], template: &AlignmentTemplate) -> Option<AlignedFace> {
+pub(super) fn align_dlib(
+    picture: &RgbImage,
+    landmarks: &[Point; 5],
+    template: &AlignmentTemplate,
+) -> Option<AlignedFace> {
     let square = Square::find(landmarks, template)?;
     let size = template.size;
     let mut pixels = RgbImage::new(size, size);
@@ -238,9 +242,9 @@ mod tests {
     }
 
     #[test]
-    fn landmarks_that_coincide_or_shrink_to_a_pixel_have_no_crop() {
+    fn landmarks_in_one_pixel_have_no_crop() {
         let picture = ramp(50, 50);
-        assert!(align_dlib(&picture, &[Point::new(20.0, 20.0); 5], &TEMPLATE).is_none());
+        assert!(align_dlib(&picture, &landmarks(|_, _| (20.0, 20.0)), &TEMPLATE).is_none());
         assert!(align_dlib(&picture, &landmarks(|x, y| (x / 40.0, y / 40.0)), &TEMPLATE).is_none());
         assert!(align_dlib(&picture, &landmarks(|x, _| (x, f32::NAN)), &TEMPLATE).is_none());
     }

@@ -17,7 +17,6 @@ mod shape;
 mod tensor;
 
 pub use align::align;
-pub use align_dlib::align_dlib;
 pub use decode::{DecodeLimits, decode};
 pub use detect::{Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;

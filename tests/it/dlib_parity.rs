@@ -3,19 +3,21 @@
 //! The golden values were computed by dlib 20.0.1 (`golden/dlib/golden.json` of the test data); the
 //! weights are looked for where the pack `dlib` is installed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use facevault::geometry::{LandmarkScheme, Point, Rect};
-use facevault::models::dlib;
+use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
+use facevault::models::{Home, Manifest, dlib};
 use facevault::vision::detect::Mmod;
 use facevault::vision::{
-    Detector, Network, NetworkOptions, Runtime, RuntimeKind, RuntimeOptions, align_dlib, find_landmarks,
+    AlignedFace, Detector, Embedder, Network, NetworkEmbedder, NetworkOptions, RuntimeKind, align, find_landmarks,
 };
-use facevault::{AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, Normalization};
+use facevault::{DetectorSpec, ModelId, ShapeModel};
 use image::RgbImage;
-use ndarray::Array4;
 use serde::Deserialize;
+
+use crate::data;
+use crate::networks::runtime;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -44,8 +46,9 @@ impl GoldenFace {
         Rect::from_sides(left, top, right, bottom)
     }
 
-    fn points(&self) -> Option<[Point; 5]> {
-        Some(self.landmarks5?.map(|[x, y]| Point::new(x, y)))
+    fn landmarks(&self) -> Option<Landmarks> {
+        let points = self.landmarks5?.map(|[x, y]| Point::new(x, y));
+        Some(Landmarks { scheme: LandmarkScheme::EyeCornersNose, points })
     }
 }
 
@@ -53,106 +56,57 @@ impl GoldenFace {
 struct Case {
     data: PathBuf,
     pack: PathBuf,
-    golden: Golden,
+    manifest: Manifest,
+    records: Vec<Record>,
 }
 
 impl Case {
     fn find(test: &str) -> Option<Self> {
-        let data = std::env::var_os("FACEVAULT_TEST_DATA")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-        let Ok(golden) = std::fs::read(data.join("golden/dlib/golden.json")) else {
-            eprintln!("skipped: {test}: no test data");
-            return None;
-        };
-        let Some(pack) = data_folder().map(|folder| folder.join("packs/dlib")).filter(|pack| pack.is_dir()) else {
+        let data = data::folder(test)?;
+        let pack = Home::from_env().ok()?.pack_dir("dlib");
+        let manifest = Manifest::builtin("dlib").expect("a manifest that is built in");
+        if !pack.join(&manifest.embedder.model.file).is_file() {
             eprintln!("skipped: {test}: the pack dlib is not installed");
             return None;
-        };
-        Some(Self { data, pack, golden: serde_json::from_slice(&golden).expect("golden values") })
+        }
+        let golden: Golden =
+            serde_json::from_slice(&data::read(&data, "golden/dlib/golden.json")).expect("the golden values");
+        Some(Self { data, pack, manifest, records: golden.records })
     }
 
-    fn weights(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.pack.join(name)).expect("a weight file of the installed pack")
+    /// All records for ONNX Runtime; a few for the built-in engine, which is several times slower.
+    fn affordable_records(&self) -> impl Iterator<Item = &Record> {
+        let step = if runtime().info().kind == RuntimeKind::BuiltIn { 9 } else { 1 };
+        self.records.iter().step_by(step)
     }
 
     fn picture(&self, name: &str) -> RgbImage {
-        image::open(self.data.join(name)).expect("a picture of the test data").to_rgb8()
+        image::open(self.data.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")).to_rgb8()
     }
 
-    /// All records for ONNX Runtime; for the built-in engine, which is ten times slower, a few.
-    fn affordable_records(&self) -> impl Iterator<Item = &Record> {
-        let step = if runtime().info().kind == RuntimeKind::BuiltIn { 9 } else { 1 };
-        self.golden.records.iter().step_by(step)
+    fn shape_model(&self) -> ShapeModel {
+        let file = &self.manifest.landmarks.as_ref().expect("a landmark model").file;
+        dlib::shape_model(&data::read(&self.pack, file)).expect("dlib's landmark model")
     }
 
-    fn shape_model(&self) -> facevault::ShapeModel {
-        dlib::shape_model(&self.weights("shape_predictor_5_face_landmarks.dat")).expect("dlib's landmark model")
-    }
-
-    fn embedder(&self) -> Network {
-        let onnx =
-            dlib::embedder_onnx(&self.weights("dlib_face_recognition_resnet_model_v1.dat")).expect("dlib's embedder");
-        Network::load(&runtime(), NetworkOptions::new("dlib embedder"), onnx).expect("a network")
+    fn embedder(&self) -> NetworkEmbedder {
+        let part = &self.manifest.embedder;
+        let onnx = dlib::embedder_onnx(&data::read(&self.pack, &part.model.file)).expect("dlib's embedder");
+        let network = Network::load(&runtime(), NetworkOptions::new("dlib embedder"), onnx).expect("a network");
+        NetworkEmbedder::new(network, part.spec.clone(), ModelId::from_bytes([1; 16])).expect("the manifest's embedder")
     }
 
     fn detector(&self, min_face: f32, long_side: u32) -> Mmod {
-        let (onnx, scan) = dlib::detector_onnx(&self.weights("mmod_human_face_detector.dat")).expect("dlib's detector");
+        let part = &self.manifest.detector;
+        let (onnx, scan) = dlib::detector_onnx(&data::read(&self.pack, &part.model.file)).expect("dlib's detector");
         let network = Network::load(&runtime(), NetworkOptions::new("dlib detector"), onnx).expect("a network");
-        let spec = DetectorSpec {
-            kind: DetectorKind::Mmod,
-            normalization: normalization(),
-            fixed_size: None,
-            outputs: Vec::new(),
-            score_threshold: 0.0,
-            nms_threshold: 0.0,
-            long_side,
-            min_face,
-        };
-        Mmod::new(network, scan, Arc::new(self.shape_model()), spec)
+        let spec = DetectorSpec { min_face, long_side, ..part.spec.clone() };
+        Mmod::new(network, scan, Arc::new(self.shape_model()), spec).expect("the manifest's detector")
     }
-}
 
-fn data_folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("FACEVAULT_HOME")
-        .or_else(|| Some(variable("XDG_DATA_HOME")?.join("facevault")))
-        .or_else(|| Some(variable("HOME")?.join(".local/share/facevault")))
-}
-
-fn runtime() -> Runtime {
-    Runtime::select(&RuntimeOptions::default()).expect("a runtime")
-}
-
-fn normalization() -> Normalization {
-    Normalization { color: ColorOrder::Rgb, mean: [122.782, 117.001, 104.298], scale: [256.0; 3] }
-}
-
-/// dlib's five-point template with a padding of a quarter of the face on each side.
-fn template() -> AlignmentTemplate {
-    let place = |p: f64| ((p + 0.25) / 1.5 * 150.0) as f32;
-    let points = [
-        [0.8595674595992, 0.2134981538014],
-        [0.6460604764104, 0.2289674387677],
-        [0.1205750620789, 0.2137274526848],
-        [0.3340850613712, 0.2290642403242],
-        [0.4901123135679, 0.6277975316475],
-    ];
-    AlignmentTemplate { landmarks: LandmarkScheme::EyeCornersNose, size: 150, points: points.map(|p| p.map(place)) }
-}
-
-fn tensor(chips: &[RgbImage]) -> Array4<f32> {
-    let Normalization { mean, scale, .. } = normalization();
-    Array4::from_shape_fn((chips.len(), 3, 150, 150), |(n, c, y, x)| {
-        (f32::from(chips[n].get_pixel(x as u32, y as u32).0[c]) - mean[c]) / scale[c]
-    })
-}
-
-fn describe(embedder: &Network, chips: &[RgbImage]) -> Vec<Vec<f32>> {
-    embedder
-        .run(tensor(chips).view(), |outputs| {
-            Ok(outputs[0].rows().into_iter().map(|row| row.to_vec()).collect::<Vec<_>>())
-        })
-        .expect("descriptors")
+    fn align(&self, picture: &RgbImage, landmarks: &Landmarks) -> AlignedFace {
+        align(picture, landmarks, &self.manifest.embedder.spec.template).expect("distinct landmarks")
+    }
 }
 
 /// The share of `differences` that is at most `limit`.
@@ -165,22 +119,20 @@ fn share_within(differences: &[f32], limit: f32) -> f32 {
 fn descriptors_of_dlibs_crops_are_dlibs() {
     let Some(case) = Case::find("descriptors_of_dlibs_crops_are_dlibs") else { return };
     let (mut crops, mut expected) = (Vec::new(), Vec::new());
-    for face in case.golden.records.iter().flat_map(|record| &record.faces) {
+    for face in case.records.iter().flat_map(|record| &record.faces) {
         if let (Some(chip), Some(descriptor)) = (&face.chip, &face.descriptor) {
-            crops.push(case.picture(&format!("golden/dlib/{chip}")));
+            crops.push(AlignedFace { pixels: case.picture(&format!("golden/dlib/{chip}")) });
             expected.push(descriptor);
         }
     }
     assert!(crops.len() > 30);
-    let embedder = case.embedder();
-    let worst = |found: &[Vec<f32>]| {
-        let pairs = found.iter().zip(&expected);
-        pairs.flat_map(|(a, b)| a.iter().zip(*b).map(|(a, b)| (a - b).abs())).fold(0.0, f32::max)
-    };
-    let singles: Vec<_> = crops.iter().map(|crop| describe(&embedder, std::slice::from_ref(crop)).remove(0)).collect();
-    assert!(worst(&singles) < 1e-4, "one by one: {}", worst(&singles));
-    let batch = describe(&embedder, &crops[..6]);
-    assert!(worst(&batch) < 1e-4, "as a batch: {}", worst(&batch));
+    let found = case.embedder().embed(&crops).expect("vectors");
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.len(), expected.len());
+        let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "{worst}");
+    }
 }
 
 // The golden values of the following tests were computed from the same JPEG files, but by another
@@ -191,12 +143,11 @@ fn descriptors_of_dlibs_crops_are_dlibs() {
 #[test]
 fn crops_around_dlibs_landmarks_are_dlibs() {
     let Some(case) = Case::find("crops_around_dlibs_landmarks_are_dlibs") else { return };
-    let template = template();
-    for record in &case.golden.records {
+    for record in &case.records {
         let picture = case.picture(&record.image);
         for face in &record.faces {
-            let (Some(points), Some(chip)) = (face.points(), &face.chip) else { continue };
-            let found = align_dlib(&picture, &points, &template).expect("distinct points").pixels;
+            let (Some(landmarks), Some(chip)) = (face.landmarks(), &face.chip) else { continue };
+            let found = case.align(&picture, &landmarks).pixels;
             let expected = case.picture(&format!("golden/dlib/{chip}"));
             assert_eq!(found.dimensions(), expected.dimensions());
             let difference: u64 =
@@ -212,13 +163,13 @@ fn landmarks_in_dlibs_boxes_are_dlibs() {
     let Some(case) = Case::find("landmarks_in_dlibs_boxes_are_dlibs") else { return };
     let model = case.shape_model();
     let mut differences = Vec::new();
-    for record in &case.golden.records {
+    for record in &case.records {
         let picture = case.picture(&record.image);
         for face in &record.faces {
-            let Some(expected) = face.points() else { continue };
+            let Some(expected) = face.landmarks() else { continue };
             let found = find_landmarks(&model, &picture, face.bounds());
-            assert_eq!(found.scheme, LandmarkScheme::EyeCornersNose);
-            for (found, expected) in found.points.iter().zip(expected) {
+            assert_eq!(found.scheme, expected.scheme);
+            for (found, expected) in found.points.iter().zip(expected.points) {
                 differences.extend([(found.x - expected.x).abs(), (found.y - expected.y).abs()]);
             }
         }
@@ -260,7 +211,7 @@ fn boxes_are_dlibs() {
 #[test]
 fn faces_lead_to_dlibs_descriptors() {
     let Some(case) = Case::find("faces_lead_to_dlibs_descriptors") else { return };
-    let (detector, embedder, template) = (case.detector(80.0, 4000), case.embedder(), template());
+    let (detector, embedder) = (case.detector(80.0, 4000), case.embedder());
     let mut distances = Vec::new();
     for record in case.affordable_records() {
         let picture = case.picture(&record.image);
@@ -268,8 +219,8 @@ fn faces_lead_to_dlibs_descriptors() {
         for expected in record.faces.iter().filter(|face| face.upsample == 0) {
             let Some(descriptor) = &expected.descriptor else { continue };
             let face = faces.iter().find(|face| face.bounds.iou(&expected.bounds()) > 0.75).expect("dlib's face");
-            let crop = align_dlib(&picture, &face.landmarks.points, &template).expect("distinct points").pixels;
-            let found = describe(&embedder, &[crop]).remove(0);
+            let crop = case.align(&picture, &face.landmarks);
+            let found = embedder.embed(&[crop]).expect("a vector").remove(0);
             let squares = found.iter().zip(descriptor).map(|(a, b)| (a - b).powi(2));
             distances.push(squares.sum::<f32>().sqrt());
         }
@@ -283,7 +234,7 @@ fn faces_lead_to_dlibs_descriptors() {
 fn large_pictures_are_reduced_and_boxes_are_in_their_own_pixels() {
     let Some(case) = Case::find("large_pictures_are_reduced_and_boxes_are_in_their_own_pixels") else { return };
     let detector = case.detector(80.0, 250);
-    for record in case.golden.records.iter().take(3) {
+    for record in case.records.iter().take(3) {
         let picture = case.picture(&record.image);
         let enlarged = image::imageops::resize(&picture, 750, 750, image::imageops::FilterType::Triangle);
         let expected = record.faces[0].bounds();

@@ -13,9 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::Rect;
 use crate::mmod_scan::MmodScan;
 use crate::shape_model::ShapeModel;
-use crate::spec::{ColorOrder, DetectorSpec, Normalization};
+use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::landmarks::find_landmarks;
 use crate::vision::resize::resize;
+use crate::vision::tensor::{Size, fill_planes};
 use crate::vision::{Detector, Face, Network};
 
 use boxes::PixelRect;
@@ -41,10 +42,14 @@ pub struct Mmod {
 }
 
 impl Mmod {
-    /// A detector of the network, how it is moved over a picture, and the landmark model.
-    #[must_use]
-    pub fn new(network: Network, scan: MmodScan, shapes: Arc<ShapeModel>, spec: DetectorSpec) -> Self {
-        Self { network, scan, shapes, spec }
+    /// A detector that runs `network`, moves it over pictures as `scan` says, and finds landmarks
+    /// with `shapes`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelUnavailable`] where the network does not take pictures of any size.
+    pub fn new(network: Network, scan: MmodScan, shapes: Arc<ShapeModel>, spec: DetectorSpec) -> Result<Self> {
+        super::check_input(&network, &DetectorSpec { fixed_size: None, ..spec.clone() })?;
+        Ok(Self { network, scan, shapes, spec })
     }
 
     /// The boxes of the faces, in pixels of `picture` and in whole numbers, with their scores,
@@ -53,22 +58,17 @@ impl Mmod {
     /// # Errors
     /// [`ErrorKind::Runtime`] where the network fails.
     pub fn boxes(&self, picture: &RgbImage) -> Result<Vec<(Rect, f32)>> {
-        if picture.width() == 0 || picture.height() == 0 {
+        if picture.is_empty() {
             return Ok(Vec::new());
         }
-        let long_side = picture.width().max(picture.height());
-        if long_side <= self.spec.long_side || self.spec.long_side == 0 {
-            return Ok(self
-                .boxes_at_size(picture)?
-                .into_iter()
-                .map(|(found, score)| (found.to_rect(), score))
-                .collect());
+        let (full, long_side) = (picture.dimensions(), picture.width().max(picture.height()));
+        if long_side <= self.spec.long_side {
+            let found = self.boxes_at_size(picture)?;
+            return Ok(found.into_iter().map(|(found, score)| (found.to_rect(), score)).collect());
         }
-        let reduced = reduced(picture, f64::from(self.spec.long_side) / f64::from(long_side))?;
-        let (x, y) = (
-            f64::from(picture.width()) / f64::from(reduced.width()),
-            f64::from(picture.height()) / f64::from(reduced.height()),
-        );
+        let reduced = reduced(picture, self.spec.long_side)?;
+        let scale = |from: u32, to: u32| f64::from(from) / f64::from(to);
+        let (x, y) = (scale(full.0, reduced.width()), scale(full.1, reduced.height()));
         let up = |found: PixelRect| found.map(|p| ((p.0 + 0.5) * x - 0.5, (p.1 + 0.5) * y - 0.5)).to_rect();
         Ok(self.boxes_at_size(&reduced)?.into_iter().map(|(found, score)| (up(found), score)).collect())
     }
@@ -125,23 +125,18 @@ fn levels(min_face: f32, window: [usize; 2]) -> (u32, usize) {
 }
 
 fn planes(picture: &RgbImage, normalization: &Normalization) -> Planes {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let mut values = Vec::with_capacity(3 * width * height);
-    for (plane, (mean, scale)) in normalization.mean.iter().zip(normalization.scale).enumerate() {
-        let channel = match normalization.color {
-            ColorOrder::Rgb => plane,
-            ColorOrder::Bgr => 2 - plane,
-        };
-        let table: [f32; 256] = std::array::from_fn(|value| (value as f32 - mean) / scale);
-        values.extend(picture.pixels().map(|pixel| table[usize::from(pixel.0[channel])]));
-    }
-    Planes { width, height, values }
+    let size = Size::new(picture.width() as usize, picture.height() as usize);
+    let mut values = vec![0.0; 3 * size.area()];
+    fill_planes(picture.as_raw(), size, normalization, &mut values, size);
+    Planes { width: size.width, height: size.height, values }
 }
 
-/// The picture at `scale` below 1, each pixel the weighted mean of those it stands for.
-fn reduced(picture: &RgbImage, scale: f64) -> Result<RgbImage> {
+/// The picture with its longer side reduced to `long_side`.
+fn reduced(picture: &RgbImage, long_side: u32) -> Result<RgbImage> {
+    let (width, height) = picture.dimensions();
+    let scale = f64::from(long_side) / f64::from(width.max(height));
     let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
-    let (width, height) = (side(picture.width()), side(picture.height()));
+    let (width, height) = (side(width), side(height));
     let mut result = RgbImage::new(width, height);
     resize(&mut Resizer::new(), picture, &mut result, (width, height))?;
     Ok(result)
@@ -174,23 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn planes_are_normalised_in_the_order_of_their_colours() {
-        let picture = RgbImage::from_fn(2, 1, |x, _| Rgb([10 + x as u8, 20, 30]));
-        for (color, expected) in
-            [(ColorOrder::Rgb, [4.0, 4.5, 9.0, 9.0, 7.0, 7.0]), (ColorOrder::Bgr, [14.0, 14.0, 9.0, 9.0, 2.0, 2.25])]
-        {
-            let normalization = Normalization { color, mean: [2.0; 3], scale: [2.0, 2.0, 4.0] };
-            assert_eq!(planes(&picture, &normalization).values, expected);
-        }
-    }
-
-    #[test]
     fn a_reduced_picture_keeps_its_proportions_and_brightness() {
         let picture = RgbImage::from_fn(301, 100, |x, y| Rgb([if (x + y) % 2 == 0 { 0 } else { 200 }, 50, 255]));
-        let half = reduced(&picture, 0.5).expect("a smaller picture");
+        let half = reduced(&picture, 151).expect("a smaller picture");
         assert_eq!(half.dimensions(), (151, 50));
         let [red, green, blue] = half.get_pixel(75, 25).0;
         assert!(red.abs_diff(100) <= 10 && green == 50 && blue == 255, "{red} {green} {blue}");
-        assert_eq!(reduced(&picture, 0.001).expect("a smaller picture").dimensions(), (1, 1));
+        assert_eq!(reduced(&picture, 1).expect("a smaller picture").dimensions(), (1, 1));
     }
 }
