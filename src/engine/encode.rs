@@ -91,16 +91,8 @@ impl Engine {
             Ok(good) => good,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let vectors =
-            self.inner.timing.time(Step::Embed, || self.inner.embedder.embed(std::slice::from_ref(&aligned)))?;
+        let vector = self.inner.timing.time(Step::Embed, || self.embed(&aligned))?;
         self.inner.encoded.fetch_add(1, Ordering::Relaxed);
-        let vector = vectors.into_iter().next().unwrap_or_default();
-        let expected = self.inner.embedder.spec().dimension;
-        if vector.len() != expected {
-            let message =
-                format!("{}: the embedder gave {} components, expected {expected}", self.name(), vector.len());
-            return Err(Error::new(ErrorKind::Runtime, message));
-        }
         let encoding = FaceEncoding::new(self.model(), vector).map_err(|error| {
             Error::new(ErrorKind::Runtime, format!("{}: the embedder gave no usable vector", self.name()))
                 .caused_by(error)

@@ -18,7 +18,9 @@ use crate::comparison::CalibrationTable;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EmbedderSpec;
-use crate::vision::{DecodeLimits, Detector, Embedder, Face, FacePolicy, Quality, QualityLimits, RuntimeInfo};
+use crate::vision::{
+    AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
+};
 
 pub use compare::CompareOptions;
 pub use open::{EngineOptions, PackSource};
@@ -78,6 +80,7 @@ struct Inner {
 #[derive(Default)]
 struct Origin {
     runtime: Option<RuntimeInfo>,
+    clock: Option<NetworkClock>,
     calibration: Option<CalibrationTable>,
 }
 
@@ -177,7 +180,23 @@ impl Engine {
     /// Where the time went since the engine was made, added up over threads.
     #[must_use]
     pub fn timing(&self) -> Timing {
-        self.inner.timing.read()
+        let networks = self.inner.origin.clock.iter().map(NetworkClock::total).sum();
+        self.inner.timing.read(networks)
+    }
+
+    /// The vector of one aligned face, as the embedder gives it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the network fails or gives no vector.
+    pub fn embed(&self, face: &AlignedFace) -> Result<Vec<f32>> {
+        let vectors = self.inner.embedder.embed(std::slice::from_ref(face))?;
+        let vector = vectors.into_iter().next().unwrap_or_default();
+        let expected = self.embedder().dimension;
+        if vector.len() == expected {
+            return Ok(vector);
+        }
+        let message = format!("{}: the embedder gave {} components, expected {expected}", self.name(), vector.len());
+        Err(Error::new(ErrorKind::Runtime, message))
     }
 
     /// The faces of an upright picture.

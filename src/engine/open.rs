@@ -9,8 +9,8 @@ use crate::models::rewrite::{Rules, rewrite};
 use crate::models::{Format, Home, ModelFile, Pack, Role, dlib};
 use crate::spec::DetectorKind;
 use crate::vision::{
-    Detector, Embedder, Mmod, Network, NetworkEmbedder, NetworkOptions, Runtime, RuntimeChoice, RuntimeKind,
-    RuntimeOptions, Scrfd, Yunet, open_size,
+    Detector, Embedder, Mmod, Network, NetworkClock, NetworkEmbedder, NetworkOptions, Runtime, RuntimeChoice,
+    RuntimeKind, RuntimeOptions, Scrfd, Yunet, open_size,
 };
 
 use super::{Engine, Origin, PhotoRules};
@@ -70,11 +70,21 @@ impl Engine {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let parts = Parts { pack: &pack, runtime: &runtime, threads, rewriting: &options.rewriting };
+        let parts = Parts {
+            pack: &pack,
+            runtime: &runtime,
+            threads,
+            rewriting: &options.rewriting,
+            clock: NetworkClock::default(),
+        };
         parts.must_fit()?;
         let (detector, embedder) = rayon::join(|| parts.detector(), || parts.embedder());
         let name = pack.manifest().name.clone();
-        let origin = Origin { runtime: Some(runtime.info().clone()), calibration: pack.manifest().calibration.clone() };
+        let origin = Origin {
+            runtime: Some(runtime.info().clone()),
+            clock: Some(parts.clock.clone()),
+            calibration: pack.manifest().calibration.clone(),
+        };
         Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)
     }
 }
@@ -84,6 +94,7 @@ struct Parts<'a> {
     runtime: &'a Runtime,
     threads: usize,
     rewriting: &'a Rules,
+    clock: NetworkClock,
 }
 
 impl Parts<'_> {
@@ -143,7 +154,11 @@ impl Parts<'_> {
             RuntimeKind::OnnxRuntime => rewrite(&onnx, self.rewriting)?.onnx,
             RuntimeKind::BuiltIn => onnx,
         };
-        let options = NetworkOptions { sessions: self.threads, ..NetworkOptions::new(file.file.clone()) };
+        let options = NetworkOptions {
+            sessions: self.threads,
+            clock: self.clock.clone(),
+            ..NetworkOptions::new(file.file.clone())
+        };
         Network::load(self.runtime, options, onnx)
     }
 }

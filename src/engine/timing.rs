@@ -14,6 +14,9 @@ pub struct Timing {
     pub align: Duration,
     /// Embedding: filling the tensor and the network.
     pub embed: Duration,
+    /// The part of all this that was spent inside the networks; zero for an engine of the caller's
+    /// own parts.
+    pub networks: Duration,
 }
 
 impl Timing {
@@ -49,13 +52,14 @@ impl Clock {
         result
     }
 
-    pub(super) fn read(&self) -> Timing {
+    pub(super) fn read(&self, networks: Duration) -> Timing {
         let sum = |step: Step| Duration::from_nanos(self.nanoseconds[step as usize].load(Ordering::Relaxed));
         Timing {
             decode: sum(Step::Decode),
             detect: sum(Step::Detect),
             align: sum(Step::Align),
             embed: sum(Step::Embed),
+            networks,
         }
     }
 }

@@ -25,7 +25,7 @@ pub use main_face::{FacePolicy, main_face};
 pub use pose::Pose;
 pub use quality::{Quality, QualityLimits};
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
-pub use session::{Network, NetworkOptions};
+pub use session::{Network, NetworkClock, NetworkOptions};
 
 use image::RgbImage;
 

@@ -10,7 +10,9 @@
 //! written into it ([`shape`](super::shape)).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ndarray::{ArrayView4, ArrayViewD};
 use ort::session::Session;
@@ -64,13 +66,33 @@ pub struct NetworkOptions {
     /// The outputs to be read, in the order in which [`Network::run`] hands them over; empty for
     /// all, in the network's order.
     pub outputs: Vec<String>,
+    /// Adds up the time of all runs; networks may share one.
+    pub clock: NetworkClock,
+}
+
+/// The time spent inside networks. Cloning gives another handle to the same sum.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkClock {
+    nanoseconds: Arc<AtomicU64>,
+}
+
+impl NetworkClock {
+    /// The time so far, added up over threads.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, time: Duration) {
+        self.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 impl NetworkOptions {
     /// One run at a time, all outputs.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), sessions: 1, threads: 1, outputs: Vec::new() }
+        Self { name: name.into(), sessions: 1, threads: 1, outputs: Vec::new(), clock: NetworkClock::default() }
     }
 }
 
@@ -173,7 +195,9 @@ impl Network {
         let mut session = self.borrow_session(input.dim().into())?;
         let fail = |error: ort::Error| self.failure(&error);
         let tensor = TensorRef::from_array_view(input).map_err(fail)?;
+        let start = Instant::now();
         let values = session.as_mut().run(ort::inputs![tensor]).map_err(fail)?;
+        self.shared.options.clock.add(start.elapsed());
         let mut outputs = Vec::with_capacity(self.outputs().len());
         for name in self.outputs() {
             let value = values.get(name).ok_or_else(|| {

@@ -1,0 +1,84 @@
+//! What a durable update costs beyond encoding: no photo, a known photo, and the disk's own sync.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{Seek, SeekFrom, Write};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use facevault::store::{CreateOptions, ImagesChange, ModelInfo, NewImage, NewPersonRecord, PersonChange, Store};
+use facevault::{ClientId, FaceEncoding, Limits, Metric, ModelId, Patch, PersonId};
+
+/// Bytes of the photo.
+const PHOTO: usize = 100_000;
+/// Components of the encoding.
+const DIMENSION: usize = 512;
+/// Persons who are in the vault beside the one that is updated.
+const OTHERS: usize = 1_000;
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: Store,
+    client: ClientId,
+    person: PersonId,
+    image: NewImage,
+}
+
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().expect("a folder");
+    let id = ModelId::from_bytes([1; 16]);
+    let model = ModelInfo { id, name: "bench".into(), dimension: DIMENSION, metric: Metric::Cosine };
+    let options = CreateOptions { model: Some(model), ..CreateOptions::default() };
+    let store = Store::create(folder.path().join("bench.vault"), &options).expect("a vault");
+    let client = store.default_client().expect("a client");
+    let bytes: Vec<u8> = (0..PHOTO).map(|i| i.wrapping_mul(2_654_435_761) as u8).collect();
+    let vector: Vec<f32> = (0..DIMENSION).map(|i| ((i * 37) % 101) as f32 - 50.0).collect();
+    let mut image = NewImage::new(bytes.into());
+    image.encoding = Some(FaceEncoding::new(id, vector).expect("finite"));
+    let add = |name: String, images: Vec<NewImage>| {
+        let record = NewPersonRecord { name, images, ..NewPersonRecord::default() };
+        store.insert_person(&client, &record).expect("a person").person.id
+    };
+    (0..OTHERS).for_each(|number| drop(add(format!("person {number}"), Vec::new())));
+    let person = add("the one".into(), vec![image.clone()]);
+    Fixture { folder, image, store, client, person }
+}
+
+fn update(criterion: &mut Criterion) {
+    let fixture = fixture();
+    let Fixture { store, client, person, .. } = &fixture;
+    let mut count = 0u64;
+    let apply = |change: &PersonChange| {
+        black_box(store.update_person(client, person, change, &Limits::default()).expect("updated"));
+    };
+    let mut group = criterion.benchmark_group("update");
+    group.bench_function("notes, durable", |bencher| {
+        bencher.iter(|| {
+            count += 1;
+            apply(&PersonChange { notes: Patch::Set(format!("note {count}")), ..PersonChange::default() });
+        });
+    });
+    group.bench_function("a photo already known, 100 kB, durable", |bencher| {
+        bencher.iter(|| {
+            count += 1;
+            let images = ImagesChange::Replace(vec![fixture.image.clone()]);
+            apply(&PersonChange { notes: Patch::Set(format!("note {count}")), images, ..PersonChange::default() });
+        });
+    });
+    group.bench_function("nothing", |bencher| bencher.iter(|| apply(&PersonChange::default())));
+    group.finish();
+
+    let mut file = File::create(fixture.folder.path().join("floor")).expect("a file");
+    criterion.bench_function("floor/write 8 kB and sync", |bencher| {
+        bencher.iter(|| {
+            file.seek(SeekFrom::Start(0)).expect("a seek");
+            file.write_all(&[7u8; 8192]).and_then(|()| file.sync_data()).expect("a write and a sync");
+        });
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(50);
+    targets = update
+}
+criterion_main!(benches);
