@@ -1,5 +1,6 @@
 //! A copy of a vault that is in use.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,12 +27,17 @@ pub struct BackupProgress {
 
 impl Store {
     /// Copies the vault as it is at this moment to a new file, while readers and writers go on.
-    /// The copy appears under its name when it is whole and on the disk.
+    /// The copy appears under its name when it is whole and on the disk. `progress` may break it off:
+    /// then nothing is left behind.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where there is a file of that name, [`ErrorKind::Io`] where it
-    /// cannot be written, and as for every read.
-    pub fn backup(&self, target: impl AsRef<Path>, mut progress: impl FnMut(BackupProgress)) -> Result<()> {
+    /// cannot be written or was broken off, and as for every read.
+    pub fn backup(
+        &self,
+        target: impl AsRef<Path>,
+        mut progress: impl FnMut(BackupProgress) -> ControlFlow<()>,
+    ) -> Result<()> {
         let target = absolute(target.as_ref())?;
         let newborn = Newborn::new(&target)?;
         self.read(|source| Ok(copy(source, newborn.path(), &mut progress)))?
@@ -40,7 +46,11 @@ impl Store {
     }
 }
 
-fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(BackupProgress)) -> Outcome<()> {
+fn copy(
+    source: &Connection,
+    target: &Path,
+    progress: &mut dyn FnMut(BackupProgress) -> ControlFlow<()>,
+) -> Outcome<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(target, flags)?;
     // Nobody else knows the file: it is synced once, when it is whole.
@@ -53,12 +63,15 @@ fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(BackupProgr
             step @ (StepResult::Done | StepResult::More) => {
                 let pages = backup.progress();
                 let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * u64::from(schema::PAGE_SIZE.unsigned_abs());
-                progress(BackupProgress {
+                let going = progress(BackupProgress {
                     copied: bytes(pages.pagecount - pages.remaining),
                     total: bytes(pages.pagecount),
                 });
                 if step == StepResult::Done {
                     break;
+                }
+                if going.is_break() {
+                    return Err(Error::new(ErrorKind::Io, "the backup was broken off, nothing of it is left").into());
                 }
                 deadline = Instant::now() + BUSY_TIMEOUT;
             }
@@ -72,4 +85,29 @@ fn copy(source: &Connection, target: &Path, progress: &mut dyn FnMut(BackupProgr
     drop(backup);
     copy.close().map_err(|(_, error)| error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{CreateOptions, NewImage, NewPersonRecord};
+
+    #[test]
+    fn a_backup_that_is_broken_off_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path().join("v"), &CreateOptions::default()).expect("a vault");
+        let client = store.default_client().expect("a client");
+        let large = NewImage::new(vec![7; 16 << 20].into());
+        let person = NewPersonRecord { name: "Ada".into(), images: vec![large], ..NewPersonRecord::default() };
+        store.insert_person(&client, &person).expect("a person");
+        let files = || std::fs::read_dir(folder.path()).expect("listed").count();
+        let (before, mut steps) = (files(), 0);
+        let broken = store.backup(folder.path().join("copy"), |_| {
+            steps += 1;
+            ControlFlow::Break(())
+        });
+        assert_eq!(broken.map_err(|error| error.kind()), Err(ErrorKind::Io));
+        assert_eq!((steps, files()), (1, before));
+        store.backup(folder.path().join("copy"), |_| ControlFlow::Continue(())).expect("whole");
+    }
 }

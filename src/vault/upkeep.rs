@@ -1,5 +1,6 @@
 //! Looking after the file: check and backup.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::error::Result;
@@ -17,11 +18,17 @@ impl Vault {
     }
 
     /// Writes a copy of the vault as it is at one instant to `path`, while others go on using it.
+    /// `progress` may break it off.
     ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where there is a file,
-    /// [`Io`](crate::ErrorKind::Io) where it cannot be written; nothing is left behind then.
-    pub fn backup(&self, path: impl AsRef<Path>, progress: impl FnMut(BackupProgress)) -> Result<()> {
+    /// [`Io`](crate::ErrorKind::Io) where it cannot be written or was broken off; nothing is left
+    /// behind then.
+    pub fn backup(
+        &self,
+        path: impl AsRef<Path>,
+        progress: impl FnMut(BackupProgress) -> ControlFlow<()>,
+    ) -> Result<()> {
         self.store().backup(path.as_ref(), progress)
     }
 }

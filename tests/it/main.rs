@@ -1,6 +1,7 @@
 //! Behaviour, a file each.
 
 mod children;
+#[cfg(feature = "cli")]
 mod cli;
 mod data;
 mod decode;
@@ -8,6 +9,7 @@ mod dlib_parity;
 mod evaluation;
 mod fakes;
 mod graphs;
+#[cfg(feature = "cli")]
 mod harness;
 mod install;
 mod layering;

@@ -1,5 +1,6 @@
 //! Copies of a vault that is in use.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use facevault::store::{BackupProgress, Store};
@@ -31,7 +32,10 @@ fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
         };
         let writer = scope.spawn(write);
         std::thread::sleep(std::time::Duration::from_millis(50));
-        let copied = vault.store.backup(&target, |progress| reports.push(progress));
+        let copied = vault.store.backup(&target, |progress| {
+            reports.push(progress);
+            ControlFlow::Continue(())
+        });
         done.store(true, Ordering::Relaxed);
         let written = writer.join().expect("no panic");
         copied.map(|()| written)
@@ -66,15 +70,18 @@ fn a_copy_never_replaces_a_file_and_needs_a_folder() -> Result<()> {
         if there == target {
             std::fs::write(&target, "a file").expect("a file");
         }
-        let error = vault.store.backup(&there, |_| ()).expect_err("it is there");
+        let error = vault.store.backup(&there, |_| ControlFlow::Continue(())).expect_err("it is there");
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     }
     assert_eq!(std::fs::read(&target).expect("the file"), b"a file");
-    let error = vault.store.backup(vault.folder.path().join("none/copy"), |_| ()).expect_err("no folder");
+    let error = vault
+        .store
+        .backup(vault.folder.path().join("none/copy"), |_| ControlFlow::Continue(()))
+        .expect_err("no folder");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 
     let fresh = vault.folder.path().join("fresh");
-    Store::open_read_only(vault.path())?.backup(&fresh, |_| ())?;
+    Store::open_read_only(vault.path())?.backup(&fresh, |_| ControlFlow::Continue(()))?;
     assert_eq!(Store::open_read_only(&fresh)?.person(&vault.client, &id)?, vault.store.person(&vault.client, &id)?);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `facevault backup`
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -8,8 +9,9 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
+use crate::failure::Failure;
 use crate::output::{bytes, duration, path};
-use crate::progress;
+use crate::{interrupt, progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,14 +36,19 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let started = Instant::now();
     let vault = context.vault_for_reading(&arguments.vault)?;
     let bar = progress::filling(&context.output, "copying");
+    let _guard = interrupt::Guard::new();
     let mut size = 0;
     let copied = vault.backup(&arguments.copy, |done| {
         bar.set_length(done.total);
         bar.set_position(done.copied);
         size = done.total;
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.finish_and_clear();
-    copied?;
+    match copied {
+        Err(error) if interrupt::requested() => return Err(Failure::Interrupted(error.to_string())),
+        copied => copied?,
+    }
     context.output.answer(&json!({"copy": path(&arguments.copy), "bytes": size}), |text| {
         let took = duration(started.elapsed());
         text.line(format!("copied {} to {} in {took}", bytes(size), arguments.copy.display()))
