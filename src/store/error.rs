@@ -63,6 +63,10 @@ impl Fault {
     /// The error for the caller; `path` is the vault's file.
     pub(super) fn into_error(self, path: &Path) -> Error {
         match self {
+            // What a file is said to be needs the file's name.
+            Self::Told(error) if error.kind() == ErrorKind::Unsupported => {
+                Error::new(error.kind(), format!("{}: {error}", path.display()))
+            }
             Self::Told(error) => error,
             Self::Sqlite(error) => {
                 let (kind, what) = judge(&error);
