@@ -97,7 +97,8 @@ impl Fpir {
     ///
     /// This takes the comparisons of one search as independent. They are not quite, which makes
     /// false alarms rarer than asked for, never more frequent. A person with several encodings is
-    /// several comparisons: who wants the rate as an upper bound counts encodings.
+    /// compared several times, and the best one counts: who searches such people passes the number
+    /// of encodings, or strangers raise more alarms than asked for.
     #[must_use]
     pub fn fmr(self, people_searched: u64) -> Fmr {
         // ln_1p and exp_m1 keep the digits that the formula as written loses below 1e-10.
@@ -153,7 +154,8 @@ impl OperatingPoint {
     }
 
     /// The threshold for this operating point: 1 person searched for a comparison of two photos or
-    /// a verification, the number of people that a search looks at for an identification.
+    /// a verification, the number of people that a search looks at for an identification (of their
+    /// encodings where people have several, see [`Fpir::fmr`]).
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where a rate is asked of a model without a table, and
