@@ -1,4 +1,40 @@
-//! facevault
+//! An embedded face-recognition engine with a local store: people, photos, face encodings and search
+//! in one SQLite file.
+//!
+//! Two things are held by a host. An [`Engine`] is a pack of models and a runtime made ready: it
+//! turns photos into [`FaceEncoding`]s, as many at a time as there are processors. A [`Vault`] is one
+//! file with the people of one or more clients; its verbs create, update, remove, identify and
+//! verify. Both are `Send + Sync + Clone`.
+//!
+//! A partial update of a person, its photos, their encodings and what is searched is one atomic,
+//! durable step:
+//!
+//! ```no_run
+//! use facevault::{Engine, EngineOptions, PersonId, PersonUpdate, Vault, VaultOptions};
+//!
+//! # fn main() -> facevault::Result<()> {
+//! let engine = Engine::open(&EngineOptions::default())?;
+//! let vault = Vault::open("people.vault", VaultOptions::with_engine(engine))?;
+//! let update = PersonUpdate::from_json(br#"{"name": "John Doe Updated", "notes": null}"#)?;
+//! let person = vault.update_person(&PersonId::new("person_123456789")?, &update)?;
+//! assert_eq!(person.name, "John Doe Updated");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What goes wrong is an [`Error`] whose [`ErrorKind`] says who must act. A photo that gives no
+//! encoding is a [`Refusal`] with the measured value and the limit. Similarities have a meaning
+//! through a model's [`CalibrationTable`]: thresholds are asked for as a rate, an
+//! [`OperatingPoint`].
+//!
+//! The parts can be used by themselves: [`vision`] (decoding, detection, alignment, embedding),
+//! [`models`] (packs and their installation), [`store`] (the file), [`index`] (exact search),
+//! [`statistics`] and [`evaluation`] (error rates).
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `cli` | yes | the command `facevault` |
+//! | `download` | with `cli` | installation over HTTPS |
 
 // -- vocabulary: plain data, no I/O
 mod comparison;
@@ -41,3 +77,8 @@ pub use person::{
 pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use spec::{AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, Normalization};
 pub use vault::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Vault, VaultOptions, Verification};
+
+/// The README's code is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

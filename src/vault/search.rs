@@ -4,7 +4,7 @@ use crate::comparison::{CalibrationTable, Decision, Fmr, OperatingPoint, Similar
 use crate::encoding::FaceEncoding;
 use crate::engine::{CompareOptions, Engine};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
-use crate::index::SearchOptions;
+use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
 use crate::store::ModelInfo;
 use crate::vision::Face;
@@ -123,7 +123,7 @@ impl Vault {
         let gallery = self.gallery(&model)?;
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         let table = self.calibration();
-        let threshold = options.operating_point.threshold(table, people_searched)?;
+        let threshold = options.operating_point.threshold(table, comparisons(&gallery, people_searched))?;
         let people_without_encoding = self.count_without_encoding(&model)?;
         // The runner-up is wanted for the margin even where one candidate is asked for.
         let search = SearchOptions { collections, max_results: options.max_results.max(2), min_similarity: None };
@@ -257,4 +257,11 @@ impl Vault {
         let named = |c: &crate::person::Collection| names.iter().any(|name| c.id.as_str() == name || c.code == *name);
         Ok(Some(known.iter().filter(|c| named(c)).map(|c| c.id.clone()).collect()))
     }
+}
+
+/// How many comparisons a search of `people` makes, in which a stranger may be taken for somebody:
+/// one an encoding, of which a person has as many as the gallery's people have on average.
+fn comparisons(gallery: &Gallery, people: u64) -> u64 {
+    let each = gallery.len_encodings() as f64 / gallery.len_people().max(1) as f64;
+    (people as f64 * each).ceil() as u64
 }

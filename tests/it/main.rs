@@ -6,6 +6,7 @@ mod cli;
 mod data;
 mod decode;
 mod dlib_parity;
+mod engine;
 mod evaluation;
 mod fakes;
 mod graphs;

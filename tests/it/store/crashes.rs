@@ -36,7 +36,7 @@ fn killed_at_any_moment_a_vault_holds_what_was_acknowledged() -> Result<()> {
     drop(store);
 
     let (mut next, mut both) = (0, [0, 0]);
-    for round in 0..children::kills(100) {
+    for round in 0..children::kills(200) {
         let part = format!("{} {next}", path.display());
         let said = children::killed_at_random(test, &part, Duration::from_millis(40));
         // Before each write the child says its number: all before the last one are acknowledged.

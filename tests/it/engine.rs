@@ -1,0 +1,91 @@
+//! The engine on real photos: every format gives the same encoding, people are told apart.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use facevault::vision::FacePolicy;
+use facevault::{Engine, EngineOptions, FaceEncoding, PackSource, PhotoRules};
+
+use crate::{data, packs};
+
+/// YuNet and `espdl_mbf`, whatever the runtime is.
+fn engine(test: &str) -> Option<(tempfile::TempDir, Engine)> {
+    let pack = packs::pack(test, "yunet_dynamic", "espdl_mbf")?;
+    let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
+    let options = EngineOptions { pack: PackSource::Folder(pack.path().into()), rules, ..EngineOptions::default() };
+    Some((pack, Engine::open(&options).expect("an engine")))
+}
+
+fn cosine(a: &FaceEncoding, b: &FaceEncoding) -> f64 {
+    facevault::index::similarity(facevault::Metric::Cosine, a.vector(), b.vector())
+}
+
+#[test]
+fn every_format_gives_the_encoding_of_the_png() {
+    const TEST: &str = "engine::every_format_gives_the_encoding_of_the_png";
+    let Some((_pack, engine)) = engine(TEST) else { return };
+    let folder = data::folder(TEST).expect("test data").join("images/formats");
+    let encode = |path: &Path| engine.encode(&fs::read(path).expect("a file")).map(|face| face.encoding);
+    let png = encode(&folder.join("einstein.png")).expect("a face");
+    let mut compared = 0;
+    for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // What has lost its colours to one bit or has too few pixels need only decode.
+        if !name.starts_with("einstein") || name.contains("1bit") || name.contains("small") {
+            continue;
+        }
+        let encoding = encode(&entry.path()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let cosine = cosine(&png, &encoding);
+        assert!(cosine >= 0.99, "{name}: {cosine}");
+        compared += 1;
+    }
+    assert!(compared >= 25, "only {compared} files were compared");
+}
+
+#[test]
+fn one_threshold_tells_all_labelled_pairs_apart() {
+    const TEST: &str = "engine::one_threshold_tells_all_labelled_pairs_apart";
+    let Some((_pack, engine)) = engine(TEST) else { return };
+    let folder = data::folder(TEST).expect("test data").join("faces/deepface/unit/dataset");
+    let list = fs::read_to_string(folder.join("master.csv")).expect("a list of pairs");
+    let mut encodings: HashMap<String, FaceEncoding> = HashMap::new();
+    let (mut lowest_mated, mut highest_non_mated, mut pairs) = (f64::INFINITY, f64::NEG_INFINITY, 0);
+    for line in list.lines().skip(1).filter(|line| !line.trim().is_empty()) {
+        let fields: Vec<&str> = line.trim().split(',').collect();
+        let [a, b, decision] = fields[..] else { panic!("{line:?} has not three columns") };
+        for name in [a, b] {
+            encodings.entry(name.to_owned()).or_insert_with(|| {
+                let photo = fs::read(folder.join(name)).expect("a photo");
+                engine.encode(&photo).unwrap_or_else(|error| panic!("{name}: {error}")).encoding
+            });
+        }
+        let similarity = cosine(&encodings[a], &encodings[b]);
+        match decision {
+            "Yes" => lowest_mated = lowest_mated.min(similarity),
+            "No" => highest_non_mated = highest_non_mated.max(similarity),
+            other => panic!("{other:?} is no decision"),
+        }
+        pairs += 1;
+    }
+    assert!(pairs >= 299, "only {pairs} pairs");
+    assert!(lowest_mated > highest_non_mated, "mated from {lowest_mated}, non-mated to {highest_non_mated}");
+}
+
+#[test]
+fn many_photos_give_what_they_give_one_by_one() {
+    const TEST: &str = "engine::many_photos_give_what_they_give_one_by_one";
+    let Some((_pack, engine)) = engine(TEST) else { return };
+    let folder = data::folder(TEST).expect("test data").join("images/formats");
+    let names = ["einstein_420.jpg", "blank_640x480.jpg", "einstein_gray.jpg", "bad_empty.jpg", "einstein_exif6.png"];
+    let photos: Vec<Vec<u8>> = names.iter().map(|name| fs::read(folder.join(name)).expect("a file")).collect();
+    let together = engine.encode_all(&photos).expect("the networks run");
+    assert_eq!(together.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false, true]);
+    for (photo, together) in photos.iter().zip(together) {
+        match (engine.encode(photo), together) {
+            (Ok(alone), Ok(together)) => assert_eq!(alone.encoding, together.encoding),
+            (Err(error), Err(refusal)) => assert_eq!(error.images()[0].refusal.as_ref(), Some(&refusal)),
+            (alone, together) => panic!("alone {alone:?}, together {together:?}"),
+        }
+    }
+}
