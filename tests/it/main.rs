@@ -12,6 +12,7 @@ mod fakes;
 mod graphs;
 #[cfg(feature = "cli")]
 mod harness;
+mod identify;
 mod install;
 mod layering;
 mod models;

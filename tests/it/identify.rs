@@ -1,0 +1,178 @@
+//! Who is this: what is committed is found at the next search, by every process, and nobody else is.
+
+use facevault::{
+    CompareOptions, ErrorKind, IdentifyOptions, ImagesUpdate, NewCollection, NewPerson, OperatingPoint, Patch, Person,
+    PersonUpdate, Status, Vault, VaultOptions,
+};
+
+use super::fakes::{engine, engine_of, photo, photo_of};
+
+/// The fake's encodings of different photos are far apart, those of equal ones are equal.
+fn options() -> IdentifyOptions {
+    let operating_point = OperatingPoint::similarity(0.99).expect("a similarity");
+    IdentifyOptions { operating_point, ..IdentifyOptions::default() }
+}
+
+fn vault() -> (tempfile::TempDir, Vault) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vault =
+        Vault::create(folder.path().join("people.vault"), VaultOptions::with_engine(engine())).expect("a vault");
+    (folder, vault)
+}
+
+fn enroll(vault: &Vault, seeds: &[u32]) -> Person {
+    let images = seeds.iter().map(|seed| photo(*seed)).collect();
+    vault.create_person(&NewPerson { name: format!("{seeds:?}"), images, ..NewPerson::default() }).expect("a person")
+}
+
+/// Who is found for the photo.
+fn found(vault: &Vault, seed: u32) -> Vec<facevault::PersonId> {
+    let answer = vault.identify(&[photo(seed)], &options()).expect("an answer");
+    answer.candidates.into_iter().map(|candidate| candidate.person).collect()
+}
+
+#[test]
+fn an_empty_vault_knows_nobody() {
+    let (_folder, vault) = vault();
+    let answer = vault.identify(&[photo(1)], &options()).expect("an answer");
+    assert!(answer.candidates.is_empty());
+    assert_eq!((answer.people_searched, answer.margin), (0, None));
+}
+
+#[test]
+fn every_committed_change_is_seen_by_the_next_search() {
+    let (_folder, vault) = vault();
+    let (ada, bob) = (enroll(&vault, &[1, 2]), enroll(&vault, &[3]));
+    assert_eq!(
+        (found(&vault, 2), found(&vault, 3), found(&vault, 9)),
+        (vec![ada.id.clone()], vec![bob.id.clone()], vec![])
+    );
+
+    let images = ImagesUpdate::Replace(vec![photo(1), photo(9)]);
+    vault.update_person(&ada.id, &PersonUpdate { images, ..PersonUpdate::default() }).expect("updated");
+    assert_eq!((found(&vault, 2), found(&vault, 9)), (vec![], vec![ada.id.clone()]));
+
+    let inactive = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+    vault.update_person(&ada.id, &inactive).expect("updated");
+    assert_eq!(found(&vault, 9), []);
+    let active = PersonUpdate { status: Patch::Set(Status::Active), ..PersonUpdate::default() };
+    vault.update_person(&ada.id, &active).expect("updated");
+    assert_eq!(found(&vault, 9), [ada.id.clone()]);
+
+    vault.remove_person(&ada.id).expect("removed");
+    assert_eq!((found(&vault, 9), found(&vault, 3)), (vec![], vec![bob.id]));
+}
+
+#[test]
+fn what_one_handle_writes_the_other_finds_at_its_next_call() {
+    let (_folder, vault) = vault();
+    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+    assert_eq!(found(&other, 1), []);
+    let ada = enroll(&vault, &[1]);
+    assert_eq!(found(&other, 1), [ada.id.clone()]);
+    let late = ImagesUpdate::Edit { remove: vec![], add: vec![photo(5)] };
+    enroll(&vault, &[7]);
+    vault.update_person(&ada.id, &PersonUpdate { images: late, ..PersonUpdate::default() }).expect("updated");
+    assert_eq!(found(&other, 5), [ada.id.clone()]);
+
+    // A handle that loads everything finds encodings of one person that lie apart in the file.
+    let third = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+    assert_eq!((found(&third, 1), found(&third, 5)), (vec![ada.id.clone()], vec![ada.id.clone()]));
+
+    other.remove_person(&ada.id).expect("removed");
+    assert_eq!((found(&vault, 1), found(&third, 5)), (vec![], vec![]));
+}
+
+#[test]
+fn collections_limit_who_is_searched() {
+    let (_folder, vault) = vault();
+    let staff =
+        vault.create_collection(&NewCollection { name: "staff".into(), ..Default::default() }).expect("created");
+    let (ada, _bob) = (enroll(&vault, &[1]), enroll(&vault, &[2]));
+    let join = PersonUpdate { collections: Patch::Set(vec![staff.code.clone()]), ..PersonUpdate::default() };
+    vault.update_person(&ada.id, &join).expect("updated");
+    let search = |seed, collection: &str| {
+        let options = IdentifyOptions { collections: Some(vec![collection.into()]), ..options() };
+        vault.identify(&[photo(seed)], &options).map(|answer| (answer.candidates.len(), answer.people_searched))
+    };
+    assert_eq!(search(1, staff.id.as_str()).expect("an answer"), (1, 1));
+    assert_eq!(search(2, &staff.code).expect("an answer"), (0, 1));
+    let error = search(1, "nowhere").expect_err("an unknown collection");
+    assert_eq!(error.violations()[0].field, "collections[0]");
+}
+
+#[test]
+fn candidates_are_ranked_and_the_runner_up_is_told() {
+    let (_folder, vault) = vault();
+    for seed in 1..=5 {
+        enroll(&vault, &[seed]);
+    }
+    let everybody = IdentifyOptions {
+        operating_point: OperatingPoint::similarity(-1.0).expect("a similarity"),
+        max_results: 3,
+        ..IdentifyOptions::default()
+    };
+    let answer = vault.identify(&[photo(4)], &everybody).expect("an answer");
+    let similarities: Vec<f64> = answer.candidates.iter().map(|candidate| candidate.similarity.get()).collect();
+    assert_eq!(answer.candidates.iter().map(|candidate| candidate.rank).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(similarities.is_sorted_by(|a, b| a >= b) && similarities[0] > 0.999_999, "{similarities:?}");
+    assert_eq!(answer.margin, Some(similarities[0] - similarities[1]));
+    let one = IdentifyOptions { max_results: 1, ..everybody };
+    assert_eq!(vault.identify(&[photo(4)], &one).expect("an answer").margin, answer.margin);
+}
+
+#[test]
+fn every_face_of_a_group_is_identified() {
+    let (_folder, vault) = vault();
+    enroll(&vault, &[1]);
+    let faces = vault.identify_faces(&photo_of(8, 3), &options()).expect("an answer");
+    assert_eq!(faces.len(), 3);
+    assert!(faces.iter().all(|face| face.outcome.as_ref().is_ok_and(|answer| answer.candidates.is_empty())));
+    assert_eq!(vault.identify_faces(&photo_of(8, 0), &options()).expect("an answer"), []);
+}
+
+#[test]
+fn verify_says_yes_and_no() {
+    let (_folder, vault) = vault();
+    let (ada, bob) = (enroll(&vault, &[1, 2]), enroll(&vault, &[3]));
+    let compare = CompareOptions { operating_point: options().operating_point };
+    let verify = |person: &Person, seed| vault.verify(&person.id, &[photo(seed)], &compare).expect("an answer");
+    let yes = verify(&ada, 2);
+    assert!(yes.decision.accepted);
+    assert_eq!(yes.image, ada.images[1].id);
+    assert!(!verify(&bob, 2).decision.accepted);
+    let nobody = enroll(&vault, &[]);
+    let error = vault.verify(&nobody.id, &[photo(1)], &compare).expect_err("no photo");
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn a_model_without_a_table_refuses_to_guess() {
+    let (_folder, vault) = vault();
+    let ada = enroll(&vault, &[1]);
+    let error = vault.identify(&[photo(1)], &IdentifyOptions::default()).expect_err("no table");
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("calibrat"), "{error}");
+    assert!(vault.verify(&ada.id, &[photo(1)], &CompareOptions::default()).is_err());
+}
+
+#[test]
+fn another_model_finds_nobody_and_says_who_is_missing() {
+    let (_folder, vault) = vault();
+    let ada = enroll(&vault, &[1]);
+    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let answer = other.identify(&[photo(1)], &options()).expect("an answer");
+    assert_eq!((answer.candidates.len(), answer.people_searched, answer.people_without_encoding), (0, 0, 1));
+    assert_eq!(other.people_without_encoding().expect("a list"), [ada.id]);
+    let probe = engine().encode(&photo(1)).expect("a face").encoding;
+    let error = other.identify_encoding(&probe, &options()).expect_err("another model's encoding");
+    assert_eq!(error.kind(), ErrorKind::ModelMismatch);
+}
+
+#[test]
+fn a_probe_without_a_face_is_refused_and_none_at_all_is_invalid() {
+    let (_folder, vault) = vault();
+    let error = vault.identify(&[photo(1), photo_of(2, 0)], &options()).expect_err("no face");
+    assert_eq!((error.kind(), error.images().len()), (ErrorKind::Refused, 2));
+    assert_eq!(vault.identify(&[], &options()).expect_err("nothing").kind(), ErrorKind::Invalid);
+}
