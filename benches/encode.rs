@@ -101,7 +101,8 @@ fn scaling(name: &str, one: &Engine, all: &Engine, photos: &[Vec<u8>]) {
         black_box(engine.encode_all(photos).expect("the networks run"));
         start.elapsed()
     };
-    (time(one), time(all));
+    time(one);
+    time(all);
     let before = one.timing();
     let mut ratios: Vec<f64> = (0..7).map(|_| time(one).as_secs_f64() / time(all).as_secs_f64()).collect();
     ratios.sort_by(f64::total_cmp);

@@ -64,7 +64,7 @@ macro_rules! id {
 }
 
 id! {
-    /// Names a [`Person`]: `person_` and a UUID, unless the caller chose it.
+    /// Names a [`Person`](super::Person): `person_` and a UUID, unless the caller chose it.
     PersonId, "person", "id"
 }
 id! {
@@ -72,7 +72,7 @@ id! {
     ImageId, "image", "image_id"
 }
 id! {
-    /// Names a [`Collection`]: `collection_` and a UUID, unless the caller chose it.
+    /// Names a [`Collection`](super::Collection): `collection_` and a UUID, unless the caller chose it.
     CollectionId, "collection", "id"
 }
 id! {

@@ -16,7 +16,7 @@ use super::align_dlib::align_dlib;
 
 /// The crop of the face with these `landmarks` for `template`. `None` where the landmarks are of
 /// another scheme than the template's, or coincide, so that no crop is defined. Crops with dlib's
-/// landmarks are cut out as dlib does it ([`align_dlib`](super::align_dlib)).
+/// landmarks are cut out as dlib does it.
 #[must_use]
 pub fn align(picture: &RgbImage, landmarks: &Landmarks, template: &AlignmentTemplate) -> Option<AlignedFace> {
     if landmarks.scheme != template.landmarks {

@@ -57,7 +57,7 @@ fn every_committed_change_is_seen_by_the_next_search() {
     assert_eq!(found(&vault, 9), []);
     let active = PersonUpdate { status: Patch::Set(Status::Active), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &active).expect("updated");
-    assert_eq!(found(&vault, 9), [ada.id.clone()]);
+    assert_eq!(found(&vault, 9), std::slice::from_ref(&ada.id));
 
     vault.remove_person(&ada.id).expect("removed");
     assert_eq!((found(&vault, 9), found(&vault, 3)), (vec![], vec![bob.id]));
@@ -69,11 +69,11 @@ fn what_one_handle_writes_the_other_finds_at_its_next_call() {
     let other = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
     assert_eq!(found(&other, 1), []);
     let ada = enroll(&vault, &[1]);
-    assert_eq!(found(&other, 1), [ada.id.clone()]);
+    assert_eq!(found(&other, 1), std::slice::from_ref(&ada.id));
     let late = ImagesUpdate::Edit { remove: vec![], add: vec![photo(5)] };
     enroll(&vault, &[7]);
     vault.update_person(&ada.id, &PersonUpdate { images: late, ..PersonUpdate::default() }).expect("updated");
-    assert_eq!(found(&other, 5), [ada.id.clone()]);
+    assert_eq!(found(&other, 5), std::slice::from_ref(&ada.id));
 
     // A handle that loads everything finds encodings of one person that lie apart in the file.
     let third = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");

@@ -335,7 +335,8 @@ fn without_rules_or_with_parts_unknown_a_graph_stays_as_it_is() {
         change(&mut model);
         model.encode_to_vec()
     };
-    let unknown: [(&str, &dyn Fn(&mut ModelProto)); 5] = [
+    type Spoil<'a> = &'a dyn Fn(&mut ModelProto);
+    let unknown: [(&str, Spoil<'_>); 5] = [
         ("newer operators", &|model| model.opset_import[0].version = 99),
         ("a nested graph", &|model| {
             let graph = model.graph.clone();

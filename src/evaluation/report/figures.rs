@@ -105,7 +105,7 @@ mod tests {
         {
             assert_eq!(fine_percent(share), shown.replace(' ', "\u{a0}"));
         }
-        for (value, shown) in [(1e-4, "10⁻⁴"), (9.93e-5, "9.9·10⁻⁵"), (0.0995, "9.9·10⁻²"), (0.0, "0"), (1.0, "10⁰")]
+        for (value, shown) in [(1e-4, "10⁻⁴"), (9.93e-5, "9.9·10⁻⁵"), (0.0993, "9.9·10⁻²"), (0.0, "0"), (1.0, "10⁰")]
         {
             assert_eq!(rate(value), shown);
         }

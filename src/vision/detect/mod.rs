@@ -58,7 +58,7 @@ fn check_input(network: &Network, spec: &DetectorSpec) -> Result<()> {
         }
     }
     match spec.fixed_size {
-        Some(side) if side == 0 || side as usize % letterbox::GRID != 0 => {
+        Some(side) if side == 0 || !(side as usize).is_multiple_of(letterbox::GRID) => {
             let message = format!("the detector's size must be a multiple of {}, is {side}", letterbox::GRID);
             Err(Error::new(ErrorKind::ModelUnavailable, message))
         }

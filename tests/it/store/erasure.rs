@@ -87,7 +87,7 @@ fn a_removed_person_leaves_no_byte_in_the_file_or_the_log() -> Result<()> {
     let all: Vec<_> = marked.iter().flat_map(Marked::all).collect();
     assert_eq!(found(&vault.path(), &all), all.len(), "the search does not find what is there");
 
-    let gone = |n: usize| n % 5 != 0;
+    let gone = |n: usize| !n.is_multiple_of(5);
     for n in (0..60).rev().filter(|n| gone(*n)) {
         let removed = vault.store.remove_person(&vault.client, &ids[n], None)?;
         assert_eq!(removed.erasure, Erasure::Done);

@@ -181,7 +181,9 @@ impl Pair {
         let of = |client: &ClientId| -> Vec<String> {
             let tenant = self.model.tenants.get(client);
             let groups = tenant.into_iter().flat_map(|tenant| &tenant.collections);
-            groups.map(|group| if number % 2 == 0 { group.id.to_string() } else { group.code.clone() }).collect()
+            groups
+                .map(|group| if number.is_multiple_of(2) { group.id.to_string() } else { group.code.clone() })
+                .collect()
         };
         let owner = if number % 16 == 15 { &self.clients[1] } else { client };
         let candidates = of(owner);
