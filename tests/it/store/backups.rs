@@ -43,14 +43,14 @@ fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
 
     let copy = Store::open(&target)?;
     let found = read(&copy, &vault.client);
-    assert!((0..=written).any(|n| found == state(n)), "the copy is a mixture");
+    let copied = (0..=written).find(|n| found == state(*n)).expect("the copy is a mixture");
     assert_eq!(read(&vault.store, &vault.client), state(written));
     assert!(reports.len() > 1 && reports.is_sorted_by_key(|report| report.copied), "{reports:?}");
     let last = reports.last().expect("a report");
     assert_eq!(last.copied, last.total);
     assert_eq!(last.total, std::fs::metadata(&target).expect("a file").len());
 
-    history::write(&copy, &vault.client, written)?;
+    history::write(&copy, &vault.client, copied)?;
     drop(copy);
     let mut names: Vec<_> = std::fs::read_dir(vault.folder.path())
         .expect("a folder")
