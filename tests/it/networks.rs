@@ -12,7 +12,8 @@ use facevault::{
 use crate::data;
 
 pub(crate) fn runtime() -> Runtime {
-    Runtime::select(&RuntimeOptions::default()).expect("the built-in engine at least")
+    let installed = facevault::models::Home::from_env().ok().and_then(|home| home.runtime_library());
+    Runtime::select(&RuntimeOptions { installed, ..RuntimeOptions::default() }).expect("the built-in engine at least")
 }
 
 fn load(folder: &Path, file: &str, onnx: Vec<u8>) -> Network {
