@@ -17,6 +17,7 @@ use rayon::ThreadPool;
 use crate::comparison::CalibrationTable;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
+use crate::models::Manifest;
 use crate::spec::EmbedderSpec;
 use crate::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
@@ -79,6 +80,7 @@ struct Inner {
 /// What comes with a pack.
 #[derive(Default)]
 struct Origin {
+    manifest: Option<Manifest>,
     runtime: Option<RuntimeInfo>,
     clock: Option<NetworkClock>,
     calibration: Option<CalibrationTable>,
@@ -151,6 +153,13 @@ impl Engine {
     #[must_use]
     pub fn rules(&self) -> &PhotoRules {
         &self.inner.rules
+    }
+
+    /// What is in the pack: files, licences, what the networks take and give; `None` for an engine
+    /// of the caller's own parts.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.inner.origin.manifest.as_ref()
     }
 
     /// What really runs; `None` for an engine of the caller's own parts.

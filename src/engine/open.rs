@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::comparison::CalibrationTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::LandmarkScheme;
 use crate::models::rewrite::{Rules, rewrite};
@@ -44,6 +45,9 @@ pub struct EngineOptions {
     pub threads: usize,
     /// What is wanted of a photo.
     pub rules: PhotoRules,
+    /// What the model's similarities mean; where `None`, the table measured on this machine
+    /// ([`Home::calibration`]), else the pack's.
+    pub calibration: Option<CalibrationTable>,
     /// How networks are rewritten before they run; all rules unless said otherwise.
     pub rewriting: Rules,
 }
@@ -79,11 +83,17 @@ impl Engine {
         };
         parts.must_fit()?;
         let (detector, embedder) = rayon::join(|| parts.detector(), || parts.embedder());
-        let name = pack.manifest().name.clone();
+        let manifest = pack.manifest().clone();
+        let calibration = match &options.calibration {
+            Some(table) => Some(table.clone()),
+            None => home.calibration(manifest.model_id())?.or_else(|| manifest.calibration.clone()),
+        };
+        let name = manifest.name.clone();
         let origin = Origin {
             runtime: Some(runtime.info().clone()),
             clock: Some(parts.clock.clone()),
-            calibration: pack.manifest().calibration.clone(),
+            manifest: Some(manifest),
+            calibration,
         };
         Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)
     }

@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The environment variable that names the data folder.
 const VARIABLE: &str = "FACEVAULT_HOME";
 
-/// facevault's data folder: `packs/<name>/`, `runtime/` and `samples/`.
+/// facevault's data folder: `packs/<name>/`, `runtime/`, `samples/`, `calibrations/` and
+/// `cache/`.
 ///
 /// Nothing is created before something is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,12 @@ impl Home {
     #[must_use]
     pub fn samples_dir(&self) -> PathBuf {
         self.path.join("samples")
+    }
+
+    /// The folder of what can be made again: deleting it costs time only.
+    #[must_use]
+    pub fn cache_dir(&self) -> PathBuf {
+        self.path.join("cache")
     }
 
     /// ONNX Runtime's library, if it is installed here. Its hash is checked when it is installed

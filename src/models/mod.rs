@@ -2,6 +2,7 @@
 
 mod archive;
 mod artifact;
+mod calibration;
 mod checksum;
 pub mod dlib;
 mod folder;
@@ -22,6 +23,7 @@ mod staging;
 mod validate;
 
 pub use artifact::{Artifact, State, Terms};
+pub use calibration::calibration_section;
 pub use checksum::Sha256;
 pub use home::Home;
 pub use install::{Installer, Progress};

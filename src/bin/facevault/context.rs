@@ -60,7 +60,12 @@ impl Context {
 
     /// Loads models and runtime; tells what was passed over on the way.
     pub(crate) fn engine(&self) -> Result<Engine> {
-        let engine = Engine::open(&self.engine_options()?)?;
+        self.engine_of(&self.engine_options()?)
+    }
+
+    /// The same with options that a command has changed.
+    pub(crate) fn engine_of(&self, options: &EngineOptions) -> Result<Engine> {
+        let engine = Engine::open(options)?;
         for notice in engine.runtime().into_iter().flat_map(|runtime| &runtime.notices) {
             self.output.notice(notice);
         }

@@ -85,7 +85,7 @@ pub(crate) fn filling(output: &Output, what: &'static str) -> ProgressBar {
     bar
 }
 
-const COUNT: &str = "[{bar:24}] {pos}/{len} {eta:>4}  {wide_msg}";
+const COUNT: &str = "[{bar:24}] {pos}/{len}  {per_sec}, {eta} left  {wide_msg}";
 const BYTES: &str = "[{bar:24}] {binary_bytes:>10} of {binary_total_bytes} {eta:>4}  {wide_msg}";
 const UNKNOWN: &str = "{spinner} {binary_bytes:>10}  {wide_msg}";
 

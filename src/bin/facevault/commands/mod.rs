@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod backup;
+mod calibrate;
 mod check;
 mod collection;
 mod confirm;
@@ -8,7 +9,9 @@ mod demo;
 mod detect;
 mod doctor;
 mod encode;
+mod evaluate;
 mod init;
+mod measuring;
 mod models;
 mod person;
 mod setup;
@@ -32,6 +35,8 @@ pub(crate) enum Command {
     Collection(collection::Command),
     Detect(detect::Arguments),
     Encode(encode::Arguments),
+    Calibrate(calibrate::Arguments),
+    Evaluate(evaluate::Arguments),
     Check(check::Arguments),
     Backup(backup::Arguments),
     #[command(subcommand)]
@@ -49,6 +54,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Collection(command) => collection::run(command, context),
         Command::Detect(arguments) => detect::run(&arguments, context),
         Command::Encode(arguments) => encode::run(&arguments, context),
+        Command::Calibrate(arguments) => calibrate::run(&arguments, context),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, context),
         Command::Check(arguments) => check::run(&arguments, context),
         Command::Backup(arguments) => backup::run(&arguments, context),
         Command::Models(command) => models::run(command, context),

@@ -1,0 +1,103 @@
+//! What `calibrate` and `evaluate` share: an engine's encodings of photos whose people are known.
+
+use std::borrow::Cow;
+
+use clap::Args;
+use facevault::evaluation::{Dataset, DatasetEncodings, EncodingCache};
+use facevault::vision::QualityLimits;
+use facevault::{Engine, Result};
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::{interrupt, progress};
+
+/// How photos are encoded for measuring.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// Take photos of any quality, also those that a vault refuses
+    #[arg(long)]
+    any_quality: bool,
+
+    /// Neither use nor keep encodings of earlier runs
+    ///
+    /// They are kept in the data folder's `cache`, readable by you alone, each known by its photo's
+    /// hash. Deleting that folder costs time only.
+    #[arg(long)]
+    no_cache: bool,
+}
+
+impl How {
+    /// Loads models and runtime.
+    pub(super) fn engine(&self, context: &Context) -> Result<Engine> {
+        let mut options = context.engine_options()?;
+        if self.any_quality {
+            options.rules.quality = QualityLimits::off();
+        }
+        context.engine_of(&options)
+    }
+
+    /// Encodes all photos, showing how far it is. Ctrl-C keeps what was done for the next run.
+    pub(super) fn encode(
+        &self,
+        engine: &Engine,
+        dataset: &Dataset,
+        context: &Context,
+    ) -> Result<DatasetEncodings, Failure> {
+        let mut cache = match self.no_cache {
+            true => None,
+            false => EncodingCache::open(&context.home()?.cache_dir(), engine),
+        };
+        let keeps = cache.is_some();
+        let bar = progress::counting(&context.output, "encoding photos", dataset.photos.len() as u64);
+        let guard = interrupt::Guard::new();
+        let mut done = 0;
+        let encoded = DatasetEncodings::compute(engine, dataset, cache.as_mut(), &mut |photos| {
+            done = photos;
+            bar.set_position(photos as u64);
+            !interrupt::requested()
+        })?;
+        drop(guard);
+        bar.finish_and_clear();
+        if encoded.complete {
+            return Ok(encoded);
+        }
+        let kept = if keeps { "; the next run goes on from there" } else { "" };
+        Err(Failure::Interrupted(format!("interrupted after {done} of {} photos{kept}", dataset.photos.len())))
+    }
+}
+
+/// The command line as it would be typed.
+pub(super) fn command_line() -> String {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let words = words.iter().map(|word| quoted(word));
+    std::iter::once(Cow::Borrowed("facevault")).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    }
+}
+
+/// The licence of what an engine's encodings are made with.
+pub(super) fn licence(engine: &Engine) -> String {
+    let own = engine.manifest().map(|manifest| manifest.embedder.model.licence.as_ref().unwrap_or(&manifest.licence));
+    own.cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_needs_it() {
+        for (word, shown) in
+            [("a-b/c.d", "a-b/c.d"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")]
+        {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+}
