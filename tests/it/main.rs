@@ -15,6 +15,7 @@ mod harness;
 mod identify;
 mod install;
 mod layering;
+mod measuring;
 mod models;
 mod networks;
 mod packs;
