@@ -65,7 +65,10 @@ pub use comparison::{
     Basis, CalibrationPoint, CalibrationTable, Decision, Fmr, Fpir, MeasuredOn, OperatingPoint, Similarity, Threshold,
 };
 pub use encoding::{FaceEncoding, ModelId};
-pub use engine::{CompareOptions, Detection, EncodedFace, Engine, EngineOptions, PackSource, PhotoRules, Timing};
+pub use engine::{
+    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, PackSource, PhotoRules, RewritingGain,
+    RewritingStep, Timing,
+};
 pub use error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation};
 pub use mmod_scan::{MmodScan, Spread};
 pub use patch::Patch;

@@ -6,6 +6,7 @@
 mod compare;
 mod encode;
 mod open;
+mod rewriting;
 mod timing;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::vision::{
 
 pub use compare::CompareOptions;
 pub use open::{EngineOptions, PackSource};
+pub use rewriting::{RewritingGain, RewritingStep};
 pub use timing::Timing;
 
 /// What is wanted of a photo and how much one may ask for.

@@ -9,6 +9,7 @@ use crate::geometry::LandmarkScheme;
 use crate::models::rewrite::{Rules, rewrite};
 use crate::models::{Format, Home, ModelFile, Pack, Role, dlib};
 use crate::spec::DetectorKind;
+use crate::vision::detect::GRID;
 use crate::vision::{
     Detector, Embedder, Mmod, Network, NetworkClock, NetworkEmbedder, NetworkOptions, Runtime, RuntimeChoice,
     RuntimeKind, RuntimeOptions, Scrfd, Yunet, open_size,
@@ -127,17 +128,18 @@ impl Parts<'_> {
         let manifest = self.pack.manifest();
         let (file, spec) = (&manifest.detector.model, manifest.detector.spec.clone());
         let bytes = self.pack.load(Role::Detector)?;
+        let rules = detector_rules(self.rewriting);
         match (spec.kind, file.format) {
             (DetectorKind::Mmod, Format::Dlib) => {
                 let (onnx, scan) = dlib::detector_onnx(&bytes)?;
                 let landmarks = dlib::shape_model(&self.pack.load(Role::Landmarks)?)?;
-                Ok(Box::new(Mmod::new(self.network(file, onnx)?, scan, Arc::new(landmarks), spec)?))
+                Ok(Box::new(Mmod::new(self.network(file, onnx, self.rewriting)?, scan, Arc::new(landmarks), spec)?))
             }
             (DetectorKind::Yunet, Format::Onnx) => {
-                Ok(Box::new(Yunet::new(self.network(file, open_size(bytes, &spec)?)?, spec)?))
+                Ok(Box::new(Yunet::new(self.network(file, open_size(bytes, &spec)?, &rules)?, spec)?))
             }
             (DetectorKind::Scrfd, Format::Onnx) => {
-                Ok(Box::new(Scrfd::new(self.network(file, open_size(bytes, &spec)?)?, spec)?))
+                Ok(Box::new(Scrfd::new(self.network(file, open_size(bytes, &spec)?, &rules)?, spec)?))
             }
             (kind, format) => Err(Error::new(
                 ErrorKind::ModelUnavailable,
@@ -154,14 +156,14 @@ impl Parts<'_> {
             Format::Onnx => bytes,
             Format::Dlib => dlib::embedder_onnx(&bytes)?,
         };
-        let network = self.network(file, onnx)?;
+        let network = self.network(file, onnx, self.rewriting)?;
         Ok(Box::new(NetworkEmbedder::new(network, manifest.embedder.spec.clone(), manifest.model_id())?))
     }
 
     /// The network, rewritten where that makes it faster: the rules are made for ONNX Runtime.
-    fn network(&self, file: &ModelFile, onnx: Vec<u8>) -> Result<Network> {
+    fn network(&self, file: &ModelFile, onnx: Vec<u8>, rules: &Rules) -> Result<Network> {
         let onnx = match self.runtime.info().kind {
-            RuntimeKind::OnnxRuntime => rewrite(&onnx, self.rewriting)?.onnx,
+            RuntimeKind::OnnxRuntime => rewrite(&onnx, rules)?.onnx,
             RuntimeKind::BuiltIn => onnx,
         };
         let options = NetworkOptions {
@@ -171,4 +173,9 @@ impl Parts<'_> {
         };
         Network::load(self.runtime, options, onnx)
     }
+}
+
+/// The rules for a detector that looks at canvases: their sides are known to be multiples.
+pub(super) fn detector_rules(rules: &Rules) -> Rules {
+    rules.clone().for_multiples_of(GRID)
 }

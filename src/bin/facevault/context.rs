@@ -34,11 +34,15 @@ impl Context {
 
     /// What `--pack` means: a path where it has a separator or leads to a pack, else a name.
     pub(crate) fn pack_source(&self) -> PackSource {
-        let text = &self.global.pack;
+        self.pack_source_of(&self.global.pack)
+    }
+
+    /// The same for a command's own argument.
+    pub(crate) fn pack_source_of(&self, text: &str) -> PackSource {
         if text.contains(['/', '\\']) || Path::new(text).join("manifest.toml").is_file() {
             PackSource::Folder(PathBuf::from(text))
         } else {
-            PackSource::Named(text.clone())
+            PackSource::Named(text.to_owned())
         }
     }
 

@@ -157,6 +157,12 @@ impl Rules {
         self
     }
 
+    /// What height and width are promised to be multiples of.
+    #[must_use]
+    pub fn multiple(&self) -> usize {
+        self.multiple
+    }
+
     /// The same without a rule.
     #[must_use]
     pub fn without(mut self, rule: Rule) -> Self {

@@ -18,8 +18,8 @@ use crate::vision::Face;
 use crate::vision::resize::resize;
 use crate::vision::tensor::{Size, fill_planes};
 
-/// Both sides of a canvas are multiples of this: the coarsest stride of the detectors.
-pub(super) const GRID: usize = 32;
+/// Both sides of a detector's canvas are multiples of this: the coarsest stride of the detectors.
+pub const GRID: usize = 32;
 
 /// Puts pictures on canvases. Its buffers are kept for the next picture, one set for each that is
 /// under way at once.

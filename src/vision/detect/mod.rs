@@ -7,6 +7,7 @@ mod outputs;
 mod scrfd;
 mod yunet;
 
+pub use letterbox::GRID;
 pub use mmod::Mmod;
 pub use scrfd::Scrfd;
 pub use yunet::Yunet;

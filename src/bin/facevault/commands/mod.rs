@@ -13,6 +13,7 @@ mod evaluate;
 mod init;
 mod measuring;
 mod models;
+mod optimize;
 mod person;
 mod setup;
 

@@ -20,6 +20,7 @@ pub(crate) enum Command {
     Install(Install),
     Verify(Verify),
     Show(Show),
+    Optimize(super::optimize::Arguments),
     Remove(Remove),
 }
 
@@ -118,6 +119,7 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
         }
         Command::Verify(arguments) => verify(&arguments, &home, context),
         Command::Show(arguments) => show(&arguments, &home, context),
+        Command::Optimize(arguments) => super::optimize::run(&arguments, context),
         Command::Remove(Remove { name }) => {
             home.remove_pack(&name)?;
             context.output.answer(&json!({"name": name}), |text| text.line(format!("removed {name}")))

@@ -1,0 +1,166 @@
+//! What rewriting a pack's networks changes, and what it gains on this machine.
+
+use std::time::Instant;
+
+use ndarray::{Array4, ArrayD};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::rewrite::{Rule, Rules, rewrite};
+use crate::models::{Format, Home, Pack, Role, dlib};
+use crate::vision::{Network, NetworkOptions, Runtime, RuntimeKind, RuntimeOptions, open_size};
+
+use super::open::detector_rules;
+use super::{EngineOptions, PackSource};
+
+/// A network of a pack before and after rewriting, measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RewritingGain {
+    /// What the network does: detector or embedder.
+    pub role: Role,
+    /// Its file.
+    pub file: String,
+    /// The input that it ran on: batch, channels, height, width.
+    pub input: [usize; 4],
+    /// The file as it is, then with one more rule at a time, in the order of application; rules
+    /// that change nothing are left out.
+    pub steps: Vec<RewritingStep>,
+}
+
+/// A network with some rules applied.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RewritingStep {
+    /// The rule that this step adds; `None` for the file as it is.
+    pub rule: Option<Rule>,
+    /// How many places it changed.
+    pub places: usize,
+    /// The median time of one run on one thread, in seconds.
+    pub seconds: f64,
+    /// The largest difference of an output from the file's own, relative to the largest magnitude
+    /// of that output.
+    pub difference: f64,
+}
+
+impl RewritingGain {
+    /// Runs the detector and the embedder of a pack with no rule, one, two and so on, taking turns,
+    /// `rounds` times each.
+    ///
+    /// The inputs are made up: what a network computes does not change its time. `progress` is told
+    /// the share of the work that is done.
+    ///
+    /// # Errors
+    /// As for [`Engine::open`](super::Engine::open); [`ErrorKind::Runtime`] also for the built-in
+    /// engine, for which nothing is rewritten.
+    pub fn measure(options: &EngineOptions, rounds: usize, progress: &mut dyn FnMut(f64)) -> Result<Vec<Self>> {
+        let home = match &options.home {
+            Some(home) => home.clone(),
+            None => Home::from_env()?,
+        };
+        let pack = match &options.pack {
+            PackSource::Named(name) => Pack::installed(&home, name)?,
+            PackSource::Folder(folder) => Pack::open_dir(folder)?,
+        };
+        let installed = home.runtime_library();
+        let runtime = Runtime::select(&RuntimeOptions { choice: options.runtime.clone(), installed })?;
+        if runtime.info().kind == RuntimeKind::BuiltIn {
+            let message = "networks are rewritten for ONNX Runtime, and the built-in engine is what runs here; \
+                           `facevault setup` installs ONNX Runtime";
+            return Err(Error::new(ErrorKind::Runtime, message));
+        }
+        let mut gains = Vec::new();
+        for (done, role) in [Role::Detector, Role::Embedder].into_iter().enumerate() {
+            let part = |share: f64| (done as f64 + share) / 2.0;
+            gains.push(measure(&pack, role, &runtime, &options.rewriting, rounds, &mut |share| progress(part(share)))?);
+        }
+        Ok(gains)
+    }
+}
+
+fn measure(
+    pack: &Pack,
+    role: Role,
+    runtime: &Runtime,
+    rules: &Rules,
+    rounds: usize,
+    progress: &mut dyn FnMut(f64),
+) -> Result<RewritingGain> {
+    let manifest = pack.manifest();
+    let bytes = pack.load(role)?;
+    let detector = &manifest.detector.spec;
+    let (file, onnx, rules, sides) = match role {
+        Role::Detector => {
+            let file = &manifest.detector.model;
+            let onnx = match file.format {
+                Format::Dlib => dlib::detector_onnx(&bytes)?.0,
+                Format::Onnx => open_size(bytes, detector)?,
+            };
+            let side = detector.fixed_size.unwrap_or(detector.long_side) as usize;
+            // The shape of most cameras' pictures.
+            let height = if detector.fixed_size.is_some() { side } else { side * 3 / 4 };
+            (file, onnx, detector_rules(rules), [height, side])
+        }
+        _ => {
+            let file = &manifest.embedder.model;
+            let onnx = match file.format {
+                Format::Dlib => dlib::embedder_onnx(&bytes)?,
+                Format::Onnx => bytes,
+            };
+            let side = manifest.embedder.spec.template.size as usize;
+            (file, onnx, rules.clone(), [side, side])
+        }
+    };
+    let input = made_up([1, 3, sides[0], sides[1]]);
+    let mut networks = Vec::new();
+    let mut applied = Rules::none().for_multiples_of(rules.multiple());
+    let load = |onnx: Vec<u8>| Network::load(runtime, NetworkOptions::new(file.file.clone()), onnx);
+    networks.push((None, 0, load(onnx.clone())?));
+    for (rule, _) in rewrite(&onnx, &rules)?.applied {
+        applied = applied.with(rule);
+        let rewritten = rewrite(&onnx, &applied)?;
+        let places = rewritten.applied.iter().find(|(found, _)| *found == rule).map_or(0, |(_, places)| *places);
+        networks.push((Some(rule), places, load(rewritten.onnx)?));
+    }
+    let mut seconds = vec![Vec::with_capacity(rounds); networks.len()];
+    for round in 0..rounds.max(1) {
+        for ((_, _, network), seconds) in networks.iter().zip(&mut seconds) {
+            let start = Instant::now();
+            network.run(input.view(), |_| Ok(()))?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        progress((round + 1) as f64 / rounds.max(1) as f64);
+    }
+    let reference = outputs(&networks[0].2, &input)?;
+    let mut steps = Vec::with_capacity(networks.len());
+    for ((rule, places, network), seconds) in networks.iter().zip(seconds) {
+        let difference = difference(&reference, &outputs(network, &input)?);
+        steps.push(RewritingStep { rule: *rule, places: *places, seconds: median(seconds), difference });
+    }
+    Ok(RewritingGain { role, file: file.file.clone(), input: input.dim().into(), steps })
+}
+
+/// Numbers of about the range of normalised pixels, always the same.
+fn made_up(shape: [usize; 4]) -> Array4<f32> {
+    let mut state = 1u32;
+    Array4::from_shape_simple_fn(shape, || {
+        // Numerical Recipes' linear congruential generator.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    })
+}
+
+fn outputs(network: &Network, input: &Array4<f32>) -> Result<Vec<ArrayD<f32>>> {
+    network.run(input.view(), |tensors| Ok(tensors.iter().map(|tensor| tensor.to_owned()).collect()))
+}
+
+fn difference(reference: &[ArrayD<f32>], found: &[ArrayD<f32>]) -> f64 {
+    let of_tensor = |(a, b): (&ArrayD<f32>, &ArrayD<f32>)| {
+        let largest = a.iter().fold(0f32, |largest, v| largest.max(v.abs())).max(f32::MIN_POSITIVE);
+        let apart = a.iter().zip(b).fold(0f32, |apart, (a, b)| apart.max((a - b).abs()));
+        f64::from(apart) / f64::from(largest)
+    };
+    reference.iter().zip(found).map(of_tensor).fold(0.0, f64::max)
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
