@@ -74,8 +74,8 @@ impl Engine {
             Ok(picture) => picture,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
-        match vision::main_face(&faces, picture.dimensions(), self.inner.rules.face) {
+        let policy = self.inner.rules.face;
+        match self.inner.timing.time(Step::Detect, || self.inner.detector.detect_main(&picture, policy))? {
             Ok(face) => self.encode_face(&picture, &face),
             Err(refusal) => Ok(Err(refusal)),
         }

@@ -30,7 +30,7 @@ pub use session::{Network, NetworkClock, NetworkOptions};
 use image::RgbImage;
 
 use crate::encoding::ModelId;
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::geometry::{Landmarks, Rect};
 use crate::spec::EmbedderSpec;
 
@@ -65,6 +65,17 @@ pub trait Detector: Send + Sync {
     /// # Errors
     /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails.
     fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>>;
+
+    /// The face that an upright picture is taken for, as [`main_face`] chooses it. A detector may
+    /// look for it at less than its full resolution first and at the face alone then: which face is
+    /// chosen must not depend on that, its landmarks may differ a little from those of
+    /// [`Self::detect`].
+    ///
+    /// # Errors
+    /// As for [`Self::detect`]; in the result, the refusal of [`main_face`].
+    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<Face, Refusal>> {
+        Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy))
+    }
 }
 
 /// Turns aligned faces into vectors.

@@ -7,7 +7,8 @@ use image::RgbImage;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Writes `picture` into the RGB pixels of `to`, `width` by `height`.
+/// Writes a part of `picture` (left, top, width, height), or all of it, into the RGB pixels of `to`,
+/// `width` by `height`.
 ///
 /// Every pixel of the picture counts in a smaller one (a triangle filter as wide as the reduction
 /// asks for): plain bilinear sampling would skip most of a large photo. Enlarging is bilinear.
@@ -16,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) fn resize(
     resizer: &mut Resizer,
     picture: &RgbImage,
+    part: Option<[u32; 4]>,
     to: &mut [u8],
     (width, height): (u32, u32),
 ) -> Result<()> {
@@ -23,6 +25,10 @@ pub(super) fn resize(
     let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
         .map_err(|error| fail(error.to_string()))?;
     let mut target = TypedImage::<U8x3>::from_buffer(width, height, to).map_err(|error| fail(error.to_string()))?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    if let Some(part) = part {
+        let [left, top, width, height] = part.map(f64::from);
+        options = options.crop(left, top, width, height);
+    }
     resizer.resize_typed(&source, &mut target, &options).map_err(|error| fail(error.to_string()))
 }

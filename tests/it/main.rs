@@ -3,6 +3,7 @@
 mod children;
 #[cfg(feature = "cli")]
 mod cli;
+mod coarse;
 mod data;
 mod decode;
 mod dlib_parity;

@@ -37,25 +37,35 @@ struct Buffers {
     planes: Vec<f32>,
 }
 
-/// Where a picture lies on its canvas.
+/// Where a picture, or a part of it, lies on its canvas.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Placement {
     /// The canvas.
     pub(super) canvas: Size,
     /// The part of it that shows the picture, from the upper left.
     content: Size,
+    /// The part of the picture that is shown: left, top, width, height.
+    part: [u32; 4],
     /// Pixels of the picture for one of the canvas, to the right and downwards.
     scale: (f32, f32),
 }
 
 impl Placement {
     /// The picture as it is, or reduced to `limit` pixels on its longer side.
-    fn reduced(picture: Size, limit: usize, fixed: Option<usize>) -> Self {
+    pub(super) fn reduced(picture: Size, limit: usize, fixed: Option<usize>) -> Self {
         let longest = picture.width.max(picture.height);
         let reduce = |side: usize| {
             if longest <= limit { side } else { (2 * side * limit + longest).div_euclid(2 * longest).max(1) }
         };
         Self::of(picture, Size::new(reduce(picture.width), reduce(picture.height)), fixed)
+    }
+
+    /// A part of a picture (left, top, width, height), its pixels as they are or reduced by `scale`,
+    /// at most 1.
+    pub(super) fn part(part: [u32; 4], scale: f32) -> Self {
+        let reduce = |side: u32| ((side as f32 * scale).round() as usize).max(1);
+        let shown = Size::new(part[2] as usize, part[3] as usize);
+        Self { part, ..Self::of(shown, Size::new(reduce(part[2]), reduce(part[3])), None) }
     }
 
     /// The picture at twice its size, where it then still fits `limit`.
@@ -70,16 +80,23 @@ impl Placement {
         Self {
             canvas: Size::new(side(content.width), side(content.height)),
             content,
+            part: [0, 0, picture.width as u32, picture.height as u32],
             scale: (scale(picture.width, content.width), scale(picture.height, content.height)),
         }
+    }
+
+    /// The length on the canvas of a length in the picture.
+    pub(super) fn on_canvas(self, length: f32) -> f32 {
+        length / self.scale.0.max(self.scale.1)
     }
 
     /// A face on the canvas as a face of the picture. A canvas pixel shows a block of the picture
     /// and stands for its middle.
     pub(super) fn to_picture(self, face: Face) -> Face {
         let (sx, sy) = self.scale;
-        let x = |x: f32| (x + 0.5) * sx - 0.5;
-        let y = |y: f32| (y + 0.5) * sy - 0.5;
+        let (from_left, from_top) = (self.part[0] as f32, self.part[1] as f32);
+        let x = |x: f32| (x + 0.5) * sx - 0.5 + from_left;
+        let y = |y: f32| (y + 0.5) * sy - 0.5 + from_top;
         let Rect { x: left, y: top, width, height } = face.bounds;
         Face {
             bounds: Rect { x: x(left), y: y(top), width: width * sx, height: height * sy },
@@ -109,22 +126,39 @@ impl Letterbox {
         if size.area() == 0 {
             return Ok(Vec::new());
         }
-        let limit = self.fixed.map_or(self.long_side, |side| side.min(self.long_side)).max(1);
-        let mut buffers = self.lock().pop().unwrap_or_default();
-        let mut look = |placement: Placement| {
-            let Size { width, height } = placement.canvas;
-            self.fill(picture, placement, &mut buffers)?;
-            let input = ArrayView4::from_shape((1, 3, height, width), &buffers.planes)
-                .map_err(|error| Error::new(ErrorKind::Runtime, "a canvas has no such shape").caused_by(error))?;
-            let faces = find(input, placement.canvas)?;
-            Ok(faces.into_iter().map(|face| placement.to_picture(face)).collect::<Vec<_>>())
-        };
-        let mut result = look(Placement::reduced(size, limit, self.fixed));
-        if let (Ok([]), Some(doubled)) = (result.as_deref(), Placement::doubled(size, limit, self.fixed)) {
-            result = look(doubled);
+        let limit = self.limit();
+        let faces = self.look(picture, Placement::reduced(size, limit, self.fixed), &find)?;
+        match Placement::doubled(size, limit, self.fixed) {
+            Some(doubled) if faces.is_empty() => self.look(picture, doubled, &find),
+            _ => Ok(faces),
         }
+    }
+
+    /// The faces that `find` sees on one canvas, as faces of the picture.
+    pub(super) fn look(
+        &self,
+        picture: &RgbImage,
+        placement: Placement,
+        find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
+    ) -> Result<Vec<Face>> {
+        let mut buffers = self.lock().pop().unwrap_or_default();
+        let Size { width, height } = placement.canvas;
+        self.fill(picture, placement, &mut buffers)?;
+        let input = ArrayView4::from_shape((1, 3, height, width), &buffers.planes)
+            .map_err(|error| Error::new(ErrorKind::Runtime, "a canvas has no such shape").caused_by(error))?;
+        let faces = find(input, placement.canvas);
         self.lock().push(buffers);
-        result
+        Ok(faces?.into_iter().map(|face| placement.to_picture(face)).collect())
+    }
+
+    /// The longer side that a picture has on its canvas at most.
+    pub(super) fn limit(&self) -> usize {
+        self.fixed.map_or(self.long_side, |side| side.min(self.long_side)).max(1)
+    }
+
+    /// Whether the network takes one size only.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.fixed.is_some()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
@@ -134,11 +168,13 @@ impl Letterbox {
     fn fill(&self, picture: &RgbImage, placement: Placement, buffers: &mut Buffers) -> Result<()> {
         let (canvas, content) = (placement.canvas, placement.content);
         let Buffers { resizer, resized, planes } = buffers;
-        let pixels = if content == Size::new(picture.width() as usize, picture.height() as usize) {
+        let as_it_is = placement.part == [0, 0, content.width as u32, content.height as u32];
+        let pixels = if as_it_is && picture.dimensions() == (placement.part[2], placement.part[3]) {
             picture.as_raw()
         } else {
             resized.resize(3 * content.area(), 0);
-            resize(resizer, picture, resized, (content.width as u32, content.height as u32))?;
+            let size = (content.width as u32, content.height as u32);
+            resize(resizer, picture, Some(placement.part), resized, size)?;
             &*resized
         };
         planes.resize(3 * canvas.area(), 0.0);

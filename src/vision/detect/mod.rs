@@ -1,5 +1,6 @@
 //! Detectors: from a picture to faces.
 
+mod coarse;
 mod letterbox;
 mod mmod;
 mod nms;

@@ -6,14 +6,15 @@
 //! of five landmarks, all in strides.
 
 use image::RgbImage;
-use ndarray::ArrayViewD;
+use ndarray::{ArrayView4, ArrayViewD};
 
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, Network};
+use crate::vision::{Detector, Face, FacePolicy, Network, main_face};
 
+use super::coarse;
 use super::letterbox::Letterbox;
 use super::nms::suppress;
 use super::outputs::{Outputs, STRIDES};
@@ -44,6 +45,10 @@ impl Scrfd {
         Ok(Self { network, outputs, letterbox: Letterbox::new(&spec), spec })
     }
 
+    fn look(&self, input: ArrayView4<'_, f32>, canvas: Size) -> Result<Vec<Face>> {
+        self.network.run(input, |tensors| self.decode(tensors, canvas))
+    }
+
     fn decode(&self, tensors: &[ArrayViewD<'_, f32>], canvas: Size) -> Result<Vec<Face>> {
         let mut faces = Vec::new();
         for (level, stride) in STRIDES.into_iter().enumerate() {
@@ -61,7 +66,14 @@ impl Scrfd {
 
 impl Detector for Scrfd {
     fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>> {
-        self.letterbox.detect(picture, |input, canvas| self.network.run(input, |tensors| self.decode(tensors, canvas)))
+        self.letterbox.detect(picture, |input, canvas| self.look(input, canvas))
+    }
+
+    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<Face, Refusal>> {
+        match coarse::find(&self.letterbox, picture, policy, |input, canvas| self.look(input, canvas))? {
+            Some(face) => Ok(Ok(face)),
+            None => Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy)),
+        }
     }
 }
 

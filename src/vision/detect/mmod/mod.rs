@@ -138,7 +138,7 @@ fn reduced(picture: &RgbImage, long_side: u32) -> Result<RgbImage> {
     let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     let (width, height) = (side(width), side(height));
     let mut result = RgbImage::new(width, height);
-    resize(&mut Resizer::new(), picture, &mut result, (width, height))?;
+    resize(&mut Resizer::new(), picture, None, &mut result, (width, height))?;
     Ok(result)
 }
 

@@ -1,5 +1,7 @@
 //! `facevault doctor`
 
+mod bench;
+
 use std::time::Instant;
 
 use clap::Args;
@@ -10,6 +12,7 @@ use facevault::{Error, ErrorKind};
 use image::RgbImage;
 use serde_json::{Value, json};
 
+use self::bench::Bench;
 use super::Outcome;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -18,6 +21,7 @@ use crate::output::{Mark, duration};
 const EXAMPLES: &str = "\
 Examples:
   facevault doctor
+  facevault doctor --bench
   facevault doctor --runtime /opt/onnxruntime/lib/libonnxruntime.so
   facevault doctor --pack ./my-pack/ --json | jq '.data.checks[] | select(.status != \"ok\")'";
 
@@ -27,7 +31,11 @@ Examples:
 /// then loads the models and runs them once. What is wrong gives exit code 3.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Measure what this machine reaches, and say what limits it: some seconds of full load
+    #[arg(long)]
+    bench: bool,
+}
 
 /// What was looked at, what was found, and how it is.
 struct Check {
@@ -44,12 +52,16 @@ impl Findings {
         self.0.push(Check { mark, what, found: found.into() });
     }
 
+    fn is_healthy(&self) -> bool {
+        self.0.iter().all(|check| check.mark != Mark::Bad)
+    }
+
     fn bad(&mut self, what: &'static str, error: &Error) {
         self.add(Mark::Bad, what, error.to_string());
     }
 }
 
-pub(super) fn run(Arguments {}: &Arguments, context: &Context) -> Outcome {
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let home = context.home()?;
     let mut findings = Findings::default();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -64,7 +76,15 @@ pub(super) fn run(Arguments {}: &Arguments, context: &Context) -> Outcome {
     if pack_is_good && runtime_is_good {
         engine(&home, context, &mut findings);
     }
-    print(&findings, context)
+    let mut bench = None;
+    if arguments.bench && findings.is_healthy() {
+        bench = Bench::run(&home, &context.engine_options()?)?;
+        match &bench {
+            Some(bench) => bench.lines().into_iter().for_each(|line| findings.add(Mark::Good, "bench", line)),
+            None => findings.add(Mark::Note, "bench", "not tried: `facevault demo` installs photos to try it on"),
+        }
+    }
+    print(&findings, bench.as_ref(), context)
 }
 
 fn pack(home: &Home, context: &Context, findings: &mut Findings) -> bool {
@@ -174,14 +194,15 @@ fn engine(home: &Home, context: &Context, findings: &mut Findings) {
     }
 }
 
-fn print(findings: &Findings, context: &Context) -> Outcome {
-    let healthy = findings.0.iter().all(|check| check.mark != Mark::Bad);
+fn print(findings: &Findings, bench: Option<&Bench>, context: &Context) -> Outcome {
+    let healthy = findings.is_healthy();
     let checks: Vec<Value> = findings
         .0
         .iter()
         .map(|check| json!({"check": check.what, "status": check.mark.as_str(), "message": check.found}))
         .collect();
-    context.output.answer(&json!({"healthy": healthy, "checks": checks}), |text| {
+    let data = json!({"healthy": healthy, "checks": checks, "bench": bench.map(Bench::answer)});
+    context.output.answer(&data, |text| {
         for check in &findings.0 {
             text.check(check.mark, format!("{:<12} {}", check.what, check.found))?;
         }

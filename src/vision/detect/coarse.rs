@@ -1,0 +1,97 @@
+//! The main face of a large picture, found coarsely and then looked at closely.
+//!
+//! A detector's time grows with its canvas. A face that a photo is taken for is mostly large, so it
+//! shows on a canvas of half the size, a quarter of the work; a second, small canvas shows that face
+//! alone, as large as the detector sees faces best, and gives the landmarks. Where the first canvas
+//! leaves a doubt, the whole picture is looked at as always.
+//!
+//! Measured with SCRFD-500M and `espdl_mbf` on 38 mated pairs of photos of 1 megapixel and more: the
+//! mean similarity is 0.699 either way. With YuNet it falls from 0.693 to 0.676, and YuNet has less
+//! to gain: it looks at the whole picture.
+
+use image::RgbImage;
+use ndarray::ArrayView4;
+
+use crate::error::Result;
+use crate::geometry::Rect;
+use crate::vision::tensor::Size;
+use crate::vision::{Face, FacePolicy, main_face};
+
+use super::letterbox::{Letterbox, Placement};
+
+/// The coarse canvas, in parts of the full one.
+const COARSE: f32 = 0.5;
+/// The smallest side of a face in canvas pixels that the detectors hardly miss.
+const SURE: f32 = 24.0;
+/// The face's longer side on the close canvas, in pixels, if it has as many.
+const CLOSE: f32 = 144.0;
+/// The side of the part of the picture that is looked at closely, in parts of the face's longer side.
+const AROUND: f32 = 1.7;
+/// How much of the two boxes must agree (intersection over union) for both to be one face.
+const SAME: f32 = 0.5;
+
+/// The main face, or nothing where the whole picture must be looked at.
+pub(super) fn find(
+    letterbox: &Letterbox,
+    picture: &RgbImage,
+    policy: FacePolicy,
+    see: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
+) -> Result<Option<Face>> {
+    // How many times the side of another face the main one's must be.
+    let lead = match policy {
+        FacePolicy::Portrait { ratio, .. } | FacePolicy::Dominant { ratio } => ratio.max(1.0).sqrt(),
+        FacePolicy::Largest => 1.0,
+        FacePolicy::Only => return Ok(None),
+    };
+    let (width, height) = picture.dimensions();
+    let coarse_side = (letterbox.limit() as f32 * COARSE) as usize;
+    // A picture little larger than the coarse canvas is as quickly looked at whole.
+    if letterbox.is_fixed() || width.max(height) as usize * 2 <= coarse_side * 3 {
+        return Ok(None);
+    }
+    let coarse = Placement::reduced(Size::new(width as usize, height as usize), coarse_side, None);
+    let Ok(face) = main_face(&letterbox.look(picture, coarse, &see)?, (width, height), policy) else {
+        return Ok(None);
+    };
+    // Any face that would take the lead from this one must be large enough to have been seen.
+    if !(coarse.on_canvas(face.bounds.width.min(face.bounds.height)) >= SURE * lead) {
+        return Ok(None);
+    }
+    let longer = face.bounds.width.max(face.bounds.height);
+    let close = Placement::part(around(&face.bounds, width, height), (CLOSE / longer).min(1.0));
+    let seen = letterbox.look(picture, close, &see)?;
+    let agreement = |other: &Face| other.bounds.iou(&face.bounds);
+    let same = seen.into_iter().max_by(|a, b| agreement(a).total_cmp(&agreement(b)));
+    Ok(same.filter(|same| agreement(same) >= SAME))
+}
+
+/// The part of a picture around a box: left, top, width, height.
+fn around(bounds: &Rect, width: u32, height: u32) -> [u32; 4] {
+    let (middle, half) = (bounds.center(), bounds.width.max(bounds.height) * AROUND / 2.0);
+    let span = |middle: f32, length: u32| {
+        let from = (middle - half).max(0.0).floor().min(length as f32 - 1.0) as u32;
+        let to = ((middle + half).ceil().max(1.0) as u32).min(length);
+        (from, to.max(from + 1) - from)
+    };
+    let ((left, across), (top, down)) = (span(middle.x, width), span(middle.y, height));
+    [left, top, across, down]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_around_a_face_stays_in_the_picture() {
+        let rect = |x, y, width, height| Rect { x, y, width, height };
+        for (bounds, part) in [
+            (rect(400.0, 300.0, 100.0, 80.0), [365, 255, 170, 170]),
+            (rect(-20.0, -10.0, 100.0, 100.0), [0, 0, 115, 125]),
+            (rect(950.0, 700.0, 100.0, 100.0), [915, 665, 85, 85]),
+            (rect(-500.0, 2000.0, 100.0, 100.0), [0, 749, 1, 1]),
+            (rect(0.0, 0.0, 5000.0, 5000.0), [0, 0, 1000, 750]),
+        ] {
+            assert_eq!(around(&bounds, 1000, 750), part, "{bounds:?}");
+        }
+    }
+}
