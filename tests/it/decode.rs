@@ -80,6 +80,25 @@ fn one_picture_in_every_format_is_upright_and_alike() {
 }
 
 #[test]
+fn jpegs_are_decoded_to_libjpegs_pixels() {
+    let Some(folder) = data::folder("jpegs_are_decoded_to_libjpegs_pixels") else { return };
+    // CRC-32 of what Pillow 13.0 with libjpeg-turbo 3.2.0 gives as red, green and blue.
+    for (file, expected) in [
+        ("formats/einstein_420.jpg", 0x9ffc_d274),
+        ("formats/einstein_444.jpg", 0x656e_2803),
+        ("formats/einstein_baseline.jpg", 0x259a_6aaf),
+        ("formats/einstein_progressive.jpg", 0x259a_6aaf),
+        ("formats/einstein_gray.jpg", 0xcdaa_a69e),
+        ("formats/einstein_cmyk.jpg", 0xa169_6b1c),
+        ("formats/scientists_1600.jpg", 0x7e1f_35b6),
+        ("exif/Landscape_1.jpg", 0x7dca_04fa),
+    ] {
+        let picture = decoded(&data::read(&folder.join("images"), file)).expect(file);
+        assert_eq!(crc32fast::hash(picture.as_raw()), expected, "{file}");
+    }
+}
+
+#[test]
 fn every_orientation_gives_the_same_picture() {
     let Some(folder) = data::folder("every_orientation_gives_the_same_picture") else { return };
     for (kind, size) in [("Landscape", (1800, 1200)), ("Portrait", (1200, 1800))] {
