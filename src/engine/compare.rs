@@ -31,6 +31,28 @@ impl Engine {
     /// [`Invalid`](ErrorKind::Invalid) for no photo, [`Refused`](ErrorKind::Refused) with the
     /// outcome of every photo.
     pub fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
+        fuse(self.embedder().metric, &self.encodings(photos)?)
+    }
+
+    /// Do these photos show the person of those? Several photos a side are fused.
+    ///
+    /// # Errors
+    /// As for [`Self::probe`], the photos of `gallery` standing behind those of `probe`;
+    /// [`Invalid`](ErrorKind::Invalid) where the model's table cannot carry the operating point.
+    pub fn compare(&self, probe: &[ImageBytes], gallery: &[ImageBytes], options: &CompareOptions) -> Result<Decision> {
+        let threshold = options.operating_point.threshold(self.calibration(), 1)?;
+        if probe.is_empty() || gallery.is_empty() {
+            return Err(Error::invalid(if probe.is_empty() { "probe" } else { "gallery" }, Rule::Required));
+        }
+        let encodings = self.encodings(&[probe, gallery].concat())?;
+        let (probe, gallery) = encodings.split_at(probe.len());
+        let metric = self.embedder().metric;
+        let similarity = index::compare(metric, &fuse(metric, gallery)?, &fuse(metric, probe)?)?;
+        Ok(threshold.decide(Similarity::new(similarity)?, self.calibration()))
+    }
+
+    /// The encodings of photos none of which may be refused.
+    fn encodings(&self, photos: &[ImageBytes]) -> Result<Vec<FaceEncoding>> {
         if photos.is_empty() {
             return Err(Error::invalid("images", Rule::Required));
         }
@@ -39,19 +61,7 @@ impl Engine {
             let report = |(index, outcome): (usize, Result<_, Refusal>)| ImageReport { index, refusal: outcome.err() };
             return Err(Error::refused(outcomes.into_iter().enumerate().map(report).collect()));
         }
-        let encodings: Vec<FaceEncoding> = outcomes.into_iter().flatten().map(|encoded| encoded.encoding).collect();
-        fuse(self.embedder().metric, &encodings)
-    }
-
-    /// Do these photos show the person of those? Several photos a side are fused.
-    ///
-    /// # Errors
-    /// As for [`Self::probe`]; [`Invalid`](ErrorKind::Invalid) where the model's table cannot carry
-    /// the operating point.
-    pub fn compare(&self, probe: &[ImageBytes], gallery: &[ImageBytes], options: &CompareOptions) -> Result<Decision> {
-        let threshold = options.operating_point.threshold(self.calibration(), 1)?;
-        let similarity = index::compare(self.embedder().metric, &self.probe(gallery)?, &self.probe(probe)?)?;
-        Ok(threshold.decide(Similarity::new(similarity)?, self.calibration()))
+        Ok(outcomes.into_iter().flatten().map(|encoded| encoded.encoding).collect())
     }
 }
 

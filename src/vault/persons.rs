@@ -83,6 +83,14 @@ impl Vault {
         self.store().person(&self.client, id)
     }
 
+    /// The person without photos and encodings.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
+    pub fn person_summary(&self, id: &PersonId) -> Result<PersonSummary> {
+        self.store().person_summary(&self.client, id)
+    }
+
     /// One page of the persons, oldest first, without photos and encodings.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ impl Default for IdentifyOptions {
 }
 
 /// One line of an identify answer.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// Whom the probe may show.
     pub person: PersonId,
@@ -48,7 +48,7 @@ pub struct Candidate {
 }
 
 /// The answer to "who is this?".
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Identification {
     /// Those who reach the threshold, most similar first; nobody means "unknown".
     pub candidates: Vec<Candidate>,
@@ -62,17 +62,18 @@ pub struct Identification {
     /// How many people could not be found, because none of their photos has an encoding by the
     /// model that searched.
     pub people_without_encoding: u64,
+    /// The generation of the vault that was searched.
+    pub generation: u64,
 }
 
 /// The answer to "is this that person?".
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verification {
     /// The person asked about.
     pub person: PersonId,
     /// The person's photo that is most similar to the probe.
     pub image: ImageId,
     /// Whether it is the person, and how sure that is.
-    #[serde(flatten)]
     pub decision: Decision,
 }
 
@@ -124,6 +125,7 @@ impl Vault {
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         let table = self.calibration();
         let threshold = options.operating_point.threshold(table, comparisons(&gallery, people_searched))?;
+        let threshold = Threshold { people_searched, ..threshold };
         let people_without_encoding = self.count_without_encoding(&model)?;
         // The runner-up is wanted for the margin even where one candidate is asked for.
         let search = SearchOptions { collections, max_results: options.max_results.max(2), min_similarity: None };
@@ -142,7 +144,8 @@ impl Vault {
                 let (person, image, rank) = (found.person, found.image, index + 1);
                 candidates.push(Candidate { person, image, similarity, fmr, rank });
             }
-            Ok(Identification { candidates, threshold, margin, people_searched, people_without_encoding })
+            let generation = gallery.generation();
+            Ok(Identification { candidates, threshold, margin, people_searched, people_without_encoding, generation })
         });
         answers.collect()
     }

@@ -7,7 +7,9 @@ mod answer;
 mod base64;
 mod face;
 mod request;
+mod search;
 
 pub use self::base64::{decode_base64, encode_base64};
 pub use answer::{ErrorAnswer, PersonAnswer};
 pub use face::FaceAnswer;
+pub use search::{IdentificationAnswer, IdentifiedFaceAnswer, VerificationAnswer};

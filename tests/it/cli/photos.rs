@@ -11,33 +11,33 @@ use super::{Facevault, Run};
 use crate::{data, packs};
 
 /// Commands with YuNet and a small embedder on the built-in engine, and the folder of test data.
-struct Photos {
-    test: Facevault,
+pub(super) struct Photos {
+    pub(super) test: Facevault,
     data: PathBuf,
     _pack: TempDir,
 }
 
 impl Photos {
-    fn new(name: &str) -> Option<Self> {
+    pub(super) fn new(name: &str) -> Option<Self> {
         let data = data::folder(name)?.canonicalize().expect("a folder");
         let pack = packs::pack(name, "yunet_640", "espdl_mbf")?;
         let test = Facevault::with_ada().with("FACEVAULT_PACK", pack.path()).with("FACEVAULT_RUNTIME", "built-in");
         Some(Self { test, data, _pack: pack })
     }
 
-    fn photo(&self, name: &str) -> String {
+    pub(super) fn photo(&self, name: &str) -> String {
         self.data.join(name).display().to_string()
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub(super) fn run(&self, arguments: &[&str]) -> Run {
         self.test.run(arguments)
     }
 }
 
 const ONE: &str = "images/formats/einstein.png";
 const OTHER: &str = "images/formats/einstein_444.jpg";
-const MANY: &str = "images/formats/scientists_1600.jpg";
-const NONE: &str = "images/formats/blank_640x480.jpg";
+pub(super) const MANY: &str = "images/formats/scientists_1600.jpg";
+pub(super) const NONE: &str = "images/formats/blank_640x480.jpg";
 const BOMB: &str = "images/formats/bad_bomb_65000x65000.png";
 const EMPTY: &str = "images/formats/bad_empty.jpg";
 

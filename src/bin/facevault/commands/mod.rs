@@ -4,18 +4,22 @@ mod backup;
 mod calibrate;
 mod check;
 mod collection;
+mod compare;
 mod confirm;
 mod demo;
 mod detect;
 mod doctor;
 mod encode;
 mod evaluate;
+mod identify;
 mod init;
+mod matching;
 mod measuring;
 mod models;
 mod optimize;
 mod person;
 mod setup;
+mod verify;
 
 use clap::Subcommand;
 
@@ -34,6 +38,9 @@ pub(crate) enum Command {
     Person(person::Command),
     #[command(subcommand)]
     Collection(collection::Command),
+    Identify(identify::Arguments),
+    Verify(verify::Arguments),
+    Compare(compare::Arguments),
     Detect(detect::Arguments),
     Encode(encode::Arguments),
     Calibrate(calibrate::Arguments),
@@ -53,6 +60,9 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Person(command) => person::run(command, context),
         Command::Collection(command) => collection::run(command, context),
+        Command::Identify(arguments) => identify::run(&arguments, context),
+        Command::Verify(arguments) => verify::run(&arguments, context),
+        Command::Compare(arguments) => compare::run(&arguments, context),
         Command::Detect(arguments) => detect::run(&arguments, context),
         Command::Encode(arguments) => encode::run(&arguments, context),
         Command::Calibrate(arguments) => calibrate::run(&arguments, context),

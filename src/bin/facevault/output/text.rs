@@ -96,6 +96,16 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// `1 face`, `7 faces`
+pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A false match rate: `0.012`, `4.02e-5`
+pub(crate) fn rate(rate: f64) -> String {
+    if rate >= 1e-3 { format!("{rate:.3}") } else { format!("{rate:.2e}") }
+}
+
 /// `2024-01-16 14:20:00 UTC`
 pub(crate) fn time(timestamp: Timestamp) -> String {
     let text = format!("{timestamp:.0}");
@@ -132,6 +142,9 @@ mod tests {
         }
         for (micros, shown) in [(3_210, "3.2 ms"), (412_400, "412 ms"), (1_240_000, "1.24 s")] {
             assert_eq!(duration(Duration::from_micros(micros)), shown);
+        }
+        for (value, shown) in [(1.0, "1.000"), (0.0123, "0.012"), (2.5e-6, "2.50e-6")] {
+            assert_eq!(rate(value), shown);
         }
         assert_eq!(time("2024-01-16T14:20:00.9Z".parse().expect("a time")), "2024-01-16 14:20:00 UTC");
     }

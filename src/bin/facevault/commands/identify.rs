@@ -1,0 +1,181 @@
+//! `facevault identify`
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use facevault::geometry::Rect;
+use facevault::wire::{IdentificationAnswer, IdentifiedFaceAnswer};
+use facevault::{ErrorKind, Identification, IdentifiedFace, IdentifyOptions, ImageBytes, PersonId, Vault};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::matching::{SearchSureness, matched};
+use crate::context::Context;
+use crate::failure::WithPhotos;
+use crate::output::{self, Listing, Text, rate};
+use crate::photo;
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault identify people.vault door.jpg
+  facevault identify people.vault door-1.jpg door-2.jpg door-3.jpg   three photos of one person
+  facevault identify people.vault party.jpg --all-faces --collection collection_staff
+  facevault identify people.vault door.jpg --fpir 0.001 --max-results 3
+  facevault identify people.vault door.jpg --json | jq -r '.data.candidates[0].person'
+
+Exit code 0: somebody was found. 1: nobody, or a photo was refused.";
+
+/// Who is this?
+///
+/// Searches the vault for the person of the photos and answers with those who are similar enough,
+/// best first, or with \"unknown\". Several photos are fused into one probe, which errs less than
+/// each by itself; with --all-faces every face of each photo is searched for.
+///
+/// A similarity means nothing by itself, and the more people are searched, the more strangers look
+/// like somebody. So what is asked for is a rate: for at most 1 % of strangers a search may find
+/// somebody (--fpir 0.01). The threshold follows from it by the model's measured table and the
+/// number of people searched; a model without a table refuses to guess and takes --similarity.
+///
+/// The answer tells of each candidate the similarity and how often different people are that alike
+/// (FMR, never below what the table's data can show), and how far the best one is ahead of the
+/// next: a small lead means that two people of the vault look alike, or are one.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The vault's file
+    vault: PathBuf,
+
+    /// Photos of one person, or with --all-faces of any number of people; `-` is standard input
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+
+    /// Search for every face of each photo, not for the one person of all photos
+    #[arg(long)]
+    all_faces: bool,
+
+    /// Only members of this collection, by id or code; repeat it for more
+    #[arg(long = "collection", value_name = "ID")]
+    collections: Vec<String>,
+
+    /// The most candidates, at most 1000
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    max_results: u16,
+
+    #[command(flatten)]
+    sureness: SearchSureness,
+}
+
+/// Names by id.
+type Names = HashMap<PersonId, String>;
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let mut options = IdentifyOptions {
+        collections: (!arguments.collections.is_empty()).then(|| arguments.collections.clone()),
+        max_results: usize::from(arguments.max_results),
+        ..IdentifyOptions::default()
+    };
+    options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
+    let photos = photo::read_all(&arguments.photos, &context.limits())?;
+    // An unknown collection is told before models are loaded.
+    let vault = context.vault(&arguments.vault)?;
+    arguments.collections.iter().try_for_each(|name| vault.collection(name).map(drop))?;
+    let vault = context.vault_with_engine(&arguments.vault)?;
+    if arguments.all_faces {
+        return everybody(arguments, &vault, &photos, &options, context);
+    }
+    let answer = vault.identify(&photos, &options).with_photos(&arguments.photos)?;
+    let names = names(&vault, [&answer])?;
+    context.output.answer(&IdentificationAnswer { identification: &answer, names: &names }, |text| {
+        print_candidates(&answer, &names, text)?;
+        print_reasons(&answer, text)
+    })?;
+    matched(!answer.candidates.is_empty())
+}
+
+/// Searches for every face of each photo.
+fn everybody(
+    arguments: &Arguments,
+    vault: &Vault,
+    photos: &[ImageBytes],
+    options: &IdentifyOptions,
+    context: &Context,
+) -> Outcome {
+    let mut groups: Vec<(&PathBuf, Vec<IdentifiedFace>)> = Vec::with_capacity(photos.len());
+    for (path, photo) in arguments.photos.iter().zip(photos) {
+        groups.push((path, vault.identify_faces(photo, options).with_photos(std::slice::from_ref(path))?));
+    }
+    let answers = || groups.iter().flat_map(|(_, faces)| faces).filter_map(|face| face.outcome.as_ref().ok());
+    let names = names(vault, answers())?;
+    let data: Vec<Value> = groups
+        .iter()
+        .map(|(path, faces)| {
+            let faces: Vec<_> = faces.iter().map(|face| IdentifiedFaceAnswer { face, names: &names }).collect();
+            json!({"file": output::path(path), "faces": faces})
+        })
+        .collect();
+    context.output.answer(&data, |text| {
+        for (path, faces) in &groups {
+            text.heading(format!("{}  {}", path.display(), output::count(faces.len(), "face", "faces")))?;
+            for (number, face) in (1..).zip(faces) {
+                let Rect { x, y, width, height } = face.face.bounds;
+                text.line(format!("face {number}, {width:.0} x {height:.0} at {x:.0}, {y:.0}"))?;
+                match &face.outcome {
+                    Ok(answer) => print_candidates(answer, &names, text)?,
+                    Err(refusal) => text.line(format!("  {refusal}"))?,
+                }
+            }
+        }
+        // All faces are searched for at one threshold.
+        answers().last().map_or(Ok(()), |answer| print_reasons(answer, text))
+    })?;
+    matched(answers().any(|answer| !answer.candidates.is_empty()))
+}
+
+/// The names of all candidates; one who was removed meanwhile has none.
+fn names<'a>(vault: &Vault, answers: impl IntoIterator<Item = &'a Identification>) -> facevault::Result<Names> {
+    let mut names = Names::new();
+    for candidate in answers.into_iter().flat_map(|answer| &answer.candidates) {
+        match vault.person_summary(&candidate.person) {
+            Ok(person) => drop(names.insert(person.id, person.name)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(names)
+}
+
+fn print_candidates(answer: &Identification, names: &Names, text: &mut Text<'_>) -> io::Result<()> {
+    let mut listing = Listing::new(&["RANK", "PERSON", "NAME", "SIMILARITY", "FMR", "PHOTO"]).numbers(&[0, 3, 4]);
+    for candidate in &answer.candidates {
+        listing.row([
+            &candidate.rank.to_string(),
+            candidate.person.as_str(),
+            names.get(&candidate.person).map(String::as_str).unwrap_or_default(),
+            &format!("{:.4}", candidate.similarity.get()),
+            &candidate.fmr.map_or("unknown".into(), |fmr| rate(fmr.get())),
+            candidate.image.as_str(),
+        ]);
+    }
+    text.listing(&listing, "unknown: nobody reaches the threshold")
+}
+
+/// Why these candidates and no others.
+fn print_reasons(answer: &Identification, text: &mut Text<'_>) -> io::Result<()> {
+    text.line(format!("threshold {}", answer.threshold))?;
+    if let Some(margin) = answer.margin {
+        text.line(format!("the most similar person is {margin:.4} ahead of the next one"))?;
+    }
+    match answer.people_searched {
+        0 => text.line("nobody was searched: add people with photos with `facevault person add`")?,
+        count => text.line(format!("{} searched", output::count(count as usize, "person", "people")))?,
+    }
+    match answer.people_without_encoding {
+        0 => Ok(()),
+        count => text.line(format!(
+            "{} could not be found, for want of an encoding by this model: `facevault reencode` makes them",
+            output::count(count as usize, "person", "people")
+        )),
+    }
+}

@@ -1,0 +1,78 @@
+//! What identify, verify and compare share: how sure an answer must be, and how it is told.
+
+use std::io;
+
+use clap::Args;
+use facevault::{Decision, Error, OperatingPoint};
+
+use super::Outcome;
+use crate::failure::Failure;
+use crate::output::{Text, rate};
+
+/// The exit code of a search or comparison that found no match.
+const NO_MATCH: u8 = 1;
+
+/// How sure an answer must be.
+#[derive(Debug, Args)]
+pub(super) struct Sureness {
+    /// Take this share of pairs of different people for one person (FMR), such as 1e-5
+    #[arg(long, value_name = "RATE", value_parser = |text: &str| point("fmr", text), conflicts_with = "similarity")]
+    fmr: Option<OperatingPoint>,
+
+    /// Take photos of this similarity or more for one person, whatever that means for the model
+    #[arg(
+        long,
+        value_name = "VALUE",
+        value_parser = |text: &str| point("similarity", text),
+        allow_negative_numbers = true
+    )]
+    similarity: Option<OperatingPoint>,
+}
+
+/// How sure a search must be.
+#[derive(Debug, Args)]
+pub(super) struct SearchSureness {
+    /// Find somebody for this share of strangers (FPIR), however many people are searched
+    #[arg(
+        long,
+        value_name = "RATE",
+        value_parser = |text: &str| point("fpir", text),
+        conflicts_with_all = ["fmr", "similarity"]
+    )]
+    fpir: Option<OperatingPoint>,
+
+    #[command(flatten)]
+    comparison: Sureness,
+}
+
+fn point(name: &str, value: &str) -> Result<OperatingPoint, Error> {
+    format!("{name}={value}").parse()
+}
+
+impl Sureness {
+    /// What was asked for.
+    pub(super) fn asked(&self) -> Option<OperatingPoint> {
+        self.fmr.or(self.similarity)
+    }
+}
+
+impl SearchSureness {
+    /// What was asked for.
+    pub(super) fn asked(&self) -> Option<OperatingPoint> {
+        self.fpir.or(self.comparison.asked())
+    }
+}
+
+/// Prints how alike both sides are, what that means, and the threshold and its reason.
+pub(super) fn print_decision(decision: &Decision, text: &mut Text<'_>) -> io::Result<()> {
+    text.line(format!("  similarity  {:.4}", decision.similarity.get()))?;
+    if let Some(fmr) = decision.fmr {
+        text.line(format!("  FMR         {}, the share of different people who are this alike", rate(fmr.get())))?;
+    }
+    text.line(format!("  threshold   {}", decision.threshold))
+}
+
+/// The outcome of a command that has told its answer: exit code 0 for a match, 1 for none.
+pub(super) fn matched(found: bool) -> Outcome {
+    if found { Ok(()) } else { Err(Failure::Told(NO_MATCH)) }
+}
