@@ -66,7 +66,7 @@ pub use comparison::{
 };
 pub use encoding::{FaceEncoding, ModelId};
 pub use engine::{
-    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, PackSource, PhotoRules, RewritingGain,
+    CompareOptions, Detection, EncodedFace, EncodingMode, Engine, EngineOptions, PackSource, PhotoRules, RewritingGain,
     RewritingStep, Timing,
 };
 pub use error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation};

@@ -2,24 +2,26 @@
 
 use crate::comparison::{Decision, OperatingPoint, Similarity};
 use crate::encoding::FaceEncoding;
-use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result, Rule};
+use crate::error::{Error, ImageReport, Refusal, Result, Rule};
 use crate::index;
 use crate::person::ImageBytes;
-use crate::spec::Metric;
 
-use super::Engine;
+use super::fuse::fuse;
+use super::{EncodingMode, Engine};
 
 /// How a probe is verified against a person, or photos are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CompareOptions {
     /// How sure an answer must be.
     pub operating_point: OperatingPoint,
+    /// How the photos are encoded; as the engine does by itself where `None`.
+    pub mode: Option<EncodingMode>,
 }
 
 impl Default for CompareOptions {
     /// One stranger in a thousand is accepted (FMR 0.001).
     fn default() -> Self {
-        Self { operating_point: OperatingPoint::fmr(1e-3).expect("a rate between 0 and 1") }
+        Self { operating_point: OperatingPoint::fmr(1e-3).expect("a rate between 0 and 1"), mode: None }
     }
 }
 
@@ -28,7 +30,7 @@ impl Engine {
     /// Euclidean model of the vectors as they are.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for no photo, [`Refused`](ErrorKind::Refused) with the
+    /// [`Invalid`](crate::ErrorKind::Invalid) for no photo, [`Refused`](crate::ErrorKind::Refused) with the
     /// outcome of every photo.
     pub fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
         fuse(self.embedder().metric, &self.encodings(photos)?)
@@ -38,13 +40,14 @@ impl Engine {
     ///
     /// # Errors
     /// As for [`Self::probe`], the photos of `gallery` standing behind those of `probe`;
-    /// [`Invalid`](ErrorKind::Invalid) where the model's table cannot carry the operating point.
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the model's table cannot carry the operating point.
     pub fn compare(&self, probe: &[ImageBytes], gallery: &[ImageBytes], options: &CompareOptions) -> Result<Decision> {
         let threshold = options.operating_point.threshold(self.calibration(), 1)?;
         if probe.is_empty() || gallery.is_empty() {
             return Err(Error::invalid(if probe.is_empty() { "probe" } else { "gallery" }, Rule::Required));
         }
-        let encodings = self.encodings(&[probe, gallery].concat())?;
+        let engine = self.in_mode(options.mode.unwrap_or(self.mode()));
+        let encodings = engine.encodings(&[probe, gallery].concat())?;
         let (probe, gallery) = encodings.split_at(probe.len());
         let metric = self.embedder().metric;
         let similarity = index::compare(metric, &fuse(metric, gallery)?, &fuse(metric, probe)?)?;
@@ -62,53 +65,5 @@ impl Engine {
             return Err(Error::refused(outcomes.into_iter().enumerate().map(report).collect()));
         }
         Ok(outcomes.into_iter().flatten().map(|encoded| encoded.encoding).collect())
-    }
-}
-
-/// The mean of encodings of one person by one model.
-fn fuse(metric: Metric, encodings: &[FaceEncoding]) -> Result<FaceEncoding> {
-    let [first, rest @ ..] = encodings else {
-        return Err(Error::new(ErrorKind::Invalid, "there is no encoding to be fused"));
-    };
-    if rest.is_empty() {
-        return Ok(first.clone());
-    }
-    let mut sum = vec![0.0f64; first.dimension()];
-    for encoding in encodings {
-        if encoding.model() != first.model() || encoding.dimension() != sum.len() {
-            return Err(Error::new(ErrorKind::ModelMismatch, "encodings of different models cannot be fused"));
-        }
-        let length = match metric {
-            Metric::Cosine => encoding.vector().iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt(),
-            Metric::Euclidean => 1.0,
-        };
-        sum.iter_mut().zip(encoding.vector()).for_each(|(sum, v)| *sum += f64::from(*v) / length);
-    }
-    let count = encodings.len() as f64;
-    FaceEncoding::new(first.model(), sum.into_iter().map(|v| (v / count) as f32).collect::<Vec<f32>>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::encoding::ModelId;
-
-    fn encoding(model: u8, vector: &[f32]) -> FaceEncoding {
-        FaceEncoding::new(ModelId::from_bytes([model; 16]), vector.to_vec()).expect("finite")
-    }
-
-    #[test]
-    fn the_mean_of_directions_or_of_vectors() {
-        let faces = [encoding(1, &[3.0, 0.0]), encoding(1, &[0.0, 1.0])];
-        assert_eq!(fuse(Metric::Cosine, &faces).expect("one model").vector(), [0.5, 0.5]);
-        assert_eq!(fuse(Metric::Euclidean, &faces).expect("one model").vector(), [1.5, 0.5]);
-        assert_eq!(fuse(Metric::Cosine, &faces[..1]).expect("one model"), faces[0]);
-    }
-
-    #[test]
-    fn encodings_of_two_models_are_not_mixed() {
-        let error = fuse(Metric::Cosine, &[encoding(1, &[1.0]), encoding(2, &[1.0])]).expect_err("two models");
-        assert_eq!(error.kind(), ErrorKind::ModelMismatch);
-        assert_eq!(fuse(Metric::Cosine, &[]).expect_err("nothing").kind(), ErrorKind::Invalid);
     }
 }

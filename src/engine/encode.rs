@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use image::RgbImage;
+use image::imageops::flip_horizontal;
 use rayon::prelude::*;
 
 use crate::encoding::FaceEncoding;
@@ -10,7 +11,7 @@ use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
 use crate::vision::{self, AlignedFace, Face, Quality};
 
 use super::timing::Step;
-use super::{Detection, EncodedFace, Engine};
+use super::{Detection, EncodedFace, EncodingMode, Engine, fuse};
 
 impl Engine {
     /// The faces of a photo.
@@ -91,13 +92,29 @@ impl Engine {
             Ok(good) => good,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let vector = self.inner.timing.time(Step::Embed, || self.embed(&aligned))?;
+        let encoding = self.inner.timing.time(Step::Embed, || self.embedded(aligned))?;
         self.inner.encoded.fetch_add(1, Ordering::Relaxed);
-        let encoding = FaceEncoding::new(self.model(), vector).map_err(|error| {
+        Ok(Ok(EncodedFace { face: *face, quality, encoding }))
+    }
+
+    /// The encoding of a crop, in the engine's mode.
+    fn embedded(&self, face: AlignedFace) -> Result<FaceEncoding> {
+        let views = match self.mode {
+            EncodingMode::Fast => vec![face],
+            EncodingMode::Accurate => {
+                let mirrored = AlignedFace { pixels: flip_horizontal(&face.pixels) };
+                vec![face, mirrored]
+            }
+        };
+        let vectors = self.embed_all(&views)?.into_iter();
+        let fused = vectors
+            .map(|vector| FaceEncoding::new(self.model(), vector))
+            .collect::<Result<Vec<_>>>()
+            .and_then(|encodings| fuse(self.embedder().metric, &encodings));
+        fused.map_err(|error| {
             Error::new(ErrorKind::Runtime, format!("{}: the embedder gave no usable vector", self.name()))
                 .caused_by(error)
-        })?;
-        Ok(Ok(EncodedFace { face: *face, quality, encoding }))
+        })
     }
 
     /// The crop that the embedder takes, if the face is good enough.

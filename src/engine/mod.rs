@@ -5,6 +5,8 @@
 
 mod compare;
 mod encode;
+mod fuse;
+mod mode;
 mod open;
 mod rewriting;
 mod timing;
@@ -25,6 +27,8 @@ use crate::vision::{
 };
 
 pub use compare::CompareOptions;
+pub(crate) use fuse::fuse;
+pub use mode::EncodingMode;
 pub use open::{EngineOptions, PackSource};
 pub use rewriting::{RewritingGain, RewritingStep};
 pub use timing::Timing;
@@ -66,6 +70,7 @@ pub struct EncodedFace {
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    mode: EncodingMode,
 }
 
 struct Inner {
@@ -93,6 +98,7 @@ impl std::fmt::Debug for Engine {
         f.debug_struct("Engine")
             .field("name", &self.inner.name)
             .field("model", &self.model())
+            .field("mode", &self.mode)
             .field("runtime", &self.inner.origin.runtime)
             .finish_non_exhaustive()
     }
@@ -130,7 +136,8 @@ impl Engine {
                 Error::new(ErrorKind::Runtime, "the engine's threads cannot be started").caused_by(error)
             })?;
         let (timing, encoded) = (timing::Clock::default(), AtomicU64::new(0));
-        Ok(Self { inner: Arc::new(Inner { name, detector, embedder, rules, threads, origin, timing, encoded }) })
+        let inner = Inner { name, detector, embedder, rules, threads, origin, timing, encoded };
+        Ok(Self { inner: Arc::new(inner), mode: EncodingMode::default() })
     }
 
     /// The pack's name.
@@ -143,6 +150,18 @@ impl Engine {
     #[must_use]
     pub fn model(&self) -> ModelId {
         self.inner.embedder.model()
+    }
+
+    /// How faces are encoded.
+    #[must_use]
+    pub fn mode(&self) -> EncodingMode {
+        self.mode
+    }
+
+    /// The same engine in this mode; it shares everything with this one.
+    #[must_use]
+    pub fn in_mode(&self, mode: EncodingMode) -> Self {
+        Self { inner: Arc::clone(&self.inner), mode }
     }
 
     /// The embedder's input, crop and metric.
@@ -200,13 +219,19 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Runtime`] where the network fails or gives no vector.
     pub fn embed(&self, face: &AlignedFace) -> Result<Vec<f32>> {
-        let vectors = self.inner.embedder.embed(std::slice::from_ref(face))?;
-        let vector = vectors.into_iter().next().unwrap_or_default();
+        Ok(self.embed_all(std::slice::from_ref(face))?.swap_remove(0))
+    }
+
+    /// A vector for each face, in one call of the embedder.
+    fn embed_all(&self, faces: &[AlignedFace]) -> Result<Vec<Vec<f32>>> {
+        let vectors = self.inner.embedder.embed(faces)?;
         let expected = self.embedder().dimension;
-        if vector.len() == expected {
-            return Ok(vector);
+        let wrong = vectors.iter().map(Vec::len).find(|length| *length != expected);
+        if vectors.len() == faces.len() && wrong.is_none() {
+            return Ok(vectors);
         }
-        let message = format!("{}: the embedder gave {} components, expected {expected}", self.name(), vector.len());
+        let found = wrong.unwrap_or(0);
+        let message = format!("{}: the embedder gave {found} components, expected {expected}", self.name());
         Err(Error::new(ErrorKind::Runtime, message))
     }
 

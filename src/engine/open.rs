@@ -15,7 +15,7 @@ use crate::vision::{
     RuntimeKind, RuntimeOptions, Scrfd, Yunet, open_size,
 };
 
-use super::{Engine, Origin, PhotoRules};
+use super::{EncodingMode, Engine, Origin, PhotoRules};
 
 /// Where a pack is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct EngineOptions {
     /// What the model's similarities mean; where `None`, the table measured on this machine
     /// ([`Home::calibration`]), else the pack's.
     pub calibration: Option<CalibrationTable>,
+    /// How faces are encoded.
+    pub mode: EncodingMode,
     /// How networks are rewritten before they run; all rules unless said otherwise.
     pub rewriting: Rules,
 }
@@ -96,7 +98,8 @@ impl Engine {
             manifest: Some(manifest),
             calibration,
         };
-        Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)
+        let engine = Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)?;
+        Ok(engine.in_mode(options.mode))
     }
 }
 

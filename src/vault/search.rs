@@ -2,7 +2,7 @@
 
 use crate::comparison::{CalibrationTable, Decision, Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
-use crate::engine::{CompareOptions, Engine};
+use crate::engine::{CompareOptions, EncodingMode, Engine};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
@@ -21,13 +21,15 @@ pub struct IdentifyOptions {
     /// How sure an answer must be. [`OperatingPoint::Fpir`] fits best: it takes the number of
     /// people searched into account.
     pub operating_point: OperatingPoint,
+    /// How photos are encoded; as the engine does by itself where `None`.
+    pub mode: Option<EncodingMode>,
 }
 
 impl Default for IdentifyOptions {
     /// Everybody, 10 candidates, one stranger in a hundred taken for somebody (FPIR 0.01).
     fn default() -> Self {
         let operating_point = OperatingPoint::fpir(0.01).expect("a rate between 0 and 1");
-        Self { collections: None, max_results: 10, operating_point }
+        Self { collections: None, max_results: 10, operating_point, mode: None }
     }
 }
 
@@ -94,7 +96,7 @@ impl Vault {
     /// that the model's table cannot carry; [`Refused`](ErrorKind::Refused) with the outcome of
     /// every photo; [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine.
     pub fn identify(&self, photos: &[ImageBytes], options: &IdentifyOptions) -> Result<Identification> {
-        self.identify_encoding(&self.probe(photos)?, options)
+        self.identify_encoding(&self.probing_engine(options.mode)?.probe(photos)?, options)
     }
 
     /// Who is this, given an encoding?
@@ -156,7 +158,7 @@ impl Vault {
     /// As for [`Self::identify`], but a face that cannot be encoded is in the answer, and so is a
     /// photo without faces: an empty list.
     pub fn identify_faces(&self, photo: &[u8], options: &IdentifyOptions) -> Result<Vec<IdentifiedFace>> {
-        let faces = self.searching_engine()?.encode_faces(photo)?;
+        let faces = self.probing_engine(options.mode)?.encode_faces(photo)?;
         let probes: Vec<FaceEncoding> =
             faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
         let mut answers = self.identify_encodings(&probes, options)?.into_iter();
@@ -176,7 +178,7 @@ impl Vault {
     /// [`Self::identify`].
     pub fn verify(&self, id: &PersonId, photos: &[ImageBytes], options: &CompareOptions) -> Result<Verification> {
         self.store().person_summary(&self.client, id)?;
-        self.verify_encoding(id, &self.probe(photos)?, options)
+        self.verify_encoding(id, &self.probing_engine(options.mode)?.probe(photos)?, options)
     }
 
     /// Is this that person, given an encoding?
@@ -235,18 +237,15 @@ impl Vault {
         Ok(self.store().people_without_encoding(&self.client, &model.id)?.len() as u64)
     }
 
-    /// One encoding of one or more photos of a person.
-    fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
-        self.searching_engine()?.probe(photos)
-    }
-
-    fn searching_engine(&self) -> Result<&Engine> {
-        self.engine().ok_or_else(|| {
+    /// The engine in the mode that was asked for.
+    fn probing_engine(&self, mode: Option<EncodingMode>) -> Result<Engine> {
+        let engine = self.engine().ok_or_else(|| {
             Error::new(
                 ErrorKind::ModelUnavailable,
                 "the vault was opened without an engine: photos cannot be searched for",
             )
-        })
+        })?;
+        Ok(engine.in_mode(mode.unwrap_or(engine.mode())))
     }
 
     fn calibration(&self) -> Option<&CalibrationTable> {

@@ -1,5 +1,6 @@
 //! Behaviour, a file each.
 
+mod accurate;
 mod children;
 #[cfg(feature = "cli")]
 mod cli;

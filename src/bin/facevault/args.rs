@@ -127,6 +127,10 @@ pub(crate) struct Global {
     )]
     pub(crate) runtime: RuntimeChoice,
 
+    /// Encode each face together with its mirror image: takes longer, errs less
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) accurate: bool,
+
     /// Act for this client (tenant) of the vault instead of its first one
     #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
     pub(crate) client: Option<ClientId>,
@@ -187,7 +191,8 @@ fn command() -> Command {
 
 fn brief(command: Command) -> Command {
     const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
-  --json  --pack NAME|DIR  --runtime auto|built-in|PATH  --client ID  --threads N  -q  -v";
+  --json  --pack NAME|DIR  --runtime auto|built-in|PATH  --accurate  --client ID
+  --threads N  -q  -v";
     let help = match command.get_after_help() {
         Some(examples) => format!("{examples}\n\n{ELSEWHERE}"),
         None => ELSEWHERE.to_owned(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use facevault::models::Home;
 use facevault::vision::RuntimeChoice;
-use facevault::{Engine, EngineOptions, PackSource};
+use facevault::{EncodingMode, Engine, EngineOptions, PackSource};
 use facevault::{ErrorKind, Limits, Result};
 use facevault::{Vault, VaultOptions};
 
@@ -58,6 +58,7 @@ impl Context {
             home: Some(self.home()?),
             runtime: self.global.runtime.clone(),
             threads: usize::from(self.global.threads),
+            mode: if self.global.accurate { EncodingMode::Accurate } else { EncodingMode::Fast },
             ..EngineOptions::default()
         })
     }
