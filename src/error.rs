@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::Decision;
+use crate::person::{ImageId, PersonId};
+
 /// What this crate's operations return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -99,6 +102,7 @@ enum Detail {
     None,
     Fields(Vec<Violation>),
     Images(Vec<ImageReport>),
+    Duplicate(Duplicate),
 }
 
 impl Error {
@@ -139,6 +143,12 @@ impl Error {
         Self::with_detail(ErrorKind::Refused, message, Detail::Images(images))
     }
 
+    /// A person who is there already.
+    #[must_use]
+    pub fn already_known(duplicate: Duplicate) -> Self {
+        Self::with_detail(ErrorKind::AlreadyExists, duplicate.to_string(), Detail::Duplicate(duplicate))
+    }
+
     fn with_detail(kind: ErrorKind, message: String, detail: Detail) -> Self {
         Self { inner: Box::new(Inner { kind, message, detail, source: None }) }
     }
@@ -171,6 +181,15 @@ impl Error {
         match &self.inner.detail {
             Detail::Images(images) => images,
             _ => &[],
+        }
+    }
+
+    /// Whom a new person seems to be, where that is why nothing was written.
+    #[must_use]
+    pub fn duplicate(&self) -> Option<&Duplicate> {
+        match &self.inner.detail {
+            Detail::Duplicate(duplicate) => Some(duplicate),
+            _ => None,
         }
     }
 }
@@ -369,6 +388,43 @@ pub struct ImageReport {
     pub index: usize,
     /// Why it was refused; `None` if it gave an encoding.
     pub refusal: Option<Refusal>,
+}
+
+/// Whom a new person seems to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Duplicate {
+    /// The person who is there already.
+    pub person: PersonId,
+    /// What both have in common.
+    pub reason: DuplicateReason,
+}
+
+/// What a new person has in common with one who is there already.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum DuplicateReason {
+    /// Name and date of birth.
+    NameAndBirth,
+    /// The face.
+    Face {
+        /// The person's photo that is most similar.
+        image: ImageId,
+        /// How similar, and the threshold that this reaches.
+        decision: Decision,
+    },
+}
+
+impl fmt::Display for Duplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let person = &self.person;
+        match &self.reason {
+            DuplicateReason::NameAndBirth => write!(f, "{person} has the same name and date of birth"),
+            DuplicateReason::Face { decision, .. } => {
+                let (similarity, threshold) = (decision.similarity.get(), &decision.threshold);
+                write!(f, "{person} has the same face: the similarity {similarity:.4} reaches {threshold}")
+            }
+        }
+    }
 }
 
 #[cfg(test)]

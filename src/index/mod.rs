@@ -4,6 +4,7 @@ mod best;
 mod builder;
 mod changes;
 mod codes;
+mod contents;
 mod directory;
 mod gallery;
 mod ids;
@@ -18,5 +19,6 @@ mod tail;
 
 pub use builder::GalleryBuilder;
 pub use changes::Change;
+pub use contents::Entry;
 pub use gallery::{Gallery, Match, SearchOptions};
 pub use metric::{compare, similarity};

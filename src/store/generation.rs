@@ -64,50 +64,58 @@ impl Store {
     /// As for every read; [`Corrupt`](crate::ErrorKind::Corrupt) where an encoding of a changed
     /// person has flipped bits.
     pub fn changes_since(&self, since: u64, model: &ModelId, most: usize) -> Result<Option<GalleryChanges>> {
-        self.read(|connection| {
-            let generation = current(connection)?;
-            let complete_since = connection
-                .prepare_cached("SELECT complete_since FROM meta")?
-                .query_row([], |row| columns::count(row, 0))?;
-            if since < complete_since || since > generation {
-                return Ok(None);
-            }
-            let after = i64::try_from(since).unwrap_or(i64::MAX);
-            let many = i64::try_from(most).unwrap_or(i64::MAX - 1).saturating_add(1);
-
-            let mut statement =
-                connection.prepare_cached("SELECT person FROM removals WHERE generation > ?1 ORDER BY generation")?;
-            let removed =
-                statement.query_map([after], |row| row.get(0).map(PersonKey))?.collect::<Result<Vec<_>, _>>()?;
-
-            let model = models::find(connection, model)?;
-            let mut statement = connection.prepare_cached(
-                "SELECT p.key, c.id, p.id, p.status
-                 FROM persons p JOIN clients c ON c.key = p.client
-                 WHERE p.generation > ?1 ORDER BY p.key LIMIT ?2",
-            )?;
-            let mut rows = statement.query(params![after, many])?;
-            let mut written = Vec::new();
-            while let Some(row) = rows.next()? {
-                if written.len() == most {
-                    return Ok(None);
-                }
-                let (key, id): (i64, PersonId) = (row.get(0)?, columns::id(row, 2)?);
-                written.push(GalleryPerson {
-                    key: PersonKey(key),
-                    client: columns::id(row, 1)?,
-                    status: columns::status(row, 3)?,
-                    collections: collections::of_person(connection, key)?,
-                    encodings: match &model {
-                        Some(model) => images::encodings(connection, key, &id, model)?,
-                        None => Vec::new(),
-                    },
-                    id,
-                });
-            }
-            Ok(Some(GalleryChanges { generation, written, removed }))
-        })
+        self.read(|connection| changes_since(connection, since, model, most))
     }
+}
+
+/// See [`Store::changes_since`].
+pub(super) fn changes_since(
+    connection: &Connection,
+    since: u64,
+    model: &ModelId,
+    most: usize,
+) -> Outcome<Option<GalleryChanges>> {
+    let generation = current(connection)?;
+    let complete_since = connection
+        .prepare_cached("SELECT complete_since FROM meta")?
+        .query_row([], |row| columns::count(row, 0))?;
+    if since < complete_since || since > generation {
+        return Ok(None);
+    }
+    let after = i64::try_from(since).unwrap_or(i64::MAX);
+    let many = i64::try_from(most).unwrap_or(i64::MAX - 1).saturating_add(1);
+
+    let mut statement =
+        connection.prepare_cached("SELECT person FROM removals WHERE generation > ?1 ORDER BY generation")?;
+    let removed =
+        statement.query_map([after], |row| row.get(0).map(PersonKey))?.collect::<Result<Vec<_>, _>>()?;
+
+    let model = models::find(connection, model)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT p.key, c.id, p.id, p.status
+         FROM persons p JOIN clients c ON c.key = p.client
+         WHERE p.generation > ?1 ORDER BY p.key LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![after, many])?;
+    let mut written = Vec::new();
+    while let Some(row) = rows.next()? {
+        if written.len() == most {
+            return Ok(None);
+        }
+        let (key, id): (i64, PersonId) = (row.get(0)?, columns::id(row, 2)?);
+        written.push(GalleryPerson {
+            key: PersonKey(key),
+            client: columns::id(row, 1)?,
+            status: columns::status(row, 3)?,
+            collections: collections::of_person(connection, key)?,
+            encodings: match &model {
+                Some(model) => images::encodings(connection, key, &id, model)?,
+                None => Vec::new(),
+            },
+            id,
+        });
+    }
+    Ok(Some(GalleryChanges { generation, written, removed }))
 }
 
 /// The vault's generation.

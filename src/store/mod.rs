@@ -28,6 +28,7 @@ mod persons;
 mod scan;
 mod schema;
 mod settings;
+mod standing;
 mod unencoded;
 mod update;
 
@@ -47,6 +48,7 @@ pub use models::{ImageRef, ModelInfo};
 pub use open::CreateOptions;
 pub use persons::PersonKey;
 pub use scan::{EncodingRow, Vector};
+pub use standing::Standing;
 
 /// One vault file, open. Cloning is cheap and gives a handle to the same connections.
 #[derive(Clone)]

@@ -186,7 +186,6 @@ impl Store {
     pub fn add_encodings(&self, model: &ModelId, batch: &[(ImageRef, FaceEncoding)]) -> Result<(usize, GalleryEffect)> {
         self.write(|connection| {
             let model = require(connection, model)?;
-            let is_active = active(connection)?.is_some_and(|active| active.key == model.key);
             let (mut added, mut raised) = (0, None);
             for (image, encoding) in batch {
                 model.check(encoding)?;
@@ -195,17 +194,15 @@ impl Store {
                 }
                 images::insert_encoding(connection, &image.person, image.key, &image.image, &model, encoding)?;
                 added += 1;
-                if is_active {
-                    let generation = match raised {
-                        Some(generation) => generation,
-                        None => *raised.insert(generation::raise(connection)?),
-                    };
-                    connection
-                        .prepare_cached(
-                            "UPDATE persons SET generation = ?1 WHERE key = (SELECT person FROM images WHERE key = ?2)",
-                        )?
-                        .execute([generation, image.key])?;
-                }
+                let generation = match raised {
+                    Some(generation) => generation,
+                    None => *raised.insert(generation::raise(connection)?),
+                };
+                connection
+                    .prepare_cached(
+                        "UPDATE persons SET generation = ?1 WHERE key = (SELECT person FROM images WHERE key = ?2)",
+                    )?
+                    .execute([generation, image.key])?;
             }
             Ok((added, generation::effect(connection, raised)?))
         })

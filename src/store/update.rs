@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use super::change::{Erasure, NewPersonRecord, PersonChange, Removed, Written};
 use super::error::Outcome;
 use super::persons::{self, PersonKey, PersonRow};
+use super::standing::Standing;
 use super::{Store, clients, collections, generation, images, models, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits, PersonId};
@@ -21,6 +22,20 @@ impl Store {
     /// [`ErrorKind::Invalid`] that names each unknown collection, [`ErrorKind::ModelMismatch`]
     /// where an encoding is not the active model's, and as for every write.
     pub fn insert_person(&self, client: &ClientId, new: &NewPersonRecord) -> Result<Written> {
+        self.insert_person_if(client, new, |_| Ok(()))
+    }
+
+    /// Adds a person if `check` finds nothing against it in the vault as it is at that moment; it
+    /// runs inside the transaction, while nobody else can write.
+    ///
+    /// # Errors
+    /// Whatever `check` returns, and as for [`Self::insert_person`].
+    pub fn insert_person_if(
+        &self,
+        client: &ClientId,
+        new: &NewPersonRecord,
+        check: impl FnOnce(&Standing<'_>) -> Result<()>,
+    ) -> Result<Written> {
         self.write(|connection| {
             let tenant = clients::require(connection, client)?;
             let id = new.id.clone().unwrap_or_else(PersonId::generate);
@@ -28,6 +43,7 @@ impl Store {
                 return Err(Error::new(ErrorKind::AlreadyExists, format!("person {id} exists")).into());
             }
             let memberships = collections::resolve(connection, tenant, &new.collections)?;
+            check(&Standing::new(connection, tenant, self.path()))?;
             let model = models::active(connection)?;
             let searchable = !memberships.is_empty() || new.images.iter().any(|image| image.encoding.is_some());
             let raised = if searchable { Some(generation::raise(connection)?) } else { None };

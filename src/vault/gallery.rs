@@ -20,7 +20,7 @@ use crate::store::{GalleryChanges, ModelInfo, PersonKey, Removed};
 use super::Vault;
 
 /// Of more changed persons than this a gallery loads everything anew.
-const MOST_CHANGES: usize = 10_000;
+pub(super) const MOST_CHANGES: usize = 10_000;
 
 /// The galleries of a vault, one for each client and model that was searched.
 #[derive(Default)]
@@ -36,6 +36,8 @@ struct Slot {
     /// Held by the one thread that brings the gallery up to date.
     catching_up: Mutex<()>,
     compacting: AtomicBool,
+    /// A generation, and how many people had no encoding by the model in it.
+    without_encoding: Mutex<Option<(u64, u64)>>,
 }
 
 impl Galleries {
@@ -72,6 +74,24 @@ impl Vault {
             compact_aside(Arc::clone(&slot), Arc::clone(&gallery));
         }
         Ok(gallery)
+    }
+
+    /// How many people this gallery lacks, because none of their photos has an encoding by its
+    /// model. It is counted once a generation: encodings come and go with generations.
+    pub(super) fn count_without_encoding(&self, model: &ModelInfo, gallery: &Gallery) -> Result<u64> {
+        let slot = self.inner.galleries.slot(&self.client, model.id);
+        let generation = gallery.generation();
+        if let Some((of, count)) = *lock(&slot.without_encoding)
+            && of == generation
+        {
+            return Ok(count);
+        }
+        let count = self.store().count_without_encoding(&self.client, &model.id)?;
+        // What was counted in a later generation is told, but not kept as this one's.
+        if self.store().generation()? == generation {
+            *lock(&slot.without_encoding) = Some((generation, count));
+        }
+        Ok(count)
     }
 
     /// Step 4 of an update: a gallery that is in memory learns of the write. A failure is not told:

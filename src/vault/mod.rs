@@ -23,7 +23,9 @@
 //! ```
 
 mod collections;
+mod duplicates;
 mod gallery;
+mod known;
 mod persons;
 mod photos;
 mod search;
@@ -38,6 +40,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
 use crate::store::{CreateOptions, Store};
 
+pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
+pub use known::DuplicatePolicy;
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
 
 /// What a vault is opened with.

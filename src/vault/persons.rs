@@ -3,9 +3,9 @@
 use crate::error::{Error, Result, Rule, Violation};
 use crate::patch::Patch;
 use crate::person::{ImagesUpdate, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate};
-use crate::store::{ImagesChange, NewPersonRecord, PersonChange, Removed};
+use crate::store::{ImagesChange, PersonChange, Removed};
 
-use super::Vault;
+use super::{DuplicatePolicy, Vault};
 
 impl Vault {
     /// Creates a person: the photos are encoded in parallel, then everything is written in one
@@ -19,22 +19,7 @@ impl Vault {
     /// engine, [`ModelMismatch`](crate::ErrorKind::ModelMismatch) where the engine's model is not
     /// the vault's.
     pub fn create_person(&self, new: &NewPerson) -> Result<Person> {
-        new.validate(self.limits())?;
-        self.collections_exist(&new.collections)?;
-        let record = NewPersonRecord {
-            id: new.id.clone(),
-            name: new.name.clone(),
-            gender: new.gender,
-            date_of_birth: new.date_of_birth,
-            nationality: new.nationality.clone(),
-            notes: new.notes.clone(),
-            status: new.status,
-            collections: new.collections.clone(),
-            images: self.prepare(&new.images, None)?,
-        };
-        let written = self.store().insert_person(&self.client, &record)?;
-        self.publish();
-        Ok(written.person)
+        self.create_person_unless_known(new, &DuplicatePolicy::default())
     }
 
     /// Applies a partial update in one atomic, durable step and gives the whole person after it.
@@ -58,17 +43,7 @@ impl Vault {
                 ImagesChange::Edit { remove: remove.clone(), add: self.prepare(add, Some(id))? }
             }
         };
-        let change = PersonChange {
-            name: set(&update.name),
-            gender: update.gender.clone(),
-            date_of_birth: update.date_of_birth.clone(),
-            nationality: update.nationality.clone(),
-            notes: update.notes.clone(),
-            status: set(&update.status),
-            collections: set(&update.collections),
-            images,
-            expected_version: update.expected_version,
-        };
+        let change = PersonChange::new(update, images);
         let written = self.store().update_person(&self.client, id, &change, self.limits())?;
         self.publish();
         Ok(written.person)
@@ -129,13 +104,5 @@ impl Vault {
             })
             .collect();
         if violations.is_empty() { Ok(()) } else { Err(Error::violated(violations)) }
-    }
-}
-
-/// The value of a patch whose field cannot be cleared; validation has refused `Clear`.
-fn set<T: Clone>(patch: &Patch<T>) -> Option<T> {
-    match patch {
-        Patch::Set(value) => Some(value.clone()),
-        Patch::Keep | Patch::Clear => None,
     }
 }

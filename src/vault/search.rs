@@ -6,7 +6,6 @@ use crate::engine::{CompareOptions, EncodingMode, Engine};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
-use crate::store::ModelInfo;
 use crate::vision::Face;
 
 use super::Vault;
@@ -128,7 +127,7 @@ impl Vault {
         let table = self.calibration();
         let threshold = options.operating_point.threshold(table, comparisons(&gallery, people_searched))?;
         let threshold = Threshold { people_searched, ..threshold };
-        let people_without_encoding = self.count_without_encoding(&model)?;
+        let people_without_encoding = self.count_without_encoding(&model, &gallery)?;
         // The runner-up is wanted for the margin even where one candidate is asked for.
         let search = SearchOptions { collections, max_results: options.max_results.max(2), min_similarity: None };
         let answers = gallery.search_many(probes, &search)?.into_iter().map(|found| {
@@ -229,14 +228,6 @@ impl Vault {
         self.store().people_without_encoding(&self.client, &model.id)
     }
 
-    fn count_without_encoding(&self, model: &ModelInfo) -> Result<u64> {
-        if self.store().active_model()?.is_none_or(|active| active.id == model.id) {
-            // Every photo of the vault has an encoding by the active model.
-            return Ok(0);
-        }
-        Ok(self.store().people_without_encoding(&self.client, &model.id)?.len() as u64)
-    }
-
     /// The engine in the mode that was asked for.
     fn probing_engine(&self, mode: Option<EncodingMode>) -> Result<Engine> {
         let engine = self.engine().ok_or_else(|| {
@@ -248,11 +239,11 @@ impl Vault {
         Ok(engine.in_mode(mode.unwrap_or(engine.mode())))
     }
 
-    fn calibration(&self) -> Option<&CalibrationTable> {
+    pub(super) fn calibration(&self) -> Option<&CalibrationTable> {
         self.engine().and_then(Engine::calibration)
     }
 
-    fn resolve(&self, names: Option<&[String]>) -> Result<Option<Vec<CollectionId>>> {
+    pub(super) fn resolve(&self, names: Option<&[String]>) -> Result<Option<Vec<CollectionId>>> {
         let Some(names) = names else { return Ok(None) };
         self.collections_exist(names)?;
         let known = self.collections()?;
@@ -263,7 +254,7 @@ impl Vault {
 
 /// How many comparisons a search of `people` makes, in which a stranger may be taken for somebody:
 /// one an encoding, of which a person has as many as the gallery's people have on average.
-fn comparisons(gallery: &Gallery, people: u64) -> u64 {
+pub(super) fn comparisons(gallery: &Gallery, people: u64) -> u64 {
     let each = gallery.len_encodings() as f64 / gallery.len_people().max(1) as f64;
     (people as f64 * each).ceil() as u64
 }

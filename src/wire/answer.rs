@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::{Value, json};
 
-use crate::error::{Error, ImageReport};
+use crate::error::{Duplicate, DuplicateReason, Error, ImageReport};
 use crate::person::{Collection, DateOfBirth, Person, PersonSummary};
 
 use super::base64::encode_base64;
@@ -112,7 +112,27 @@ impl Serialize for ImageReport {
     }
 }
 
-/// An error as programs read it: its kind, its sentence, and every broken rule or photo.
+impl Serialize for Duplicate {
+    /// `{"person", "reason": "name_and_birth"}`, or `"face"` with `image`, `similarity`, `fmr` and
+    /// `threshold`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let answer = match &self.reason {
+            DuplicateReason::NameAndBirth => json!({"person": self.person, "reason": "name_and_birth"}),
+            DuplicateReason::Face { image, decision } => json!({
+                "person": self.person,
+                "reason": "face",
+                "image": image,
+                "similarity": decision.similarity,
+                "fmr": decision.fmr,
+                "threshold": decision.threshold,
+            }),
+        };
+        answer.serialize(serializer)
+    }
+}
+
+/// An error as programs read it: its kind, its sentence, and every broken rule or photo, or whom a
+/// new person seems to be.
 #[derive(Debug)]
 pub struct ErrorAnswer<'a>(
     /// The error.
@@ -129,6 +149,9 @@ impl Serialize for ErrorAnswer<'_> {
         }
         if !error.images().is_empty() {
             answer["images"] = json!(error.images());
+        }
+        if let Some(duplicate) = error.duplicate() {
+            answer["duplicate"] = json!(duplicate);
         }
         answer.serialize(serializer)
     }

@@ -12,4 +12,4 @@ mod search;
 pub use self::base64::{decode_base64, encode_base64};
 pub use answer::{ErrorAnswer, PersonAnswer};
 pub use face::FaceAnswer;
-pub use search::{IdentificationAnswer, IdentifiedFaceAnswer, VerificationAnswer};
+pub use search::{DuplicatesAnswer, IdentificationAnswer, IdentifiedFaceAnswer, VerificationAnswer};

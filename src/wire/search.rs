@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde_json::{Value, json};
 
 use crate::person::PersonId;
-use crate::vault::{Candidate, Identification, IdentifiedFace, Verification};
+use crate::vault::{Candidate, DuplicatePair, Duplicates, Identification, IdentifiedFace, Verification};
 
 use super::FaceAnswer;
 
@@ -102,6 +103,36 @@ impl Serialize for VerificationAnswer<'_> {
         answer.serialize_field("similarity", &decision.similarity)?;
         answer.serialize_field("fmr", &decision.fmr)?;
         answer.serialize_field("threshold", &decision.threshold)?;
+        answer.end()
+    }
+}
+
+/// Pairs that look like one person: `pairs`, most similar first, and why these.
+pub struct DuplicatesAnswer<'a> {
+    /// The answer.
+    pub duplicates: &'a Duplicates,
+    /// The names of those in pairs; `name` is null for one who is not among them.
+    pub names: &'a HashMap<PersonId, String>,
+}
+
+impl Serialize for DuplicatesAnswer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Duplicates { pairs, is_cut, threshold, people_searched, people_without_encoding, generation } =
+            self.duplicates;
+        let side = |pair: &DuplicatePair, side: usize| {
+            let (person, image) = (&pair.people[side], &pair.images[side]);
+            json!({"person": person, "name": self.names.get(person), "image": image})
+        };
+        let pairs = pairs.iter().map(|pair| {
+            json!({"people": [side(pair, 0), side(pair, 1)], "similarity": pair.similarity, "fmr": pair.fmr})
+        });
+        let mut answer = serializer.serialize_struct("Duplicates", 6)?;
+        answer.serialize_field("pairs", &pairs.collect::<Value>())?;
+        answer.serialize_field("is_cut", is_cut)?;
+        answer.serialize_field("threshold", threshold)?;
+        answer.serialize_field("people_searched", people_searched)?;
+        answer.serialize_field("people_without_encoding", people_without_encoding)?;
+        answer.serialize_field("generation", generation)?;
         answer.end()
     }
 }

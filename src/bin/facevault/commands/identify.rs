@@ -1,17 +1,16 @@
 //! `facevault identify`
 
-use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 use facevault::geometry::Rect;
 use facevault::wire::{IdentificationAnswer, IdentifiedFaceAnswer};
-use facevault::{ErrorKind, Identification, IdentifiedFace, IdentifyOptions, ImageBytes, PersonId, Vault};
+use facevault::{Identification, IdentifiedFace, IdentifyOptions, ImageBytes, PersonId, Vault};
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::matching::{SearchSureness, matched};
+use super::matching::{Names, SearchSureness, matched, names, print_without_encoding};
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::output::{self, Listing, Text, rate};
@@ -67,9 +66,6 @@ pub(crate) struct Arguments {
     sureness: SearchSureness,
 }
 
-/// Names by id.
-type Names = HashMap<PersonId, String>;
-
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let mut options = IdentifyOptions {
         collections: (!arguments.collections.is_empty()).then(|| arguments.collections.clone()),
@@ -86,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         return everybody(arguments, &vault, &photos, &options, context);
     }
     let answer = vault.identify(&photos, &options).with_photos(&arguments.photos)?;
-    let names = names(&vault, [&answer])?;
+    let names = names(&vault, people(&answer))?;
     context.output.answer(&IdentificationAnswer { identification: &answer, names: &names }, |text| {
         print_candidates(&answer, &names, text)?;
         print_reasons(&answer, text)
@@ -107,7 +103,7 @@ fn everybody(
         groups.push((path, vault.identify_faces(photo, options).with_photos(std::slice::from_ref(path))?));
     }
     let answers = || groups.iter().flat_map(|(_, faces)| faces).filter_map(|face| face.outcome.as_ref().ok());
-    let names = names(vault, answers())?;
+    let names = names(vault, answers().flat_map(people))?;
     let data: Vec<Value> = groups
         .iter()
         .map(|(path, faces)| {
@@ -117,7 +113,7 @@ fn everybody(
         .collect();
     context.output.answer(&data, |text| {
         for (path, faces) in &groups {
-            text.heading(format!("{}  {}", path.display(), output::count(faces.len(), "face", "faces")))?;
+            text.heading(format!("{}  {}", path.display(), output::count(faces.len() as u64, "face", "faces")))?;
             for (number, face) in (1..).zip(faces) {
                 let Rect { x, y, width, height } = face.face.bounds;
                 text.line(format!("face {number}, {width:.0} x {height:.0} at {x:.0}, {y:.0}"))?;
@@ -133,17 +129,8 @@ fn everybody(
     matched(answers().any(|answer| !answer.candidates.is_empty()))
 }
 
-/// The names of all candidates; one who was removed meanwhile has none.
-fn names<'a>(vault: &Vault, answers: impl IntoIterator<Item = &'a Identification>) -> facevault::Result<Names> {
-    let mut names = Names::new();
-    for candidate in answers.into_iter().flat_map(|answer| &answer.candidates) {
-        match vault.person_summary(&candidate.person) {
-            Ok(person) => drop(names.insert(person.id, person.name)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(names)
+fn people(answer: &Identification) -> impl Iterator<Item = &PersonId> {
+    answer.candidates.iter().map(|candidate| &candidate.person)
 }
 
 fn print_candidates(answer: &Identification, names: &Names, text: &mut Text<'_>) -> io::Result<()> {
@@ -169,13 +156,7 @@ fn print_reasons(answer: &Identification, text: &mut Text<'_>) -> io::Result<()>
     }
     match answer.people_searched {
         0 => text.line("nobody was searched: add people with photos with `facevault person add`")?,
-        count => text.line(format!("{} searched", output::count(count as usize, "person", "people")))?,
+        count => text.line(format!("{} searched", output::count(count, "person", "people")))?,
     }
-    match answer.people_without_encoding {
-        0 => Ok(()),
-        count => text.line(format!(
-            "{} could not be found, for want of an encoding by this model: `facevault reencode` makes them",
-            output::count(count as usize, "person", "people")
-        )),
-    }
+    print_without_encoding(answer.people_without_encoding, text)
 }

@@ -1,13 +1,14 @@
 //! What identify, verify and compare share: how sure an answer must be, and how it is told.
 
+use std::collections::HashMap;
 use std::io;
 
 use clap::Args;
-use facevault::{Decision, Error, OperatingPoint};
+use facevault::{Decision, Error, ErrorKind, OperatingPoint, PersonId, Vault};
 
 use super::Outcome;
 use crate::failure::Failure;
-use crate::output::{Text, rate};
+use crate::output::{Text, count, rate};
 
 /// The exit code of a search or comparison that found no match.
 const NO_MATCH: u8 = 1;
@@ -70,6 +71,33 @@ pub(super) fn print_decision(decision: &Decision, text: &mut Text<'_>) -> io::Re
         text.line(format!("  FMR         {}, the share of different people who are this alike", rate(fmr.get())))?;
     }
     text.line(format!("  threshold   {}", decision.threshold))
+}
+
+/// Names by id.
+pub(super) type Names = HashMap<PersonId, String>;
+
+/// The names of these people; one who was removed meanwhile has none.
+pub(super) fn names<'a>(vault: &Vault, people: impl IntoIterator<Item = &'a PersonId>) -> facevault::Result<Names> {
+    let mut names = Names::new();
+    for id in people {
+        match vault.person_summary(id) {
+            Ok(person) => drop(names.insert(person.id, person.name)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(names)
+}
+
+/// Tells of people who cannot be found, if there are any.
+pub(super) fn print_without_encoding(people: u64, text: &mut Text<'_>) -> io::Result<()> {
+    if people == 0 {
+        return Ok(());
+    }
+    let people = count(people, "person", "people");
+    text.line(format!(
+        "{people} could not be found, for want of an encoding by this model: `facevault reencode` makes them"
+    ))
 }
 
 /// The outcome of a command that has told its answer: exit code 0 for a match, 1 for none.

@@ -9,6 +9,7 @@ mod confirm;
 mod demo;
 mod detect;
 mod doctor;
+mod duplicates;
 mod encode;
 mod evaluate;
 mod identify;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Identify(identify::Arguments),
     Verify(verify::Arguments),
     Compare(compare::Arguments),
+    Duplicates(duplicates::Arguments),
     Detect(detect::Arguments),
     Encode(encode::Arguments),
     Calibrate(calibrate::Arguments),
@@ -63,6 +65,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Identify(arguments) => identify::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Compare(arguments) => compare::run(&arguments, context),
+        Command::Duplicates(arguments) => duplicates::run(&arguments, context),
         Command::Detect(arguments) => detect::run(&arguments, context),
         Command::Encode(arguments) => encode::run(&arguments, context),
         Command::Calibrate(arguments) => calibrate::run(&arguments, context),

@@ -97,7 +97,7 @@ pub(crate) fn duration(duration: Duration) -> String {
 }
 
 /// `1 face`, `7 faces`
-pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

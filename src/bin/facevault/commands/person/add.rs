@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use facevault::NewPerson;
+use clap::{Args, ValueEnum};
+use facevault::{DuplicatePolicy, Error, IdentifyOptions, NewPerson, Rule};
 
 use super::fields::{Body, Fields};
 use super::{Outcome, written};
+use crate::commands::matching::SearchSureness;
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::photo;
@@ -16,13 +17,16 @@ Examples:
   facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg
   facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg --image ada-2.jpg \\
       --gender F --date-of-birth 1815-12-10 --nationality GB --collection collection_staff
+  facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg --duplicates both
   facevault person add people.vault --json-file ada.json --json | jq -r .data._id
   curl -s https://intranet/ada.jpg | facevault person add people.vault --name Ada --image -";
 
 /// Add a person
 ///
 /// Every photo must show one face, or one that dominates: if a photo is refused, nothing is added
-/// and every photo is reported. The answer is the whole person; with --quiet its id.
+/// and every photo is reported. With --duplicates somebody who seems to be in the vault already is
+/// not added a second time: the error names the person, and the exit code is 2. The answer is the
+/// whole person; with --quiet its id.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -52,10 +56,43 @@ pub(crate) struct Arguments {
         conflicts_with_all = ["name", "images", "id", "gender", "date_of_birth", "nationality", "collections", "notes", "status"]
     )]
     json_file: Option<PathBuf>,
+
+    /// Add nobody who is there already: somebody has the same name and date of birth, the same
+    /// face, or either
+    #[arg(long, value_name = "BY", default_value = "none")]
+    duplicates: DuplicatesBy,
+
+    #[command(flatten)]
+    sureness: SearchSureness,
+}
+
+/// By what somebody is taken for a person who is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DuplicatesBy {
+    None,
+    /// Same name and date of birth
+    Name,
+    /// Same face
+    Face,
+    /// Either
+    Both,
+}
+
+impl Arguments {
+    fn policy(&self) -> Result<DuplicatePolicy, Error> {
+        let by = |way| self.duplicates == way || self.duplicates == DuplicatesBy::Both;
+        if self.sureness.asked().is_some() && !by(DuplicatesBy::Face) {
+            let rule = "must be `face` or `both` where --fpir, --fmr or --similarity says how alike faces are";
+            return Err(Error::invalid("duplicates", Rule::Other(rule.into())));
+        }
+        let point = self.sureness.asked().unwrap_or(IdentifyOptions::default().operating_point);
+        let face = by(DuplicatesBy::Face).then_some(point);
+        Ok(DuplicatePolicy { name_and_birth: by(DuplicatesBy::Name), face, collections: None })
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let limits = context.limits();
+    let (limits, policy) = (context.limits(), arguments.policy()?);
     let new = match &arguments.json_file {
         Some(path) => NewPerson::from_json(&photo::read_body(path, &limits)?)?,
         None => {
@@ -75,6 +112,6 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     } else {
         context.vault_with_engine(&arguments.vault)?
     };
-    let person = vault.create_person(&new).with_photos(&arguments.images)?;
+    let person = vault.create_person_unless_known(&new, &policy).with_photos(&arguments.images)?;
     written("added", &person, context)
 }

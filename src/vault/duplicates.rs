@@ -1,0 +1,168 @@
+//! Pairs of people in a vault who look like one.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use crate::comparison::{Fmr, OperatingPoint, Similarity, Threshold};
+use crate::encoding::FaceEncoding;
+use crate::error::{Error, ErrorKind, Result, Rule};
+use crate::index::{Entry, Gallery, SearchOptions};
+use crate::person::{ImageId, PersonId};
+
+use super::Vault;
+use super::search::comparisons;
+
+/// Encodings that are searched for at a time.
+const BATCH: usize = 64;
+
+/// Which pairs are listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuplicatesOptions {
+    /// Only pairs of members of any of these collections, by id or code; `None` for everybody.
+    pub collections: Option<Vec<String>>,
+    /// How sure it must be. An [`OperatingPoint::Fpir`] counts the people who are listed though
+    /// nobody else in the vault is the same person.
+    pub operating_point: OperatingPoint,
+    /// The most pairs, the most similar ones: 1 to 100,000.
+    pub max_pairs: usize,
+}
+
+impl Default for DuplicatesOptions {
+    /// Everybody, 1,000 pairs, one person in a hundred listed without reason (FPIR 0.01).
+    fn default() -> Self {
+        let operating_point = OperatingPoint::fpir(0.01).expect("a rate between 0 and 1");
+        Self { collections: None, operating_point, max_pairs: 1_000 }
+    }
+}
+
+/// Two people who look like one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuplicatePair {
+    /// Both, the smaller id first.
+    pub people: [PersonId; 2],
+    /// Their two most similar photos.
+    pub images: [ImageId; 2],
+    /// The similarity of these.
+    pub similarity: Similarity,
+    /// How often two different people are as similar as this; `None` for a model without a table.
+    pub fmr: Option<Fmr>,
+}
+
+/// The pairs of a vault that look like one person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Duplicates {
+    /// The pairs, most similar first.
+    pub pairs: Vec<DuplicatePair>,
+    /// Whether there are more than were asked for.
+    pub is_cut: bool,
+    /// The threshold and what it follows from.
+    pub threshold: Threshold,
+    /// How many people were compared.
+    pub people_searched: u64,
+    /// How many people could not be compared, for want of an encoding by the model.
+    pub people_without_encoding: u64,
+    /// The generation of the vault that was searched.
+    pub generation: u64,
+}
+
+impl Vault {
+    /// The pairs of people who look like one person, by comparing all photos of all active people:
+    /// exact, and of one committed state. `progress` is told how many encodings of how many have
+    /// been searched for, and may break it off.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for an unknown collection, a count out of range, or an
+    /// operating point that the model's table cannot carry; [`Io`](ErrorKind::Io) where it was
+    /// broken off.
+    pub fn duplicates(
+        &self,
+        options: &DuplicatesOptions,
+        mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Duplicates> {
+        if !(1..=100_000).contains(&options.max_pairs) {
+            return Err(Error::invalid("max_pairs", Rule::Range { min: 1.0, max: 1e5 }));
+        }
+        let collections = self.resolve(options.collections.as_deref())?;
+        let model = self.searched_model()?;
+        let gallery = self.gallery(&model)?;
+        let people_searched = gallery.count_people(collections.as_deref()) as u64;
+        // A person is searched for with each of its own encodings as well.
+        let compared = comparisons(&gallery, comparisons(&gallery, people_searched));
+        let threshold = options.operating_point.threshold(self.calibration(), compared)?;
+        let threshold = Threshold { people_searched, ..threshold };
+
+        let mut found = Pairs { most: options.max_pairs, pairs: HashMap::new(), is_cut: false };
+        let mut entries = gallery.entries(collections.as_deref());
+        let total = gallery.entries(collections.as_deref()).count();
+        let search = SearchOptions {
+            collections: collections.clone(),
+            max_results: usize::MAX,
+            min_similarity: Some(threshold.similarity.get()),
+        };
+        let mut done = 0;
+        loop {
+            let batch: Vec<Entry> = entries.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            done += batch.len();
+            found.search(&gallery, &batch, &search)?;
+            if progress(done, total).is_break() {
+                return Err(Error::new(ErrorKind::Io, "the search for duplicates was broken off"));
+            }
+        }
+        drop(entries);
+        let pairs = found.cut().into_iter().map(|(people, (similarity, images))| {
+            let similarity = Similarity::new(similarity)?;
+            let fmr = self.calibration().map(|table| table.fmr_at(similarity));
+            Ok(DuplicatePair { people, images, similarity, fmr })
+        });
+        Ok(Duplicates {
+            pairs: pairs.collect::<Result<_>>()?,
+            is_cut: found.is_cut,
+            threshold,
+            people_searched,
+            people_without_encoding: self.count_without_encoding(&model, &gallery)?,
+            generation: gallery.generation(),
+        })
+    }
+}
+
+/// The most similar pairs so far, with their most similar photos.
+struct Pairs {
+    most: usize,
+    pairs: HashMap<[PersonId; 2], (f64, [ImageId; 2])>,
+    is_cut: bool,
+}
+
+impl Pairs {
+    fn search(&mut self, gallery: &Gallery, batch: &[Entry], options: &SearchOptions) -> Result<()> {
+        let probes: Vec<FaceEncoding> = batch.iter().map(|entry| entry.encoding.clone()).collect();
+        for (entry, matches) in batch.iter().zip(gallery.search_many(&probes, options)?) {
+            // Each pair comes up twice; it counts where the smaller id is searched for.
+            for other in matches.into_iter().filter(|other| entry.person < other.person) {
+                let images = [entry.image.clone(), other.image];
+                let pair = self.pairs.entry([entry.person.clone(), other.person]);
+                let best = pair.or_insert_with(|| (other.similarity, images.clone()));
+                if other.similarity > best.0 {
+                    *best = (other.similarity, images);
+                }
+            }
+        }
+        if self.pairs.len() > 2 * self.most {
+            self.cut();
+        }
+        Ok(())
+    }
+
+    /// The most similar pairs, best first; all others are forgotten. One that comes up again with more similar photos is
+    /// noted anew.
+    fn cut(&mut self) -> Vec<([PersonId; 2], (f64, [ImageId; 2]))> {
+        let mut pairs: Vec<_> = self.pairs.drain().collect();
+        pairs.sort_unstable_by(|(a, (x, _)), (b, (y, _))| y.total_cmp(x).then_with(|| a.cmp(b)));
+        self.is_cut |= pairs.len() > self.most;
+        pairs.truncate(self.most);
+        self.pairs.extend(pairs.iter().cloned());
+        pairs
+    }
+}

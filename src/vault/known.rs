@@ -1,0 +1,150 @@
+//! Is a new person there already? Asked before photos are encoded, and once more inside the
+//! transaction that adds the person, so that two who come at the same time cannot both pass.
+
+use std::sync::Arc;
+
+use crate::comparison::{OperatingPoint, Similarity, Threshold};
+use crate::encoding::FaceEncoding;
+use crate::engine::fuse;
+use crate::error::{Duplicate, DuplicateReason, Error, ErrorKind, Result};
+use crate::index::{self, Gallery, Match, SearchOptions};
+use crate::person::{CollectionId, NewPerson, Person, PersonId, Status};
+use crate::store::{GalleryPerson, NewImage, NewPersonRecord, Standing};
+
+use super::Vault;
+use super::gallery::MOST_CHANGES;
+use super::search::comparisons;
+
+/// What makes a new person one who is there already. Nothing, unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DuplicatePolicy {
+    /// Somebody has the same name, without regard to case, and the same date of birth. A person
+    /// without a date of birth is nobody's duplicate by this rule. Persons of every status count.
+    pub name_and_birth: bool,
+    /// Somebody's face is the one of the new person's photos, which are fused, at this operating
+    /// point. Only persons who are active can be found.
+    pub face: Option<OperatingPoint>,
+    /// Only members of any of these collections count, by id or code; `None` for everybody.
+    pub collections: Option<Vec<String>>,
+}
+
+impl Vault {
+    /// Creates a person, as [`Self::create_person`] does, unless `policy` says that it is one who is
+    /// there already: then nothing is written.
+    ///
+    /// The answer holds for the vault as it is at the moment of the write: whoever another thread or
+    /// process adds meanwhile is looked at too.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists) with [`Error::duplicate`],
+    /// [`Invalid`](ErrorKind::Invalid) for an unknown collection or an operating point that the
+    /// model's table cannot carry, and as for [`Self::create_person`].
+    pub fn create_person_unless_known(&self, new: &NewPerson, policy: &DuplicatePolicy) -> Result<Person> {
+        new.validate(self.limits())?;
+        self.collections_exist(&new.collections)?;
+        let wanted = self.resolve(policy.collections.as_deref())?;
+        let born = new.date_of_birth.filter(|_| policy.name_and_birth);
+        let face = policy.face.filter(|_| !new.images.is_empty());
+        // An early word, before photos are encoded.
+        if let Some(born) = born {
+            refuse_namesake(self.store().namesake(&self.client, &new.name, born, wanted.as_deref())?)?;
+        }
+        if let Some(point) = face {
+            Faces::new(self, point, wanted.as_deref())?;
+        }
+        let record = NewPersonRecord::new(new, self.prepare(&new.images, None)?);
+        loop {
+            let faces = match face {
+                Some(point) => Some(Faces::new(self, point, wanted.as_deref())?),
+                None => None,
+            };
+            let probe = match &faces {
+                Some(faces) => Some(faces.refuse_known(&record.images)?),
+                None => None,
+            };
+            let mut left_behind = false;
+            let written = self.store().insert_person_if(&self.client, &record, |standing| {
+                if let Some(born) = born {
+                    refuse_namesake(standing.namesake(&record.name, born, wanted.as_deref())?)?;
+                }
+                if let (Some(faces), Some(probe)) = (&faces, &probe) {
+                    left_behind = !faces.refuse_newcomers(standing, probe)?;
+                }
+                match left_behind {
+                    true => Err(Error::new(ErrorKind::Busy, "too many persons changed meanwhile")),
+                    false => Ok(()),
+                }
+            });
+            if left_behind {
+                continue;
+            }
+            let person = written?.person;
+            self.publish();
+            return Ok(person);
+        }
+    }
+}
+
+fn refuse_namesake(namesake: Option<PersonId>) -> Result<()> {
+    match namesake {
+        Some(person) => Err(Error::already_known(Duplicate { person, reason: DuplicateReason::NameAndBirth })),
+        None => Ok(()),
+    }
+}
+
+/// The people whose faces a new one's is compared with.
+struct Faces<'a> {
+    vault: &'a Vault,
+    gallery: Arc<Gallery>,
+    threshold: Threshold,
+    wanted: Option<&'a [CollectionId]>,
+}
+
+impl<'a> Faces<'a> {
+    fn new(vault: &'a Vault, point: OperatingPoint, wanted: Option<&'a [CollectionId]>) -> Result<Self> {
+        let gallery = vault.gallery(&vault.searched_model()?)?;
+        let people_searched = gallery.count_people(wanted) as u64;
+        let threshold = point.threshold(vault.calibration(), comparisons(&gallery, people_searched))?;
+        Ok(Self { vault, gallery, threshold: Threshold { people_searched, ..threshold }, wanted })
+    }
+
+    /// Refuses photos of somebody in the gallery; gives what they were compared by.
+    fn refuse_known(&self, images: &[NewImage]) -> Result<FaceEncoding> {
+        let encodings: Vec<FaceEncoding> = images.iter().filter_map(|image| image.encoding.clone()).collect();
+        let probe = fuse(self.gallery.metric(), &encodings)?;
+        let options = SearchOptions { collections: self.wanted.map(<[_]>::to_vec), ..SearchOptions::default() };
+        self.gallery.search(&probe, &options)?.into_iter().try_for_each(|found| self.refuse(found))?;
+        Ok(probe)
+    }
+
+    /// Refuses the face of somebody who came since the gallery's generation. Says `false` where so
+    /// much has changed that the gallery has to be brought up to date first.
+    fn refuse_newcomers(&self, standing: &Standing<'_>, probe: &FaceEncoding) -> Result<bool> {
+        let model = self.gallery.model();
+        let Some(changes) = standing.changes_since(self.gallery.generation(), &model, MOST_CHANGES)? else {
+            return Ok(false);
+        };
+        for person in changes.written.iter().filter(|person| self.counts(person)) {
+            for (image, encoding) in &person.encodings {
+                let similarity = index::compare(self.gallery.metric(), encoding, probe)?;
+                self.refuse(Match { person: person.id.clone(), image: image.clone(), similarity })?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn counts(&self, person: &GalleryPerson) -> bool {
+        person.client == self.vault.client
+            && person.status == Status::Active
+            && self.wanted.is_none_or(|wanted| person.collections.iter().any(|id| wanted.contains(id)))
+    }
+
+    fn refuse(&self, found: Match) -> Result<()> {
+        let decision = self.threshold.decide(Similarity::new(found.similarity)?, self.vault.calibration());
+        if !decision.accepted {
+            return Ok(());
+        }
+        let reason = DuplicateReason::Face { image: found.image, decision };
+        Err(Error::already_known(Duplicate { person: found.person, reason }))
+    }
+}
