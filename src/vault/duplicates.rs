@@ -1,6 +1,7 @@
 //! Pairs of people in a vault who look like one.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::ops::ControlFlow;
 
 use crate::comparison::{Fmr, OperatingPoint, Similarity, Threshold};
@@ -112,7 +113,7 @@ impl Vault {
             }
         }
         drop(entries);
-        let pairs = found.cut().into_iter().map(|(people, (similarity, images))| {
+        let pairs = found.cut().into_iter().map(|(people, Likeness { similarity, images })| {
             let similarity = Similarity::new(similarity)?;
             let fmr = self.calibration().map(|table| table.fmr_at(similarity));
             Ok(DuplicatePair { people, images, similarity, fmr })
@@ -128,11 +129,18 @@ impl Vault {
     }
 }
 
-/// The most similar pairs so far, with their most similar photos.
+/// The most similar pairs so far.
 struct Pairs {
     most: usize,
-    pairs: HashMap<[PersonId; 2], (f64, [ImageId; 2])>,
+    pairs: HashMap<[PersonId; 2], Likeness>,
     is_cut: bool,
+}
+
+/// The two most similar photos of a pair.
+#[derive(Clone)]
+struct Likeness {
+    similarity: f64,
+    images: [ImageId; 2],
 }
 
 impl Pairs {
@@ -141,11 +149,11 @@ impl Pairs {
         for (entry, matches) in batch.iter().zip(gallery.search_many(&probes, options)?) {
             // Each pair comes up twice; it counts where the smaller id is searched for.
             for other in matches.into_iter().filter(|other| entry.person < other.person) {
-                let images = [entry.image.clone(), other.image];
-                let pair = self.pairs.entry([entry.person.clone(), other.person]);
-                let best = pair.or_insert_with(|| (other.similarity, images.clone()));
-                if other.similarity > best.0 {
-                    *best = (other.similarity, images);
+                let found = Likeness { similarity: other.similarity, images: [entry.image.clone(), other.image] };
+                match self.pairs.entry([entry.person.clone(), other.person]) {
+                    Slot::Vacant(slot) => drop(slot.insert(found)),
+                    Slot::Occupied(mut slot) if found.similarity > slot.get().similarity => drop(slot.insert(found)),
+                    Slot::Occupied(_) => {}
                 }
             }
         }
@@ -155,11 +163,11 @@ impl Pairs {
         Ok(())
     }
 
-    /// The most similar pairs, best first; all others are forgotten. One that comes up again with more similar photos is
-    /// noted anew.
-    fn cut(&mut self) -> Vec<([PersonId; 2], (f64, [ImageId; 2]))> {
+    /// The most similar pairs, best first; all others are forgotten. One that comes up again with
+    /// more similar photos is noted anew.
+    fn cut(&mut self) -> Vec<([PersonId; 2], Likeness)> {
         let mut pairs: Vec<_> = self.pairs.drain().collect();
-        pairs.sort_unstable_by(|(a, (x, _)), (b, (y, _))| y.total_cmp(x).then_with(|| a.cmp(b)));
+        pairs.sort_unstable_by(|(a, x), (b, y)| y.similarity.total_cmp(&x.similarity).then_with(|| a.cmp(b)));
         self.is_cut |= pairs.len() > self.most;
         pairs.truncate(self.most);
         self.pairs.extend(pairs.iter().cloned());

@@ -8,6 +8,7 @@ mod coarse;
 mod data;
 mod decode;
 mod dlib_parity;
+mod duplicates;
 mod engine;
 mod evaluation;
 mod fakes;
