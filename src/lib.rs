@@ -69,7 +69,9 @@ pub use engine::{
     CompareOptions, Detection, EncodedFace, EncodingMode, Engine, EngineOptions, PackSource, PhotoRules, RewritingGain,
     RewritingStep, Timing,
 };
-pub use error::{Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation};
+pub use error::{
+    Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
+};
 pub use mmod_scan::{MmodScan, Spread};
 pub use patch::Patch;
 pub use person::{
@@ -81,7 +83,7 @@ pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use spec::{AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, Normalization};
 pub use vault::{
     Candidate, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, Identification, IdentifiedFace,
-    IdentifyOptions, Vault, VaultOptions, Verification,
+    IdentifyOptions, ReencodeOptions, ReencodeProgress, Reencoded, Unencoded, Vault, VaultOptions, Verification,
 };
 
 /// The README's code is compiled with the tests.

@@ -76,9 +76,8 @@ pub(super) fn changes_since(
     most: usize,
 ) -> Outcome<Option<GalleryChanges>> {
     let generation = current(connection)?;
-    let complete_since = connection
-        .prepare_cached("SELECT complete_since FROM meta")?
-        .query_row([], |row| columns::count(row, 0))?;
+    let complete_since =
+        connection.prepare_cached("SELECT complete_since FROM meta")?.query_row([], |row| columns::count(row, 0))?;
     if since < complete_since || since > generation {
         return Ok(None);
     }
@@ -87,8 +86,7 @@ pub(super) fn changes_since(
 
     let mut statement =
         connection.prepare_cached("SELECT person FROM removals WHERE generation > ?1 ORDER BY generation")?;
-    let removed =
-        statement.query_map([after], |row| row.get(0).map(PersonKey))?.collect::<Result<Vec<_>, _>>()?;
+    let removed = statement.query_map([after], |row| row.get(0).map(PersonKey))?.collect::<Result<Vec<_>, _>>()?;
 
     let model = models::find(connection, model)?;
     let mut statement = connection.prepare_cached(

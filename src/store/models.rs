@@ -1,6 +1,8 @@
 //! The models whose encodings a vault holds, the active one among them, and the way from one
 //! active model to the next.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::change::{Erasure, GalleryEffect};
@@ -25,7 +27,7 @@ pub struct ModelInfo {
 }
 
 /// A photo somewhere in the vault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImageRef {
     key: i64,
     /// The tenant to whom the person belongs.
@@ -35,6 +37,10 @@ pub struct ImageRef {
     /// Names the photo.
     pub image: ImageId,
 }
+
+/// The photos without an encoding by the model ?1.
+const WITHOUT: &str =
+    "FROM images i WHERE NOT EXISTS (SELECT 1 FROM encodings e WHERE e.image = i.key AND e.model = ?1)";
 
 /// A model's row.
 pub(super) struct ModelRow {
@@ -88,13 +94,21 @@ impl Store {
     }
 
     /// Makes `to` the active model instead of `from`, and removes the encodings of `from` unless
-    /// they are to be kept. Versions of persons stay; galleries load everything anew.
+    /// they are to be kept. Versions of persons stay; galleries load everything anew. The photos
+    /// `left_out` may be without an encoding by `to`.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] where `from` is not the active model, [`ErrorKind::NotFound`] where
-    /// `to` is not known, [`ErrorKind::ModelMismatch`] while any photo has no encoding by `to`,
+    /// `to` is not known, [`ErrorKind::ModelMismatch`] while any other photo has none,
     /// and as for every write.
-    pub fn switch_model(&self, from: &ModelId, to: &ModelId, keep_old: bool) -> Result<(GalleryEffect, Erasure)> {
+    pub fn switch_model(
+        &self,
+        from: &ModelId,
+        to: &ModelId,
+        keep_old: bool,
+        left_out: &[ImageRef],
+    ) -> Result<(GalleryEffect, Erasure)> {
+        let left_out: HashSet<i64> = left_out.iter().map(|image| image.key).collect();
         let (gallery, removed) = self.write(|connection| {
             let old = active(connection)?.filter(|active| active.id == *from).ok_or_else(|| {
                 Error::new(ErrorKind::Conflict, format!("model {from} is not the active one of the vault"))
@@ -103,9 +117,12 @@ impl Store {
             if old.key == new.key {
                 return Ok((generation::effect(connection, None)?, false));
             }
-            let missing = connection
-                .prepare_cached("SELECT COUNT(*) FROM images i WHERE NOT EXISTS (SELECT 1 FROM encodings e WHERE e.image = i.key AND e.model = ?1)")?
-                .query_row([new.key], |row| columns::count(row, 0))?;
+            let mut statement = connection.prepare_cached(&format!("SELECT i.key {WITHOUT}"))?;
+            let mut rows = statement.query([new.key])?;
+            let mut missing = 0;
+            while let Some(row) = rows.next()? {
+                missing += u64::from(!left_out.contains(&row.get(0)?));
+            }
             if missing > 0 {
                 let message = format!("{missing} photos have no encoding by model {to}: encode them first");
                 return Err(Error::new(ErrorKind::ModelMismatch, message).into());
@@ -133,6 +150,18 @@ impl Store {
             let mut statement = connection
                 .prepare_cached("SELECT COUNT(*) FROM encodings e JOIN models m ON m.key = e.model WHERE m.id = ?1")?;
             Ok(statement.query_row([model.as_bytes()], |row| columns::count(row, 0))?)
+        })
+    }
+
+    /// How many photos, of all clients, have no encoding by `model`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the model is not known, and as for every read.
+    pub fn count_images_without(&self, model: &ModelId) -> Result<u64> {
+        self.read(|connection| {
+            let model = require(connection, model)?;
+            let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) {WITHOUT}"))?;
+            Ok(statement.query_row([model.key], |row| columns::count(row, 0))?)
         })
     }
 

@@ -63,9 +63,7 @@ impl Store {
         born: DateOfBirth,
         collections: Option<&[CollectionId]>,
     ) -> Result<Option<PersonId>> {
-        self.read(|connection| {
-            namesake(connection, clients::require(connection, client)?, name, born, collections)
-        })
+        self.read(|connection| namesake(connection, clients::require(connection, client)?, name, born, collections))
     }
 }
 

@@ -28,6 +28,7 @@ mod gallery;
 mod known;
 mod persons;
 mod photos;
+mod reencode;
 mod search;
 mod upkeep;
 
@@ -42,6 +43,7 @@ use crate::store::{CreateOptions, Store};
 
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
 pub use known::DuplicatePolicy;
+pub use reencode::{ReencodeOptions, ReencodeProgress, Reencoded, Unencoded};
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
 
 /// What a vault is opened with.
@@ -166,6 +168,12 @@ impl Vault {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    fn needed_engine(&self) -> Result<&Engine> {
+        self.engine().ok_or_else(|| {
+            Error::new(ErrorKind::ModelUnavailable, "the vault was opened without an engine: photos cannot be encoded")
+        })
     }
 
     fn store(&self) -> &Store {

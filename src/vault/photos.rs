@@ -62,9 +62,7 @@ impl Vault {
     /// The engine, if its encodings may go into this vault. The first engine that encodes a photo
     /// decides the vault's model.
     fn encoding_engine(&self) -> Result<&Engine> {
-        let engine = self.engine().ok_or_else(|| {
-            Error::new(ErrorKind::ModelUnavailable, "the vault was opened without an engine: photos cannot be encoded")
-        })?;
+        let engine = self.needed_engine()?;
         let own = engine_model(engine);
         let active = match self.store().active_model()? {
             Some(active) => active,

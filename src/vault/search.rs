@@ -230,12 +230,7 @@ impl Vault {
 
     /// The engine in the mode that was asked for.
     fn probing_engine(&self, mode: Option<EncodingMode>) -> Result<Engine> {
-        let engine = self.engine().ok_or_else(|| {
-            Error::new(
-                ErrorKind::ModelUnavailable,
-                "the vault was opened without an engine: photos cannot be searched for",
-            )
-        })?;
+        let engine = self.needed_engine()?;
         Ok(engine.in_mode(mode.unwrap_or(engine.mode())))
     }
 

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
-use facevault::vision::{AlignedFace, Detector, Embedder, Face};
+use facevault::vision::{AlignedFace, Detector, Embedder, Face, FacePolicy, QualityLimits};
 use facevault::{
     AlignmentTemplate, ColorOrder, EmbedderSpec, Engine, ImageBytes, Metric, ModelId, Normalization, PhotoRules,
 };
@@ -38,7 +38,12 @@ pub(crate) fn engine() -> Engine {
 
 /// An engine whose encodings are marked with another model and differ.
 pub(crate) fn engine_of(model: u8) -> Engine {
-    let rules = PhotoRules { quality: facevault::vision::QualityLimits::off(), ..PhotoRules::default() };
+    engine_with(model, FacePolicy::default())
+}
+
+/// An engine that takes this face of several.
+pub(crate) fn engine_with(model: u8, face: FacePolicy) -> Engine {
+    let rules = PhotoRules { quality: QualityLimits::off(), face, ..PhotoRules::default() };
     Engine::from_parts(
         format!("fake-{model}"),
         Box::new(CountingDetector),

@@ -23,6 +23,7 @@ mod models;
 mod networks;
 mod packs;
 mod photos;
+mod reencode;
 mod rewrite;
 mod search;
 mod statistics;

@@ -20,7 +20,7 @@ fn a_vault_changes_its_model_when_every_photo_has_been_encoded_anew() -> Result<
             .collect::<Result<_>>()?;
 
         let refuse = |kind| {
-            let error = store.switch_model(&MODEL, &OTHER_MODEL, keep_old).expect_err("too early");
+            let error = store.switch_model(&MODEL, &OTHER_MODEL, keep_old, &[]).expect_err("too early");
             assert_eq!(error.kind(), kind, "{error}");
         };
         refuse(ErrorKind::NotFound);
@@ -41,19 +41,22 @@ fn a_vault_changes_its_model_when_every_photo_has_been_encoded_anew() -> Result<
                 })
                 .collect::<Result<_>>()?;
             let (added, effect) = store.add_encodings(&OTHER_MODEL, &encoded)?;
-            assert_eq!((added, effect.changed), (encoded.len(), false));
+            // Galleries of either model notice.
+            assert_eq!((added, effect.changed), (encoded.len(), true));
             // The same ones again are passed over.
-            assert_eq!(store.add_encodings(&OTHER_MODEL, &encoded)?.0, 0);
+            let (again, effect) = store.add_encodings(&OTHER_MODEL, &encoded)?;
+            assert_eq!((again, effect.changed), (0, false));
             (last, rounds) = (Some(end), rounds + 1);
             if rounds == 1 {
                 refuse(ErrorKind::ModelMismatch);
             }
         }
         assert_eq!(rounds, 3);
-        assert_eq!(store.generation()?, generation);
+        assert_eq!(store.generation()?, generation + rounds);
+        let generation = store.generation()?;
         assert_eq!(store.person(&vault.client, &people[0].id)?, people[0]);
 
-        let (effect, erasure) = store.switch_model(&MODEL, &OTHER_MODEL, keep_old)?;
+        let (effect, erasure) = store.switch_model(&MODEL, &OTHER_MODEL, keep_old, &[])?;
         assert_eq!((effect.generation, effect.changed), (generation + 1, true));
         assert_eq!(erasure, if keep_old { Erasure::Nothing } else { Erasure::Done });
         assert_eq!(store.changes_since(generation, &OTHER_MODEL, 1_000)?, None);
@@ -67,7 +70,7 @@ fn a_vault_changes_its_model_when_every_photo_has_been_encoded_anew() -> Result<
                 assert_eq!(image.encoding, Some(encoding(OTHER_MODEL, &old.bytes)));
             }
         }
-        let error = store.switch_model(&MODEL, &OTHER_MODEL, keep_old).expect_err("it has been done");
+        let error = store.switch_model(&MODEL, &OTHER_MODEL, keep_old, &[]).expect_err("it has been done");
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert!(store.check()?.is_clean());
     }
@@ -123,5 +126,26 @@ fn models_are_held_to_what_is_known_of_them() -> Result<()> {
         assert_eq!(error.kind(), ErrorKind::ModelMismatch);
     }
     assert_eq!(store.encoding_count(&OTHER_MODEL)?, 0);
+    Ok(())
+}
+
+#[test]
+fn only_photos_that_are_named_may_be_left_out() -> Result<()> {
+    let vault = Vault::new();
+    let store = &vault.store;
+    let id = store.insert_person(&vault.client, &person("P", &[b"a", b"b", b"c"]))?.person.id;
+    store.add_model(&model_info(OTHER_MODEL))?;
+    assert_eq!(store.count_images_without(&OTHER_MODEL)?, 3);
+    let gaps = store.images_without(&OTHER_MODEL, None, 10)?;
+    store.add_encodings(&OTHER_MODEL, &[(gaps[0].clone(), encoding(OTHER_MODEL, b"a"))])?;
+    for named in [&gaps[..1], &gaps[..2], &gaps[2..]] {
+        let error = store.switch_model(&MODEL, &OTHER_MODEL, false, named).expect_err("one is not named");
+        assert_eq!(error.kind(), ErrorKind::ModelMismatch);
+    }
+    store.switch_model(&MODEL, &OTHER_MODEL, false, &gaps[1..])?;
+    let encoded: Vec<bool> =
+        store.person(&vault.client, &id)?.images.iter().map(|image| image.encoding.is_some()).collect();
+    assert_eq!((encoded, store.count_images_without(&OTHER_MODEL)?), (vec![true, false, false], 2));
+    assert_eq!(store.count_without_encoding(&vault.client, &OTHER_MODEL)?, 0, "one photo is enough to be found");
     Ok(())
 }

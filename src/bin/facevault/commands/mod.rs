@@ -19,6 +19,7 @@ mod measuring;
 mod models;
 mod optimize;
 mod person;
+mod reencode;
 mod setup;
 mod verify;
 
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Encode(encode::Arguments),
     Calibrate(calibrate::Arguments),
     Evaluate(evaluate::Arguments),
+    Reencode(reencode::Arguments),
     Check(check::Arguments),
     Backup(backup::Arguments),
     #[command(subcommand)]
@@ -70,6 +72,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Encode(arguments) => encode::run(&arguments, context),
         Command::Calibrate(arguments) => calibrate::run(&arguments, context),
         Command::Evaluate(arguments) => evaluate::run(&arguments, context),
+        Command::Reencode(arguments) => reencode::run(&arguments, context),
         Command::Check(arguments) => check::run(&arguments, context),
         Command::Backup(arguments) => backup::run(&arguments, context),
         Command::Models(command) => models::run(command, context),

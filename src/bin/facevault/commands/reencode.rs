@@ -1,0 +1,107 @@
+//! `facevault reencode`
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use facevault::{ErrorKind, ReencodeOptions};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Listing, count, duration};
+use crate::{interrupt, progress};
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault reencode people.vault --pack opencv
+  facevault reencode people.vault --pack opencv --keep-old     the way back is then short
+  facevault reencode people.vault --pack ./my-pack --json | jq -r '.data.unencoded[].person'
+
+Exit code 1: photos give no encoding by the new model, and the old one stays.";
+
+/// Change the model of a vault: encode all stored photos anew
+///
+/// Computes the encodings by the models of --pack that the vault's photos do not have yet, in
+/// parallel and in small steps. Until all are there, everything is found by the old encodings as
+/// before; then the vault changes over in one step. It may be interrupted or lose power at any
+/// moment: run it again, and it goes on where it was.
+///
+/// A photo that gives no encoding by the new models is listed with the reason. Replace or remove it
+/// and run again, or say --leave-out.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The vault's file
+    vault: PathBuf,
+
+    /// Keep the old encodings beside the new ones
+    #[arg(long)]
+    keep_old: bool,
+
+    /// Change over even if photos give no encoding: people who have no others cannot be found then
+    #[arg(long)]
+    leave_out: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let started = Instant::now();
+    let vault = context.vault_with_engine(&arguments.vault)?;
+    let options = ReencodeOptions { keep_old: arguments.keep_old, leave_out: arguments.leave_out };
+    let bar = progress::counting(&context.output, "encoding photos", 0);
+    let _guard = interrupt::Guard::new();
+    let reencoded = vault.reencode(&options, |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    bar.finish_and_clear();
+    let reencoded = match reencoded {
+        Err(_) if interrupt::requested() => {
+            let told = "interrupted; what was encoded stays, and people are found as before: run it again to continue";
+            return Err(Failure::Interrupted(told.into()));
+        }
+        reencoded => reencoded?,
+    };
+    let unencoded: Vec<Value> = reencoded
+        .unencoded
+        .iter()
+        .map(|photo| {
+            let refusal = &photo.refusal;
+            json!({
+                "client": photo.client,
+                "person": photo.person,
+                "image": photo.image,
+                "code": refusal.code,
+                "measured": refusal.measured,
+                "limit": refusal.limit,
+                "message": refusal.message,
+            })
+        })
+        .collect();
+    let model = &reencoded.model;
+    let data = json!({
+        "model": {"id": model.id.to_string(), "name": model.name, "dimension": model.dimension},
+        "encoded": reencoded.encoded,
+        "unencoded": unencoded,
+        "is_active": reencoded.is_active,
+    });
+    context.output.answer(&data, |text| {
+        let took = duration(started.elapsed());
+        text.line(format!("{} encoded with {} in {took}", count(reencoded.encoded, "photo", "photos"), model.name))?;
+        let mut listing = Listing::new(&["PERSON", "PHOTO", "NOT ENCODED BECAUSE"]);
+        for photo in &reencoded.unencoded {
+            listing.row([photo.person.as_str(), photo.image.as_str(), &photo.refusal.to_string()]);
+        }
+        if !listing.is_empty() {
+            text.listing(&listing, "")?;
+        }
+        if reencoded.is_active {
+            return text.line(format!("the vault's model is {} ({})", model.name, model.id));
+        }
+        text.line("the vault keeps its model: replace or remove these photos and run again, or say --leave-out")
+    })?;
+    if reencoded.is_active { Ok(()) } else { Err(Failure::Told(ErrorKind::Refused.exit_code())) }
+}
