@@ -28,5 +28,7 @@ mod rewrite;
 mod search;
 mod statistics;
 mod store;
+mod stress;
+mod two_processes;
 mod update;
 mod yunet_parity;
