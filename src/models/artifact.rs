@@ -113,8 +113,7 @@ impl Artifact {
         list(&Owner::Runtime, include_str!("../../models/runtime.toml"), here)
     }
 
-    /// Three photos to try facevault on: `obama.jpg` and `obama2.jpg` show one person, `biden.jpg`
-    /// another one.
+    /// Four photos to try facevault on: three show one person, `biden.jpg` another one.
     #[must_use]
     pub fn samples() -> Vec<Self> {
         list(&Owner::Samples, include_str!("../../models/samples.toml"), "")
@@ -245,7 +244,7 @@ mod tests {
     #[test]
     fn the_built_in_lists_are_read() {
         let samples: Vec<_> = Artifact::samples().iter().map(|a| a.file().to_owned()).collect();
-        assert_eq!(samples, ["obama.jpg", "obama2.jpg", "biden.jpg"]);
+        assert_eq!(samples, ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"]);
         let everywhere = read(include_str!("../../models/runtime.toml")).expect("read");
         assert_eq!(everywhere.files.len(), 1);
         assert!(Artifact::runtime().len() <= 1);

@@ -29,7 +29,7 @@ Begin here:
   facevault setup                                         install the default models
   facevault init people.vault
   facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg
-  facevault person list people.vault
+  facevault identify people.vault door.jpg
 
 `facevault help COMMAND` explains a command and shows examples.";
 
@@ -39,7 +39,7 @@ Begin here:
   facevault setup                                         install the default models
   facevault init people.vault
   facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg
-  facevault person list people.vault
+  facevault identify people.vault door.jpg
 
 Output:
   People read text and tables on standard output. Programs pass --json and read

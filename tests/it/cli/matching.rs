@@ -154,3 +154,120 @@ fn rates_that_are_none_are_refused_before_anything_is_opened() {
         test.run(arguments).fails(2, said);
     }
 }
+
+/// Gives the pack a table as `facevault calibrate` makes them; its numbers are near enough.
+fn with_table(test: &Photos) {
+    const TABLE: &str = r#"
+[calibration]
+points = [
+    { fmr = 0.01, similarity = 0.16, fnmr = 0.002, fnmr_low = 0.0, fnmr_high = 0.02 },
+    { fmr = 0.001, similarity = 0.22, fnmr = 0.007, fnmr_low = 0.001, fnmr_high = 0.04 },
+    { fmr = 0.0001, similarity = 0.27, fnmr = 0.01, fnmr_low = 0.001, fnmr_high = 0.05 },
+]
+
+[calibration.measured_on]
+name = "toy"
+sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+people = 1400
+mated_pairs = 140
+non_mated_pairs = 1000000
+"#;
+    let path = test.pack.path().join("manifest.toml");
+    let manifest = std::fs::read_to_string(&path).expect("a manifest");
+    std::fs::write(path, manifest + TABLE).expect("written");
+}
+
+#[test]
+fn a_table_turns_rates_into_thresholds_and_similarities_into_rates() {
+    let Some(test) = enrolled("a_table_turns_rates_into_thresholds_and_similarities_into_rates") else { return };
+    with_table(&test);
+    let (three, stranger) = (test.photo(CLOONEY[2]), test.photo(STRANGER));
+    let answer = test.run(&["identify", "v", "--json", &three]).ok().json()["data"].clone();
+    let threshold = &answer["threshold"];
+    assert_eq!((&threshold["asked"], &threshold["people_searched"]), (&json!({"fpir": 0.01}), &json!(2)));
+    // Three photos of two people: one comparison may be wrong at about a third of the rate.
+    let fmr = threshold["fmr"].as_f64().expect("a rate");
+    assert!((fmr - 0.01 / 3.0).abs() < 1e-4, "{threshold}");
+    let best = &answer["candidates"][0];
+    let (similarity, estimate) = (best["similarity"].as_f64(), best["fmr"].as_f64());
+    assert_eq!(best["person"], "clooney");
+    assert!(similarity > Some(0.3) && estimate >= Some(3e-6) && estimate < Some(1e-4), "{best}");
+    let sure = test.run(&["identify", "v", "--json", &test.photo(CLOONEY[0])]).ok().json()["data"].clone();
+    assert_eq!(sure["candidates"][0]["fmr"], json!(3e-6), "never below 3 / number of non-mated pairs");
+
+    let told = test.run(&["identify", "v", &three]).ok().stdout;
+    assert!(told.contains("(fpir=0.01 over 2 people, FMR 0.00334, measured)"), "{told}");
+    let none = test.run(&["identify", "v", &stranger]);
+    assert!(none.code == 1 && none.stdout.contains("unknown: nobody reaches the threshold"), "{none:#?}");
+    let yes = test.run(&["verify", "v", "clooney", &three]).ok().stdout;
+    assert!(yes.starts_with("yes: this is George, clooney\n") && yes.contains("0.2200 (fmr=0.001, measured)"), "{yes}");
+    assert_eq!(test.run(&["compare", &three, &stranger]).code, 1);
+
+    let said = "is 1e-7: the model's table, measured on toy with 1000000 non-mated pairs, carries 1e-4 to 0.01; ask";
+    for command in [&["identify", "v"][..], &["verify", "v", "clooney"], &["compare", &three]] {
+        test.run(&[command, &[&three, "--fmr", "1e-7"]].concat()).fails(2, said);
+    }
+    test.run(&["identify", "v", &three, "--fpir", "1e-9"]).fails(2, "ask for fpir=");
+}
+
+#[test]
+fn nobody_is_added_twice_and_pairs_that_look_alike_are_listed() {
+    let Some(test) = enrolled("nobody_is_added_twice_and_pairs_that_look_alike_are_listed") else { return };
+    let [one, _, three] = CLOONEY.map(|photo| test.photo(photo));
+    let add = |arguments: &[&str]| test.run(&[&["person", "add", "v", "--name", "Georgie"], arguments].concat());
+    let face = ["--image", &three, "--duplicates", "face", "--similarity", "0.3"];
+    add(&face).fails(2, "clooney has the same face: the similarity 0.");
+    let error = add(&[&face[..], &["--json"]].concat()).error_json();
+    assert_eq!((&error["error"], &error["duplicate"]["reason"]), (&json!("already_exists"), &json!("face")));
+    assert_eq!(error["duplicate"]["person"], "clooney");
+    assert!(error["duplicate"]["similarity"].as_f64() > Some(0.3), "{error}");
+    add(&["--image", &three, "--duplicates", "face"]).fails(2, "facevault calibrate");
+    add(&["--fmr", "1e-3"]).fails(2, "must be `face` or `both`");
+
+    let born = ["--date-of-birth", "1961-05-06", "--duplicates", "name"];
+    add(&born).ok();
+    add(&born).fails(2, "has the same name and date of birth");
+
+    let none = test.run(&["duplicates", "v", "--similarity", "0.3"]).ok().stdout;
+    assert!(none.starts_with("no pairs look like one person\nthreshold 0.3000"), "{none}");
+    add(&["--id", "twin", "--image", &one]).ok();
+    let found = test.run(&["duplicates", "v", "--similarity", "0.3", "--json"]).ok().json()["data"].clone();
+    assert_eq!(found["pairs"].as_array().map(Vec::len), Some(1), "{found}");
+    let pair = &found["pairs"][0];
+    assert_eq!((&pair["people"][0]["person"], &pair["people"][1]["person"]), (&json!("clooney"), &json!("twin")));
+    assert_eq!((&pair["people"][1]["name"], &found["people_searched"]), (&json!("Georgie"), &json!(3)));
+    assert!(pair["similarity"].as_f64() > Some(0.999), "they have a photo in common: {pair}");
+    let told = test.run(&["duplicates", "v", "--similarity", "0.3"]).ok().stdout;
+    assert!(told.contains("clooney") && told.contains("twin") && told.contains("3 people compared"), "{told}");
+    with_table(&test);
+    assert!(test.run(&["duplicates", "v"]).ok().stdout.contains("(fpir=0.01 over 3 people"));
+    test.run(&["duplicates", "v", "--collection", "nowhere"]).fails(2, "nowhere");
+}
+
+#[test]
+fn a_vault_changes_its_model_and_says_what_it_cannot_encode() {
+    let name = "a_vault_changes_its_model_and_says_what_it_cannot_encode";
+    let Some(test) = enrolled(name) else { return };
+    let Some(other) = crate::packs::pack(name, "yunet_640", "foamliu") else { return };
+    let (other, three) = (other.path().display().to_string(), test.photo(CLOONEY[2]));
+    let search = ["identify", "v", &three, "--similarity", "0.3", "--json"];
+    let blind = test.run(&[&search[..], &["--pack", &other]].concat());
+    let answer = blind.json()["data"].clone();
+    assert_eq!((blind.code, &answer["people_without_encoding"]), (1, &json!(2)), "{answer}");
+    let told = test.run(&["identify", "v", &three, "--similarity", "0.3", "--pack", &other]).stdout;
+    assert!(told.contains("2 people could not be found") && told.contains("facevault reencode"), "{told}");
+    let image = ["person", "add", "v", "--name", "New", "--image", &three, "--pack", &other];
+    test.run(&image).fails(3, "open the vault with that pack, or re-encode it");
+
+    let done = test.run(&["reencode", "v", "--pack", &other, "--accurate", "--json"]).ok().json()["data"].clone();
+    assert_eq!((&done["encoded"], &done["is_active"], &done["unencoded"]), (&json!(3), &json!(true), &json!([])));
+    let found = test.run(&[&search[..], &["--pack", &other]].concat()).ok().json()["data"].clone();
+    assert_eq!(found["candidates"][0]["person"], "clooney", "{found}");
+    test.run(&image).ok();
+    assert_eq!(test.run(&search).json()["data"]["people_without_encoding"], json!(3));
+    let back = test.run(&["reencode", "v", "--keep-old"]).ok().stdout;
+    assert!(
+        back.starts_with("4 photos encoded with test in ") && back.contains("the vault's model is test ("),
+        "{back}"
+    );
+}

@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use facevault::models::Artifact;
+use facevault::wire::{IdentificationAnswer, VerificationAnswer};
 use facevault::{
-    ClientId, CollectionId, DateOfBirth, Error, ErrorKind, ImageBytes, ImagesUpdate, NewCollection, NewPerson, Person,
-    PersonId, PersonUpdate, Result,
+    ClientId, CollectionId, CompareOptions, DateOfBirth, Error, ErrorKind, Identification, IdentifyOptions, ImageBytes,
+    ImagesUpdate, NewCollection, NewPerson, Person, PersonId, PersonUpdate, Result, Vault, VaultOptions, Verification,
 };
-use facevault::{Vault, VaultOptions};
 use serde::Serialize;
 
 use super::Outcome;
 use super::doctor::describe;
+use super::matching::{Names, names};
 use super::setup::{How, install, wanted};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -29,10 +30,10 @@ Examples:
 
 /// Show what facevault does, on sample photos
 ///
-/// Installs what is missing into the data folder: ONNX Runtime, the models and three photos, each
+/// Installs what is missing into the data folder: ONNX Runtime, the models and four photos, each
 /// checked against its SHA-256. Then makes a vault in a temporary folder, a person with one photo,
-/// changes some fields, replaces the photos by two, and shows each answer and how long it took. A
-/// second run needs no network.
+/// changes some fields, replaces the photos by two, asks who is on a third one and on one of a
+/// stranger, and shows each answer and how long it took. A second run needs no network.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -52,12 +53,23 @@ struct Step {
     answer: Option<Answered>,
 }
 
-/// A person in the page's envelope.
-struct Answered(Person);
+/// What a step answers.
+enum Answered {
+    Person(Person),
+    Identification(Identification, Names),
+    Verification(Verification),
+}
 
 impl Serialize for Answered {
+    /// In the page's envelope.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Answer::new(&self.0).serialize(serializer)
+        match self {
+            Self::Person(person) => Answer::new(person).serialize(serializer),
+            Self::Identification(identification, names) => {
+                Answer::new(&IdentificationAnswer { identification, names }).serialize(serializer)
+            }
+            Self::Verification(verification) => Answer::new(&VerificationAnswer(verification)).serialize(serializer),
+        }
     }
 }
 
@@ -80,14 +92,14 @@ impl Story<'_> {
         &mut self,
         step: &'static str,
         request: impl Into<String>,
-        work: impl FnOnce() -> Result<Option<Person>>,
+        work: impl FnOnce() -> Result<Option<Answered>>,
     ) -> Result<(), Failure> {
         if interrupt::requested() {
             return Err(Failure::Interrupted("interrupted; the demo's vault is gone, what is installed stays".into()));
         }
         let started = Instant::now();
         let answer = work()?;
-        self.tell(step, request.into(), started.elapsed(), answer.map(Answered))
+        self.tell(step, request.into(), started.elapsed(), answer)
     }
 
     fn tell(
@@ -165,15 +177,23 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
                 collections: vec!["collection_123456789".into()],
                 ..NewPerson::default()
             })
-            .map(Some)
+            .map(|person| Some(Answered::Person(person)))
     })?;
     story.step("update some fields", UPDATE, || {
-        vault.update_person(&id, &PersonUpdate::from_json(UPDATE.as_bytes())?).map(Some)
+        let person = vault.update_person(&id, &PersonUpdate::from_json(UPDATE.as_bytes())?)?;
+        Ok(Some(Answered::Person(person)))
     })?;
     story.step("replace the photos by two", "obama.jpg (its encoding is kept), obama2.jpg", || {
         let images = ImagesUpdate::Replace(vec![first, second]);
-        vault.update_person(&id, &PersonUpdate { images, ..PersonUpdate::default() }).map(Some)
+        let person = vault.update_person(&id, &PersonUpdate { images, ..PersonUpdate::default() })?;
+        Ok(Some(Answered::Person(person)))
     })?;
+    if vault.engine().is_some_and(|engine| engine.calibration().is_some()) {
+        search(&mut story, &vault, &id, &photo("obama3.jpg")?, &photo("biden.jpg")?)?;
+    } else {
+        let notice = "the pack has no calibration table: the demo leaves out identify and verify";
+        context.output.notice(notice);
+    }
 
     drop(vault);
     drop(folder);
@@ -184,6 +204,35 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         text.line("  facevault init people.vault")?;
         text.line("  facevault person add people.vault --name \"Ada Lovelace\" --image ada.jpg")
     })
+}
+
+/// Who is this, and is it that person? Asked of a photo that the vault has not seen, and of a
+/// stranger's.
+fn search(
+    story: &mut Story<'_>,
+    vault: &Vault,
+    id: &PersonId,
+    third: &ImageBytes,
+    stranger: &ImageBytes,
+) -> Result<(), Failure> {
+    let identify = |photo: &ImageBytes| {
+        let answer = vault.identify(std::slice::from_ref(photo), &IdentifyOptions::default())?;
+        let names = names(vault, answer.candidates.iter().map(|candidate| &candidate.person))?;
+        Ok(Some(Answered::Identification(answer, names)))
+    };
+    let verify = |photo: &ImageBytes| {
+        let answer = vault.verify(id, std::slice::from_ref(photo), &CompareOptions::default())?;
+        Ok(Some(Answered::Verification(answer)))
+    };
+    story.step(
+        "who is this? a third photo of him",
+        "obama3.jpg, FPIR 0.01: at most 1 stranger in 100 is found",
+        || identify(third),
+    )?;
+    story.step("who is this? a stranger", "biden.jpg: no candidates means unknown", || identify(stranger))?;
+    story
+        .step("is this John Doe?", "obama3.jpg, FMR 0.001: at most 1 stranger in 1000 is accepted", || verify(third))?;
+    story.step("is this John Doe? a stranger", "biden.jpg", || verify(stranger))
 }
 
 fn sample(path: &Path) -> Result<ImageBytes> {

@@ -124,7 +124,7 @@ fn everybody(
             }
         }
         // All faces are searched for at one threshold.
-        answers().last().map_or(Ok(()), |answer| print_reasons(answer, text))
+        answers().next().map_or(Ok(()), |answer| print_reasons(answer, text))
     })?;
     matched(answers().any(|answer| !answer.candidates.is_empty()))
 }
@@ -145,15 +145,16 @@ fn print_candidates(answer: &Identification, names: &Names, text: &mut Text<'_>)
             candidate.image.as_str(),
         ]);
     }
-    text.listing(&listing, "unknown: nobody reaches the threshold")
+    text.listing(&listing, "unknown: nobody reaches the threshold")?;
+    match answer.margin {
+        Some(margin) => text.line(format!("the most similar person is {margin:.4} ahead of the next one")),
+        None => Ok(()),
+    }
 }
 
 /// Why these candidates and no others.
 fn print_reasons(answer: &Identification, text: &mut Text<'_>) -> io::Result<()> {
     text.line(format!("threshold {}", answer.threshold))?;
-    if let Some(margin) = answer.margin {
-        text.line(format!("the most similar person is {margin:.4} ahead of the next one"))?;
-    }
     match answer.people_searched {
         0 => text.line("nobody was searched: add people with photos with `facevault person add`")?,
         count => text.line(format!("{} searched", output::count(count, "person", "people")))?,
