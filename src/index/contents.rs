@@ -20,9 +20,8 @@ impl Gallery {
     pub fn entries(&self, collections: Option<&[CollectionId]>) -> impl Iterator<Item = Entry> {
         let snapshot = &*self.snapshot;
         let filter = snapshot.collections.filter(collections);
-        let encoding = |vector: &[f32]| {
-            FaceEncoding::new(snapshot.model, vector).expect("it was an encoding when it was added")
-        };
+        let encoding =
+            |vector: &[f32]| FaceEncoding::new(snapshot.model, vector).expect("it was an encoding when it was added");
         let scopes: Vec<_> = snapshot.segments.iter().map(|segment| segment.members.scope(&filter)).collect();
         let full = snapshot.segments.iter().zip(scopes).flat_map(move |(segment, scope)| {
             let people: Vec<u16> = segment.people().filter(|person| segment.members.is_in(&scope, *person)).collect();

@@ -123,9 +123,9 @@ impl Serialize for DuplicatesAnswer<'_> {
             let (person, image) = (&pair.people[side], &pair.images[side]);
             json!({"person": person, "name": self.names.get(person), "image": image})
         };
-        let pairs = pairs.iter().map(|pair| {
-            json!({"people": [side(pair, 0), side(pair, 1)], "similarity": pair.similarity, "fmr": pair.fmr})
-        });
+        let pairs = pairs.iter().map(
+            |pair| json!({"people": [side(pair, 0), side(pair, 1)], "similarity": pair.similarity, "fmr": pair.fmr}),
+        );
         let mut answer = serializer.serialize_struct("Duplicates", 6)?;
         answer.serialize_field("pairs", &pairs.collect::<Value>())?;
         answer.serialize_field("is_cut", is_cut)?;
