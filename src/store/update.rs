@@ -123,6 +123,21 @@ impl Store {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] where `expected_version` is named and not
     /// the current one, and as for every write.
     pub fn remove_person(&self, client: &ClientId, id: &PersonId, expected_version: Option<u64>) -> Result<Removed> {
+        self.remove_person_noting(client, id, expected_version, |_| ())
+    }
+
+    /// Removes a person as [`Self::remove_person`] does, and tells `note` the person's number before
+    /// anybody can see that the person is gone: galleries learn of a removal by that number alone.
+    ///
+    /// # Errors
+    /// As for [`Self::remove_person`]; the person may then still be there.
+    pub fn remove_person_noting(
+        &self,
+        client: &ClientId,
+        id: &PersonId,
+        expected_version: Option<u64>,
+        note: impl FnOnce(PersonKey),
+    ) -> Result<Removed> {
         let (key, gallery) = self.write(|connection| {
             let tenant = clients::require(connection, client)?;
             let key = persons::require_key(connection, tenant, id)?;
@@ -132,7 +147,9 @@ impl Store {
             connection.prepare_cached("DELETE FROM persons WHERE key = ?1")?.execute([key])?;
             let raised = generation::raise(connection)?;
             generation::note_removal(connection, raised, key)?;
-            Ok((PersonKey(key), generation::effect(connection, Some(raised))?))
+            let gallery = generation::effect(connection, Some(raised))?;
+            note(PersonKey(key));
+            Ok((PersonKey(key), gallery))
         })?;
         Ok(Removed { key, gallery, erasure: self.erase() })
     }

@@ -15,7 +15,7 @@ use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Change, Gallery};
 use crate::person::{ClientId, PersonId, Status};
-use crate::store::{GalleryChanges, ModelInfo, PersonKey, Removed};
+use crate::store::{GalleryChanges, ModelInfo, PersonKey};
 
 use super::Vault;
 
@@ -46,9 +46,9 @@ impl Galleries {
         Arc::clone(slots.entry((client.clone(), model)).or_default())
     }
 
-    pub(super) fn note_removed(&self, person: &PersonId, removed: &Removed) {
+    pub(super) fn note_removed(&self, person: &PersonId, key: PersonKey) {
         if !lock(&self.slots).is_empty() {
-            lock(&self.removed).insert(removed.key, person.clone());
+            lock(&self.removed).insert(key, person.clone());
         }
     }
 }

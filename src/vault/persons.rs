@@ -80,8 +80,8 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
     pub fn remove_person(&self, id: &PersonId) -> Result<Removed> {
-        let removed = self.store().remove_person(&self.client, id, None)?;
-        self.inner.galleries.note_removed(id, &removed);
+        let note = |key| self.inner.galleries.note_removed(id, key);
+        let removed = self.store().remove_person_noting(&self.client, id, None, note)?;
         self.publish();
         Ok(removed)
     }
