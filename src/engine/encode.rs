@@ -50,9 +50,11 @@ impl Engine {
     pub fn encode_all<T: AsRef<[u8]> + Sync>(&self, images: &[T]) -> Result<Vec<Result<EncodedFace, Refusal>>> {
         match images {
             [image] => Ok(vec![self.encode_one(image.as_ref())?]),
-            _ => {
-                self.inner.threads.install(|| images.par_iter().map(|image| self.encode_one(image.as_ref())).collect())
-            }
+            // One photo at a time: a part of many would be left with one thread at the end.
+            _ => self
+                .inner
+                .threads
+                .install(|| images.par_iter().with_max_len(1).map(|image| self.encode_one(image.as_ref())).collect()),
         }
     }
 

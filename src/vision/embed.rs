@@ -1,13 +1,12 @@
 //! Aligned faces into vectors.
 
-use std::sync::{Mutex, PoisonError};
-
 use ndarray::{ArrayView4, ArrayViewD};
 
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EmbedderSpec;
 
+use super::idle::Idle;
 use super::tensor::{Size, fill_planes};
 use super::{AlignedFace, Embedder, Network};
 
@@ -21,7 +20,7 @@ pub struct NetworkEmbedder {
     network: Network,
     spec: EmbedderSpec,
     model: ModelId,
-    idle: Mutex<Vec<Vec<f32>>>,
+    idle: Idle<Vec<f32>>,
 }
 
 impl NetworkEmbedder {
@@ -50,7 +49,7 @@ impl NetworkEmbedder {
             let message = format!("the embedder's network takes {}, its manifest says {}", show(shape), show(&wanted));
             return Err(Error::new(ErrorKind::ModelUnavailable, message));
         }
-        Ok(Self { network, spec, model, idle: Mutex::default() })
+        Ok(Self { network, spec, model, idle: Idle::default() })
     }
 
     fn run(&self, faces: &[AlignedFace], planes: &mut Vec<f32>, vectors: &mut Vec<Vec<f32>>) -> Result<()> {
@@ -104,13 +103,10 @@ impl Embedder for NetworkEmbedder {
             let message = format!("the embedder takes crops of {side} x {side} pixels, got {width} x {height}");
             return Err(Error::new(ErrorKind::Runtime, message));
         }
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut planes = idle().pop().unwrap_or_default();
         let mut vectors = Vec::with_capacity(faces.len());
-        let result = faces
-            .chunks(self.spec.fixed_batch.unwrap_or(1))
-            .try_for_each(|faces| self.run(faces, &mut planes, &mut vectors));
-        idle().push(planes);
-        result.map(|()| vectors)
+        let batch = self.spec.fixed_batch.unwrap_or(1);
+        self.idle
+            .lend(|planes| faces.chunks(batch).try_for_each(|faces| self.run(faces, planes, &mut vectors)))
+            .map(|()| vectors)
     }
 }

@@ -5,6 +5,7 @@ mod align_dlib;
 mod decode;
 pub mod detect;
 mod embed;
+mod idle;
 mod landmarks;
 mod library;
 mod main_face;

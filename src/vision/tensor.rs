@@ -22,13 +22,41 @@ impl Size {
 /// Writes `pixels` (red, green, blue, row by row; as many as `size` says) into the upper left of
 /// `planes`, three planes of `canvas`; black fills the rest.
 ///
+/// # Panics
+/// Where a slice is not as long as its size says, or `size` is larger than `canvas`.
+pub(super) fn fill_planes(pixels: &[u8], size: Size, normalization: &Normalization, planes: &mut [f32], canvas: Size) {
+    write_planes(pixels, size, normalization, planes, canvas, (0, 0));
+    let Normalization { mean, scale, .. } = normalization;
+    for ((plane, mean), scale) in planes.chunks_exact_mut(canvas.area()).zip(mean).zip(scale) {
+        let black = -mean / scale;
+        let (beside, below) = plane.split_at_mut(size.height * canvas.width);
+        below.fill(black);
+        if size.width < canvas.width {
+            beside.chunks_exact_mut(canvas.width).for_each(|row| row[size.width..].fill(black));
+        }
+    }
+}
+
+/// Writes `pixels` (red, green, blue, row by row; as many as `size` says) into `planes`, three
+/// planes of `canvas`, to the right of and below the place `(left, top)`.
+///
 /// One pass over the pixels and three streams of writes, which the compiler turns into vector
 /// code: 0.4 ms for 640 x 640.
 ///
 /// # Panics
-/// Where a slice is not as long as its size says, or `size` is larger than `canvas`.
-pub(super) fn fill_planes(pixels: &[u8], size: Size, normalization: &Normalization, planes: &mut [f32], canvas: Size) {
-    assert!(size.width <= canvas.width && size.height <= canvas.height, "{size:?} does not fit {canvas:?}");
+/// Where a slice is not as long as its size says, or the pixels do not lie on the canvas.
+pub(super) fn write_planes(
+    pixels: &[u8],
+    size: Size,
+    normalization: &Normalization,
+    planes: &mut [f32],
+    canvas: Size,
+    (left, top): (usize, usize),
+) {
+    assert!(
+        left + size.width <= canvas.width && top + size.height <= canvas.height,
+        "{size:?} at {left}, {top} does not fit {canvas:?}"
+    );
     assert_eq!(pixels.len(), 3 * size.area(), "pixels of {size:?}");
     assert_eq!(planes.len(), 3 * canvas.area(), "planes of {canvas:?}");
     let Normalization { color, mean, scale } = normalization;
@@ -38,25 +66,17 @@ pub(super) fn fill_planes(pixels: &[u8], size: Size, normalization: &Normalizati
         ColorOrder::Rgb => [0, 1, 2],
         ColorOrder::Bgr => [2, 1, 0],
     };
-    let black = [0, 1, 2].map(|c| -mean[c] / scale[c]);
     for y in 0..size.height {
         let row = pixels[3 * y * size.width..][..3 * size.width].as_chunks::<3>().0;
-        let line = y * canvas.width..(y + 1) * canvas.width;
-        let lines = [&mut first[line.clone()], &mut second[line.clone()], &mut third[line]];
-        let [(line0, pad0), (line1, pad1), (line2, pad2)] = lines.map(|line| line.split_at_mut(size.width));
+        let start = (top + y) * canvas.width + left;
+        let line = start..start + size.width;
+        let (line0, line1, line2) = (&mut first[line.clone()], &mut second[line.clone()], &mut third[line]);
         for (((pixel, v0), v1), v2) in row.iter().zip(line0).zip(line1).zip(line2) {
             *v0 = (f32::from(pixel[c0]) - mean[0]) / scale[0];
             *v1 = (f32::from(pixel[c1]) - mean[1]) / scale[1];
             *v2 = (f32::from(pixel[c2]) - mean[2]) / scale[2];
         }
-        pad0.fill(black[0]);
-        pad1.fill(black[1]);
-        pad2.fill(black[2]);
     }
-    let below = size.height * canvas.width;
-    first[below..].fill(black[0]);
-    second[below..].fill(black[1]);
-    third[below..].fill(black[2]);
 }
 
 #[cfg(test)]

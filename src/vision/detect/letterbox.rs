@@ -5,8 +5,6 @@
 //! (of 400 portraits of 92 x 112 pixels YuNet finds 82 as they are and 399 at twice the size), so
 //! a small picture without a face is looked at a second time.
 
-use std::sync::{Mutex, PoisonError};
-
 use fast_image_resize::Resizer;
 use image::RgbImage;
 use ndarray::ArrayView4;
@@ -15,19 +13,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::{Point, Rect};
 use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::Face;
+use crate::vision::idle::Idle;
 use crate::vision::resize::resize;
 use crate::vision::tensor::{Size, fill_planes};
 
 /// Both sides of a detector's canvas are multiples of this: the coarsest stride of the detectors.
 pub const GRID: usize = 32;
 
-/// Puts pictures on canvases. Its buffers are kept for the next picture, one set for each that is
-/// under way at once.
+/// Puts pictures on canvases.
 pub(super) struct Letterbox {
     normalization: Normalization,
     long_side: usize,
     fixed: Option<usize>,
-    idle: Mutex<Vec<Buffers>>,
+    idle: Idle<Buffers>,
 }
 
 #[derive(Default)]
@@ -112,7 +110,7 @@ impl Letterbox {
             normalization: spec.normalization.clone(),
             long_side: spec.long_side as usize,
             fixed: spec.fixed_size.map(|side| side as usize),
-            idle: Mutex::default(),
+            idle: Idle::default(),
         }
     }
 
@@ -141,14 +139,14 @@ impl Letterbox {
         placement: Placement,
         find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
     ) -> Result<Vec<Face>> {
-        let mut buffers = self.lock().pop().unwrap_or_default();
         let Size { width, height } = placement.canvas;
-        self.fill(picture, placement, &mut buffers)?;
-        let input = ArrayView4::from_shape((1, 3, height, width), &buffers.planes)
-            .map_err(|error| Error::new(ErrorKind::Runtime, "a canvas has no such shape").caused_by(error))?;
-        let faces = find(input, placement.canvas);
-        self.lock().push(buffers);
-        Ok(faces?.into_iter().map(|face| placement.to_picture(face)).collect())
+        let faces = self.idle.lend(|buffers| {
+            self.fill(picture, placement, buffers)?;
+            let input = ArrayView4::from_shape((1, 3, height, width), &buffers.planes)
+                .map_err(|error| Error::new(ErrorKind::Runtime, "a canvas has no such shape").caused_by(error))?;
+            find(input, placement.canvas)
+        })?;
+        Ok(faces.into_iter().map(|face| placement.to_picture(face)).collect())
     }
 
     /// The longer side that a picture has on its canvas at most.
@@ -159,10 +157,6 @@ impl Letterbox {
     /// Whether the network takes one size only.
     pub(super) fn is_fixed(&self) -> bool {
         self.fixed.is_some()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fill(&self, picture: &RgbImage, placement: Placement, buffers: &mut Buffers) -> Result<()> {
@@ -263,6 +257,5 @@ mod tests {
                 (canvas(64, 32), 60.0, 40.0 * 20.0),
             ]
         );
-        assert_eq!(letterbox.lock().len(), 1);
     }
 }

@@ -14,9 +14,10 @@ use crate::geometry::Rect;
 use crate::mmod_scan::MmodScan;
 use crate::shape_model::ShapeModel;
 use crate::spec::{DetectorSpec, Normalization};
+use crate::vision::idle::Idle;
 use crate::vision::landmarks::find_landmarks;
 use crate::vision::resize::resize;
-use crate::vision::tensor::{Size, fill_planes};
+use crate::vision::tensor::{Size, write_planes};
 use crate::vision::{Detector, Face, Network};
 
 use boxes::PixelRect;
@@ -33,12 +34,20 @@ const MAX_DOUBLINGS: u32 = 3;
 /// of the pyramid that can hold only smaller faces are left out (96 drops a third of the work).
 /// Boxes overlap by the rule of the weights' file; `nms_threshold` is not used. A score of 0 is
 /// the border between face and no face, sure faces have about 1.
-#[derive(Debug, Clone)]
 pub struct Mmod {
     network: Network,
     scan: MmodScan,
     shapes: Arc<ShapeModel>,
     spec: DetectorSpec,
+    idle: Idle<Buffers>,
+}
+
+/// What one picture takes, kept for the next.
+#[derive(Default)]
+struct Buffers {
+    resizer: Resizer,
+    reduced: Vec<u8>,
+    pyramid: pyramid::Buffers,
 }
 
 impl Mmod {
@@ -49,7 +58,7 @@ impl Mmod {
     /// [`ErrorKind::ModelUnavailable`] where the network does not take pictures of any size.
     pub fn new(network: Network, scan: MmodScan, shapes: Arc<ShapeModel>, spec: DetectorSpec) -> Result<Self> {
         super::check_input(&network, &DetectorSpec { fixed_size: None, ..spec.clone() })?;
-        Ok(Self { network, scan, shapes, spec })
+        Ok(Self { network, scan, shapes, spec, idle: Idle::default() })
     }
 
     /// The boxes of the faces, in pixels of `picture` and in whole numbers, with their scores,
@@ -61,33 +70,59 @@ impl Mmod {
         if picture.is_empty() {
             return Ok(Vec::new());
         }
-        let (full, long_side) = (picture.dimensions(), picture.width().max(picture.height()));
-        if long_side <= self.spec.long_side {
-            let found = self.boxes_at_size(picture)?;
-            return Ok(found.into_iter().map(|(found, score)| (found.to_rect(), score)).collect());
-        }
-        let reduced = reduced(picture, self.spec.long_side)?;
-        let scale = |from: u32, to: u32| f64::from(from) / f64::from(to);
-        let (x, y) = (scale(full.0, reduced.width()), scale(full.1, reduced.height()));
-        let up = |found: PixelRect| found.map(|p| ((p.0 + 0.5) * x - 0.5, (p.1 + 0.5) * y - 0.5)).to_rect();
-        Ok(self.boxes_at_size(&reduced)?.into_iter().map(|(found, score)| (up(found), score)).collect())
+        self.idle.lend(|buffers| {
+            let full = Size::new(picture.width() as usize, picture.height() as usize);
+            let size = reduced(full, self.spec.long_side as usize);
+            let Buffers { resizer, reduced, pyramid } = buffers;
+            let pixels = if size == full {
+                picture.as_raw()
+            } else {
+                reduced.resize(3 * size.area(), 0);
+                resize(resizer, picture, None, reduced, (size.width as u32, size.height as u32))?;
+                &*reduced
+            };
+            let found = self.boxes_at_size(pixels, size, pyramid)?;
+            pyramid.shrink();
+            let scale = |from: usize, to: usize| from as f64 / to as f64;
+            let (x, y) = (scale(full.width, size.width), scale(full.height, size.height));
+            let up = |found: PixelRect| {
+                if size == full { found } else { found.map(|p| ((p.0 + 0.5) * x - 0.5, (p.1 + 0.5) * y - 0.5)) }
+            };
+            Ok(found.into_iter().map(|(found, score)| (up(found).to_rect(), score)).collect())
+        })
     }
 
-    fn boxes_at_size(&self, picture: &RgbImage) -> Result<Vec<(PixelRect, f32)>> {
-        let mut planes = planes(picture, &self.spec.normalization);
+    fn boxes_at_size(
+        &self,
+        pixels: &[u8],
+        size: Size,
+        buffers: &mut pyramid::Buffers,
+    ) -> Result<Vec<(PixelRect, f32)>> {
         let (doublings, skip) = levels(self.spec.min_face, self.scan.window);
-        for _ in 0..doublings {
-            // dlib's size of a doubled picture.
-            planes = planes.resized(2 * planes.width + 2, 2 * planes.height + 1);
-        }
+        // dlib's size of a doubled picture.
+        let double = |size: Size| Size::new(2 * size.width + 2, 2 * size.height + 1);
+        let full = (0..doublings).fold(size, |size, _| double(size));
         // Smaller than the pixels that one score stands on: nothing can be found.
         let least = 2 * self.scan.spread.offset.unsigned_abs() as usize + 1;
-        let layout = Layout::new(planes.width, planes.height, skip);
+        let layout = Layout::new(full.width, full.height, skip);
         let Some(layout) = layout.filter(|layout| layout.width.min(layout.height) >= least) else {
             return Ok(Vec::new());
         };
-        let canvas = layout.draw(planes);
-        let found = self.network.run(canvas.view(), |outputs| {
+        let normalization = &self.spec.normalization;
+        let canvas = layout.draw(buffers, |canvas, tile| {
+            if doublings == 0 && skip == 0 {
+                let canvas_size = Size::new(layout.width, layout.height);
+                write_planes(pixels, size, normalization, canvas, canvas_size, (tile.left, tile.top));
+            } else {
+                let mut planes = planes(pixels, size, normalization);
+                for _ in 0..doublings {
+                    let double = double(Size::new(planes.width, planes.height));
+                    planes = planes.resized(double.width, double.height);
+                }
+                (0..skip).fold(planes, |planes, _| planes.reduced()).write(canvas, &layout, tile);
+            }
+        });
+        let found = self.network.run(canvas, |outputs| {
             let scores = outputs.first().and_then(|scores| scores.view().into_dimensionality::<Ix4>().ok());
             let scores = scores.filter(|scores| scores.dim().0 == 1 && scores.dim().1 == 1);
             let scores = scores.ok_or_else(|| {
@@ -124,28 +159,25 @@ fn levels(min_face: f32, window: [usize; 2]) -> (u32, usize) {
     }
 }
 
-fn planes(picture: &RgbImage, normalization: &Normalization) -> Planes {
-    let size = Size::new(picture.width() as usize, picture.height() as usize);
+fn planes(pixels: &[u8], size: Size, normalization: &Normalization) -> Planes {
     let mut values = vec![0.0; 3 * size.area()];
-    fill_planes(picture.as_raw(), size, normalization, &mut values, size);
+    write_planes(pixels, size, normalization, &mut values, size, (0, 0));
     Planes { width: size.width, height: size.height, values }
 }
 
-/// The picture with its longer side reduced to `long_side`.
-fn reduced(picture: &RgbImage, long_side: u32) -> Result<RgbImage> {
-    let (width, height) = picture.dimensions();
-    let scale = f64::from(long_side) / f64::from(width.max(height));
-    let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
-    let (width, height) = (side(width), side(height));
-    let mut result = RgbImage::new(width, height);
-    resize(&mut Resizer::new(), picture, None, &mut result, (width, height))?;
-    Ok(result)
+/// The size with its longer side reduced to `long_side`.
+fn reduced(size: Size, long_side: usize) -> Size {
+    let longest = size.width.max(size.height);
+    if longest <= long_side {
+        return size;
+    }
+    let scale = long_side as f64 / longest as f64;
+    let side = |side: usize| ((side as f64 * scale).round() as usize).max(1);
+    Size::new(side(size.width), side(size.height))
 }
 
 #[cfg(test)]
 mod tests {
-    use image::Rgb;
-
     use super::*;
 
     #[test]
@@ -169,12 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn a_reduced_picture_keeps_its_proportions_and_brightness() {
-        let picture = RgbImage::from_fn(301, 100, |x, y| Rgb([if (x + y) % 2 == 0 { 0 } else { 200 }, 50, 255]));
-        let half = reduced(&picture, 151).expect("a smaller picture");
-        assert_eq!(half.dimensions(), (151, 50));
-        let [red, green, blue] = half.get_pixel(75, 25).0;
-        assert!(red.abs_diff(100) <= 10 && green == 50 && blue == 255, "{red} {green} {blue}");
-        assert_eq!(reduced(&picture, 1).expect("a smaller picture").dimensions(), (1, 1));
+    fn a_reduced_picture_keeps_its_proportions() {
+        for ((width, height), long_side, expected) in [
+            ((301, 100), 151, (151, 50)),
+            ((301, 100), 1, (1, 1)),
+            ((301, 100), 301, (301, 100)),
+            ((9, 7), 640, (9, 7)),
+        ] {
+            let found = reduced(Size::new(width, height), long_side);
+            assert_eq!((found.width, found.height), expected, "{width} x {height} to {long_side}");
+        }
     }
 }

@@ -7,7 +7,7 @@
 //! at its edges and the canvas sets the phase of the score grid, so both are as in dlib: boxes and
 //! scores then equal its own.
 
-use ndarray::Array4;
+use ndarray::ArrayView4;
 
 /// The width of a level over that of the one before.
 const RATE: f64 = 5.0 / 6.0;
@@ -16,6 +16,24 @@ const MIN_HEIGHT: usize = 5;
 /// Zeros between levels and around all of them, in pixels.
 const GAP: usize = 10;
 const BORDER: usize = 11;
+
+/// What drawing a canvas takes, kept for the next picture.
+#[derive(Default)]
+pub(super) struct Buffers {
+    canvas: Vec<f32>,
+    columns: Vec<Step>,
+    blended: Vec<f32>,
+}
+
+impl Buffers {
+    /// Gives back a canvas that is too large to be kept: 16 million numbers are four times the
+    /// canvas of a picture of 640 x 640 pixels.
+    pub(super) fn shrink(&mut self) {
+        if self.canvas.len() > 16_000_000 {
+            self.canvas = Vec::new();
+        }
+    }
+}
 
 /// A picture as three planes of numbers.
 pub(super) struct Planes {
@@ -119,65 +137,119 @@ impl Layout {
         nearest.map_or(0, |(index, _)| index)
     }
 
-    /// The canvas of `picture`, whose size the layout was made for.
-    pub(super) fn draw(&self, picture: Planes) -> Array4<f32> {
-        let mut canvas = vec![0.0; 3 * self.width * self.height];
-        let mut level = picture;
-        for _ in 0..self.skipped {
-            let (width, height) = ((level.width as f64 * RATE) as usize, (level.height as f64 * RATE) as usize);
-            level = level.resized(width, height);
-        }
-        for (index, tile) in self.tiles.iter().enumerate() {
-            if index > 0 {
-                level = level.resized(tile.width, tile.height);
+    /// The canvas, on whose place for the first level `first` writes it: all three planes, whose
+    /// rows are those of the canvas.
+    pub(super) fn draw<'a>(
+        &self,
+        buffers: &'a mut Buffers,
+        first: impl FnOnce(&mut [f32], Tile),
+    ) -> ArrayView4<'a, f32> {
+        let area = self.width * self.height;
+        let Buffers { canvas, columns, blended } = buffers;
+        canvas.resize(3 * area, 0.0);
+        self.clear_gaps(canvas);
+        first(canvas, self.tiles[0]);
+        for level in self.tiles.windows(2) {
+            let (from, to) = (level[0], level[1]);
+            columns.clear();
+            columns.extend(steps(from.width, to.width));
+            blended.resize(from.width + 1, 0.0);
+            for plane in canvas.chunks_exact_mut(area) {
+                for (y, step) in steps(from.height, to.height).enumerate() {
+                    let line = |y: usize| (from.top + y.min(from.height - 1)) * self.width + from.left;
+                    let [upper, lower] = [step.first, step.first + 1].map(|y| &plane[line(y)..][..from.width]);
+                    blend(upper, lower, step.share, blended);
+                    let start = (to.top + y) * self.width + to.left;
+                    read(blended, columns, &mut plane[start..start + to.width]);
+                }
             }
-            let rows = level.values.chunks_exact(tile.width);
-            for (row, values) in rows.enumerate() {
-                let (plane, y) = (row / tile.height, row % tile.height);
-                let start = (plane * self.height + tile.top + y) * self.width + tile.left;
-                canvas[start..start + tile.width].copy_from_slice(values);
+        }
+        ArrayView4::from_shape((1, 3, self.height, self.width), canvas).expect("three planes of the canvas's size")
+    }
+
+    /// Zeros wherever no level stands.
+    fn clear_gaps(&self, canvas: &mut [f32]) {
+        let mut levels = Vec::new();
+        for y in 0..self.height {
+            levels.clear();
+            let here = self.tiles.iter().filter(|tile| (tile.top..tile.bottom()).contains(&y));
+            levels.extend(here.map(|tile| (tile.left, tile.right())));
+            levels.sort_unstable();
+            for row in canvas[y * self.width..].chunks_mut(self.width).step_by(self.height) {
+                let mut x = 0;
+                for &(left, right) in &levels {
+                    row[x..left].fill(0.0);
+                    x = right;
+                }
+                row[x..].fill(0.0);
             }
         }
-        Array4::from_shape_vec((1, 3, self.height, self.width), canvas).expect("three planes of the canvas's size")
     }
 }
 
 impl Planes {
+    /// The picture at the size of the level after it.
+    pub(super) fn reduced(&self) -> Self {
+        self.resized((self.width as f64 * RATE) as usize, (self.height as f64 * RATE) as usize)
+    }
+
     /// The picture at another size: bilinear, corners on corners.
     pub(super) fn resized(&self, width: usize, height: usize) -> Self {
-        let columns = steps(self.width, width);
-        let rows = steps(self.height, height);
-        let mut values = Vec::with_capacity(3 * width * height);
-        // One more than a row, so that every column has one to its right.
-        let mut blended = vec![0.0f32; self.width + 1];
-        for plane in self.values.chunks_exact(self.width * self.height) {
-            for &(first, share) in &rows {
-                let upper = &plane[first * self.width..][..self.width];
-                let lower = &plane[(first + 1).min(self.height - 1) * self.width..][..self.width];
-                for ((value, upper), lower) in blended.iter_mut().zip(upper).zip(lower) {
-                    *value = upper + share * (lower - upper);
-                }
-                blended[self.width] = blended[self.width - 1];
-                values.extend(columns.iter().map(|&(first, share)| {
-                    let pair = &blended[first..first + 2];
-                    pair[0] + share * (pair[1] - pair[0])
-                }));
+        let columns: Vec<Step> = steps(self.width, width).collect();
+        let mut blended = vec![0.0; self.width + 1];
+        let mut values = vec![0.0; 3 * width * height];
+        let planes = self.values.chunks_exact(self.width * self.height);
+        for (plane, values) in planes.zip(values.chunks_exact_mut(width * height)) {
+            for (step, row) in steps(self.height, height).zip(values.chunks_exact_mut(width)) {
+                let line = |y: usize| &plane[y.min(self.height - 1) * self.width..][..self.width];
+                blend(line(step.first), line(step.first + 1), step.share, &mut blended);
+                read(&blended, &columns, row);
             }
         }
         Self { width, height, values }
     }
+
+    /// Writes the picture at `tile`, which has its size, of the three planes of a canvas.
+    pub(super) fn write(&self, canvas: &mut [f32], layout: &Layout, tile: Tile) {
+        for (row, values) in self.values.chunks_exact(self.width).enumerate() {
+            let (plane, y) = (row / self.height, row % self.height);
+            let start = (plane * layout.height + tile.top + y) * layout.width + tile.left;
+            canvas[start..start + self.width].copy_from_slice(values);
+        }
+    }
 }
 
-/// For each place of the result the place of the source before it, and the share of the one after
-/// that.
-fn steps(from: usize, to: usize) -> Vec<(usize, f32)> {
+/// Between which places of the source a place of the result lies.
+struct Step {
+    first: usize,
+    /// The share of the place after `first`.
+    share: f32,
+}
+
+/// For each place of the result its step.
+fn steps(from: usize, to: usize) -> impl Iterator<Item = Step> {
     let scale = (from - 1) as f64 / (to.max(2) - 1) as f64;
-    let step = |place: usize| {
+    (0..to).map(move |place| {
         let place = place as f64 * scale;
         let first = (place as usize).min(from - 1);
-        (first, (place - first as f64) as f32)
-    };
-    (0..to).map(step).collect()
+        Step { first, share: (place - first as f64) as f32 }
+    })
+}
+
+/// The row between two rows, with its last number twice, so that every column has one to its right.
+fn blend(upper: &[f32], lower: &[f32], share: f32, blended: &mut [f32]) {
+    for ((value, upper), lower) in blended.iter_mut().zip(upper).zip(lower) {
+        *value = upper + share * (lower - upper);
+    }
+    blended[upper.len()] = blended[upper.len() - 1];
+}
+
+/// The row at other columns.
+fn read(blended: &[f32], columns: &[Step], row: &mut [f32]) {
+    for (value, step) in row.iter_mut().zip(columns) {
+        let pair = &blended[step.first..step.first + 2];
+        *value = pair[0] + step.share * (pair[1] - pair[0]);
+    }
 }
 
 #[cfg(test)]
@@ -219,10 +291,13 @@ mod tests {
 
     #[test]
     fn the_canvas_shows_every_level_and_zeros_between() {
-        let picture = || planes(40, 30, |plane, x, _| (plane + 1) as f32 * 100.0 + x as f32);
+        // Drawn over what was left of another picture.
+        let mut buffers = Buffers { canvas: vec![7.0; 20_000], ..Buffers::default() };
         for skip in [0, 2] {
             let layout = Layout::new(40, 30, skip).expect("levels");
-            let canvas = layout.draw(picture());
+            let picture = planes(40, 30, |plane, x, _| (plane + 1) as f32 * 100.0 + x as f32);
+            let picture = (0..skip).fold(picture, |picture, _| picture.reduced());
+            let canvas = layout.draw(&mut buffers, |canvas, tile| picture.write(canvas, &layout, tile));
             assert_eq!(canvas.dim(), (1, 3, layout.height, layout.width));
             let inside: usize = layout.tiles.iter().map(|tile| tile.width * tile.height).sum();
             assert_eq!(canvas.iter().filter(|value| **value != 0.0).count(), 3 * inside);
