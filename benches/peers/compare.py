@@ -53,7 +53,7 @@ def facevault():
 
 def pack(folder, detector, embedder):
     """A pack of two of the test data's models."""
-    text = f'schema = 1\nname = "{detector}-{embedder}"\ntitle = "for measuring"\nlicence = "non-commercial"\nterms = "for measuring"\n\n'
+    text = f'schema = 1\nname = "{detector}-{embedder}"\ntitle = "for measuring"\nlicence = "non-commercial"\naccept_licence = true\nterms = "for measuring"\n\n'
     text += (ROOT / "tests/packs/detectors" / f"{detector}.toml").read_text() + "\n"
     text += (ROOT / "tests/packs/embedders" / f"{embedder}.toml").read_text()
     target = pathlib.Path(folder) / f"{detector}-{embedder}"
