@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 ///
 /// Encodings of both modes are of one model and can be compared with each other, enrolled ones with
 /// probes of the other mode too. A vault does not note the mode: the engine's mode at the time
-/// decides, and a photo that is known keeps the encoding that it has. Tables are measured in the
-/// fast mode.
+/// decides, and a photo that is known keeps the encoding that it has.
+///
+/// A table is measured in one mode. At the thresholds of one that was measured in the fast mode,
+/// accurate encodings let about a tenth more pairs of different people pass (`espdl_mbf` on a part of
+/// LFW).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncodingMode {

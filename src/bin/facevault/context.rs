@@ -98,6 +98,12 @@ impl Context {
         Vault::open(path, self.vault_options(Some(self.engine()?)))
     }
 
+    /// Opens a vault for searching by photo: nothing of it is written.
+    pub(crate) fn vault_for_searching(&self, path: &Path) -> Result<Vault> {
+        drop(self.vault_for_reading(path)?);
+        Vault::open_read_only(path, self.vault_options(Some(self.engine()?)))
+    }
+
     /// What a vault is opened or made with.
     pub(crate) fn vault_options(&self, engine: Option<Engine>) -> VaultOptions {
         VaultOptions { engine, limits: self.limits(), client: self.global.client.clone() }

@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let vault = match options.operating_point {
         OperatingPoint::Similarity(_) => context.vault_for_reading(&arguments.vault)?,
-        _ => context.vault_with_engine(&arguments.vault)?,
+        _ => context.vault_for_searching(&arguments.vault)?,
     };
     let bar = progress::counting(&context.output, "comparing photos", 0);
     let _guard = interrupt::Guard::new();

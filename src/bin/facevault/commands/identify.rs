@@ -75,9 +75,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
     // An unknown collection is told before models are loaded.
-    let vault = context.vault(&arguments.vault)?;
+    let vault = context.vault_for_reading(&arguments.vault)?;
     arguments.collections.iter().try_for_each(|name| vault.collection(name).map(drop))?;
-    let vault = context.vault_with_engine(&arguments.vault)?;
+    let vault = context.vault_for_searching(&arguments.vault)?;
     if arguments.all_faces {
         return everybody(arguments, &vault, &photos, &options, context);
     }

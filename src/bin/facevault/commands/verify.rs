@@ -52,8 +52,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
     // An unknown person is told before models are loaded.
-    let person = context.vault(&arguments.vault)?.person_summary(&arguments.id)?;
-    let vault = context.vault_with_engine(&arguments.vault)?;
+    let person = context.vault_for_reading(&arguments.vault)?.person_summary(&arguments.id)?;
+    let vault = context.vault_for_searching(&arguments.vault)?;
     let answer = vault.verify(&arguments.id, &photos, &options).with_photos(&arguments.photos)?;
     context.output.answer(&VerificationAnswer(&answer), |text| {
         let verb = if answer.decision.accepted { "yes: this is" } else { "no: this is not" };
