@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::comparison::CalibrationTable;
+use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::LandmarkScheme;
 use crate::models::rewrite::{Rules, rewrite};
-use crate::models::{Format, Home, ModelFile, Pack, Role, dlib};
+use crate::models::{Format, Home, Manifest, ModelFile, Pack, Role, dlib};
 use crate::spec::DetectorKind;
 use crate::vision::detect::GRID;
 use crate::vision::{
@@ -89,7 +90,10 @@ impl Engine {
         let manifest = pack.manifest().clone();
         let calibration = match &options.calibration {
             Some(table) => Some(table.clone()),
-            None => home.calibration(manifest.model_id())?.or_else(|| manifest.calibration.clone()),
+            None => {
+                let measured_here = home.calibration(manifest.model_id())?;
+                measured_here.or_else(|| manifest.calibration.clone()).or_else(|| built_in_table(manifest.model_id()))
+            }
         };
         let name = manifest.name.clone();
         let origin = Origin {
@@ -101,6 +105,13 @@ impl Engine {
         let engine = Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)?;
         Ok(engine.in_mode(options.mode))
     }
+}
+
+/// The table of the built-in manifest of the same model: a pack that was installed before the table
+/// was measured has a manifest without it.
+fn built_in_table(model: ModelId) -> Option<CalibrationTable> {
+    let manifests = Manifest::BUILTIN.iter().filter_map(|name| Manifest::builtin(name).ok());
+    manifests.filter(|manifest| manifest.model_id() == model).find_map(|manifest| manifest.calibration)
 }
 
 struct Parts<'a> {
