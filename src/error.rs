@@ -256,6 +256,10 @@ pub enum Rule {
         /// The largest number.
         max: f64,
     },
+    /// A number below this one.
+    AtLeast(f64),
+    /// A number above this one.
+    AtMost(f64),
     /// Not base64, in neither alphabet.
     Base64,
     /// Not a date that the calendar has, or one in the future.
@@ -284,6 +288,8 @@ impl fmt::Display for Rule {
             Self::Length { min, max } => write!(f, "must have {min} to {max} characters"),
             Self::Count { min, max } => write!(f, "must have {min} to {max} items"),
             Self::Range { min, max } => write!(f, "must be from {min} to {max}"),
+            Self::AtLeast(min) => write!(f, "must be greater than or equal to {min}"),
+            Self::AtMost(max) => write!(f, "must be less than or equal to {max}"),
             Self::Base64 => f.write_str("must be base64"),
             Self::Date(why) => write!(f, "must be a date: {why}"),
             Self::TooLarge { found, limit } => write!(f, "must have at most {limit} bytes, has {found}"),

@@ -35,6 +35,7 @@
 //! |---|---|---|
 //! | `cli` | yes | the command `facevault` |
 //! | `download` | with `cli` | installation over HTTPS |
+//! | `http` | yes | the HTTP surface, and `facevault serve` where there is the command |
 
 // -- vocabulary: plain data, no I/O
 mod comparison;
@@ -46,6 +47,7 @@ mod patch;
 mod person;
 mod shape_model;
 mod spec;
+mod token;
 mod validate;
 
 // -- the machine room: siblings that never import each other
@@ -58,6 +60,8 @@ pub mod vision;
 // -- from photos to encodings, the verbs, and their JSON shapes
 mod engine;
 pub mod evaluation;
+#[cfg(feature = "http")]
+pub mod http;
 mod vault;
 pub mod wire;
 
@@ -77,13 +81,15 @@ pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, DateOfBirth, Gender, ImageBytes, ImageId, ImagesUpdate,
     Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonQuery,
-    PersonSummary, PersonUpdate, Status,
+    PersonSummary, PersonUpdate, Status, TokenId,
 };
 pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use spec::{AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, Normalization};
+pub use token::{Token, TokenSecret};
 pub use vault::{
-    Candidate, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, Identification, IdentifiedFace,
-    IdentifyOptions, ReencodeOptions, ReencodeProgress, Reencoded, Unencoded, Vault, VaultOptions, Verification,
+    Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, Identification,
+    IdentifiedFace, IdentifyOptions, ReencodeOptions, ReencodeProgress, Reencoded, Unencoded, Vault, VaultOptions,
+    Verification,
 };
 
 /// The README's code is compiled with the tests.

@@ -47,9 +47,10 @@ impl EncodingCache {
         let manifest = engine.manifest()?;
         let runtime = engine.runtime().map(|runtime| format!("{:?} {}", runtime.kind, runtime.version));
         let made_by = format!(
-            "{}\n{}\n{runtime:?}\n{:?}\n{}",
+            "{}\n{}\n{:?}\n{runtime:?}\n{:?}\n{}",
             env!("CARGO_PKG_VERSION"),
             engine.model(),
+            engine.mode(),
             engine.rules(),
             manifest.text()
         );

@@ -1,4 +1,4 @@
-//! Ids of persons, photos, collections and clients.
+//! Ids of persons, photos, collections, clients and tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -79,6 +79,10 @@ id! {
     /// Names the tenant to whom persons and collections belong: `client_` and a UUID, unless the
     /// caller chose it.
     ClientId, "client", "client"
+}
+id! {
+    /// Names a [`Token`](crate::Token): `token_` and a UUID.
+    TokenId, "token", "id"
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub use attributes::{Gender, Status};
 pub use collection::{Collection, CollectionUpdate, NewCollection};
 pub use date_of_birth::DateOfBirth;
-pub use id::{ClientId, CollectionId, ImageId, PersonId};
+pub use id::{ClientId, CollectionId, ImageId, PersonId, TokenId};
 pub use image::{ImageBytes, PersonImage};
 pub use query::{Page, PersonQuery};
 pub use update::{ImagesUpdate, Limits, MAX_NAME, MAX_NOTES, NewPerson, PersonUpdate};
@@ -81,6 +81,8 @@ pub struct PersonSummary {
     pub image_count: u64,
     /// The collections that the person is in, oldest collection first.
     pub collections: Vec<CollectionId>,
+    /// 1 to 4,000 characters, where there are any.
+    pub notes: Option<String>,
     /// Whether the person is searched.
     pub status: Status,
     /// How often the person was written.

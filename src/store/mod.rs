@@ -29,6 +29,7 @@ mod scan;
 mod schema;
 mod settings;
 mod standing;
+mod tokens;
 mod unencoded;
 mod update;
 

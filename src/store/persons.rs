@@ -210,6 +210,7 @@ fn summary(connection: &Connection, row: PersonRow) -> Outcome<PersonSummary> {
     Ok(PersonSummary {
         image_count,
         collections,
+        notes: row.notes,
         version: row.version,
         created_at: row.created_at,
         updated_at: row.updated_at,

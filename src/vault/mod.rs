@@ -30,6 +30,7 @@ mod persons;
 mod photos;
 mod reencode;
 mod search;
+mod tokens;
 mod upkeep;
 
 use std::fmt;
@@ -43,8 +44,10 @@ use crate::store::{CreateOptions, Store};
 
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
 pub use known::DuplicatePolicy;
+pub use persons::Departure;
 pub use reencode::{ReencodeOptions, ReencodeProgress, Reencoded, Unencoded};
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
+pub use tokens::Access;
 
 /// What a vault is opened with.
 #[derive(Debug, Clone, Default)]

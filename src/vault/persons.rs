@@ -1,11 +1,22 @@
 //! The verbs on persons. An update goes in steps: validate, encode, write, publish.
 
-use crate::error::{Error, Result, Rule, Violation};
+use crate::error::{Error, ErrorKind, Result, Rule, Violation};
 use crate::patch::Patch;
-use crate::person::{ImagesUpdate, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate};
+use crate::person::{
+    ImageBytes, ImageId, ImagesUpdate, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate,
+};
 use crate::store::{ImagesChange, PersonChange, Removed};
 
 use super::{DuplicatePolicy, Vault};
+
+/// What became of a person who left a collection.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Departure {
+    /// The person is in other collections still.
+    Stays(Box<Person>),
+    /// It was the last one: the person is removed.
+    Removed,
+}
 
 impl Vault {
     /// Creates a person: the photos are encoded in parallel, then everything is written in one
@@ -66,6 +77,15 @@ impl Vault {
         self.store().person_summary(&self.client, id)
     }
 
+    /// One photo of a person, as it was handed in.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or photo,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) where its bytes are not what was written.
+    pub fn photo(&self, id: &PersonId, image: &ImageId) -> Result<ImageBytes> {
+        self.store().image(&self.client, id, image)
+    }
+
     /// One page of the persons, oldest first, without photos and encodings.
     ///
     /// # Errors
@@ -86,6 +106,46 @@ impl Vault {
         Ok(removed)
     }
 
+    /// Takes a person out of a collection; one who is in no other is removed.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person, [`Invalid`](crate::ErrorKind::Invalid)
+    /// for a collection that is unknown or that the person is not in.
+    pub fn remove_from_collection(&self, id: &PersonId, id_or_code: &str) -> Result<Departure> {
+        loop {
+            let person = self.person_summary(id)?;
+            let collection = found(self.collection(id_or_code))?;
+            let rest: Vec<String> = match collection.filter(|found| person.collections.contains(&found.id)) {
+                Some(left) => person.collections.iter().filter(|id| **id != left.id).map(ToString::to_string).collect(),
+                None => {
+                    let rule = Rule::Other("must be one of the person's collections".to_owned());
+                    return Err(Error::invalid("collection", rule));
+                }
+            };
+            let departure = if rest.is_empty() {
+                let note = |key| self.inner.galleries.note_removed(id, key);
+                let removed = self.store().remove_person_noting(&self.client, id, Some(person.version), note);
+                removed.map(|_| Departure::Removed)
+            } else {
+                let change = PersonChange {
+                    collections: Some(rest),
+                    expected_version: Some(person.version),
+                    ..PersonChange::default()
+                };
+                let written = self.store().update_person(&self.client, id, &change, self.limits());
+                written.map(|written| Departure::Stays(Box::new(written.person)))
+            };
+            match departure {
+                // Changed since it was read: look again.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                departure => {
+                    self.publish();
+                    return departure;
+                }
+            }
+        }
+    }
+
     /// An early word on unknown collections, before photos are encoded; the transaction looks
     /// again.
     pub(super) fn collections_exist(&self, named: &[String]) -> Result<()> {
@@ -104,5 +164,13 @@ impl Vault {
             })
             .collect();
         if violations.is_empty() { Ok(()) } else { Err(Error::violated(violations)) }
+    }
+}
+
+/// `None` for somebody or something that is not there.
+fn found<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
     }
 }

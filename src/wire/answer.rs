@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Duplicate, DuplicateReason, Error, ImageReport};
 use crate::person::{Collection, DateOfBirth, Person, PersonSummary};
+use crate::token::Token;
 
 use super::base64::encode_base64;
 
@@ -90,6 +91,25 @@ impl Serialize for Collection {
         answer.serialize_field("description", &self.description)?;
         answer.serialize_field("createdAt", &time(self.created_at))?;
         answer.serialize_field("updatedAt", &time(self.updated_at))?;
+        answer.end()
+    }
+}
+
+impl Serialize for Token {
+    /// Everything but the secret; `status` is `active`, `expired` or `revoked`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let status = match self.revoked_at {
+            Some(_) => "revoked",
+            None if self.has_expired(Timestamp::now()) => "expired",
+            None => "active",
+        };
+        let mut answer = serializer.serialize_struct("Token", 6)?;
+        answer.serialize_field("_id", &self.id)?;
+        answer.serialize_field("client", &self.client)?;
+        answer.serialize_field("status", status)?;
+        answer.serialize_field("createdAt", &time(self.created_at))?;
+        answer.serialize_field("expiresAt", &self.expires_at.map(time))?;
+        answer.serialize_field("revokedAt", &self.revoked_at.map(time))?;
         answer.end()
     }
 }

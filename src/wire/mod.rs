@@ -6,10 +6,17 @@
 mod answer;
 mod base64;
 mod face;
+mod fields;
+#[cfg(feature = "http")]
+mod item;
 mod request;
 mod search;
 
 pub use self::base64::{decode_base64, encode_base64};
 pub use answer::{ErrorAnswer, PersonAnswer};
 pub use face::FaceAnswer;
+#[cfg(feature = "http")]
+pub(crate) use fields::{Fields, parse};
+#[cfg(feature = "http")]
+pub(crate) use item::{Names, PersonItem};
 pub use search::{DuplicatesAnswer, IdentificationAnswer, IdentifiedFaceAnswer, VerificationAnswer};

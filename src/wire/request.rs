@@ -1,16 +1,15 @@
 //! Request bodies: what a JSON object asks to be created or changed.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::error::{Error, Result, Rule, Violation};
+use crate::error::Result;
 use crate::patch::Patch;
-use crate::person::{
-    CollectionUpdate, DateOfBirth, Gender, ImageBytes, ImagesUpdate, NewCollection, NewPerson, PersonId, PersonUpdate,
-    Status,
-};
+use crate::person::{CollectionUpdate, Gender, ImagesUpdate, NewCollection, NewPerson, PersonId, PersonUpdate, Status};
 
-use super::base64::decode_base64;
+use super::fields::{Fields, parse};
+#[cfg(feature = "http")]
+use crate::{error::Rule, person::Limits};
 
 impl PersonUpdate {
     /// Reads the page's request body. Every field is optional; `null` clears a field that may be
@@ -31,10 +30,18 @@ impl PersonUpdate {
     /// # Ok::<(), facevault::Error>(())
     /// ```
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        Self::from_value(parse(body)?)
+        let (fields, update) = Self::read(parse(body)?)?;
+        fields.finish(update)
     }
 
-    fn from_value(value: Value) -> Result<Self> {
+    /// As [`Self::from_json`], with the rules that [`Self::validate`] asks in the same error.
+    #[cfg(feature = "http")]
+    pub(crate) fn from_json_within(body: &[u8], limits: &Limits) -> Result<Self> {
+        let (fields, update) = Self::read(parse(body)?)?;
+        fields.finish_valid(update, |update| update.validate(limits))
+    }
+
+    fn read(value: Value) -> Result<(Fields, Self)> {
         let mut fields = Fields::new(value)?;
         let update = Self {
             name: fields.text("name"),
@@ -51,7 +58,7 @@ impl PersonUpdate {
             expected_version: None,
         };
         fields.must_not_be_null(&["name", "images", "collections", "status"]);
-        fields.finish(update)
+        Ok((fields, update))
     }
 }
 
@@ -62,7 +69,29 @@ impl NewPerson {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) with every broken rule.
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        let mut fields = Fields::new(parse(body)?)?;
+        let (fields, person) = Self::read(parse(body)?)?;
+        fields.finish(person)
+    }
+
+    /// As [`Self::from_json`] for a person who must have a photo and at most `max_images`, with the
+    /// rules that [`Self::validate`] asks in the same error.
+    #[cfg(feature = "http")]
+    pub(crate) fn from_json_within(body: &[u8], limits: &Limits, max_images: usize) -> Result<Self> {
+        let value = parse(body)?;
+        let photos = value.get("images").and_then(Value::as_array).map(Vec::len);
+        let absent = value.get("images").is_none();
+        let (mut fields, person) = Self::read(value)?;
+        if absent {
+            fields.broken("images", Rule::Required);
+        }
+        if photos.is_some_and(|count| !(1..=max_images).contains(&count)) {
+            fields.broken("images", Rule::Count { min: 1, max: max_images });
+        }
+        fields.finish_valid(person, |person| person.validate(limits))
+    }
+
+    fn read(value: Value) -> Result<(Fields, Self)> {
+        let mut fields = Fields::new(value)?;
         let person = Self {
             id: fields.parsed("_id", |text| PersonId::new(text)).set(),
             name: fields.required_text("name"),
@@ -75,7 +104,7 @@ impl NewPerson {
             status: fields.parsed("status", Status::parse).set().unwrap_or_default(),
         };
         fields.must_not_be_null(&["name", "images", "collections", "status"]);
-        fields.finish(person)
+        Ok((fields, person))
     }
 }
 
@@ -89,7 +118,7 @@ impl NewCollection {
         let collection =
             Self { id: None, name: fields.required_text("name"), description: fields.text("description").set() };
         fields.must_not_be_null(&["name"]);
-        fields.finish(collection)
+        fields.finish_valid(collection, Self::validate)
     }
 }
 
@@ -100,200 +129,39 @@ impl CollectionUpdate {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) with every broken rule.
     pub fn from_json(body: &[u8]) -> Result<Self> {
+        Self::read(Fields::new(parse(body)?)?)
+    }
+
+    /// As [`Self::from_json`] for a body that must have a name.
+    #[cfg(feature = "http")]
+    pub(crate) fn from_json_with_name(body: &[u8]) -> Result<Self> {
         let mut fields = Fields::new(parse(body)?)?;
+        fields.required(&["name"]);
+        Self::read(fields)
+    }
+
+    fn read(mut fields: Fields) -> Result<Self> {
         let update = Self {
             name: fields.text("name"),
             description: fields.text("description"),
             people: fields.list("people", Fields::person_reference),
         };
         fields.must_not_be_null(&["name", "people"]);
-        fields.finish(update)
+        fields.finish_valid(update, Self::validate)
     }
 }
 
 impl<'de> Deserialize<'de> for PersonUpdate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_value(Value::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-fn parse(body: &[u8]) -> Result<Value> {
-    serde_json::from_slice(body).map_err(|error| {
-        let place = format!("must be JSON, which it is not at line {}, column {}", error.line(), error.column());
-        Error::invalid("body", Rule::Other(place)).caused_by(error)
-    })
-}
-
-impl<T> Patch<T> {
-    /// The value, where there is one.
-    fn set(self) -> Option<T> {
-        match self {
-            Self::Set(value) => Some(value),
-            Self::Keep | Self::Clear => None,
-        }
-    }
-}
-
-/// The fields of an object that have not been read yet, and the rules broken so far.
-struct Fields {
-    rest: Map<String, Value>,
-    nulls: Vec<&'static str>,
-    violations: Vec<Violation>,
-}
-
-impl Fields {
-    fn new(value: Value) -> Result<Self> {
-        match value {
-            Value::Object(rest) => Ok(Self { rest, nulls: Vec::new(), violations: Vec::new() }),
-            _ => Err(Error::invalid("body", Rule::Type("an object"))),
-        }
-    }
-
-    fn take(&mut self, field: &'static str) -> Patch<Value> {
-        match self.rest.remove(field) {
-            None => Patch::Keep,
-            Some(Value::Null) => {
-                self.nulls.push(field);
-                Patch::Clear
-            }
-            Some(value) => Patch::Set(value),
-        }
-    }
-
-    fn broken(&mut self, field: impl Into<String>, rule: Rule) {
-        self.violations.push(Violation { field: field.into(), rule });
-    }
-
-    /// A field read by `read`; a value that breaks a rule counts as absent.
-    fn field<T>(&mut self, field: &'static str, read: impl FnOnce(&mut Self, &str, Value) -> Option<T>) -> Patch<T> {
-        match self.take(field) {
-            Patch::Keep => Patch::Keep,
-            Patch::Clear => Patch::Clear,
-            Patch::Set(value) => read(self, field, value).map_or(Patch::Keep, Patch::Set),
-        }
-    }
-
-    fn string(&mut self, field: &str, value: Value) -> Option<String> {
-        match value {
-            Value::String(text) => Some(text),
-            _ => {
-                self.broken(field, Rule::Type("a string"));
-                None
-            }
-        }
-    }
-
-    fn text(&mut self, field: &'static str) -> Patch<String> {
-        self.field(field, Self::string)
-    }
-
-    fn required_text(&mut self, field: &'static str) -> String {
-        if !self.rest.contains_key(field) {
-            self.broken(field, Rule::Required);
-        }
-        self.text(field).set().unwrap_or_default()
-    }
-
-    fn parsed<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T>) -> Patch<T> {
-        self.field(field, |fields, name, value| {
-            let text = fields.string(name, value)?;
-            fields.accept(name, parse(&text))
-        })
-    }
-
-    /// The value, or `None` with its broken rules noted under `field`.
-    fn accept<T>(&mut self, field: &str, read: Result<T>) -> Option<T> {
-        match read {
-            Ok(value) => Some(value),
-            Err(error) => {
-                for violation in error.violations() {
-                    self.broken(field, violation.rule.clone());
-                }
-                None
-            }
-        }
-    }
-
-    fn date(&mut self, field: &'static str) -> Patch<DateOfBirth> {
-        self.field(field, |fields, name, value| match value {
-            Value::String(text) => fields.accept(name, DateOfBirth::parse(&text)),
-            Value::Object(mut parts) => {
-                let mut part = |key: &str| {
-                    let found = parts.remove(key).as_ref().and_then(Value::as_i64).and_then(|n| i16::try_from(n).ok());
-                    if found.is_none() {
-                        fields.broken(format!("{name}.{key}"), Rule::Type("a whole number"));
-                    }
-                    found
-                };
-                let (year, month, day) = (part("year"), part("month"), part("day"));
-                for key in parts.keys() {
-                    fields.broken(format!("{name}.{key}"), Rule::NotAllowed);
-                }
-                let small = |number: i16| i8::try_from(number).unwrap_or(0);
-                fields.accept(name, DateOfBirth::new(year?, small(month?), small(day?)))
-            }
-            _ => {
-                fields.broken(name, Rule::Type("a string or an object of year, month and day"));
-                None
-            }
-        })
-    }
-
-    fn list<T>(&mut self, field: &'static str, read: fn(&mut Self, &str, Value) -> Option<T>) -> Patch<Vec<T>> {
-        self.field(field, |fields, name, value| {
-            let Value::Array(items) = value else {
-                fields.broken(name, Rule::Type("a list"));
-                return None;
-            };
-            Some(
-                items
-                    .into_iter()
-                    .enumerate()
-                    .filter_map(|(i, item)| read(fields, &format!("{name}[{i}]"), item))
-                    .collect(),
-            )
-        })
-    }
-
-    fn image(&mut self, field: &str, value: Value) -> Option<ImageBytes> {
-        let text = self.string(field, value)?;
-        let bytes = decode_base64(&text);
-        if bytes.is_none() {
-            self.broken(field, Rule::Base64);
-        }
-        bytes.map(ImageBytes::from)
-    }
-
-    fn person_reference(&mut self, field: &str, value: Value) -> Option<PersonId> {
-        let id = match value {
-            Value::Object(mut object) => object.remove("_id").unwrap_or(Value::Null),
-            other => other,
-        };
-        let text = self.string(field, id)?;
-        self.accept(field, PersonId::new(text))
-    }
-
-    fn must_not_be_null(&mut self, fields: &[&'static str]) {
-        for field in std::mem::take(&mut self.nulls) {
-            if fields.contains(&field) {
-                self.broken(field, Rule::NotNull);
-            }
-        }
-    }
-
-    /// The whole request, or every broken rule; a field that nobody read is not allowed.
-    fn finish<T>(mut self, request: T) -> Result<T> {
-        let unknown: Vec<String> = self.rest.keys().cloned().collect();
-        for field in unknown {
-            self.broken(field, Rule::NotAllowed);
-        }
-        if self.violations.is_empty() { Ok(request) } else { Err(Error::violated(self.violations)) }
+        let read = Self::read(Value::deserialize(deserializer)?);
+        read.and_then(|(fields, update)| fields.finish(update)).map_err(D::Error::custom)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::person::DateOfBirth;
 
     fn rules(body: &str) -> Vec<String> {
         match PersonUpdate::from_json(body.as_bytes()) {

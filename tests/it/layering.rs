@@ -7,7 +7,19 @@ use std::path::{Path, PathBuf};
 /// The layers from the lowest; modules of one layer do not import each other, except within the
 /// vocabulary, which is one.
 const LAYERS: &[&[&str]] = &[
-    &["error", "geometry", "encoding", "comparison", "mmod_scan", "patch", "person", "shape_model", "spec", "validate"],
+    &[
+        "error",
+        "geometry",
+        "encoding",
+        "comparison",
+        "mmod_scan",
+        "patch",
+        "person",
+        "shape_model",
+        "spec",
+        "token",
+        "validate",
+    ],
     &["models", "vision", "store", "index", "statistics"],
     &["engine"],
     &["evaluation", "vault"],

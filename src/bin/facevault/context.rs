@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use facevault::models::Home;
 use facevault::vision::RuntimeChoice;
+use facevault::{ClientId, ErrorKind, Limits, Result};
 use facevault::{EncodingMode, Engine, EngineOptions, PackSource};
-use facevault::{ErrorKind, Limits, Result};
 use facevault::{Vault, VaultOptions};
 
 use crate::args::Global;
@@ -44,6 +44,21 @@ impl Context {
         } else {
             PackSource::Named(text.to_owned())
         }
+    }
+
+    /// What `--client` says.
+    pub(crate) fn client(&self) -> Option<&ClientId> {
+        self.global.client.as_ref()
+    }
+
+    /// The manifest of the pack that `--pack` means.
+    #[cfg(feature = "http")]
+    pub(crate) fn manifest(&self) -> Result<facevault::models::Manifest> {
+        let pack = match self.pack_source() {
+            PackSource::Named(name) => facevault::models::Pack::installed(&self.home()?, &name)?,
+            PackSource::Folder(folder) => facevault::models::Pack::open_dir(folder)?,
+        };
+        Ok(pack.manifest().clone())
     }
 
     /// What `--runtime` says.

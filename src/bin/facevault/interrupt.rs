@@ -14,6 +14,7 @@ pub(crate) const EXIT_CODE: u8 = 130;
 static ASKED: AtomicBool = AtomicBool::new(false);
 static GUARDS: AtomicUsize = AtomicUsize::new(0);
 static MESS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static WAKE: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
 /// Work that looks at [`requested`] and stops tidily.
 pub(crate) struct Guard(());
@@ -22,6 +23,12 @@ impl Guard {
     pub(crate) fn new() -> Self {
         GUARDS.fetch_add(1, Ordering::SeqCst);
         Self(())
+    }
+
+    /// What wakes work that waits, and so cannot look at [`requested`].
+    #[cfg(feature = "http")]
+    pub(crate) fn wakes(&self, wake: impl Fn() + Send + 'static) {
+        *WAKE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(wake));
     }
 
     /// A temporary folder that is deleted even if the work has to be ended at once.
@@ -46,6 +53,9 @@ pub(crate) fn install() {
     let listening = ctrlc::set_handler(|| {
         let again = ASKED.swap(true, Ordering::SeqCst);
         if GUARDS.load(Ordering::SeqCst) > 0 && !again {
+            if let Some(wake) = WAKE.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                wake();
+            }
             return;
         }
         for folder in MESS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {

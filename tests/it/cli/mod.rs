@@ -7,6 +7,7 @@ mod photos;
 mod requests;
 mod runtime;
 mod streams;
+mod tokens;
 mod vaults;
 
 use crate::harness::{Facevault, Run};

@@ -1,13 +1,18 @@
 //! Vaults of every published schema version open and hold what was written into them.
 //!
-//! `tests/data/vault-v1.gz` was made by this file's own `write_version_1`, with nothing but
-//! synthetic content: `FACEVAULT_WRITE_FORMATS=1 cargo test store::formats`.
+//! `tests/data/vault-v*.gz` were made by this file's own `write`, with nothing but synthetic
+//! content, each when its version was the present one: `FACEVAULT_WRITE_FORMATS=1 cargo test
+//! store::formats`.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use facevault::store::{CreateOptions, NewPersonRecord, Store};
-use facevault::{ClientId, CollectionId, DateOfBirth, Gender, NewCollection, PersonId, PersonQuery, Result, Status};
+use facevault::{
+    ClientId, CollectionId, DateOfBirth, ErrorKind, Gender, NewCollection, PersonId, PersonQuery, Result, Status,
+    Token, TokenId,
+};
+use jiff::Timestamp;
 
 use super::{MODEL, encoding, model_info, person};
 
@@ -16,7 +21,7 @@ fn data(file: &str) -> PathBuf {
 }
 
 /// A vault with one of everything.
-fn write_version_1(path: &Path) -> Result<()> {
+fn write(path: &Path) -> Result<()> {
     let options = CreateOptions { client: Some(ClientId::new("client_1")?), model: Some(model_info(MODEL)) };
     let store = Store::create(path, &options)?;
     let client = store.default_client()?;
@@ -44,30 +49,32 @@ fn write_version_1(path: &Path) -> Result<()> {
         .insert_person(&other, &NewPersonRecord { id: Some(PersonId::new("person_full")?), ..person("Other", &[]) })?;
     let gone = store.insert_person(&client, &person("Gone", &[b"gone"]))?.person.id;
     store.remove_person(&client, &gone, None)?;
-    Ok(())
+    store.insert_token(&token()?, &[7; 32])
 }
 
-#[test]
-fn version_1_opens_and_holds_what_was_written() -> Result<()> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("v1");
-    if std::env::var_os("FACEVAULT_WRITE_FORMATS").is_some() {
-        write_version_1(&path)?;
-        let file = std::fs::File::create(data("vault-v1.gz")).expect("a file");
-        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
-        packed.write_all(&std::fs::read(&path).expect("the vault")).expect("writes");
-        packed.finish().expect("writes");
-        std::fs::remove_file(&path).expect("the vault");
-    }
+fn token() -> Result<Token> {
+    let time = |second| Timestamp::from_second(second).expect("a time");
+    Ok(Token {
+        id: TokenId::new("token_1")?,
+        client: ClientId::new("client_1")?,
+        created_at: time(1_700_000_000),
+        expires_at: Some(time(1_800_000_000)),
+        revoked_at: None,
+    })
+}
+
+/// The vault of a version, unpacked into `folder`.
+fn vault_of(version: u32, folder: &Path) -> PathBuf {
+    let path = folder.join(format!("v{version}"));
     let mut bytes = Vec::new();
-    let packed = std::fs::File::open(data("vault-v1.gz")).expect("a file of the repository");
+    let packed = std::fs::File::open(data(&format!("vault-v{version}.gz"))).expect("a file of the repository");
     flate2::read::GzDecoder::new(packed).read_to_end(&mut bytes).expect("unpacks");
     std::fs::write(&path, bytes).expect("writes");
+    path
+}
 
-    let reader = Store::open_read_only(&path)?;
-    assert!(reader.check()?.is_clean());
-    drop(reader);
-    let store = Store::open(&path)?;
+/// Every version's file holds this.
+fn holds_what_was_written(store: &Store) -> Result<()> {
     let client = ClientId::new("client_1")?;
     assert_eq!(store.default_client()?, client);
     assert_eq!(store.clients()?, [client.clone(), ClientId::new("client_2")?]);
@@ -93,4 +100,38 @@ fn version_1_opens_and_holds_what_was_written() -> Result<()> {
     store.insert_person(&client, &person("New", &[b"new"]))?;
     assert!(store.check()?.is_clean());
     Ok(())
+}
+
+#[test]
+fn version_1_is_taken_to_the_present_version_and_holds_what_was_written() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = vault_of(1, folder.path());
+    let error = Store::open_read_only(&path).expect_err("an older version is opened for writing once");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let store = Store::open(&path)?;
+    assert_eq!(store.tokens(&ClientId::new("client_1")?)?, []);
+    holds_what_was_written(&store)?;
+    drop(store);
+    assert!(Store::open_read_only(&path)?.check()?.is_clean());
+    Ok(())
+}
+
+#[test]
+fn version_2_opens_and_holds_what_was_written() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    if std::env::var_os("FACEVAULT_WRITE_FORMATS").is_some() {
+        let path = folder.path().join("written");
+        write(&path)?;
+        let file = std::fs::File::create(data("vault-v2.gz")).expect("a file");
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+        packed.write_all(&std::fs::read(&path).expect("the vault")).expect("writes");
+        packed.finish().expect("writes");
+    }
+    let path = vault_of(2, folder.path());
+    assert!(Store::open_read_only(&path)?.check()?.is_clean());
+    let store = Store::open(&path)?;
+    assert_eq!(store.tokens(&ClientId::new("client_1")?)?, [token()?]);
+    assert_eq!(store.tokens(&ClientId::new("client_2")?)?, []);
+    assert_eq!(store.token(&token()?.id)?, Some((token()?, [7; 32])));
+    holds_what_was_written(&store)
 }

@@ -13,6 +13,7 @@ mod model;
 mod random;
 mod reencoding;
 mod refusals;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 

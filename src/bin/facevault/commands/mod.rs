@@ -20,7 +20,10 @@ mod models;
 mod optimize;
 mod person;
 mod reencode;
+#[cfg(feature = "http")]
+mod serve;
 mod setup;
+mod token;
 mod verify;
 
 use clap::Subcommand;
@@ -44,6 +47,10 @@ pub(crate) enum Command {
     Verify(verify::Arguments),
     Compare(compare::Arguments),
     Duplicates(duplicates::Arguments),
+    #[command(subcommand)]
+    Token(token::Command),
+    #[cfg(feature = "http")]
+    Serve(serve::Arguments),
     Detect(detect::Arguments),
     Encode(encode::Arguments),
     Calibrate(calibrate::Arguments),
@@ -68,6 +75,9 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Compare(arguments) => compare::run(&arguments, context),
         Command::Duplicates(arguments) => duplicates::run(&arguments, context),
+        Command::Token(command) => token::run(command, context),
+        #[cfg(feature = "http")]
+        Command::Serve(arguments) => serve::run(arguments, context),
         Command::Detect(arguments) => detect::run(&arguments, context),
         Command::Encode(arguments) => encode::run(&arguments, context),
         Command::Calibrate(arguments) => calibrate::run(&arguments, context),

@@ -1,0 +1,125 @@
+//! `facevault serve`
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use facevault::http::{Server, ServerOptions, TlsFiles};
+use facevault::{CalibrationTable, Error, ErrorKind, Result};
+use serde_json::json;
+
+use super::Outcome;
+use crate::context::Context;
+use crate::interrupt;
+use crate::output::path;
+
+const EXAMPLES: &str = "\
+Examples:
+  facevault serve people.vault
+  facevault serve people.vault --listen 127.0.0.1:0          any free port; the answer names it
+  facevault serve people.vault --tls-cert cert.pem --tls-key key.pem
+  facevault serve people.vault --listen 0.0.0.0:8443 --allow-remote --host kiosk.example \\
+      --tls-cert cert.pem --tls-key key.pem
+
+Then, from another terminal:
+  TOKEN=$(facevault token create people.vault --quiet)
+  curl -X PUT http://127.0.0.1:8780/v2/face-recognition/persons/person_123456789 \\
+      -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
+      -d '{\"name\": \"John Doe Updated\"}'
+
+http://127.0.0.1:8780/docs describes every route; a browser asks for a name and a password: the
+token is the password. /openapi.json is the same for programs, /metrics for Prometheus.";
+
+/// Answer HTTP requests for a vault, until Ctrl-C
+///
+/// Programs show a token (`facevault token create`) and act for its client. Only programs on this
+/// machine can connect unless --allow-remote is said. Ctrl-C finishes what is under way; a second
+/// one ends at once, and even then a change is whole or not there. With -v each request is a line of
+/// the log, without names, photos or vectors.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The vault's file
+    vault: PathBuf,
+
+    /// The address and port to listen on; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8780")]
+    listen: SocketAddr,
+
+    /// Let other machines connect, where --listen names an address that they reach
+    #[arg(long)]
+    allow_remote: bool,
+
+    /// A name under which clients reach this server, beside localhost and addresses; repeat it
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+
+    /// Serve HTTPS with this certificate: a PEM file, those that lead to its root behind it
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key: a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// The table behind the scores, as `facevault calibrate` writes it, instead of the pack's own
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+
+    /// The most bytes of a request's body [default: ten photos of 10 MiB]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1_024..=(4 << 30)))]
+    max_body: Option<u64>,
+
+    /// How many requests with photos may wait for the models; more are answered 503
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(..=4_096))]
+    queue: u16,
+
+    /// Serve everything but photos: no models are loaded
+    #[arg(long)]
+    without_models: bool,
+}
+
+pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
+    let mut options = options(&arguments)?;
+    let vault = if arguments.without_models {
+        context.vault(&arguments.vault)?
+    } else {
+        options.manifest = Some(context.manifest()?);
+        context.vault_with_engine(&arguments.vault)?
+    };
+    if arguments.allow_remote && options.tls.is_none() && !arguments.listen.ip().is_loopback() {
+        context.output.notice("without --tls-cert, tokens and photos travel in plain text");
+    }
+    let server = Server::bind(vault, options)?;
+    let guard = interrupt::Guard::new();
+    let stop = server.stop_handle();
+    guard.wakes(move || stop.stop());
+    let (url, file) = (server.url(), path(&arguments.vault));
+    context.output.answer(&json!({"url": url, "vault": file}), |text| {
+        text.line(format!("serving {file} at {url}; Ctrl-C stops"))
+    })?;
+    Ok(server.run()?)
+}
+
+fn options(arguments: &Arguments) -> Result<ServerOptions> {
+    let defaults = ServerOptions::default();
+    let max_body = arguments.max_body.unwrap_or(defaults.max_body);
+    let tls = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
+    Ok(ServerOptions {
+        listen: arguments.listen,
+        allow_remote: arguments.allow_remote,
+        hosts: arguments.host.clone(),
+        tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+        max_body,
+        max_bodies: max_body.saturating_mul(4).max(defaults.max_bodies),
+        queue: usize::from(arguments.queue),
+        calibration: arguments.calibration.as_deref().map(table).transpose()?,
+        ..defaults
+    })
+}
+
+fn table(file: &Path) -> Result<CalibrationTable> {
+    let wrong = |what: String| Error::new(ErrorKind::Invalid, format!("{}: {what}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()).caused_by(error))?;
+    toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()).caused_by(error))
+}

@@ -1,0 +1,59 @@
+//! The body of a request: JSON, not too large, not too slow.
+
+use axum::body::HttpBody;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http_body_util::BodyExt;
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::app::App;
+use super::budget::Held;
+use super::error::ApiError;
+
+/// How long a whole body may take, however steadily it comes.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// A body that says it is JSON. Its bytes count as held until this is dropped.
+#[derive(Debug)]
+pub(super) struct JsonBody {
+    pub(super) bytes: Vec<u8>,
+    _held: Held,
+}
+
+impl FromRequest<App> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::not_json());
+        }
+        let mut body = request.into_body();
+        if body.size_hint().lower() > app.max_body {
+            return Err(ApiError::too_large(app.max_body));
+        }
+        let mut held = app.budget.nothing();
+        let mut bytes = Vec::new();
+        let end = Instant::now() + LONGEST;
+        loop {
+            let patience = end.min(Instant::now() + app.patience);
+            let frame = timeout_at(patience, body.frame()).await.map_err(|_| ApiError::too_slow())?;
+            let Some(frame) = frame else { return Ok(Self { bytes, _held: held }) };
+            let Ok(part) = frame.map_err(|_| ApiError::cut_short())?.into_data() else { continue };
+            if bytes.len() as u64 + part.len() as u64 > app.max_body {
+                return Err(ApiError::too_large(app.max_body));
+            }
+            if !app.budget.grow(&mut held, part.len() as u64) {
+                return Err(ApiError::busy());
+            }
+            bytes.extend_from_slice(&part);
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let json = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+    json && headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
+}

@@ -1,0 +1,282 @@
+//! Errors in the contract's words: status, `error`, `message`, `code`.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::error::{Error, ErrorKind, ImageReport, RefusalCode, Rule, Violation};
+use crate::person::Person;
+
+/// Seconds after which a client may try again what the server was too busy for.
+const RETRY_AFTER: u32 = 1;
+
+/// An answer that says what went wrong.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    body: Value,
+    retry_after: Option<u32>,
+    challenge: Option<&'static str>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, error: &str, message: impl Into<String>, code: &str) -> Self {
+        let body = json!({"error": error, "message": message.into(), "code": code});
+        Self { status, body, retry_after: None, challenge: None }
+    }
+
+    fn with(mut self, field: &str, value: Value) -> Self {
+        self.body[field] = value;
+        self
+    }
+
+    fn later(mut self) -> Self {
+        self.retry_after = Some(RETRY_AFTER);
+        self
+    }
+
+    /// No token, or an unknown one: the page's own body. `challenge` says how to show one.
+    pub(super) fn unauthorized(challenge: &'static str) -> Self {
+        let body = json!({"error": "Unauthorized", "message": "UNAUTHORIZED"});
+        Self { status: StatusCode::UNAUTHORIZED, body, retry_after: None, challenge: Some(challenge) }
+    }
+
+    pub(super) fn token_expired() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", "token_expired", "FORBIDDEN")
+    }
+
+    pub(super) fn too_many() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests", "too_many_requests", "TOO_MANY_REQUESTS").later()
+    }
+
+    /// The page's own body.
+    pub(super) fn person_not_found() -> Self {
+        let body = json!({"error": "Person not found", "message": "PERSON_NOT_FOUND"});
+        Self { status: StatusCode::NOT_FOUND, body, retry_after: None, challenge: None }
+    }
+
+    pub(super) fn invalid_collection() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Collection not found", "invalid_collection", "ERROR")
+    }
+
+    pub(super) fn no_such_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found", "route_not_found", "ERROR")
+    }
+
+    pub(super) fn no_such_method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "method_not_allowed", "ERROR")
+    }
+
+    pub(super) fn unknown_host() -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "the Host header names neither an address, localhost, nor a name given with --host",
+            "unknown_host",
+            "ERROR",
+        )
+    }
+
+    pub(super) fn too_large(limit: u64) -> Self {
+        let error = format!("the body has more than {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, &error, "body_too_large", "ERROR")
+    }
+
+    pub(super) fn not_json() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be JSON with Content-Type: application/json and no Content-Encoding",
+            "unsupported_media_type",
+            "ERROR",
+        )
+    }
+
+    pub(super) fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time", "request_timeout", "ERROR")
+    }
+
+    pub(super) fn cut_short() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "the body was cut short", "body_cut_short", "ERROR")
+    }
+
+    /// Every place is taken: try again soon.
+    pub(super) fn busy() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Busy", "busy", "ERROR").later()
+    }
+
+    /// What was asked needs something that is not there; `reason` says what and how to get it.
+    pub(super) fn unavailable(message: &str, reason: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, message, "ERROR")
+    }
+
+    pub(super) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "internal_error", "ERROR")
+    }
+
+    /// Somebody like this is there already.
+    pub(super) fn already_set(existing: &Person) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "Person already exists", "person_already_set", "PreconditionFailed")
+            .with("data", json!(existing))
+    }
+
+    /// A query that breaks rules.
+    pub(super) fn invalid_query(violations: &[Violation]) -> Self {
+        Self::new(StatusCode::CONFLICT, "Invalid request", "Invalid query parameters", "INVALID_PARAMETERS")
+            .with("details", details(violations))
+    }
+
+    /// A lookup's own words for a name that is missing or too short.
+    pub(super) fn lookup_name(message: &'static str, violations: &[Violation]) -> Self {
+        Self::new(StatusCode::CONFLICT, "Invalid request", message, "MissingParameter")
+            .with("details", details(violations))
+    }
+
+    /// A body that breaks rules: the first one is the message.
+    pub(super) fn invalid(violations: &[Violation]) -> Self {
+        let (status, message, code) = match violations.first() {
+            Some(Violation { rule: Rule::Base64, .. }) => {
+                (StatusCode::PRECONDITION_FAILED, "only_images_in_base64".to_owned(), "ERROR")
+            }
+            Some(first) => (StatusCode::CONFLICT, sentence(first), "MissingParameter"),
+            None => (StatusCode::CONFLICT, "the request is not valid".to_owned(), "MissingParameter"),
+        };
+        Self::new(status, "Invalid request", message, code).with("details", details(violations))
+    }
+
+    fn refused(images: &[ImageReport]) -> Self {
+        let first = images.iter().find_map(|image| image.refusal.as_ref());
+        let message = first.map_or("no_face_detected", |refusal| word(refusal.code));
+        Self::new(StatusCode::CONFLICT, "Photos refused", message, "ERROR").with("images", json!(images))
+    }
+
+    /// The error of a verb; what is not found is `missing`.
+    pub(super) fn from_verb(error: &Error, missing: fn() -> Self) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => missing(),
+            ErrorKind::Invalid if error.violations().is_empty() => {
+                Self::new(StatusCode::CONFLICT, "Invalid request", error.to_string(), "MissingParameter")
+            }
+            ErrorKind::Invalid => Self::invalid(error.violations()),
+            ErrorKind::AlreadyExists => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "Already exists", error.to_string(), "PreconditionFailed")
+            }
+            ErrorKind::Conflict => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "Changed meanwhile", error.to_string(), "PreconditionFailed")
+                    .later()
+            }
+            ErrorKind::Refused => Self::refused(error.images()),
+            ErrorKind::ModelMismatch | ErrorKind::ModelUnavailable => Self::unavailable("no_model", &error.to_string()),
+            ErrorKind::Busy => Self::busy(),
+            ErrorKind::Runtime | ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::Io => {
+                tracing::error!(kind = %error.kind(), %error, "a request failed");
+                Self::internal()
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn body(&self) -> (u16, &Value) {
+        (self.status.as_u16(), &self.body)
+    }
+}
+
+/// For verbs that find nothing missing.
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self::from_verb(&error, Self::person_not_found)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, axum::Json(self.body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}
+
+fn details(violations: &[Violation]) -> Value {
+    violations.iter().map(|v| json!({"field": v.field, "message": sentence(v)})).collect()
+}
+
+/// The contract's sentence: the field in quotes and the rule.
+fn sentence(violation: &Violation) -> String {
+    let Violation { field, rule } = violation;
+    match rule {
+        Rule::Type("a list") => format!("{field:?} must be an array"),
+        Rule::Type("a whole number") => format!("{field:?} must be an integer"),
+        Rule::Count { min: 1, max: 1 } => format!("{field:?} must contain 1 item"),
+        Rule::Count { min, max } => format!("{field:?} must contain {min} to {max} items"),
+        rule => format!("{field:?} {rule}"),
+    }
+}
+
+/// The service's word for a refusal, where it has one.
+fn word(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::FaceTooSmall => "face_too_far",
+        other => other.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Refusal;
+
+    fn violations(rules: &[(&str, Rule)]) -> Vec<Violation> {
+        rules.iter().map(|(field, rule)| Violation { field: (*field).into(), rule: rule.clone() }).collect()
+    }
+
+    #[test]
+    fn the_pages_errors_are_exactly_its_own() {
+        for (error, status, body) in [
+            (ApiError::unauthorized("Bearer"), 401, r#"{"error":"Unauthorized","message":"UNAUTHORIZED"}"#),
+            (ApiError::person_not_found(), 404, r#"{"error":"Person not found","message":"PERSON_NOT_FOUND"}"#),
+        ] {
+            assert_eq!(error.body(), (status, &serde_json::from_str(body).expect("JSON")));
+        }
+    }
+
+    #[test]
+    fn rules_are_told_in_the_contracts_words() {
+        for (rule, sentence) in [
+            (Rule::Required, "\"f\" is required"),
+            (Rule::Type("a string"), "\"f\" must be a string"),
+            (Rule::Type("a list"), "\"f\" must be an array"),
+            (Rule::OneOf(&["M", "F"]), "\"f\" must be one of [M, F]"),
+            (Rule::AtLeast(0.52), "\"f\" must be greater than or equal to 0.52"),
+            (Rule::NotAllowed, "\"f\" is not allowed"),
+        ] {
+            let error = ApiError::invalid(&violations(&[("f", rule), ("g", Rule::Required)]));
+            let (status, body) = error.body();
+            assert_eq!((status, &body["message"], &body["code"]), (409, &json!(sentence), &json!("MissingParameter")));
+            assert_eq!(body["details"].as_array().map(Vec::len), Some(2));
+        }
+        let error = ApiError::invalid(&violations(&[("images[0]", Rule::Base64)]));
+        assert_eq!((error.body().0, &error.body().1["message"]), (412, &json!("only_images_in_base64")));
+    }
+
+    #[test]
+    fn refused_photos_have_the_services_word_and_every_reason() {
+        let refusal = Refusal::measured(RefusalCode::FaceTooSmall, 20.0, 40.0, "too small");
+        let reports = vec![ImageReport { index: 0, refusal: None }, ImageReport { index: 1, refusal: Some(refusal) }];
+        let error = ApiError::from(Error::refused(reports));
+        let (status, body) = error.body();
+        assert_eq!((status, &body["message"], &body["code"]), (409, &json!("face_too_far"), &json!("ERROR")));
+        assert_eq!(body["images"][1]["code"], "face_too_small");
+    }
+
+    #[test]
+    fn what_is_ours_says_nothing() {
+        let error = ApiError::from(Error::new(ErrorKind::Corrupt, "person person_1 is damaged in the vault"));
+        assert_eq!(
+            error.body(),
+            (500, &json!({"error": "Internal error", "message": "internal_error", "code": "ERROR"}))
+        );
+    }
+}

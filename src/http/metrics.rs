@@ -1,0 +1,100 @@
+//! Numbers for Prometheus.
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Upper ends of the buckets of latencies, in seconds.
+const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: String,
+    route: String,
+}
+
+/// What is counted while requests are answered.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    requests: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+}
+
+/// What is read when somebody asks.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// Requests with photos that are worked on or wait.
+    pub(super) photo_queue: usize,
+    /// Other requests that are worked on or wait.
+    pub(super) file_queue: usize,
+    /// Bytes of bodies and answers in memory.
+    pub(super) held: u64,
+    /// Photos that were encoded since the start.
+    pub(super) encodings: u64,
+    /// People of the client who asks.
+    pub(super) people: u64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { requests: Family::default(), seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)) }
+    }
+}
+
+impl Metrics {
+    /// Notes an answered request.
+    pub(super) fn request(&self, method: &str, route: &str, status: u16, took: Duration) {
+        // A method may be any word; those that no route has are one.
+        let known = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH"].contains(&method);
+        let (method, route) = (if known { method } else { "other" }.to_owned(), route.to_owned());
+        self.seconds.get_or_create(&Route { method: method.clone(), route: route.clone() }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Answered { method, route, status }).inc();
+    }
+
+    /// Everything as Prometheus reads it.
+    pub(super) fn text(&self, reading: Reading) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix("facevault");
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register("http_request_seconds", "How long requests took", self.seconds.clone());
+        registry.register_collector(Box::new(reading));
+        let mut text = String::new();
+        text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+impl Collector for Reading {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let gauges = [
+            ("photo_queue", "Requests with photos that are worked on or wait", self.photo_queue as u64),
+            ("file_queue", "Other requests that are worked on or wait", self.file_queue as u64),
+            ("held_bytes", "Bytes of bodies and answers in memory", self.held),
+            ("people", "People in the gallery of the client who asks", self.people),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let encodings = ConstCounter::new(self.encodings);
+        encodings.encode(encoder.encode_descriptor(
+            "encodings",
+            "Photos encoded since the start",
+            None,
+            encodings.metric_type(),
+        )?)
+    }
+}

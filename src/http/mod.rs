@@ -1,0 +1,58 @@
+//! The HTTP surface: a vault as a web service on the same machine.
+//!
+//! [`Server`] answers the page's own routes for one vault, several clients (tenants) of which hold
+//! tokens. The contract, what a score means and how to run it stand in `docs/http.md`.
+//!
+//! ```no_run
+//! use facevault::http::{Server, ServerOptions};
+//! use facevault::{Engine, EngineOptions, Vault, VaultOptions};
+//!
+//! # fn main() -> facevault::Result<()> {
+//! let engine = Engine::open(&EngineOptions::default())?;
+//! let vault = Vault::open("people.vault", VaultOptions::with_engine(engine))?;
+//! let (token, _) = vault.create_token(None)?;
+//! println!("Authorization: Bearer {}", token.reveal());
+//!
+//! let server = Server::bind(vault, ServerOptions::default())?;
+//! let stop = server.stop_handle();
+//! std::thread::spawn(move || {
+//!     std::thread::sleep(std::time::Duration::from_secs(60));
+//!     stop.stop();
+//! });
+//! server.run()
+//! # }
+//! ```
+//!
+//! A request goes through these files: `accept` (how many connections, how slow), `observe` (its
+//! id, log line and metrics), `host`, `auth` (whose it is), a file of `routes`, `body` (how much of
+//! it), `request` (what it asks), `work` (off the network's threads, as many at a time as there is
+//! room), `answer` or `error`.
+
+mod accept;
+mod answer;
+mod app;
+mod auth;
+mod body;
+mod budget;
+mod docs;
+mod error;
+mod host;
+mod metrics;
+mod observe;
+mod openapi;
+mod options;
+mod query;
+mod request;
+mod routes;
+mod schema;
+mod score;
+mod server;
+mod throttle;
+mod thumbnail;
+mod tls;
+mod work;
+
+pub use openapi::openapi;
+pub use options::{ServerOptions, TlsFiles};
+pub use score::{ANCHOR_FMR, ANCHOR_SCORE, Scale};
+pub use server::{Server, StopHandle};

@@ -1,0 +1,77 @@
+//! How a server is set up.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::comparison::CalibrationTable;
+use crate::models::Manifest;
+
+/// The port that nobody named.
+const PORT: u16 = 8780;
+
+/// Ten photos of 10 MiB as base64, and what stands around them.
+const MAX_BODY: u64 = 10 * (10 << 20) / 3 * 4 + (1 << 20);
+
+/// How a server is set up.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Where the server listens; port 0 for any free one.
+    pub listen: SocketAddr,
+    /// Whether [`Self::listen`] may be an address that other machines reach.
+    pub allow_remote: bool,
+    /// Names under which clients reach the server, beside `localhost` and addresses: a page of
+    /// another site whose name was pointed at this machine is refused.
+    pub hosts: Vec<String>,
+    /// Certificate and key for HTTPS; plain HTTP where `None`.
+    pub tls: Option<TlsFiles>,
+    /// The most bytes of one request's body.
+    pub max_body: u64,
+    /// The most bytes of bodies that are held at once, over all requests; more are answered 503.
+    pub max_bodies: u64,
+    /// How many requests with photos may wait for the engine; more are answered 503.
+    pub queue: usize,
+    /// Connections that are open at once; more are closed at once.
+    pub max_connections: usize,
+    /// How long a client may take to send a request's head, or to send or take the next part of a
+    /// body.
+    pub patience: Duration,
+    /// How long requests under way may take after [`StopHandle::stop`](super::StopHandle::stop).
+    pub grace: Duration,
+    /// How many unknown tokens a second one address may show before it is answered 429.
+    pub bad_tokens_per_second: u32,
+    /// The table behind the scores; the pack's own where `None`.
+    pub calibration: Option<CalibrationTable>,
+    /// The manifest of the engine's pack, for its licence.
+    pub manifest: Option<Manifest>,
+}
+
+impl Default for ServerOptions {
+    /// Plain HTTP for this machine, on port 8780.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
+            allow_remote: false,
+            hosts: Vec::new(),
+            tls: None,
+            max_body: MAX_BODY,
+            max_bodies: 4 * MAX_BODY,
+            queue: 64,
+            max_connections: 1_024,
+            patience: Duration::from_secs(30),
+            grace: Duration::from_secs(30),
+            bad_tokens_per_second: 10,
+            calibration: None,
+            manifest: None,
+        }
+    }
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, then those that lead to its root, in PEM.
+    pub certificate: PathBuf,
+    /// The certificate's private key, in PEM.
+    pub key: PathBuf,
+}

@@ -1,0 +1,121 @@
+//! The query of a request, read parameter by parameter, with every broken rule noted.
+
+use std::str::FromStr;
+
+use axum::extract::Query as Pairs;
+use axum::http::Uri;
+
+use crate::error::{Result, Rule, Violation};
+
+/// The parameters that nobody has read yet, and the rules broken so far.
+#[derive(Debug)]
+pub(super) struct Query {
+    rest: Vec<(String, String)>,
+    violations: Vec<Violation>,
+}
+
+impl Query {
+    pub(super) fn new(uri: &Uri) -> Self {
+        match Pairs::<Vec<(String, String)>>::try_from_uri(uri) {
+            Ok(Pairs(rest)) => Self { rest, violations: Vec::new() },
+            Err(_) => {
+                let rule = Rule::Other("cannot be read".to_owned());
+                Self { rest: Vec::new(), violations: vec![Violation { field: "query".to_owned(), rule }] }
+            }
+        }
+    }
+
+    pub(super) fn broken(&mut self, field: &str, rule: Rule) {
+        self.violations.push(Violation { field: field.to_owned(), rule });
+    }
+
+    /// The text of a parameter that is named once at most; an empty one counts as absent.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        let mut found = self.all(&[name]);
+        if found.len() > 1 {
+            self.broken(name, Rule::Other("must be named once".to_owned()));
+        }
+        found.pop().filter(|text| !text.is_empty())
+    }
+
+    /// All texts of a parameter that goes by any of these names.
+    pub(super) fn all(&mut self, names: &[&str]) -> Vec<String> {
+        let (found, rest) =
+            std::mem::take(&mut self.rest).into_iter().partition(|(key, _)| names.contains(&key.as_str()));
+        self.rest = rest;
+        let found: Vec<(String, String)> = found;
+        found.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// A whole number from 1 to `max`, else `otherwise`.
+    pub(super) fn number(&mut self, name: &str, otherwise: u64, max: u64) -> u64 {
+        let Some(text) = self.text(name) else { return otherwise };
+        match u64::from_str(&text) {
+            Ok(0) => self.broken(name, Rule::AtLeast(1.0)),
+            Ok(number) if number > max => self.broken(name, Rule::AtMost(max as f64)),
+            Ok(number) => return number,
+            Err(_) => self.broken(name, Rule::Type("a whole number")),
+        }
+        otherwise
+    }
+
+    /// A text read by `parse`.
+    pub(super) fn parsed<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Option<T> {
+        match parse(&self.text(name)?) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                for violation in error.violations() {
+                    self.broken(name, violation.rule.clone());
+                }
+                None
+            }
+        }
+    }
+
+    /// Every broken rule; a parameter that nobody read is not allowed.
+    pub(super) fn finish(mut self) -> Vec<Violation> {
+        let unknown: Vec<String> = self.rest.drain(..).map(|(name, _)| name).collect();
+        for name in unknown {
+            self.broken(&name, Rule::NotAllowed);
+        }
+        self.violations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::new(&format!("/persons?{text}").parse().expect("an address"))
+    }
+
+    #[test]
+    fn numbers_texts_and_lists_are_read() {
+        let mut query = query("page=2&name=J%C3%BCrgen+M&populates[]=client&populates%5B%5D=collections&limit=");
+        assert_eq!((query.number("page", 1, 9), query.number("limit", 10, 100)), (2, 10));
+        assert_eq!(query.text("name").as_deref(), Some("Jürgen M"));
+        assert_eq!(query.all(&["populates", "populates[]"]), ["client", "collections"]);
+        assert_eq!(query.finish(), []);
+    }
+
+    #[test]
+    fn every_broken_rule_is_noted() {
+        let mut query = query("page=0&limit=101&x=1&name=a&name=b&size=-1");
+        query.number("page", 1, 9);
+        query.number("limit", 10, 100);
+        query.number("size", 1, 9);
+        query.text("name");
+        let rules: Vec<String> = query.finish().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            rules,
+            [
+                "\"page\" must be greater than or equal to 1",
+                "\"limit\" must be less than or equal to 100",
+                "\"size\" must be a whole number",
+                "\"name\" must be named once",
+                "\"x\" is not allowed"
+            ]
+        );
+    }
+}

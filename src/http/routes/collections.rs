@@ -1,0 +1,130 @@
+//! Collections, named by `_id` or `code`.
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde_json::json;
+
+use crate::error::Error;
+use crate::http::answer::{Answer, Reply};
+use crate::http::app::{App, Caller, RequestId};
+use crate::http::body::JsonBody;
+use crate::http::error::ApiError;
+use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors};
+use crate::http::schema;
+use crate::person::{CollectionUpdate, NewCollection};
+
+/// The collection that a path names.
+pub(in crate::http) struct CollectionPath(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for CollectionPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let named = Path::<String>::from_request_parts(parts, state).await;
+        named.map(|Path(name)| Self(name)).map_err(|_| ApiError::invalid_collection())
+    }
+}
+
+/// What is not found is a collection.
+pub(super) fn collection(error: Error) -> ApiError {
+    ApiError::from_verb(&error, ApiError::invalid_collection)
+}
+
+/// Create a collection
+#[utoipa::path(
+    post, path = "/v2/face-recognition/collections", tag = "collections", operation_id = "createCollection",
+    request_body = schema::NewCollection,
+    responses((status = 200, description = "The new collection", body = Answer<schema::Collection>), Errors, ConflictErrors)
+)]
+pub(in crate::http) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let work = move || {
+        let made = caller.vault.create_collection(&NewCollection::from_json(&body.bytes)?)?;
+        Ok(Reply::new(made.id.as_str(), &made))
+    };
+    app.with_file(work).await
+}
+
+/// List all collections
+///
+/// Oldest first.
+#[utoipa::path(
+    get, path = "/v2/face-recognition/collections", tag = "collections", operation_id = "listCollections",
+    responses((status = 200, description = "The collections", body = Answer<Vec<schema::Collection>>), Errors)
+)]
+pub(in crate::http) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    RequestId(request): RequestId,
+) -> Result<Response, ApiError> {
+    app.with_file(move || Ok(Reply::new(request, caller.vault.collections()?))).await
+}
+
+/// Read a collection
+#[utoipa::path(
+    get, path = "/v2/face-recognition/collections/{id}", tag = "collections", operation_id = "readCollection",
+    params(("id" = String, Path, description = "The collection's `_id` or `code`")),
+    responses((status = 200, description = "The collection", body = Answer<schema::Collection>), Errors, CollectionErrors)
+)]
+pub(in crate::http) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    CollectionPath(named): CollectionPath,
+) -> Result<Response, ApiError> {
+    let work = move || {
+        let found = caller.vault.collection(&named).map_err(collection)?;
+        Ok(Reply::new(found.id.as_str(), &found))
+    };
+    app.with_file(work).await
+}
+
+/// Change a collection
+///
+/// `people` replaces the membership.
+#[utoipa::path(
+    put, path = "/v2/face-recognition/collections/{id}", tag = "collections", operation_id = "updateCollection",
+    params(("id" = String, Path, description = "The collection's `_id` or `code`")),
+    request_body = schema::CollectionUpdate,
+    responses((status = 200, description = "The collection after the update", body = Answer<schema::Collection>), Errors, ConflictErrors, CollectionErrors)
+)]
+pub(in crate::http) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    CollectionPath(named): CollectionPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let work = move || {
+        let vault = caller.vault;
+        vault.collection(&named).map_err(collection)?;
+        let update = CollectionUpdate::from_json_with_name(&body.bytes)?;
+        let updated = vault.update_collection(&named, &update).map_err(collection)?;
+        Ok(Reply::new(updated.id.as_str(), &updated))
+    };
+    app.with_file(work).await
+}
+
+/// Remove a collection
+///
+/// The persons in it stay.
+#[utoipa::path(
+    delete, path = "/v2/face-recognition/collections/{id}", tag = "collections", operation_id = "removeCollection",
+    params(("id" = String, Path, description = "The collection's `_id` or `code`")),
+    responses((status = 200, description = "It is removed", body = Answer<schema::RemovedCollection>), Errors, CollectionErrors)
+)]
+pub(in crate::http) async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    CollectionPath(named): CollectionPath,
+) -> Result<Response, ApiError> {
+    let work = move || {
+        let vault = caller.vault;
+        let found = vault.collection(&named).map_err(collection)?;
+        vault.remove_collection(found.id.as_str()).map_err(collection)?;
+        Ok(Reply::new(found.id.as_str(), json!({"_id": found.id, "deleted": true})))
+    };
+    app.with_file(work).await
+}

@@ -1,0 +1,270 @@
+//! Search (1:N), verify (1:1 against a person) and compare (photos against photos).
+
+use axum::extract::State;
+use axum::response::Response;
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::json;
+
+use super::collections::collection;
+use crate::comparison::{OperatingPoint, Similarity};
+use crate::encoding::FaceEncoding;
+use crate::engine::{CompareOptions, EncodingMode, Engine};
+use crate::error::{Error, ErrorKind};
+use crate::http::answer::{Answer, Reply};
+use crate::http::app::{App, Caller, RequestId};
+use crate::http::body::JsonBody;
+use crate::http::error::ApiError;
+use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors, NotFoundErrors};
+use crate::http::request::{ActiveUserRequest, CompareRequest, CropsRequest, SearchMode, SearchRequest, VerifyRequest};
+use crate::http::{schema, thumbnail};
+use crate::person::{ImageBytes, ImageId, PersonId};
+use crate::vault::{Candidate, IdentifyOptions, Vault};
+
+/// The lowest minimum scores that may be asked of a search.
+const LEAST_SCORE: f64 = 0.2;
+const LEAST_SCORE_OF_CROPS: f64 = 0.5;
+
+/// The most results of a search for an active user.
+const ACTIVE_USERS: usize = 10;
+
+/// A search as every route of this file asks it.
+struct Search<'a> {
+    photos: &'a [ImageBytes],
+    mode: SearchMode,
+    min_score: f64,
+    collection: Option<String>,
+    max_results: usize,
+}
+
+/// A small picture of a photo.
+#[derive(Debug, Serialize)]
+struct Thumbnail {
+    id: ImageId,
+    thumbnail: String,
+}
+
+/// Search for a person by photos
+///
+/// The best of a person's photos counts; results have a score above `min_score`, best first.
+#[utoipa::path(
+    post, path = "/v2/face-recognition/search", tag = "matching", operation_id = "search",
+    request_body = SearchRequest,
+    responses((status = 200, description = "Who it may be", body = Answer<Vec<schema::SearchResult>>), Errors, ConflictErrors, CollectionErrors)
+)]
+pub(in crate::http) async fn search(
+    State(app): State<App>,
+    caller: Caller,
+    RequestId(request): RequestId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let state = app.clone();
+    let work = move || {
+        let SearchRequest { images, min_score, search_mode, collection_id, max_results } =
+            SearchRequest::from_json(&body.bytes, LEAST_SCORE)?;
+        drop(body);
+        let (mode, max_results) = (search_mode, max_results as usize);
+        let search = Search { photos: &images, mode, min_score, collection: collection_id, max_results };
+        let found = found(&state, &caller.vault, search)?;
+        Ok(Reply::new(request, shown(&caller.vault, found)?))
+    };
+    app.with_photos(work).await
+}
+
+/// Search for a person by crops of the face
+///
+/// As `search`, for pictures that end at the face's sides.
+#[utoipa::path(
+    post, path = "/v2/face-recognition/search/crops", tag = "matching", operation_id = "searchCrops",
+    request_body = CropsRequest,
+    responses((status = 200, description = "Who it may be", body = Answer<Vec<schema::SearchResult>>), Errors, ConflictErrors, CollectionErrors)
+)]
+pub(in crate::http) async fn search_crops(
+    State(app): State<App>,
+    caller: Caller,
+    RequestId(request): RequestId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let state = app.clone();
+    let work = move || {
+        let SearchRequest { images, min_score, search_mode, collection_id, max_results } =
+            SearchRequest::from_json(&body.bytes, LEAST_SCORE_OF_CROPS)?;
+        drop(body);
+        let engine = engine(&caller.vault)?;
+        let framed = images.iter().map(|crop| thumbnail::framed(engine, crop)).collect::<Result<Vec<_>, _>>()?;
+        let (mode, max_results) = (search_mode, max_results as usize);
+        let search = Search { photos: &framed, mode, min_score, collection: collection_id, max_results };
+        let found = found(&state, &caller.vault, search)?;
+        Ok(Reply::new(request, shown(&caller.vault, found)?))
+    };
+    app.with_photos(work).await
+}
+
+/// Search for the person in front of a device
+#[utoipa::path(
+    post, path = "/v2/face-recognition/search-active-user", tag = "matching", operation_id = "searchActiveUser",
+    request_body = ActiveUserRequest,
+    responses((status = 200, description = "Who it may be", body = Answer<Vec<schema::ActiveUser>>), Errors, ConflictErrors, CollectionErrors)
+)]
+pub(in crate::http) async fn search_active_user(
+    State(app): State<App>,
+    caller: Caller,
+    RequestId(request): RequestId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let state = app.clone();
+    let work = move || {
+        let ActiveUserRequest { image, os: _, min_score, search_mode, collection_id } =
+            ActiveUserRequest::from_json(&body.bytes)?;
+        drop(body);
+        let photos = [image];
+        let (mode, max_results) = (search_mode, ACTIVE_USERS);
+        let search = Search { photos: &photos, mode, min_score, collection: collection_id, max_results };
+        let found = found(&state, &caller.vault, search)?;
+        let data: Vec<_> =
+            found.iter().map(|(candidate, score)| json!({"id": candidate.person, "score": score})).collect();
+        Ok(Reply::new(request, data))
+    };
+    app.with_photos(work).await
+}
+
+/// Verify that photos show a person
+///
+/// `match` is null where the score does not exceed `min_score`.
+#[utoipa::path(
+    post, path = "/v2/face-recognition/verify", tag = "matching", operation_id = "verify",
+    request_body = VerifyRequest,
+    responses((status = 200, description = "The person, or null", body = Answer<schema::Verified>), Errors, ConflictErrors, NotFoundErrors)
+)]
+pub(in crate::http) async fn verify(
+    State(app): State<App>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let state = app.clone();
+    let work = move || {
+        let VerifyRequest { id, images, min_score, search_mode, collection_id } =
+            VerifyRequest::from_json(&body.bytes)?;
+        drop(body);
+        let (vault, id) = (caller.vault, id.ok_or_else(ApiError::person_not_found)?);
+        let person = |error: Error| ApiError::from_verb(&error, ApiError::person_not_found);
+        let summary = vault.person_summary(&id).map_err(person)?;
+        if let Some(named) = collection_id {
+            let wanted = vault.collection(&named).map_err(collection)?;
+            if !summary.collections.contains(&wanted.id) {
+                return Err(ApiError::person_not_found());
+            }
+        }
+        let scale = state.scale()?;
+        let probe = probe(engine(&vault)?, &images, search_mode)?;
+        let verification = vault
+            .verify_encoding(&id, &probe, &CompareOptions { operating_point: any()?, mode: None })
+            .map_err(person)?;
+        let score = scale.score(verification.decision.similarity);
+        let matched = if score > min_score {
+            Some(json!({
+                "id": id,
+                "name": summary.name,
+                "score": score,
+                "gender": summary.gender,
+                "date_of_birth": summary.date_of_birth,
+                "thumbnails": thumbnails(&vault, &id, &verification.image)?,
+                "collections": summary.collections,
+            }))
+        } else {
+            None
+        };
+        Ok(Reply::new(id.as_str(), json!({"match": matched})))
+    };
+    app.with_photos(work).await
+}
+
+/// Compare photos with photos
+///
+/// `passed` says whether the score exceeds `compare_min_score`. Nobody enrolled is looked at.
+#[utoipa::path(
+    post, path = "/v2/face-recognition/compare", tag = "matching", operation_id = "compare",
+    request_body = CompareRequest,
+    responses((status = 200, description = "How alike they are", body = Answer<schema::Compared>), Errors, ConflictErrors)
+)]
+pub(in crate::http) async fn compare(
+    State(app): State<App>,
+    caller: Caller,
+    RequestId(request): RequestId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let state = app.clone();
+    let work = move || {
+        let CompareRequest { probe: of, gallery, search_mode, compare_min_score } =
+            CompareRequest::from_json(&body.bytes)?;
+        drop(body);
+        let (engine, scale) = (engine(&caller.vault)?, state.scale()?);
+        let (one, other) = (probe(engine, &of, search_mode)?, probe(engine, &gallery, search_mode)?);
+        let similarity = crate::index::compare(engine.embedder().metric, &other, &one)?;
+        let score = scale.score(Similarity::new(similarity)?);
+        Ok(Reply::new(request, json!({"score": score, "passed": score > compare_min_score})))
+    };
+    app.with_photos(work).await
+}
+
+/// Candidates above the minimum score, best first, with their scores.
+fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<(Candidate, f64)>, ApiError> {
+    let collections = match search.collection {
+        Some(named) => Some(vec![vault.collection(&named).map_err(collection)?.id.to_string()]),
+        None => None,
+    };
+    let scale = app.scale()?;
+    let probe = probe(engine(vault)?, search.photos, search.mode)?;
+    let options = IdentifyOptions { collections, max_results: search.max_results, operating_point: any()?, mode: None };
+    let candidates = vault.identify_encoding(&probe, &options).map_err(collection)?.candidates;
+    let scored = candidates.into_iter().map(|candidate| {
+        let score = scale.score(candidate.similarity);
+        (candidate, score)
+    });
+    Ok(scored.filter(|(_, score)| *score > search.min_score).collect())
+}
+
+/// Results with names and thumbnails; who was removed meanwhile is left out.
+fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<serde_json::Value>, ApiError> {
+    let show = |(candidate, score): (Candidate, f64)| {
+        let shown = vault.person_summary(&candidate.person).and_then(|summary| {
+            let thumbnails = thumbnails(vault, &candidate.person, &candidate.image)?;
+            Ok(json!({"id": candidate.person, "name": summary.name, "score": score, "thumbnails": thumbnails}))
+        });
+        match shown {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            shown => Some(shown),
+        }
+    };
+    Ok(found.into_par_iter().filter_map(show).collect::<Result<Vec<_>, Error>>()?)
+}
+
+fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Result<Vec<Thumbnail>> {
+    let photo = vault.photo(person, image)?;
+    let thumbnail = thumbnail::of_photo(loaded(vault)?, &photo)?;
+    Ok(vec![Thumbnail { id: image.clone(), thumbnail }])
+}
+
+/// One encoding of photos of one person.
+fn probe(engine: &Engine, photos: &[ImageBytes], mode: SearchMode) -> Result<FaceEncoding, ApiError> {
+    let mode = match mode {
+        SearchMode::Fast => EncodingMode::Fast,
+        SearchMode::Accurate => EncodingMode::Accurate,
+    };
+    Ok(engine.in_mode(mode).probe(photos)?)
+}
+
+fn engine(vault: &Vault) -> Result<&Engine, ApiError> {
+    Ok(loaded(vault)?)
+}
+
+fn loaded(vault: &Vault) -> crate::Result<&Engine> {
+    vault.engine().ok_or_else(|| {
+        Error::new(ErrorKind::ModelUnavailable, "the server runs without models: photos cannot be looked at")
+    })
+}
+
+/// Any similarity passes: what counts is the score, which is asked afterwards.
+fn any() -> crate::Result<OperatingPoint> {
+    OperatingPoint::similarity(f64::MIN)
+}

@@ -1,0 +1,134 @@
+//! A server: bound to an address, run until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+
+use super::accept::Bounded;
+use super::app::App;
+use super::options::ServerOptions;
+use super::{routes, tls};
+use crate::error::{Error, ErrorKind, Result, Rule};
+use crate::vault::Vault;
+
+/// Streams of one HTTP/2 connection at once.
+const STREAMS: u32 = 32;
+/// Bytes of a request's head.
+const HEAD: usize = 64 << 10;
+/// Threads that talk to the network; work has threads of its own.
+const NETWORK_THREADS: usize = 2;
+
+/// A server that listens, but does not answer before [`Self::run`].
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<RustlsConfig>,
+    handle: Handle<SocketAddr>,
+    vault: Vault,
+    options: ServerOptions,
+}
+
+/// Stops a [`Server`] from another thread. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct StopHandle {
+    handle: Handle<SocketAddr>,
+    grace: Duration,
+}
+
+impl StopHandle {
+    /// No more requests are taken; those under way are finished, up to
+    /// [`ServerOptions::grace`]. Changes that were begun are finished in any case.
+    pub fn stop(&self) {
+        self.handle.graceful_shutdown(Some(self.grace));
+    }
+}
+
+impl Server {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for an address that other machines reach unless
+    /// [`ServerOptions::allow_remote`], and for a certificate or key that cannot be used;
+    /// [`Io`](ErrorKind::Io) where the address cannot be taken.
+    pub fn bind(vault: Vault, options: ServerOptions) -> Result<Self> {
+        let asked = options.listen;
+        if !asked.ip().to_canonical().is_loopback() && !options.allow_remote {
+            let rule =
+                format!("must be a loopback address such as 127.0.0.1 unless remote clients are allowed, is {asked}");
+            return Err(Error::invalid("listen", Rule::Other(rule)));
+        }
+        let tls = options.tls.as_ref().map(tls::configuration).transpose()?.map(RustlsConfig::from_config);
+        let unusable = |error: std::io::Error| {
+            Error::new(ErrorKind::Io, format!("the address {asked} cannot be listened on: {error}")).caused_by(error)
+        };
+        let listener = TcpListener::bind(asked).map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        Ok(Self { listener, address, tls, handle: Handle::new(), vault, options })
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:8780` or the like.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// What stops the server.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle { handle: self.handle.clone(), grace: self.options.grace }
+    }
+
+    /// Answers requests until it is told to stop, and returns when everything is finished.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) where the operating system gives no threads or takes the address away.
+    pub fn run(self) -> Result<()> {
+        let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "the server cannot run").caused_by(error);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(NETWORK_THREADS)
+            .thread_name("facevault-http")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(failed)?;
+        // Dropping the runtime waits for work that has begun: a change is never left half-way.
+        runtime.block_on(self.serve()).map_err(failed)
+    }
+
+    async fn serve(self) -> std::io::Result<()> {
+        let Self { listener, tls, handle, vault, options, .. } = self;
+        let patience = options.patience;
+        let bounded = Bounded::new(options.max_connections, patience);
+        let service = routes::router(App::new(vault, options)).into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(patience);
+        match tls {
+            Some(tls) => {
+                let acceptor = RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(bounded);
+                tuned(server.acceptor(acceptor), patience).serve(service).await
+            }
+            None => tuned(server.acceptor(bounded), patience).serve(service).await,
+        }
+    }
+}
+
+/// The server with the limits of its protocols set.
+fn tuned<A>(mut server: axum_server::Server<SocketAddr, A>, patience: Duration) -> axum_server::Server<SocketAddr, A> {
+    let builder = server.http_builder();
+    builder.http1().header_read_timeout(patience).max_buf_size(HEAD);
+    builder
+        .http2()
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEAD as u32)
+        .keep_alive_interval(patience)
+        .keep_alive_timeout(patience);
+    server
+}

@@ -1,0 +1,92 @@
+//! Small pictures of faces: JPEG in base64.
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{ImageFormat, RgbImage, imageops};
+
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, ImageReport, Result};
+use crate::geometry::Rect;
+use crate::person::ImageBytes;
+use crate::wire::encode_base64;
+
+/// The longer side of a thumbnail in pixels.
+const SIDE: u32 = 160;
+const QUALITY: u8 = 85;
+/// What is shown around a face, in parts of its box.
+const AROUND: f32 = 0.25;
+/// What is put around a crop, in parts of its longer side: detectors look for a face in a picture.
+const FRAME: f32 = 0.5;
+/// The grey of that frame.
+const GREY: image::Rgb<u8> = image::Rgb([128; 3]);
+
+/// A whole photo made small, in base64.
+pub(super) fn of_photo(engine: &Engine, photo: &[u8]) -> Result<String> {
+    encoded(&decoded(engine, photo)?)
+}
+
+/// A face and a little around it, in base64.
+pub(super) fn of_face(picture: &RgbImage, bounds: &Rect) -> Result<String> {
+    let (x, y) = (bounds.width * AROUND, bounds.height * AROUND);
+    let within = |value: f32, most: u32| value.clamp(0.0, most as f32) as u32;
+    let (left, top) = (within(bounds.x - x, picture.width() - 1), within(bounds.y - y, picture.height() - 1));
+    let (right, bottom) = (within(bounds.right() + x, picture.width()), within(bounds.bottom() + y, picture.height()));
+    let (width, height) = (right.saturating_sub(left).max(1), bottom.saturating_sub(top).max(1));
+    encoded(&imageops::crop_imm(picture, left, top, width, height).to_image())
+}
+
+/// A crop in a frame, as a photo that a detector takes.
+pub(super) fn framed(engine: &Engine, crop: &[u8]) -> Result<ImageBytes> {
+    let crop = decoded(engine, crop)?;
+    let border = (crop.width().max(crop.height()) as f32 * FRAME) as u32;
+    let mut picture = RgbImage::from_pixel(crop.width() + 2 * border, crop.height() + 2 * border, GREY);
+    imageops::replace(&mut picture, &crop, border.into(), border.into());
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Bmp).map_err(failed)?;
+    Ok(bytes.into_inner().into())
+}
+
+fn decoded(engine: &Engine, photo: &[u8]) -> Result<RgbImage> {
+    engine.decode(photo).map_err(|refusal| Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }]))
+}
+
+fn encoded(picture: &RgbImage) -> Result<String> {
+    let longer = picture.width().max(picture.height()).max(1);
+    let small = if longer <= SIDE {
+        picture.clone()
+    } else {
+        let scaled = |side: u32| (u64::from(side) * u64::from(SIDE) / u64::from(longer)).max(1) as u32;
+        imageops::thumbnail(picture, scaled(picture.width()), scaled(picture.height()))
+    };
+    let mut bytes = Vec::new();
+    small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY)).map_err(failed)?;
+    Ok(encode_base64(&bytes))
+}
+
+fn failed(error: image::ImageError) -> Error {
+    Error::new(ErrorKind::Runtime, "a thumbnail cannot be made").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::decode_base64;
+
+    fn size(thumbnail: &str) -> (u32, u32) {
+        let bytes = decode_base64(thumbnail).expect("base64");
+        image::load_from_memory(&bytes).expect("a JPEG").to_rgb8().dimensions()
+    }
+
+    #[test]
+    fn a_face_is_shown_with_a_little_around_it_wherever_it_is() {
+        let picture = RgbImage::new(400, 300);
+        for (bounds, expected) in [
+            (Rect::from_sides(100.0, 100.0, 150.0, 150.0), (75, 75)),
+            (Rect::from_sides(-20.0, -20.0, 40.0, 40.0), (55, 55)),
+            (Rect::from_sides(390.0, 290.0, 500.0, 500.0), (38, 63)),
+            (Rect::from_sides(0.0, 0.0, 400.0, 300.0), (160, 120)),
+            (Rect::from_sides(1e9, 1e9, 2e9, 2e9), (1, 1)),
+        ] {
+            assert_eq!(size(&of_face(&picture, &bounds).expect("a thumbnail")), expected, "{bounds:?}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Work off the network's threads: as much at a time as there are threads for it, as much waiting
+//! as there is room for.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::error::ApiError;
+
+/// A bounded queue in front of some threads. Cloning gives the same queue.
+#[derive(Debug, Clone)]
+pub(super) struct Lane {
+    /// For whoever works or waits.
+    places: Arc<Semaphore>,
+    /// For whoever works.
+    running: Arc<Semaphore>,
+    most: usize,
+}
+
+impl Lane {
+    /// `threads` at work at once, and as many as `waiting` before them.
+    pub(super) fn new(threads: usize, waiting: usize) -> Self {
+        let most = threads + waiting;
+        Self { places: Arc::new(Semaphore::new(most)), running: Arc::new(Semaphore::new(threads)), most }
+    }
+
+    /// Runs `work` on a thread where it may block. Work that has begun is finished, whether or not
+    /// anybody waits for it still.
+    ///
+    /// # Errors
+    /// 503 where the queue is full, 500 where the work panics.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::busy())?;
+        let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| ApiError::busy())?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _held = (place, turn);
+            work()
+        });
+        done.await.map_err(|error| {
+            // What a panic says may hold what it was about.
+            tracing::error!(panicked = error.is_panic(), "a request's work ended early");
+            ApiError::internal()
+        })
+    }
+
+    /// How many work or wait.
+    pub(super) fn depth(&self) -> usize {
+        self.most - self.places.available_permits()
+    }
+}

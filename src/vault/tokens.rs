@@ -1,0 +1,71 @@
+//! The verbs on tokens, by which programs act for a client over HTTP.
+
+use jiff::Timestamp;
+
+use crate::error::{Error, Result, Rule};
+use crate::person::TokenId;
+use crate::token::{Token, TokenSecret};
+
+use super::Vault;
+
+/// What a token is good for.
+#[derive(Debug)]
+pub enum Access {
+    /// The vault as the token's client sees it.
+    Granted(Vault),
+    /// The token was good once.
+    Expired,
+    /// No token of this vault, or one that was taken back.
+    Unknown,
+}
+
+impl Vault {
+    /// Makes a token for this client. The secret is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where it would have expired already, and as for every
+    /// write.
+    pub fn create_token(&self, expires_at: Option<Timestamp>) -> Result<(TokenSecret, Token)> {
+        let now = Timestamp::now();
+        if expires_at.is_some_and(|expires| expires <= now) {
+            return Err(Error::invalid("expires", Rule::Other("must be in the future".into())));
+        }
+        let secret = TokenSecret::generate()?;
+        let id = secret.id().clone();
+        let token = Token { id, client: self.client.clone(), created_at: now, expires_at, revoked_at: None };
+        self.store().insert_token(&token, &secret.sha256())?;
+        Ok((secret, token))
+    }
+
+    /// This client's tokens, oldest first.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn tokens(&self) -> Result<Vec<Token>> {
+        self.store().tokens(&self.client)
+    }
+
+    /// Takes a token of this client back: from now on it is unknown.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown token or another client's.
+    pub fn revoke_token(&self, id: &TokenId) -> Result<()> {
+        self.store().revoke_token(&self.client, id)
+    }
+
+    /// What the text that somebody shows is good for, whichever client's token it is.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn authenticate(&self, shown: &str) -> Result<Access> {
+        let Some(secret) = TokenSecret::parse(shown) else { return Ok(Access::Unknown) };
+        let found = self.store().token(secret.id())?;
+        let Some((token, sha256)) = found else { return Ok(Access::Unknown) };
+        Ok(match secret.matches(&sha256) {
+            false => Access::Unknown,
+            true if token.revoked_at.is_some() => Access::Unknown,
+            true if token.has_expired(Timestamp::now()) => Access::Expired,
+            true => Access::Granted(Self { inner: std::sync::Arc::clone(&self.inner), client: token.client }),
+        })
+    }
+}

@@ -1,0 +1,272 @@
+//! The fields of a request's JSON object, read one by one, with every broken rule noted.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result, Rule, Violation};
+use crate::patch::Patch;
+use crate::person::{DateOfBirth, ImageBytes, PersonId};
+
+use super::base64::decode_base64;
+
+pub(crate) fn parse(body: &[u8]) -> Result<Value> {
+    serde_json::from_slice(body).map_err(|error| {
+        let place = format!("must be JSON, which it is not at line {}, column {}", error.line(), error.column());
+        Error::invalid("body", Rule::Other(place)).caused_by(error)
+    })
+}
+
+impl<T> Patch<T> {
+    /// The value, where there is one.
+    pub(crate) fn set(self) -> Option<T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+}
+
+/// The fields of an object that have not been read yet, and the rules broken so far.
+pub(crate) struct Fields {
+    rest: Map<String, Value>,
+    nulls: Vec<&'static str>,
+    violations: Vec<Violation>,
+}
+
+impl Fields {
+    pub(crate) fn new(value: Value) -> Result<Self> {
+        match value {
+            Value::Object(rest) => Ok(Self { rest, nulls: Vec::new(), violations: Vec::new() }),
+            _ => Err(Error::invalid("body", Rule::Type("an object"))),
+        }
+    }
+
+    fn take(&mut self, field: &'static str) -> Patch<Value> {
+        match self.rest.remove(field) {
+            None => Patch::Keep,
+            Some(Value::Null) => {
+                self.nulls.push(field);
+                Patch::Clear
+            }
+            Some(value) => Patch::Set(value),
+        }
+    }
+
+    pub(crate) fn broken(&mut self, field: impl Into<String>, rule: Rule) {
+        self.violations.push(Violation { field: field.into(), rule });
+    }
+
+    /// A field read by `read`; a value that breaks a rule counts as absent.
+    fn field<T>(&mut self, field: &'static str, read: impl FnOnce(&mut Self, &str, Value) -> Option<T>) -> Patch<T> {
+        match self.take(field) {
+            Patch::Keep => Patch::Keep,
+            Patch::Clear => Patch::Clear,
+            Patch::Set(value) => read(self, field, value).map_or(Patch::Keep, Patch::Set),
+        }
+    }
+
+    pub(crate) fn string(&mut self, field: &str, value: Value) -> Option<String> {
+        match value {
+            Value::String(text) => Some(text),
+            _ => {
+                self.broken(field, Rule::Type("a string"));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn text(&mut self, field: &'static str) -> Patch<String> {
+        self.field(field, Self::string)
+    }
+
+    pub(crate) fn required_text(&mut self, field: &'static str) -> String {
+        if !self.rest.contains_key(field) {
+            self.broken(field, Rule::Required);
+        }
+        self.text(field).set().unwrap_or_default()
+    }
+
+    pub(crate) fn parsed<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T>) -> Patch<T> {
+        self.field(field, |fields, name, value| {
+            let text = fields.string(name, value)?;
+            fields.accept(name, parse(&text))
+        })
+    }
+
+    /// The value, or `None` with its broken rules noted under `field`.
+    fn accept<T>(&mut self, field: &str, read: Result<T>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(error) => {
+                for violation in error.violations() {
+                    self.broken(field, violation.rule.clone());
+                }
+                None
+            }
+        }
+    }
+
+    /// A number from `min` to `max`.
+    #[cfg(feature = "http")]
+    pub(crate) fn number(&mut self, field: &'static str, min: f64, max: f64) -> Patch<f64> {
+        self.field(field, |fields, name, value| {
+            let Some(number) = value.as_f64() else {
+                fields.broken(name, Rule::Type("a number"));
+                return None;
+            };
+            fields.within(name, number, min, max).then_some(number)
+        })
+    }
+
+    /// A whole number from `min` to `max`; `10.0` is one.
+    #[cfg(feature = "http")]
+    pub(crate) fn whole(&mut self, field: &'static str, min: u32, max: u32) -> Patch<u32> {
+        self.field(field, |fields, name, value| {
+            let Some(number) = value.as_f64().filter(|number| number.fract() == 0.0) else {
+                fields.broken(name, Rule::Type("a whole number"));
+                return None;
+            };
+            fields.within(name, number, f64::from(min), f64::from(max)).then_some(number as u32)
+        })
+    }
+
+    #[cfg(feature = "http")]
+    fn within(&mut self, field: &str, number: f64, min: f64, max: f64) -> bool {
+        if number < min {
+            self.broken(field, Rule::AtLeast(min));
+        } else if number > max {
+            self.broken(field, Rule::AtMost(max));
+        }
+        (min..=max).contains(&number)
+    }
+
+    /// `true` or `false`.
+    #[cfg(feature = "http")]
+    pub(crate) fn flag(&mut self, field: &'static str) -> Patch<bool> {
+        self.field(field, |fields, name, value| {
+            let flag = value.as_bool();
+            if flag.is_none() {
+                fields.broken(name, Rule::Type("a boolean"));
+            }
+            flag
+        })
+    }
+
+    /// A photo of a list, `None` for one that breaks a rule: it counts, where photos are counted.
+    #[cfg(feature = "http")]
+    pub(crate) fn any_image(&mut self, field: &str, value: Value) -> Option<Option<ImageBytes>> {
+        Some(self.image(field, value))
+    }
+
+    /// One photo.
+    #[cfg(feature = "http")]
+    pub(crate) fn one_image(&mut self, field: &'static str) -> Patch<ImageBytes> {
+        self.field(field, Self::image)
+    }
+
+    /// Notes for each field that it is required, unless it was named. Called before they are read.
+    #[cfg(feature = "http")]
+    pub(crate) fn required(&mut self, fields: &[&'static str]) {
+        for field in fields {
+            if !self.rest.contains_key(*field) {
+                self.broken(*field, Rule::Required);
+            }
+        }
+    }
+
+    /// Every field that was `null` breaks a rule.
+    #[cfg(feature = "http")]
+    pub(crate) fn no_nulls(&mut self) {
+        for field in std::mem::take(&mut self.nulls) {
+            self.broken(field, Rule::NotNull);
+        }
+    }
+
+    pub(crate) fn date(&mut self, field: &'static str) -> Patch<DateOfBirth> {
+        self.field(field, |fields, name, value| match value {
+            Value::String(text) => fields.accept(name, DateOfBirth::parse(&text)),
+            Value::Object(mut parts) => {
+                let mut part = |key: &str| {
+                    let found = parts.remove(key).as_ref().and_then(Value::as_i64).and_then(|n| i16::try_from(n).ok());
+                    if found.is_none() {
+                        fields.broken(format!("{name}.{key}"), Rule::Type("a whole number"));
+                    }
+                    found
+                };
+                let (year, month, day) = (part("year"), part("month"), part("day"));
+                for key in parts.keys() {
+                    fields.broken(format!("{name}.{key}"), Rule::NotAllowed);
+                }
+                let small = |number: i16| i8::try_from(number).unwrap_or(0);
+                fields.accept(name, DateOfBirth::new(year?, small(month?), small(day?)))
+            }
+            _ => {
+                fields.broken(name, Rule::Type("a string or an object of year, month and day"));
+                None
+            }
+        })
+    }
+
+    pub(crate) fn list<T>(
+        &mut self,
+        field: &'static str,
+        read: fn(&mut Self, &str, Value) -> Option<T>,
+    ) -> Patch<Vec<T>> {
+        self.field(field, |fields, name, value| {
+            let Value::Array(items) = value else {
+                fields.broken(name, Rule::Type("a list"));
+                return None;
+            };
+            Some(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .filter_map(|(i, item)| read(fields, &format!("{name}[{i}]"), item))
+                    .collect(),
+            )
+        })
+    }
+
+    pub(crate) fn image(&mut self, field: &str, value: Value) -> Option<ImageBytes> {
+        let text = self.string(field, value)?;
+        let bytes = decode_base64(&text);
+        if bytes.is_none() {
+            self.broken(field, Rule::Base64);
+        }
+        bytes.map(ImageBytes::from)
+    }
+
+    pub(crate) fn person_reference(&mut self, field: &str, value: Value) -> Option<PersonId> {
+        let id = match value {
+            Value::Object(mut object) => object.remove("_id").unwrap_or(Value::Null),
+            other => other,
+        };
+        let text = self.string(field, id)?;
+        self.accept(field, PersonId::new(text))
+    }
+
+    pub(crate) fn must_not_be_null(&mut self, fields: &[&'static str]) {
+        for field in std::mem::take(&mut self.nulls) {
+            if fields.contains(&field) {
+                self.broken(field, Rule::NotNull);
+            }
+        }
+    }
+
+    /// The whole request, or every broken rule; a field that nobody read is not allowed.
+    pub(crate) fn finish<T>(mut self, request: T) -> Result<T> {
+        let unknown: Vec<String> = self.rest.keys().cloned().collect();
+        for field in unknown {
+            self.broken(field, Rule::NotAllowed);
+        }
+        if self.violations.is_empty() { Ok(request) } else { Err(Error::violated(self.violations)) }
+    }
+
+    /// As [`Self::finish`], with the rules that `validate` finds broken in other fields.
+    pub(crate) fn finish_valid<T>(mut self, request: T, validate: impl FnOnce(&T) -> Result<()>) -> Result<T> {
+        if let Err(error) = validate(&request) {
+            let told: Vec<String> = self.violations.iter().map(|violation| violation.field.clone()).collect();
+            self.violations.extend(error.violations().iter().filter(|found| !told.contains(&found.field)).cloned());
+        }
+        self.finish(request)
+    }
+}
