@@ -44,18 +44,22 @@ pub(crate) fn engine_of(model: u8) -> Engine {
 /// An engine that takes this face of several.
 pub(crate) fn engine_with(model: u8, face: FacePolicy) -> Engine {
     let rules = PhotoRules { quality: QualityLimits::off(), face, ..PhotoRules::default() };
-    Engine::from_parts(
-        format!("fake-{model}"),
-        Box::new(CountingDetector),
-        Box::new(MeanEmbedder::new(model)),
-        rules,
-        2,
-    )
-    .expect("threads")
+    engine_of_parts(Box::new(CountingDetector), model, rules, 2)
+}
+
+/// An engine with a detector of the test's own.
+pub(crate) fn engine_detecting(detector: Box<dyn Detector>, model: u8, threads: usize) -> Engine {
+    let rules = PhotoRules { quality: QualityLimits::off(), ..PhotoRules::default() };
+    engine_of_parts(detector, model, rules, threads)
+}
+
+fn engine_of_parts(detector: Box<dyn Detector>, model: u8, rules: PhotoRules, threads: usize) -> Engine {
+    let embedder = Box::new(MeanEmbedder::new(model));
+    Engine::from_parts(format!("fake-{model}"), detector, embedder, rules, threads).expect("threads")
 }
 
 /// Finds as many faces as the red of the first pixel says.
-struct CountingDetector;
+pub(crate) struct CountingDetector;
 
 impl Detector for CountingDetector {
     fn detect(&self, picture: &RgbImage) -> facevault::Result<Vec<Face>> {

@@ -9,6 +9,7 @@ mod matching;
 mod page;
 mod persons;
 mod process;
+mod scripts;
 mod texts;
 
 use std::sync::Arc;

@@ -1,1 +1,127 @@
-//!
+//! `facevault serve` as a process of its own: started, stopped, killed.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::children::kills;
+use crate::harness::Facevault;
+
+/// A server of the vault `v`; dropping it kills it.
+struct Serving {
+    child: Child,
+    url: Url,
+}
+
+impl Serving {
+    fn start(test: &Facevault) -> Self {
+        let mut command = test.command(["serve", "v", "--listen", "127.0.0.1:0", "--without-models", "--json", "-v"]);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a server");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let answer: Value = serde_json::from_str(&line).expect("JSON");
+        Self { child, url: Url(answer["data"]["url"].as_str().expect("an address").to_owned()) }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn token(test: &Facevault) -> String {
+    test.run(["token", "create", "v", "--quiet"]).ok().stdout.trim().to_owned()
+}
+
+fn notes(test: &Facevault) -> u64 {
+    let shown = test.run(["person", "show", "v", "ada", "--json"]).ok().json();
+    shown["data"]["notes"].as_str().expect("notes").parse().unwrap_or(0)
+}
+
+#[test]
+fn a_killed_server_has_kept_every_update_that_it_acknowledged() {
+    let test = Facevault::with_ada();
+    let token = token(&test);
+    let acknowledged = AtomicU64::new(0);
+    let mut next = 0;
+    for round in 0..kills(5) {
+        let mut serving = Serving::start(&test);
+        let agent = super::agent(|config| config);
+        std::thread::scope(|scope| {
+            let (url, acknowledged, token, first) = (Url(serving.url.0.clone()), &acknowledged, &token, next);
+            let writer = scope.spawn(move || {
+                for count in first + 1.. {
+                    match url.note(&agent, token, count) {
+                        Some(200) => acknowledged.store(count, Ordering::SeqCst),
+                        _ => return count,
+                    }
+                }
+                first
+            });
+            std::thread::sleep(Duration::from_millis(60 + 37 * round as u64));
+            serving.child.kill().expect("killed");
+            next = writer.join().expect("a writer");
+        });
+        let (kept, acknowledged) = (notes(&test), acknowledged.load(Ordering::SeqCst));
+        assert!(acknowledged > 0 && kept >= acknowledged && kept <= next, "{acknowledged} {kept} {next}");
+        test.run(["check", "v"]).ok();
+    }
+}
+
+/// Where a server answers.
+struct Url(String);
+
+impl Url {
+    /// Updates ada's notes; the status, where the server still answers.
+    fn note(&self, agent: &ureq::Agent, token: &str, notes: u64) -> Option<u16> {
+        let request = agent
+            .put(format!("{}/v2/face-recognition/persons/ada", self.0))
+            .header("Authorization", format!("Bearer {token}"))
+            .header("Content-Type", "application/json");
+        request.send(json!({"notes": notes.to_string()}).to_string()).ok().map(|answer| answer.status().as_u16())
+    }
+}
+
+#[test]
+fn ctrl_c_ends_it_well_and_the_log_holds_no_names() {
+    let test = Facevault::with_ada().with("FACEVAULT_LOG", "debug");
+    let token = token(&test);
+    let mut serving = Serving::start(&test);
+    let url = &serving.url;
+    let agent = super::agent(|config| config);
+    assert_eq!(url.note(&agent, &token, 4_711), Some(200));
+    let lookup = format!("{}/v2/face-recognition/persons/lookup?name=Lovelace", url.0);
+    assert_eq!(
+        agent.get(lookup).header("Authorization", format!("Bearer {token}")).call().expect("an answer").status(),
+        200
+    );
+    let signalled = std::process::Command::new("kill").args(["-INT", &serving.child.id().to_string()]).status();
+    assert!(signalled.expect("kill").success());
+    let mut log = String::new();
+    serving.child.stderr.take().expect("a pipe").read_to_string(&mut log).expect("text");
+    assert!(serving.child.wait().expect("ended").success(), "{log}");
+    assert!(log.contains("answered") && log.contains("/v2/face-recognition/persons/{id}"), "{log}");
+    for secret in ["Lovelace", "4711", &token, token.rsplit('.').next().expect("a secret")] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_told() {
+    let test = Facevault::with_ada();
+    test.run(["serve", "nothing"]).fails(2, "no such file");
+    test.run(["serve", "v", "--listen", "0.0.0.0:0", "--without-models"]).fails(2, "loopback");
+    test.run(["serve", "v", "--listen", "nowhere"]).fails(2, "--listen");
+    test.run(["serve", "v", "--tls-cert", "x"]).fails(2, "--tls-key");
+    test.run(["serve", "v", "--without-models", "--tls-cert", "x", "--tls-key", "x"]).fails(2, "cannot be read");
+    test.run(["serve", "v"]).fails(3, "facevault setup");
+    let table = test.write("table.toml", "points = []");
+    test.run(["serve", "v", "--without-models", "--calibration", &table.display().to_string()]).fails(2, "table.toml");
+}

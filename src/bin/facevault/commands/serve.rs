@@ -84,8 +84,9 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
     let vault = if arguments.without_models {
         context.vault(&arguments.vault)?
     } else {
+        let vault = context.vault_with_engine(&arguments.vault)?;
         options.manifest = Some(context.manifest()?);
-        context.vault_with_engine(&arguments.vault)?
+        vault
     };
     if arguments.allow_remote && options.tls.is_none() && !arguments.listen.ip().is_loopback() {
         context.output.notice("without --tls-cert, tokens and photos travel in plain text");
