@@ -16,9 +16,8 @@ use super::{Service, photo};
 fn serve() {
     let Some(file) = std::env::var_os("FACEVAULT_SERVED") else { return };
     let service = Service::new();
-    for (id, seed) in [("person_123456789", 1), ("person_2", 2)] {
-        service.enroll(id, "John Doe", seed);
-    }
+    service.enroll("person_123456789", "John Doe", 1);
+    service.enroll("person_2", "Jane Doe", 2);
     service.post("/collections", &json!({"name": "Staff"})).data();
     let soon = Timestamp::now() + Duration::from_millis(100);
     let (expired, _) = service.vault.create_token(Some(soon)).expect("a token");
