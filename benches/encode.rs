@@ -4,9 +4,10 @@
 //! Measures the `dlib` pack, if it is installed, on the installed sample photos, and YuNet with
 //! `espdl_mbf` on a part of LFW, if the test data is there; says what it leaves out.
 
+mod support;
+
 use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -16,39 +17,6 @@ use facevault::{Engine, EngineOptions, PackSource, PhotoRules};
 
 /// Photos of a batch.
 const BATCH: usize = 64;
-
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("FACEVAULT_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    folder.join("faces/lfw-dev").is_dir().then_some(folder)
-}
-
-/// YuNet and `espdl_mbf` as a pack: a folder of links.
-fn yunet_espdl(data: &Path) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let half = |name: &str| {
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs").join(name)).expect("a manifest")
-    };
-    let manifest = format!(
-        "schema = 1\nname = \"yunet-espdl\"\ntitle = \"YuNet and espdl_mbf\"\nlicence = \"MIT\"\nterms = \"for benches\"\n\n{}\n{}",
-        half("detectors/yunet_dynamic.toml"),
-        half("embedders/espdl_mbf.toml")
-    );
-    fs::write(folder.path().join("manifest.toml"), manifest).expect("written");
-    for file in ["yunet_s_dynamic.onnx", "espdl_mbf.onnx"] {
-        fs::copy(data.join("models").join(file), folder.path().join(file)).expect("copied");
-    }
-    folder
-}
-
-fn lfw(data: &Path) -> Vec<Vec<u8>> {
-    let mut people: Vec<PathBuf> =
-        fs::read_dir(data.join("faces/lfw-dev")).expect("a folder").flatten().map(|entry| entry.path()).collect();
-    people.retain(|path| path.is_dir());
-    people.sort();
-    let first = |folder: &PathBuf| fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).min();
-    people.iter().filter_map(first).take(BATCH).map(|path| fs::read(path).expect("a photo")).collect()
-}
 
 fn samples(home: &Home) -> Vec<Vec<u8>> {
     let names = ["obama.jpg", "obama2.jpg", "biden.jpg"];
@@ -144,10 +112,10 @@ fn encode(criterion: &mut Criterion) {
         Ok(home) => pack(criterion, "dlib", PackSource::default(), &samples(&home)),
         Err(error) => eprintln!("left out: {error}"),
     }
-    match data() {
+    match support::data() {
         Some(data) => {
-            let folder = yunet_espdl(&data);
-            pack(criterion, "yunet + espdl_mbf", PackSource::Folder(folder.path().into()), &lfw(&data));
+            let folder = support::yunet_espdl(&data);
+            pack(criterion, "yunet + espdl_mbf", PackSource::Folder(folder.path().into()), &support::lfw(&data, BATCH));
         }
         None => eprintln!("left out: yunet + espdl_mbf, there is no test data"),
     }

@@ -86,7 +86,7 @@ impl App {
         &self,
         work: impl FnOnce() -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        Ok(self.photos.run(work).await??.into_response(&self.budget))
+        self.run(&self.photos, work).await
     }
 
     /// Runs work on the file alone.
@@ -94,7 +94,18 @@ impl App {
         &self,
         work: impl FnOnce() -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        Ok(self.file.run(work).await??.into_response(&self.budget))
+        self.run(&self.file, work).await
+    }
+
+    async fn run(
+        &self,
+        lane: &Lane,
+        work: impl FnOnce() -> Result<Reply, ApiError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        if self.budget.is_full() {
+            return Err(ApiError::busy());
+        }
+        Ok(lane.run(work).await??.into_response(&self.budget))
     }
 
     /// The scale of scores.

@@ -43,6 +43,11 @@ impl Budget {
         Held { held: Arc::clone(&self.held), bytes }
     }
 
+    /// Whether answers that clients are slow to take fill it.
+    pub(super) fn is_full(&self) -> bool {
+        self.held() >= self.most
+    }
+
     /// How many bytes are held.
     pub(super) fn held(&self) -> u64 {
         self.held.load(Ordering::Acquire)
@@ -65,7 +70,7 @@ mod tests {
         let (mut one, mut other) = (budget.nothing(), budget.nothing());
         assert!(budget.grow(&mut one, 6) && budget.grow(&mut one, 1) && !budget.grow(&mut other, 4));
         let answer = budget.hold(100);
-        assert_eq!(budget.held(), 107);
+        assert!(budget.held() == 107 && budget.is_full());
         drop(one);
         assert!(!budget.grow(&mut other, 4));
         drop(answer);

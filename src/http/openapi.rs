@@ -110,7 +110,9 @@ pub(super) enum CollectionErrors {
         VerifyRequest,
         CompareRequest,
         DetectRequest,
-        schema::Error
+        schema::Error,
+        schema::Populated,
+        schema::StatusFilter
     ))
 )]
 struct Routes;
@@ -199,6 +201,14 @@ mod tests {
         }
         for name in CLOSED {
             assert_eq!(document["components"]["schemas"][name]["additionalProperties"], false, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_comes_in_two_forms_is_described_in_both() {
+        for name in ["AnyDate", "IdOrCollection", "IdOrClient"] {
+            let schema = &openapi()["components"]["schemas"][name];
+            assert_eq!(schema["oneOf"].as_array().map(Vec::len), Some(2), "{name}: {schema}");
         }
     }
 

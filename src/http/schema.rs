@@ -40,7 +40,7 @@ pub(super) enum Populated {
 }
 
 /// A date, answered in this form.
-#[derive(ToSchema)]
+#[derive(serde::Serialize, ToSchema)]
 pub(super) struct DateParts {
     #[schema(minimum = 1, maximum = 9999)]
     year: u16,
@@ -56,7 +56,6 @@ pub(super) struct DateParts {
 #[serde(untagged)]
 pub(super) enum AnyDate {
     Text(String),
-    #[serde(skip)]
     Parts(DateParts),
 }
 
@@ -168,7 +167,6 @@ pub(super) struct PersonItem {
 #[serde(untagged)]
 pub(super) enum IdOrCollection {
     Id(String),
-    #[serde(skip)]
     Whole(Collection),
 }
 
@@ -177,12 +175,11 @@ pub(super) enum IdOrCollection {
 #[serde(untagged)]
 pub(super) enum IdOrClient {
     Id(String),
-    #[serde(skip)]
     Whole(Client),
 }
 
 /// A client: the tenant to whom persons belong.
-#[derive(ToSchema)]
+#[derive(serde::Serialize, ToSchema)]
 pub(super) struct Client {
     #[schema(rename = "_id")]
     id: String,
@@ -228,7 +225,7 @@ pub(super) struct Member {
 }
 
 /// A collection.
-#[derive(ToSchema)]
+#[derive(serde::Serialize, ToSchema)]
 pub(super) struct Collection {
     #[schema(rename = "_id")]
     id: String,

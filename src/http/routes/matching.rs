@@ -239,13 +239,18 @@ fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<serde_json::
     Ok(found.into_par_iter().filter_map(show).collect::<Result<Vec<_>, Error>>()?)
 }
 
+/// The photo that was most similar, made small; none where it cannot be decoded any more.
 fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Result<Vec<Thumbnail>> {
     let photo = vault.photo(person, image)?;
-    let thumbnail = thumbnail::of_photo(loaded(vault)?, &photo)?;
-    Ok(vec![Thumbnail { id: image.clone(), thumbnail }])
+    match thumbnail::of_photo(loaded(vault)?, &photo) {
+        Ok(thumbnail) => Ok(vec![Thumbnail { id: image.clone(), thumbnail }]),
+        Err(error) if error.kind() == ErrorKind::Refused => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
-/// One encoding of photos of one person.
+/// One encoding of photos of one person. Both modes look at one view of each face: that of the
+/// mirror image is not part of the engine yet.
 fn probe(engine: &Engine, photos: &[ImageBytes], mode: SearchMode) -> Result<FaceEncoding, ApiError> {
     let mode = match mode {
         SearchMode::Fast => EncodingMode::Fast,

@@ -1,8 +1,10 @@
 //! Searching, verifying, comparing and detecting over the wire.
 
+use facevault::{CalibrationPoint, CalibrationTable, Engine, EngineOptions, PackSource};
 use serde_json::{Value, json};
 
 use super::{Service, photo, photo_of};
+use crate::{data, packs};
 
 fn search(seed: u32) -> Value {
     json!({"images": [photo(seed)], "min_score": 0.85, "search_mode": "FAST"})
@@ -196,4 +198,53 @@ fn without_a_table_there_are_no_scores_and_the_reason_is_told() {
     let scores = &service.get("/models").data()["scores"];
     assert_eq!(scores["available"], false);
     assert!(scores["reason"].as_str().is_some_and(|reason| reason.contains("facevault calibrate")));
+}
+
+/// A table near the real one of the network below.
+fn real_table() -> CalibrationTable {
+    let point = |fmr, similarity| CalibrationPoint { fmr, similarity, fnmr: 0.0, fnmr_low: 0.0, fnmr_high: 0.05 };
+    let points = vec![point(0.1, 0.1), point(1e-2, 0.16), point(1e-3, 0.22), point(1e-4, 0.27)];
+    CalibrationTable::new(super::table().measured_on().clone(), points).expect("a table")
+}
+
+#[test]
+fn real_faces_are_found_by_photo_and_by_crop_and_strangers_are_not() {
+    let test = "real_faces_are_found_by_photo_and_by_crop_and_strangers_are_not";
+    let Some(folder) = data::folder(test) else { return };
+    let Some(pack) = packs::pack(test, "yunet_dynamic", "espdl_mbf") else { return };
+    let source = PackSource::Folder(pack.path().to_owned());
+    let engine = Engine::open(&EngineOptions { pack: source, ..EngineOptions::default() }).expect("an engine");
+    let service = Service::of(Some(engine.clone()), |options| options.calibration = Some(real_table()));
+
+    let people = data::files_below(&folder.join("faces/lfw-dev"));
+    let photos_of = |person: &str| -> Vec<Vec<u8>> {
+        let own = people.iter().filter(|file| file.parent().is_some_and(|parent| parent.ends_with(person)));
+        own.map(|file| std::fs::read(file).expect("a photo")).collect()
+    };
+    let names = ["George_Clooney", "Jon_Voight"];
+    let base64 = |photo: &[u8]| facevault::wire::encode_base64(photo);
+    for name in names {
+        let body = json!({"_id": name, "name": name, "images": [base64(&photos_of(name)[0])]});
+        service.post("/persons", &body).data();
+    }
+    let second = &photos_of(names[0])[1];
+    let found =
+        service.post("/search", &json!({"images": [base64(second)], "min_score": 0.85, "search_mode": "FAST"})).data();
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["id"]), (Some(1), &json!(names[0])));
+    assert!(found[0]["score"].as_f64().is_some_and(|score| score > 0.85 && score < 1.0));
+
+    // The face alone, cut off at its own box.
+    let picture = engine.decode(second).expect("a picture");
+    let face = engine.detect_in(&picture).expect("faces")[0].bounds;
+    let [x, y, width, height] = [face.x, face.y, face.width, face.height].map(|side| side.max(0.0) as u32);
+    let crop = image::imageops::crop_imm(&picture, x, y, width, height).to_image();
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    crop.write_to(&mut bytes, image::ImageFormat::Png).expect("a PNG");
+    let body = json!({"images": [base64(&bytes.into_inner())], "min_score": 0.85, "search_mode": "FAST"});
+    let found = service.post("/search/crops", &body).data();
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["id"]), (Some(1), &json!(names[0])));
+
+    let verify = |id: &str| json!({"id": id, "images": [base64(second)], "min_score": 0.85, "search_mode": "FAST"});
+    assert_eq!(service.post("/verify", &verify(names[0])).data()["match"]["id"], names[0]);
+    assert_eq!(service.post("/verify", &verify(names[1])).data()["match"], Value::Null);
 }

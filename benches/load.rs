@@ -1,0 +1,240 @@
+//! A server under load: many clients at once read, search by photo and update, with and without
+//! photos. Prints requests a second, and ends with an error if an acknowledged update is lost,
+//! anything but 200 or 503 is answered, or memory grows.
+//!
+//! `cargo bench --bench load`; `FACEVAULT_LOAD_SECONDS` is how long the mixture lasts. Needs YuNet,
+//! `espdl_mbf` and LFW in the test data, and says so where they are not there.
+
+mod support;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use facevault::http::{Server, ServerOptions};
+use facevault::store::{CreateOptions, ModelInfo, NewImage, NewPersonRecord, Store};
+use facevault::vision::FacePolicy;
+use facevault::wire::encode_base64;
+use facevault::{
+    CalibrationPoint, CalibrationTable, ClientId, Engine, EngineOptions, FaceEncoding, MeasuredOn, PackSource,
+    PersonId, PhotoRules, Vault, VaultOptions,
+};
+use serde_json::{Value, json};
+
+/// People in the gallery.
+const PEOPLE: usize = 10_000;
+/// Clients at once.
+const CLIENTS: usize = 16;
+/// Photos of LFW that are searched for and enrolled.
+const PHOTOS: usize = 32;
+/// How long one kind of request is measured by itself.
+const ALONE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Read,
+    Search,
+    Update,
+    UpdateWithPhoto,
+}
+
+/// Of ten requests of the mixture.
+const MIXTURE: [Kind; 10] = [
+    Kind::Read,
+    Kind::Update,
+    Kind::Read,
+    Kind::Search,
+    Kind::Read,
+    Kind::Update,
+    Kind::Read,
+    Kind::UpdateWithPhoto,
+    Kind::Read,
+    Kind::Update,
+];
+
+fn main() {
+    let Some(data) = support::data() else {
+        eprintln!("left out: no test data");
+        return;
+    };
+    let pack = support::yunet_espdl(&data);
+    let photos: Vec<String> = support::lfw(&data, PHOTOS).iter().map(|photo| encode_base64(photo)).collect();
+    let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
+    let source = PackSource::Folder(pack.path().to_owned());
+    let engine = Engine::open(&EngineOptions { pack: source, rules, ..EngineOptions::default() }).expect("an engine");
+    println!("{:?}", engine.runtime().map(|runtime| (runtime.kind, &runtime.version)));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("load.vault");
+    fill(&path, &engine);
+    let vault = Vault::open(&path, VaultOptions::with_engine(engine)).expect("a vault");
+    let token = vault.create_token(None).expect("a token").0.reveal();
+    let options =
+        ServerOptions { listen: ([127, 0, 0, 1], 0).into(), calibration: Some(table()), ..ServerOptions::default() };
+    let server = Server::bind(vault.clone(), options).expect("a server");
+    let (url, stop) = (server.url(), server.stop_handle());
+    let running = std::thread::spawn(move || server.run());
+    let load = Load { url, token, photos };
+
+    load.of(Duration::from_secs(2), |_| Kind::Search);
+    for (kind, what) in [
+        (Kind::Read, "reads of a person"),
+        (Kind::Search, "searches by photo in 10,000 people"),
+        (Kind::Update, "updates without photos, durable"),
+    ] {
+        let (done, busy, took) = load.of(ALONE, |_| kind);
+        println!("{:>8.0} {what} a second, {CLIENTS} clients ({busy} answered 503)", done as f64 / took);
+    }
+
+    let seconds = std::env::var("FACEVAULT_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let half = Duration::from_secs(seconds) / 2;
+    let mixed = |turn: usize| MIXTURE[turn % MIXTURE.len()];
+    let (first, first_busy, _) = load.of(half, mixed);
+    let early = memory();
+    let (second, second_busy, _) = load.of(half, mixed);
+    let late = memory();
+    let (done, busy) = (first + second, first_busy + second_busy);
+    println!("{:>8.0} requests of a mixture a second ({busy} of {done} answered 503)", done as f64 / seconds as f64);
+    println!("         memory half-way {early} MB, at the end {late} MB");
+    assert!(late < early + early / 4 + 64, "memory grows");
+
+    stop.stop();
+    running.join().expect("a server").expect("a server that ends well");
+    assert!(vault.check().expect("checked").is_clean());
+    println!("         no acknowledged update was lost, and the vault is whole");
+}
+
+/// Clients of a server.
+struct Load {
+    url: String,
+    token: String,
+    photos: Vec<String>,
+}
+
+impl Load {
+    /// What all clients do for a while: requests answered 200, answered 503, and the seconds.
+    fn of(&self, lasting: Duration, kind: impl Fn(usize) -> Kind + Sync) -> (u64, u64, f64) {
+        let (done, busy) = (AtomicU64::new(0), AtomicU64::new(0));
+        let barrier = Arc::new(Barrier::new(CLIENTS));
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for client in 0..CLIENTS {
+                let (barrier, kind, done, busy) = (Arc::clone(&barrier), &kind, &done, &busy);
+                scope.spawn(move || {
+                    barrier.wait();
+                    self.client(client, lasting, kind, done, busy);
+                });
+            }
+        });
+        (done.into_inner(), busy.into_inner(), began.elapsed().as_secs_f64())
+    }
+
+    fn client(
+        &self,
+        client: usize,
+        lasting: Duration,
+        kind: impl Fn(usize) -> Kind,
+        done: &AtomicU64,
+        busy: &AtomicU64,
+    ) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent = config.timeout_global(Some(Duration::from_secs(60))).build().new_agent();
+        // Each client has a person of its own, so that it knows what the last update was.
+        let own = format!("/persons/p{client}");
+        let (mut acknowledged, end) = (None, Instant::now() + lasting);
+        for turn in 0.. {
+            if Instant::now() >= end {
+                break;
+            }
+            let photo = &self.photos[(turn * CLIENTS + client) % self.photos.len()];
+            let notes = format!("{client}: {turn}");
+            let (method, path, body) = match kind(turn + client) {
+                Kind::Read => ("GET", format!("/persons/p{}", (turn * 37 + client) % PEOPLE), Value::Null),
+                Kind::Search => {
+                    let body = json!({"images": [photo], "min_score": 0.85, "search_mode": "FAST"});
+                    ("POST", "/search".to_owned(), body)
+                }
+                Kind::Update => ("PUT", own.clone(), json!({"notes": notes})),
+                Kind::UpdateWithPhoto => ("PUT", own.clone(), json!({"notes": notes, "images": [photo]})),
+            };
+            match self.ask(&agent, method, &path, &body) {
+                (200, _) => {
+                    done.fetch_add(1, Ordering::Relaxed);
+                    if method == "PUT" {
+                        acknowledged = Some(notes);
+                    }
+                }
+                (503, _) => drop(busy.fetch_add(1, Ordering::Relaxed)),
+                (status, text) => panic!("{method} {path}: {status} {:.300}", text),
+            }
+        }
+        if let Some(notes) = acknowledged {
+            let (_, text) = self.ask(&agent, "GET", &own, &Value::Null);
+            let person: Value = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(person["data"]["notes"], notes.as_str(), "an update was lost");
+        }
+    }
+
+    fn ask(&self, agent: &ureq::Agent, method: &str, path: &str, body: &Value) -> (u16, String) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/v2/face-recognition{path}", self.url))
+            .header("Authorization", format!("Bearer {}", self.token))
+            .header("Content-Type", "application/json");
+        let answer = match body {
+            Value::Null => agent.run(request.body(()).expect("a request")),
+            body => agent.run(request.body(body.to_string()).expect("a request")),
+        };
+        let mut answer = answer.expect("an answer");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
+    }
+}
+
+/// People whose encodings are random directions.
+fn fill(path: &std::path::Path, engine: &Engine) {
+    let spec = engine.embedder();
+    let id = engine.model();
+    let model = ModelInfo { id, name: "bench".into(), dimension: spec.dimension, metric: spec.metric };
+    let client = ClientId::new("load").expect("an id");
+    let store =
+        Store::create(path, &CreateOptions { client: Some(client.clone()), model: Some(model) }).expect("a vault");
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+    };
+    for number in 0..PEOPLE {
+        let vector: Vec<f32> = (0..spec.dimension).map(|_| random()).collect();
+        let mut image = NewImage::new(vec![number as u8; 4_096].into());
+        image.encoding = Some(FaceEncoding::new(id, vector).expect("finite"));
+        let record = NewPersonRecord {
+            id: Some(PersonId::new(format!("p{number}")).expect("an id")),
+            name: format!("Person {number}"),
+            images: vec![image],
+            ..NewPersonRecord::default()
+        };
+        store.insert_person(&client, &record).expect("a person");
+    }
+}
+
+/// A table made up for the benchmark: what a score costs does not depend on its numbers.
+fn table() -> CalibrationTable {
+    let measured_on = MeasuredOn {
+        name: "made up".into(),
+        sha256: "00".repeat(32),
+        people: 1_000,
+        mated_pairs: 1_000,
+        non_mated_pairs: 1_000_000,
+    };
+    let point = |fmr, similarity| CalibrationPoint { fmr, similarity, fnmr: 0.0, fnmr_low: 0.0, fnmr_high: 0.01 };
+    let points = vec![point(0.1, 0.1), point(0.01, 0.2), point(1e-3, 0.3), point(1e-4, 0.4)];
+    CalibrationTable::new(measured_on, points).expect("a table")
+}
+
+/// Megabytes that this process holds; 0 where the system does not tell.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.unwrap_or(0) / 1024
+}
