@@ -192,6 +192,7 @@ fn pages_of_a_list_follow_its_rules() {
         "?page=-1",
         "?page=99999999999999999999",
         "?limit=0",
+        "?limit=",
         "?limit=101",
         "?limit=1.5",
         "?status=gone",
@@ -239,6 +240,7 @@ fn a_person_leaves_one_collection_and_goes_with_the_last() {
     service
         .post("/persons", &json!({"_id": "ada", "name": "Ada", "images": [photo(1)], "collections": [one, two]}))
         .data();
+    service.delete("/persons/ada?collection=").fails(404, "invalid_collection", "ERROR");
     service.delete("/persons/ada?collection=nowhere").fails(404, "invalid_collection", "ERROR");
     let path = format!("/persons/ada?collection={}", empty["_id"].as_str().expect("an id"));
     assert_eq!(service.delete(&path).status, 409);
