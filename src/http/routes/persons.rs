@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde_json::json;
 
-use crate::error::{Error, Rule, Violation};
+use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::http::answer::{Answer, PageAnswer, Reply};
 use crate::http::app::{App, Caller, RequestId};
 use crate::http::body::JsonBody;
@@ -49,7 +49,7 @@ fn person(error: Error) -> ApiError {
 /// Create a person
 ///
 /// Refused with 412 where a person of the same name and date of birth is in one of the same
-/// collections; its record is in the answer.
+/// collections, or anywhere if no collection is named; its record is in the answer.
 #[utoipa::path(
     post, path = "/v2/face-recognition/persons", tag = "persons", operation_id = "createPerson",
     request_body = schema::NewPerson,
@@ -68,10 +68,15 @@ pub(in crate::http) async fn create(
         let policy = DuplicatePolicy { name_and_birth: true, collections: together, ..DuplicatePolicy::default() };
         match vault.create_person_unless_known(&new, &policy) {
             Ok(person) => Ok(Reply::new(person.id.as_str(), &person)),
-            Err(error) => match error.duplicate() {
-                Some(known) => Err(ApiError::already_set(&vault.person(&known.person)?)),
-                None => Err(error.into()),
-            },
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // Either somebody like this one, or somebody with the id that was asked for.
+                let known = error.duplicate().map(|known| &known.person).or(new.id.as_ref());
+                match known.map(|id| vault.person(id)) {
+                    Some(Ok(known)) => Err(ApiError::already_set(&known)),
+                    _ => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error.into()),
         }
     };
     app.with_photos(work).await
