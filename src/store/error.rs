@@ -3,7 +3,7 @@
 //! | SQLite | [`ErrorKind`] |
 //! |---|---|
 //! | `BUSY`, `LOCKED`, `PROTOCOL` | `Busy` |
-//! | `CORRUPT`, `IOERR_CORRUPTFS`, a constraint that does not hold, a value that is none | `Corrupt` |
+//! | `CORRUPT`, `IOERR_CORRUPTFS`, `IOERR_SHORT_READ`, a constraint that does not hold, a value that is none | `Corrupt` |
 //! | `NOTADB` | `Unsupported` |
 //! | `TOOBIG` | `Invalid` |
 //! | everything else: `FULL`, `IOERR`, `READONLY`, `CANTOPEN`, `PERM`, `NOMEM`, ... | `Io` |
@@ -96,6 +96,10 @@ fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
         ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_CORRUPTFS => {
             (ErrorKind::Corrupt, "the file system says that the vault is damaged")
         }
+        // The disk gave less than there should be, and no error: the file was cut short.
+        ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ => {
+            (ErrorKind::Corrupt, "the vault's file is cut short")
+        }
         ErrorCode::DatabaseCorrupt => (ErrorKind::Corrupt, "the vault's file is damaged"),
         ErrorCode::ConstraintViolation => (ErrorKind::Corrupt, "the vault's rows contradict each other"),
         ErrorCode::NotADatabase => (ErrorKind::Unsupported, "the file is no vault"),
@@ -125,6 +129,7 @@ mod tests {
             (ffi::SQLITE_PROTOCOL, ErrorKind::Busy),
             (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Corrupt),
             (ffi::SQLITE_IOERR_CORRUPTFS, ErrorKind::Corrupt),
+            (ffi::SQLITE_IOERR_SHORT_READ, ErrorKind::Corrupt),
             (ffi::SQLITE_CONSTRAINT_CHECK, ErrorKind::Corrupt),
             (ffi::SQLITE_NOTADB, ErrorKind::Unsupported),
             (ffi::SQLITE_FULL, ErrorKind::Io),

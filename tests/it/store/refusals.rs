@@ -80,6 +80,7 @@ fn files_that_are_no_vault_are_refused_and_stay_as_they_are() -> Result<()> {
 fn a_vault_of_a_later_version_is_refused_even_while_it_is_open() -> Result<()> {
     let vault = Vault::new();
     let raw = vault.raw();
+    let present: i32 = raw.pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
     raw.pragma_update(None, "user_version", 999).expect("sets");
     let later = |result: Result<()>| {
         let error = result.expect_err("a later version");
@@ -90,7 +91,7 @@ fn a_vault_of_a_later_version_is_refused_even_while_it_is_open() -> Result<()> {
     later(Store::open_read_only(vault.path()).map(drop));
     later(vault.store.insert_person(&vault.client, &person("Ada", &[])).map(drop));
     later(vault.store.persons(&vault.client, &PersonQuery::default()).map(drop));
-    raw.pragma_update(None, "user_version", 1).expect("sets");
+    raw.pragma_update(None, "user_version", present).expect("sets");
     assert_eq!(vault.total(), 0);
     Ok(())
 }
