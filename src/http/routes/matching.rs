@@ -60,13 +60,9 @@ pub(in crate::http) async fn search(
 ) -> Result<Response, ApiError> {
     let state = app.clone();
     let work = move || {
-        let SearchRequest { images, min_score, search_mode, collection_id, max_results } =
-            SearchRequest::from_json(&body.bytes, LEAST_SCORE)?;
+        let asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE)?;
         drop(body);
-        let (mode, max_results) = (search_mode, max_results as usize);
-        let search = Search { photos: &images, mode, min_score, collection: collection_id, max_results };
-        let found = found(&state, &caller.vault, search)?;
-        Ok(Reply::new(request, shown(&caller.vault, found)?))
+        Ok(Reply::new(request, people(&state, &caller.vault, asked)?))
     };
     app.with_photos(work).await
 }
@@ -87,15 +83,11 @@ pub(in crate::http) async fn search_crops(
 ) -> Result<Response, ApiError> {
     let state = app.clone();
     let work = move || {
-        let SearchRequest { images, min_score, search_mode, collection_id, max_results } =
-            SearchRequest::from_json(&body.bytes, LEAST_SCORE_OF_CROPS)?;
+        let mut asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE_OF_CROPS)?;
         drop(body);
         let engine = engine(&caller.vault)?;
-        let framed = images.iter().map(|crop| thumbnail::framed(engine, crop)).collect::<Result<Vec<_>, _>>()?;
-        let (mode, max_results) = (search_mode, max_results as usize);
-        let search = Search { photos: &framed, mode, min_score, collection: collection_id, max_results };
-        let found = found(&state, &caller.vault, search)?;
-        Ok(Reply::new(request, shown(&caller.vault, found)?))
+        asked.images = asked.images.iter().map(|crop| thumbnail::framed(engine, crop)).collect::<Result<_, _>>()?;
+        Ok(Reply::new(request, people(&state, &caller.vault, asked)?))
     };
     app.with_photos(work).await
 }
@@ -205,6 +197,16 @@ pub(in crate::http) async fn compare(
         Ok(Reply::new(request, json!({"score": score, "passed": score > compare_min_score})))
     };
     app.with_photos(work).await
+}
+
+/// Whom a search finds, with names and thumbnails.
+fn people(app: &App, vault: &Vault, asked: SearchRequest) -> Result<Vec<serde_json::Value>, ApiError> {
+    let SearchRequest { images, min_score, search_mode, collection_id, max_results } = asked;
+    let (mode, max_results) = (search_mode, max_results as usize);
+    shown(
+        vault,
+        found(app, vault, Search { photos: &images, mode, min_score, collection: collection_id, max_results })?,
+    )
 }
 
 /// Candidates above the minimum score, best first, with their scores.
