@@ -78,8 +78,11 @@ fn crops_and_active_users_are_searched() {
         "\"min_score\" must be greater than or equal to 0.5",
         "MissingParameter",
     );
-    let body = json!({"image": photo(3), "os": "IOS", "min_score": 0.85, "search_mode": "ACCURATE"});
+    let body = json!({"image": photo(3), "os": "IOS", "min_score": 0.85, "search_mode": "FAST"});
     assert_eq!(service.post("/search-active-user", &body).data(), json!([{"id": "bob", "score": 1.0}]));
+    // Bob was enrolled without his mirror image, and the fake's faces have nothing of faces' symmetry.
+    let accurate = with(body.clone(), "search_mode", json!("ACCURATE"));
+    assert_eq!(service.post("/search-active-user", &accurate).data(), json!([]));
     service.post("/search-active-user", &with(body, "os", json!("BEOS"))).fails(
         409,
         "\"os\" must be one of [DESKTOP, IOS, ANDROID]",
