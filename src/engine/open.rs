@@ -56,6 +56,29 @@ pub struct EngineOptions {
     pub rewriting: Rules,
 }
 
+/// Where the options lead.
+pub(super) struct Found {
+    pub(super) home: Home,
+    pub(super) pack: Pack,
+    pub(super) runtime: Runtime,
+}
+
+impl EngineOptions {
+    pub(super) fn find(&self) -> Result<Found> {
+        let home = match &self.home {
+            Some(home) => home.clone(),
+            None => Home::from_env()?,
+        };
+        let pack = match &self.pack {
+            PackSource::Named(name) => Pack::installed(&home, name)?,
+            PackSource::Folder(folder) => Pack::open_dir(folder)?,
+        };
+        let installed = home.runtime_library();
+        let runtime = Runtime::select(&RuntimeOptions { choice: self.runtime.clone(), installed })?;
+        Ok(Found { home, pack, runtime })
+    }
+}
+
 impl Engine {
     /// Loads a pack: each file is checked against its SHA-256, then made ready to run.
     ///
@@ -64,16 +87,7 @@ impl Engine {
     /// that its manifest names, [`ErrorKind::Runtime`] where the runtime cannot be used or refuses
     /// a network.
     pub fn open(options: &EngineOptions) -> Result<Self> {
-        let home = match &options.home {
-            Some(home) => home.clone(),
-            None => Home::from_env()?,
-        };
-        let pack = match &options.pack {
-            PackSource::Named(name) => Pack::installed(&home, name)?,
-            PackSource::Folder(folder) => Pack::open_dir(folder)?,
-        };
-        let installed = home.runtime_library();
-        let runtime = Runtime::select(&RuntimeOptions { choice: options.runtime.clone(), installed })?;
+        let Found { home, pack, runtime } = options.find()?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,

@@ -6,11 +6,11 @@ use ndarray::{Array4, ArrayD};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::rewrite::{Rule, Rules, rewrite};
-use crate::models::{Format, Home, Pack, Role, dlib};
-use crate::vision::{Network, NetworkOptions, Runtime, RuntimeKind, RuntimeOptions, open_size};
+use crate::models::{Format, Pack, Role, dlib};
+use crate::vision::{Network, NetworkOptions, Runtime, RuntimeKind, open_size};
 
-use super::open::detector_rules;
-use super::{EngineOptions, PackSource};
+use super::EngineOptions;
+use super::open::{Found, detector_rules};
 
 /// A network of a pack before and after rewriting, measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,16 +51,7 @@ impl RewritingGain {
     /// As for [`Engine::open`](super::Engine::open); [`ErrorKind::Runtime`] also for the built-in
     /// engine, for which nothing is rewritten.
     pub fn measure(options: &EngineOptions, rounds: usize, progress: &mut dyn FnMut(f64)) -> Result<Vec<Self>> {
-        let home = match &options.home {
-            Some(home) => home.clone(),
-            None => Home::from_env()?,
-        };
-        let pack = match &options.pack {
-            PackSource::Named(name) => Pack::installed(&home, name)?,
-            PackSource::Folder(folder) => Pack::open_dir(folder)?,
-        };
-        let installed = home.runtime_library();
-        let runtime = Runtime::select(&RuntimeOptions { choice: options.runtime.clone(), installed })?;
+        let Found { pack, runtime, .. } = options.find()?;
         if runtime.info().kind == RuntimeKind::BuiltIn {
             let message = "networks are rewritten for ONNX Runtime, and the built-in engine is what runs here; \
                            `facevault setup` installs ONNX Runtime";

@@ -29,7 +29,7 @@ Exit code 0: somebody was found. 1: nobody, or a photo was refused.";
 /// Who is this?
 ///
 /// Searches the vault for the person of the photos and answers with those who are similar enough,
-/// best first, or with \"unknown\". Several photos are fused into one probe, which errs less than
+/// best first, or with "unknown". Several photos are fused into one probe, which errs less than
 /// each by itself; with --all-faces every face of each photo is searched for.
 ///
 /// A similarity means nothing by itself, and the more people are searched, the more strangers look
