@@ -2,17 +2,12 @@
 
 use std::fs;
 
-use image::codecs::jpeg::JpegEncoder;
-use image::imageops::{self, FilterType};
-
 use super::report::{Picture, PictureFormat, PicturePair};
 use super::{Dataset, Evaluation};
 use crate::engine::Engine;
 use crate::statistics::ScoredPair;
+use crate::vision::thumbnail;
 
-/// The longer side of a small picture in pixels.
-const SIDE: u32 = 160;
-const JPEG_QUALITY: u8 = 85;
 /// How many photos without an encoding are shown.
 const MOST_FAILURES: usize = 20;
 
@@ -54,17 +49,7 @@ fn picture(engine: &Engine, dataset: &Dataset, place: usize, reason: Option<&str
         Some(reason) => format!("{name}: {reason}"),
         None => name,
     });
-    let bytes = fs::read(dataset.root.join(photo)).ok().and_then(|bytes| small(engine, &bytes)).unwrap_or_default();
+    let decoded = fs::read(dataset.root.join(photo)).ok().and_then(|bytes| engine.decode(&bytes).ok());
+    let bytes = decoded.and_then(|picture| thumbnail(&picture).ok()).unwrap_or_default();
     Picture { bytes, format: PictureFormat::Jpeg, caption }
-}
-
-fn small(engine: &Engine, bytes: &[u8]) -> Option<Vec<u8>> {
-    let picture = engine.decode(bytes).ok()?;
-    let scale = (SIDE as f32 / picture.width().max(picture.height()) as f32).min(1.0);
-    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
-    let (width, height) = (side(picture.width()), side(picture.height()));
-    let smaller = imageops::resize(&picture, width, height, FilterType::Triangle);
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY).encode_image(&smaller).ok()?;
-    Some(jpeg)
 }

@@ -1,17 +1,14 @@
 //! Small pictures of faces: JPEG in base64.
 
-use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage, imageops};
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, ImageReport, Result};
 use crate::geometry::Rect;
 use crate::person::ImageBytes;
+use crate::vision;
 use crate::wire::encode_base64;
 
-/// The longer side of a thumbnail in pixels.
-const SIDE: u32 = 160;
-const QUALITY: u8 = 85;
 /// What is shown around a face, in parts of its box.
 const AROUND: f32 = 0.25;
 /// What is put around a crop, in parts of its longer side: detectors look for a face in a picture.
@@ -50,16 +47,7 @@ fn decoded(engine: &Engine, photo: &[u8]) -> Result<RgbImage> {
 }
 
 fn encoded(picture: &RgbImage) -> Result<String> {
-    let longer = picture.width().max(picture.height()).max(1);
-    let small = if longer <= SIDE {
-        picture.clone()
-    } else {
-        let scaled = |side: u32| (u64::from(side) * u64::from(SIDE) / u64::from(longer)).max(1) as u32;
-        imageops::thumbnail(picture, scaled(picture.width()), scaled(picture.height()))
-    };
-    let mut bytes = Vec::new();
-    small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY)).map_err(failed)?;
-    Ok(encode_base64(&bytes))
+    Ok(encode_base64(&vision::thumbnail(picture).map_err(failed)?))
 }
 
 fn failed(error: image::ImageError) -> Error {

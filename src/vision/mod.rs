@@ -9,6 +9,7 @@ mod idle;
 mod landmarks;
 mod library;
 mod main_face;
+mod network;
 mod pose;
 mod quality;
 mod resize;
@@ -16,6 +17,7 @@ mod runtime;
 mod session;
 mod shape;
 mod tensor;
+mod thumbnail;
 
 pub use align::align;
 pub use decode::{DecodeLimits, decode};
@@ -23,10 +25,12 @@ pub use detect::{Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;
 pub use landmarks::find_landmarks;
 pub use main_face::{FacePolicy, main_face};
+pub use network::Network;
 pub use pose::Pose;
 pub use quality::{Quality, QualityLimits};
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
-pub use session::{Network, NetworkClock, NetworkOptions};
+pub use session::{NetworkClock, NetworkOptions};
+pub use thumbnail::thumbnail;
 
 use image::RgbImage;
 

@@ -28,6 +28,7 @@ mod photos;
 mod reencode;
 mod rewrite;
 mod search;
+mod sessions;
 mod statistics;
 mod store;
 mod stress;

@@ -48,7 +48,7 @@ pub struct PicturePair {
 /// A small picture of a photo. `Debug` shows neither it nor its caption.
 #[derive(Clone, PartialEq)]
 pub struct Picture {
-    /// The file, about 160 pixels wide.
+    /// The file, about 160 pixels wide; empty where the photo is no picture.
     pub bytes: Vec<u8>,
     /// Its format.
     pub format: PictureFormat,
@@ -398,14 +398,12 @@ fn picture(out: &mut String, picture: &Picture) {
         PictureFormat::Png => "png",
     };
     let caption = picture.caption.as_deref().map(escape).unwrap_or_default();
-    push(
-        out,
-        format_args!(
-            "<figure class=photo><img alt=\"{}\" src=\"data:image/{format};base64,{}\">",
-            if caption.is_empty() { "photo" } else { &caption },
-            BASE64.encode(&picture.bytes),
-        ),
-    );
+    push(out, format_args!("<figure class=photo>"));
+    if !picture.bytes.is_empty() {
+        let alt = if caption.is_empty() { "photo" } else { &caption };
+        let bytes = BASE64.encode(&picture.bytes);
+        push(out, format_args!("<img alt=\"{alt}\" src=\"data:image/{format};base64,{bytes}\">"));
+    }
     if !caption.is_empty() {
         push(out, format_args!("<figcaption>{caption}</figcaption>"));
     }

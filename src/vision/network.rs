@@ -1,0 +1,196 @@
+//! Networks ready to run from any thread.
+//!
+//! A [`Network`] is a pool of sessions of one thread each: as many as may run at once, made when
+//! they are first needed. A caller that finds none idle waits for the next one.
+//!
+//! The built-in engine is several times slower on a network whose input size is open, and refuses
+//! some of them; for it each input size has a pool of its own, of the network with that size
+//! written into it ([`shape`](super::shape)).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use ndarray::{ArrayView4, ArrayViewD};
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::runtime::{Runtime, RuntimeKind};
+use super::session::{NetworkOptions, OutputShapes, Session};
+use super::shape;
+
+/// A network of one input, ready to run from any thread. Cloning is cheap.
+#[derive(Clone)]
+pub struct Network {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    runtime: Runtime,
+    options: NetworkOptions,
+    onnx: Vec<u8>,
+    input_shape: Vec<Option<usize>>,
+    output_shapes: OutputShapes,
+    pools: Mutex<HashMap<Key, Pool>>,
+    returned: Condvar,
+}
+
+/// The input size that a pool's sessions are made for; `None` where one session takes any size.
+type Key = Option<[usize; 4]>;
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Session>,
+    made: usize,
+}
+
+/// How many input sizes the built-in engine keeps networks for.
+const MAX_SIZES: usize = 12;
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// Makes a network of an ONNX file's bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the runtime refuses the network, where it takes anything but
+    /// one tensor, or where it lacks one of the outputs asked for.
+    pub fn load(runtime: &Runtime, mut options: NetworkOptions, onnx: impl Into<Vec<u8>>) -> Result<Self> {
+        let onnx = onnx.into();
+        let fail = |why: String| Error::new(ErrorKind::Runtime, format!("{}: {why}", options.name));
+        let mut pools = HashMap::new();
+        let (input_shape, available) = if runtime.info().kind == RuntimeKind::BuiltIn {
+            shape::declared(&onnx).map_err(fail)?
+        } else {
+            let session = Session::new(runtime.environment(), &options, &onnx)?;
+            let (shape, outputs) = (session.input_shape().map_err(fail)?, session.outputs());
+            pools.insert(None, Pool { idle: vec![session], made: 1 });
+            (shape, outputs)
+        };
+        if let Some(missing) = options.outputs.iter().find(|name| !available.contains(name)) {
+            return Err(fail(format!("the network has no output {missing:?}, only {available:?}")));
+        }
+        if options.outputs.is_empty() {
+            options.outputs = available;
+        }
+        options.sessions = options.sessions.max(1);
+        let network = Self {
+            shared: Arc::new(Shared {
+                runtime: runtime.clone(),
+                options,
+                onnx,
+                input_shape,
+                output_shapes: OutputShapes::default(),
+                pools: Mutex::new(pools),
+                returned: Condvar::new(),
+            }),
+        };
+        if !network.input_shape().contains(&None) {
+            // A network of one size shows now, not at its first run, whether the runtime takes it.
+            drop(network.borrow_session([0; 4])?);
+        }
+        Ok(network)
+    }
+
+    /// The declared sizes of the input; `None` where any size is taken.
+    #[must_use]
+    pub fn input_shape(&self) -> &[Option<usize>] {
+        &self.shared.input_shape
+    }
+
+    /// The outputs in the order in which they are handed over.
+    #[must_use]
+    pub fn outputs(&self) -> &[String] {
+        &self.shared.options.outputs
+    }
+
+    /// Runs the network on `input` (batch, channels, height, width; standard layout) and hands its
+    /// outputs to `read`, without copying either.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where the run fails, an output is not of `f32`, or a further session
+    /// cannot be made; and what `read` returns.
+    pub fn run<T>(
+        &self,
+        input: ArrayView4<'_, f32>,
+        read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
+    ) -> Result<T> {
+        let mut session = self.borrow_session(input.dim().into())?;
+        session.as_mut().run(input, &self.shared.options, &self.shared.output_shapes, read)
+    }
+
+    fn borrow_session(&self, size: [usize; 4]) -> Result<Borrowed<'_>> {
+        let shared = &*self.shared;
+        let open = shared.runtime.info().kind == RuntimeKind::BuiltIn && shared.input_shape.contains(&None);
+        let key = open.then_some(size);
+        let mut pools = shared.lock();
+        loop {
+            if pools.len() >= MAX_SIZES && !pools.contains_key(&key) {
+                // Sessions that are out come back to a pool of their size, made anew.
+                pools.clear();
+            }
+            let pool = pools.entry(key).or_default();
+            if let Some(session) = pool.idle.pop() {
+                return Ok(Borrowed { session: Some(session), key, shared });
+            }
+            if pool.made < shared.options.sessions {
+                pool.made += 1;
+                drop(pools);
+                return match shared.make_session(key) {
+                    Ok(session) => Ok(Borrowed { session: Some(session), key, shared }),
+                    Err(error) => {
+                        if let Some(pool) = shared.lock().get_mut(&key) {
+                            pool.made = pool.made.saturating_sub(1);
+                        }
+                        shared.returned.notify_all();
+                        Err(error)
+                    }
+                };
+            }
+            pools = shared.returned.wait(pools).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Pool>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make_session(&self, key: Key) -> Result<Session> {
+        let environment = self.runtime.environment();
+        let Some(size) = key else { return Session::new(environment, &self.options, &self.onnx) };
+        let fixed = shape::fix(&self.onnx, size)
+            .map_err(|why| Error::new(ErrorKind::Runtime, format!("{}: {why}", self.options.name)))?;
+        Session::new(environment, &self.options, &fixed)
+    }
+}
+
+/// A session that goes back to its pool when it is dropped.
+struct Borrowed<'a> {
+    session: Option<Session>,
+    key: Key,
+    shared: &'a Shared,
+}
+
+impl Borrowed<'_> {
+    fn as_mut(&mut self) -> &mut Session {
+        self.session.as_mut().expect("a borrowed session is there until it is dropped")
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            let mut pools = self.shared.lock();
+            let pool = pools.entry(self.key).or_default();
+            pool.idle.push(session);
+            pool.made = pool.made.max(pool.idle.len());
+            drop(pools);
+            self.shared.returned.notify_all();
+        }
+    }
+}
