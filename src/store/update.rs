@@ -19,7 +19,8 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where the client has a person with this id,
-    /// [`ErrorKind::Invalid`] that names each unknown collection, [`ErrorKind::ModelMismatch`] where an encoding is not the active model's, and as for every write.
+    /// [`ErrorKind::Invalid`] that names each unknown collection, [`ErrorKind::ModelMismatch`] where
+    /// an encoding is not the active model's, and as for every write.
     pub fn insert_person(&self, client: &ClientId, new: &NewPersonRecord) -> Result<Written> {
         self.insert_person_if(client, new, |_| Ok(()))
     }

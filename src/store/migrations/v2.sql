@@ -13,5 +13,5 @@ CREATE TABLE tokens (
 ) STRICT;
 CREATE INDEX tokens_by_client ON tokens (client, created_at);
 
--- Somebody of the same name is looked for before a person is added.
-CREATE INDEX persons_by_name ON persons (client, folded_name);
+-- Somebody of the same name and date of birth is looked for before a person is added; few share a date.
+CREATE INDEX persons_by_birth ON persons (client, date_of_birth);
