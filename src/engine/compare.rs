@@ -30,8 +30,8 @@ impl Engine {
     /// Euclidean model of the vectors as they are.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for no photo, [`Refused`](crate::ErrorKind::Refused) with the
-    /// outcome of every photo.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for no photo, [`Refused`](crate::ErrorKind::Refused)
+    /// with the outcome of every photo.
     pub fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
         fuse(self.embedder().metric, &self.encodings(photos)?)
     }

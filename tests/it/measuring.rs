@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use facevault::evaluation::{self, Dataset, DatasetEncodings};
+use facevault::evaluation::{self, Dataset, DatasetEncodings, EncodingCache};
 use facevault::statistics::Comparisons;
 use facevault::statistics::open_set::OpenSet;
 use facevault::vision::RuntimeKind;
-use facevault::{Engine, EngineOptions, FaceEncoding, Metric, OperatingPoint, PackSource};
+use facevault::{EncodingMode, Engine, EngineOptions, FaceEncoding, Metric, OperatingPoint, PackSource};
 
 use crate::{data, packs};
 
@@ -75,6 +75,55 @@ fn rates_hold_on_people_who_were_left_out() {
     }
     let factor = alarms as f64 / searches as f64 / FPIR;
     assert!((0.5..2.0).contains(&factor), "FPIR {FPIR}: {alarms} alarms in {searches}, {factor} times as many");
+}
+
+/// A second run takes every photo's outcome, refusals too, from what the first one kept.
+#[test]
+fn what_was_encoded_before_is_not_encoded_again() {
+    const TEST: &str = "measuring::what_was_encoded_before_is_not_encoded_again";
+    let Some(shared) = data::folder(TEST) else { return };
+    let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
+    let options = EngineOptions { pack: PackSource::Folder(pack.path().into()), ..EngineOptions::default() };
+    let engine = Engine::open(&options).expect("an engine");
+    let root = tempfile::tempdir().expect("a folder");
+    let mut people: Vec<_> =
+        fs::read_dir(shared.join("faces/lfw-dev")).expect("people").flatten().map(|entry| entry.path()).collect();
+    people.retain(|path| path.is_dir());
+    people.sort();
+    for person in &people[..3] {
+        let folder = root.path().join(person.file_name().expect("a name"));
+        fs::create_dir(&folder).expect("a folder");
+        let photo = fs::read_dir(person).expect("photos").flatten().next().expect("a photo");
+        fs::copy(photo.path(), folder.join("photo.jpg")).expect("copied");
+        fs::write(folder.join("no picture.jpg"), person.as_os_str().as_encoded_bytes()).expect("a file");
+    }
+    let dataset = Dataset::of_people(root.path()).expect("people");
+    let kept = tempfile::tempdir().expect("a folder");
+    let run = |engine: &Engine| {
+        let mut cache = EncodingCache::open(kept.path(), engine).expect("an engine of a pack");
+        let before = engine.encoded();
+        let outcome = DatasetEncodings::compute(engine, &dataset, Some(&mut cache), &mut |_| true).expect("encodings");
+        (outcome, engine.encoded() - before)
+    };
+    let (first, encoded) = run(&engine);
+    assert_eq!((first.cached, first.refusals.len(), encoded), (0, 3, 3));
+    let (second, encoded) = run(&engine);
+    assert_eq!((second.cached, encoded), (6, 0));
+    assert_eq!(second, DatasetEncodings { cached: 6, ..first.clone() });
+
+    // Another way of encoding knows nothing of it, and a photo that is new is encoded.
+    assert_eq!(run(&engine.in_mode(EncodingMode::Accurate)).0.cached, 0);
+    fs::write(root.path().join(&dataset.photos[0]), b"another").expect("a file");
+    let (third, encoded) = run(&engine);
+    assert_eq!((third.cached, encoded), (5, 0));
+    // A damaged file is as good as none.
+    for file in fs::read_dir(kept.path()).expect("files").flatten() {
+        let mut bytes = fs::read(file.path()).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(file.path(), bytes).expect("a file");
+    }
+    assert_eq!(run(&engine).0.cached, 0);
 }
 
 #[cfg(feature = "cli")]
