@@ -1,8 +1,9 @@
 //! From photos to encodings: each step, one thread and all, and the share of time that is not the
 //! networks'.
 //!
-//! Measures the `dlib` pack, if it is installed, on the installed sample photos, and YuNet with
-//! `espdl_mbf` on a part of LFW, if the test data is there; says what it leaves out.
+//! Measures the `dlib` pack, if it is installed, on the installed sample photos, and, if the test
+//! data is there, YuNet with `espdl_mbf` on a part of LFW and SCRFD-500M with it on photos of 1 to 3
+//! megapixels; says what it leaves out.
 
 mod support;
 
@@ -116,8 +117,11 @@ fn encode(criterion: &mut Criterion) {
         Some(data) => {
             let folder = support::yunet_espdl(&data);
             pack(criterion, "yunet + espdl_mbf", PackSource::Folder(folder.path().into()), &support::lfw(&data, BATCH));
+            let folder = support::pack(&data, "scrfd_500m", "espdl_mbf");
+            let (name, folder) = ("scrfd_500m + espdl_mbf", PackSource::Folder(folder.path().into()));
+            pack(criterion, name, folder, &support::large(&data));
         }
-        None => eprintln!("left out: yunet + espdl_mbf, there is no test data"),
+        None => eprintln!("left out: what needs the test data, it is not there"),
     }
 }
 

@@ -3,14 +3,15 @@
 //!
 //! `peers PACK-FOLDER|NAME encode|detect THREADS PHOTO...` loads everything, prints `ready`, and
 //! then for each line on standard input works through all photos once and prints a line of JSON:
-//! seconds, photos with a face, and the largest resident memory in KiB.
+//! seconds, photos with a face, the largest resident memory in KiB, and the seconds that decoding,
+//! detecting, cutting out and embedding took, added up over threads.
 
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use facevault::vision::{FacePolicy, QualityLimits};
-use facevault::{Engine, EngineOptions, PackSource, PhotoRules};
+use facevault::{Engine, EngineOptions, PackSource, PhotoRules, Timing};
 use rayon::prelude::*;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,10 +40,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     io::stdout().flush()?;
     for line in io::stdin().lock().lines() {
         line?;
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), engine.timing());
         let faces = run()?;
-        let seconds = start.elapsed().as_secs_f64();
-        println!("{{\"seconds\": {seconds}, \"faces\": {faces}, \"memory\": {}}}", largest_memory());
+        let (seconds, after) = (start.elapsed().as_secs_f64(), engine.timing());
+        let step = |step: fn(&Timing) -> Duration| (step(&after) - step(&before)).as_secs_f64();
+        let steps = [step(|t| t.decode), step(|t| t.detect), step(|t| t.align), step(|t| t.embed)];
+        let memory = largest_memory();
+        println!("{{\"seconds\": {seconds}, \"faces\": {faces}, \"memory\": {memory}, \"steps\": {steps:?}}}");
         io::stdout().flush()?;
     }
     Ok(())

@@ -10,22 +10,40 @@ pub(crate) fn data() -> Option<PathBuf> {
     folder.join("faces/lfw-dev").is_dir().then_some(folder)
 }
 
-/// YuNet and `espdl_mbf` as a pack: a folder of links.
-pub(crate) fn yunet_espdl(data: &Path) -> tempfile::TempDir {
+/// A detector and an embedder of the test data as a pack: a folder of copies.
+pub(crate) fn pack(data: &Path, detector: &str, embedder: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let half = |name: &str| {
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs").join(name)).expect("a manifest")
+    let half = |kind: &str, name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs").join(kind).join(format!("{name}.toml"));
+        fs::read_to_string(path).expect("a manifest")
     };
-    let manifest = format!(
-        "schema = 1\nname = \"yunet-espdl\"\ntitle = \"YuNet and espdl_mbf\"\nlicence = \"MIT\"\nterms = \"for benches\"\n\n{}\n{}",
-        half("detectors/yunet_dynamic.toml"),
-        half("embedders/espdl_mbf.toml")
-    );
-    fs::write(folder.path().join("manifest.toml"), manifest).expect("written");
-    for file in ["yunet_s_dynamic.onnx", "espdl_mbf.onnx"] {
-        fs::copy(data.join("models").join(file), folder.path().join(file)).expect("copied");
+    let about = "schema = 1\nname = \"measured\"\ntitle = \"for benches\"\nlicence = \"non-commercial\"\naccept_licence = true\nterms = \"for benches\"\n";
+    let manifest = format!("{about}\n{}\n{}", half("detectors", detector), half("embedders", embedder));
+    for line in manifest.lines() {
+        if let Some(file) = line.strip_prefix("file = \"").and_then(|rest| rest.strip_suffix('"')) {
+            fs::copy(data.join("models").join(file), folder.path().join(file)).expect("copied");
+        }
     }
+    fs::write(folder.path().join("manifest.toml"), manifest).expect("written");
     folder
+}
+
+/// YuNet and `espdl_mbf` as a pack.
+pub(crate) fn yunet_espdl(data: &Path) -> tempfile::TempDir {
+    pack(data, "yunet_dynamic", "espdl_mbf")
+}
+
+/// The JPEGs of `faces/deepface` of 1 to 3.2 megapixels.
+pub(crate) fn large(data: &Path) -> Vec<Vec<u8>> {
+    let folder = data.join("faces/deepface/unit/dataset");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jpg"));
+    files.retain(|path| {
+        image::image_dimensions(path)
+            .is_ok_and(|(width, height)| (1_000_000..=3_200_000).contains(&(u64::from(width) * u64::from(height))))
+    });
+    files.sort();
+    files.iter().map(|path| fs::read(path).expect("a photo")).collect()
 }
 
 /// A photo each of the first people of LFW.

@@ -21,6 +21,7 @@ impl Engine {
     /// [`ErrorKind::Runtime`] where the network fails. A picture without a face is no error.
     pub fn detect(&self, image: &[u8]) -> Result<Detection> {
         let picture = self.decode(image).map_err(refused)?;
+        let _taken_on = self.inner.origin.workload.take_on(1);
         let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
         Ok(Detection { width: picture.width(), height: picture.height(), faces })
     }
@@ -39,6 +40,7 @@ impl Engine {
     /// [`ErrorKind::Refused`] where the photo gives no encoding, [`ErrorKind::Runtime`] where a
     /// network fails.
     pub fn encode(&self, image: &[u8]) -> Result<EncodedFace> {
+        let _taken_on = self.inner.origin.workload.take_on(1);
         self.encode_one(image)?.map_err(refused)
     }
 
@@ -48,6 +50,7 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Runtime`] where a network fails.
     pub fn encode_all<T: AsRef<[u8]> + Sync>(&self, images: &[T]) -> Result<Vec<Result<EncodedFace, Refusal>>> {
+        let _taken_on = self.inner.origin.workload.take_on(images.len());
         match images {
             [image] => Ok(vec![self.encode_one(image.as_ref())?]),
             // One photo at a time: a part of many would be left with one thread at the end.
@@ -66,7 +69,10 @@ impl Engine {
     /// [`ErrorKind::Runtime`] where a network fails.
     pub fn encode_faces(&self, image: &[u8]) -> Result<Vec<(Face, Result<EncodedFace, Refusal>)>> {
         let picture = self.decode(image).map_err(refused)?;
+        let taken_on = self.inner.origin.workload.take_on(1);
         let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
+        drop(taken_on);
+        let _taken_on = self.inner.origin.workload.take_on(faces.len());
         self.inner.threads.install(|| {
             faces.par_iter().map(|face| Ok((*face, self.encode_face(&picture, face)?))).collect::<Result<Vec<_>>>()
         })

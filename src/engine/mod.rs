@@ -24,6 +24,7 @@ use crate::models::Manifest;
 use crate::spec::EmbedderSpec;
 use crate::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
+    Workload,
 };
 
 pub use compare::CompareOptions;
@@ -90,6 +91,7 @@ struct Origin {
     manifest: Option<Manifest>,
     runtime: Option<RuntimeInfo>,
     clock: Option<NetworkClock>,
+    workload: Workload,
     calibration: Option<CalibrationTable>,
 }
 

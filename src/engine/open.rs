@@ -13,7 +13,7 @@ use crate::spec::DetectorKind;
 use crate::vision::detect::GRID;
 use crate::vision::{
     Detector, Embedder, Mmod, Network, NetworkClock, NetworkEmbedder, NetworkOptions, Runtime, RuntimeChoice,
-    RuntimeKind, RuntimeOptions, Scrfd, Yunet, open_size,
+    RuntimeKind, RuntimeOptions, Scrfd, Workload, Yunet, open_size,
 };
 
 use super::{EncodingMode, Engine, Origin, PhotoRules};
@@ -98,6 +98,7 @@ impl Engine {
             threads,
             rewriting: &options.rewriting,
             clock: NetworkClock::default(),
+            workload: Workload::default(),
         };
         parts.must_fit()?;
         let (detector, embedder) = rayon::join(|| parts.detector(), || parts.embedder());
@@ -113,6 +114,7 @@ impl Engine {
         let origin = Origin {
             runtime: Some(runtime.info().clone()),
             clock: Some(parts.clock.clone()),
+            workload: parts.workload.clone(),
             manifest: Some(manifest),
             calibration,
         };
@@ -134,6 +136,7 @@ struct Parts<'a> {
     threads: usize,
     rewriting: &'a Rules,
     clock: NetworkClock,
+    workload: Workload,
 }
 
 impl Parts<'_> {
@@ -197,6 +200,7 @@ impl Parts<'_> {
         let options = NetworkOptions {
             sessions: self.threads,
             clock: self.clock.clone(),
+            workload: self.workload.clone(),
             ..NetworkOptions::new(file.file.clone())
         };
         Network::load(self.runtime, options, onnx)

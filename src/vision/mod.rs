@@ -18,6 +18,7 @@ mod session;
 mod shape;
 mod tensor;
 mod thumbnail;
+mod workload;
 
 pub use align::align;
 pub use decode::{DecodeLimits, decode};
@@ -31,6 +32,7 @@ pub use quality::{Quality, QualityLimits};
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
 pub use session::{NetworkClock, NetworkOptions};
 pub use thumbnail::thumbnail;
+pub use workload::{TakenOn, Workload};
 
 use image::RgbImage;
 

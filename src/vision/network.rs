@@ -1,7 +1,9 @@
 //! Networks ready to run from any thread.
 //!
 //! A [`Network`] is a pool of sessions of one thread each: as many as may run at once, made when
-//! they are first needed. A caller that finds none idle waits for the next one.
+//! they are first needed. A caller that finds none idle waits for the next one. Many photos are done
+//! soonest so, but one photo that is alone is not: for those there is one session of all threads,
+//! made when several photos were alone.
 //!
 //! The built-in engine is several times slower on a network whose input size is open, and refuses
 //! some of them; for it each input size has a pool of its own, of the network with that size
@@ -32,6 +34,7 @@ struct Shared {
     output_shapes: OutputShapes,
     pools: Mutex<HashMap<Key, Pool>>,
     returned: Condvar,
+    wide: Mutex<Wide>,
 }
 
 /// The input size that a pool's sessions are made for; `None` where one session takes any size.
@@ -42,6 +45,19 @@ struct Pool {
     idle: Vec<Session>,
     made: usize,
 }
+
+/// The session of several threads.
+#[derive(Default)]
+struct Wide {
+    idle: Option<Session>,
+    made: bool,
+    /// How many runs would have used it before it was made.
+    wanted: usize,
+}
+
+/// After how many runs for a photo that was alone the session of several threads is made: making it
+/// takes as long as some runs, which a program that ends after one photo would only lose.
+const WORTH_MAKING: usize = 4;
 
 /// How many input sizes the built-in engine keeps networks for.
 const MAX_SIZES: usize = 12;
@@ -65,7 +81,7 @@ impl Network {
         let (input_shape, available) = if runtime.info().kind == RuntimeKind::BuiltIn {
             shape::declared(&onnx).map_err(fail)?
         } else {
-            let session = Session::new(runtime.environment(), &options, &onnx)?;
+            let session = Session::new(runtime.environment(), &options, 1, &onnx)?;
             let (shape, outputs) = (session.input_shape().map_err(fail)?, session.outputs());
             pools.insert(None, Pool { idle: vec![session], made: 1 });
             (shape, outputs)
@@ -86,6 +102,7 @@ impl Network {
                 output_shapes: OutputShapes::default(),
                 pools: Mutex::new(pools),
                 returned: Condvar::new(),
+                wide: Mutex::default(),
             }),
         };
         if !network.input_shape().contains(&None) {
@@ -118,8 +135,14 @@ impl Network {
         input: ArrayView4<'_, f32>,
         read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
     ) -> Result<T> {
+        let shared = &*self.shared;
+        if let Some(mut session) = shared.take_wide() {
+            let result = session.run(input, &shared.options, &shared.output_shapes, read);
+            shared.lock_wide().idle = Some(session);
+            return result;
+        }
         let mut session = self.borrow_session(input.dim().into())?;
-        session.as_mut().run(input, &self.shared.options, &self.shared.output_shapes, read)
+        session.as_mut().run(input, &shared.options, &shared.output_shapes, read)
     }
 
     fn borrow_session(&self, size: [usize; 4]) -> Result<Borrowed<'_>> {
@@ -160,12 +183,33 @@ impl Shared {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_wide(&self) -> MutexGuard<'_, Wide> {
+        self.wide.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session of several threads, where one photo is alone and it was worth making.
+    fn take_wide(&self) -> Option<Session> {
+        let threads = self.options.sessions;
+        if threads < 2 || self.runtime.info().kind == RuntimeKind::BuiltIn || !self.options.workload.is_one() {
+            return None;
+        }
+        let mut wide = self.lock_wide();
+        wide.wanted += 1;
+        if wide.made || wide.wanted <= WORTH_MAKING {
+            return wide.idle.take();
+        }
+        wide.made = true;
+        drop(wide);
+        // Where the runtime refuses, one thread does as well.
+        Session::new(self.runtime.environment(), &self.options, threads, &self.onnx).ok()
+    }
+
     fn make_session(&self, key: Key) -> Result<Session> {
         let environment = self.runtime.environment();
-        let Some(size) = key else { return Session::new(environment, &self.options, &self.onnx) };
+        let Some(size) = key else { return Session::new(environment, &self.options, 1, &self.onnx) };
         let fixed = shape::fix(&self.onnx, size)
             .map_err(|why| Error::new(ErrorKind::Runtime, format!("{}: {why}", self.options.name)))?;
-        Session::new(environment, &self.options, &fixed)
+        Session::new(environment, &self.options, 1, &fixed)
     }
 }
 

@@ -21,6 +21,8 @@ use ort::value::{Tensor, TensorRef};
 
 use crate::error::{Error, ErrorKind, Result};
 
+use super::workload::Workload;
+
 /// What sessions are made in.
 pub(super) struct Environment {
     environment: ort::environment::Environment,
@@ -59,10 +61,11 @@ impl Environment {
 pub struct NetworkOptions {
     /// What errors call the network, for example its file's name.
     pub name: String,
-    /// How many runs may be under way at once, at least 1.
+    /// How many runs may be under way at once, at least 1, each with a thread of its own.
     pub sessions: usize,
-    /// Threads within one run, at least 1; one is best unless a single run is waited for.
-    pub threads: usize,
+    /// The photos under way in what the network is a part of: the network of one that is alone runs
+    /// with as many threads as there may be sessions.
+    pub workload: Workload,
     /// The outputs to be read, in the order in which [`Network::run`](super::Network::run) hands
     /// them over; empty for all, in the network's order.
     pub outputs: Vec<String>,
@@ -74,7 +77,13 @@ impl NetworkOptions {
     /// One run at a time, all outputs.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), sessions: 1, threads: 1, outputs: Vec::new(), clock: NetworkClock::default() }
+        Self {
+            name: name.into(),
+            sessions: 1,
+            workload: Workload::default(),
+            outputs: Vec::new(),
+            clock: NetworkClock::default(),
+        }
     }
 }
 
@@ -123,15 +132,20 @@ pub(super) struct Session {
 const KEPT_SIZES: usize = 4;
 
 impl Session {
-    /// A session of an ONNX file's bytes.
-    pub(super) fn new(environment: &Environment, options: &NetworkOptions, onnx: &[u8]) -> Result<Self> {
+    /// A session of an ONNX file's bytes, whose runs have so many threads.
+    pub(super) fn new(
+        environment: &Environment,
+        options: &NetworkOptions,
+        threads: usize,
+        onnx: &[u8],
+    ) -> Result<Self> {
         let configured = || -> ort::Result<SessionBuilder> {
             let builder = ort::session::Session::builder(&environment.environment)?;
             let builder = builder.with_optimization_level(GraphOptimizationLevel::Level3)?;
             if environment.built_in {
                 return Ok(builder);
             }
-            let builder = builder.with_intra_threads(options.threads.max(1))?.with_inter_threads(1)?;
+            let builder = builder.with_intra_threads(threads)?.with_inter_threads(1)?;
             Ok(builder.with_intra_op_spinning(false)?.with_inter_op_spinning(false)?)
         };
         let session = configured().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(|error| {

@@ -108,3 +108,30 @@ fn many_photos_give_what_they_give_one_by_one() {
         }
     }
 }
+
+/// A photo that is alone has all threads; its encoding is the same to the last bit.
+#[test]
+fn a_photo_alone_gives_what_it_gives_among_others() {
+    const TEST: &str = "engine::a_photo_alone_gives_what_it_gives_among_others";
+    let Some(pack) = packs::pack(TEST, "scrfd_500m", "espdl_mbf") else { return };
+    let folder = data::folder(TEST).expect("test data").join("faces/deepface/unit/dataset");
+    let photos: Vec<Vec<u8>> =
+        ["img1.jpg", "img5.jpg", "img6.jpg"].iter().map(|name| fs::read(folder.join(name)).expect("a photo")).collect();
+    let mut packs = vec![PackSource::Folder(pack.path().into())];
+    if Engine::open(&EngineOptions::default()).is_ok() {
+        packs.push(PackSource::default());
+    }
+    for pack in packs {
+        let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
+        let options = EngineOptions { pack, rules, threads: 4, ..EngineOptions::default() };
+        let engine = Engine::open(&options).expect("an engine");
+        let together = engine.encode_all(&photos).expect("the networks run");
+        // Enough times for the sessions of several threads to be worth making.
+        for round in 0..6 {
+            for (photo, among_others) in photos.iter().zip(&together) {
+                let alone = engine.encode(photo).expect("a face");
+                assert_eq!(Ok(&alone), among_others.as_ref(), "{} round {round}", engine.name());
+            }
+        }
+    }
+}
