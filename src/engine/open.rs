@@ -8,7 +8,7 @@ use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::LandmarkScheme;
 use crate::models::rewrite::{Rules, rewrite};
-use crate::models::{Format, Home, Manifest, ModelFile, Pack, Role, dlib};
+use crate::models::{Format, Home, KeptNetwork, Manifest, Pack, Role, dlib};
 use crate::spec::DetectorKind;
 use crate::vision::detect::GRID;
 use crate::vision::{
@@ -157,21 +157,18 @@ impl Parts<'_> {
 
     fn detector(&self) -> Result<Box<dyn Detector>> {
         let manifest = self.pack.manifest();
-        let (file, spec) = (&manifest.detector.model, manifest.detector.spec.clone());
-        let bytes = self.pack.load(Role::Detector)?;
-        let rules = detector_rules(self.rewriting);
-        match (spec.kind, file.format) {
+        let (format, spec) = (manifest.detector.model.format, manifest.detector.spec.clone());
+        let network = || self.network(Role::Detector, &detector_rules(self.rewriting), |onnx| open_size(onnx, &spec));
+        match (spec.kind, format) {
             (DetectorKind::Mmod, Format::Dlib) => {
-                let (onnx, scan) = dlib::detector_onnx(&bytes)?;
+                // How the network is moved over pictures stands in the same file: it is read each time.
+                let (onnx, scan) = dlib::detector_onnx(&self.pack.load(Role::Detector)?)?;
                 let landmarks = dlib::shape_model(&self.pack.load(Role::Landmarks)?)?;
-                Ok(Box::new(Mmod::new(self.network(file, onnx, self.rewriting)?, scan, Arc::new(landmarks), spec)?))
+                let network = self.session(Role::Detector, self.rewritten(onnx, self.rewriting)?)?;
+                Ok(Box::new(Mmod::new(network, scan, Arc::new(landmarks), spec)?))
             }
-            (DetectorKind::Yunet, Format::Onnx) => {
-                Ok(Box::new(Yunet::new(self.network(file, open_size(bytes, &spec)?, &rules)?, spec)?))
-            }
-            (DetectorKind::Scrfd, Format::Onnx) => {
-                Ok(Box::new(Scrfd::new(self.network(file, open_size(bytes, &spec)?, &rules)?, spec)?))
-            }
+            (DetectorKind::Yunet, Format::Onnx) => Ok(Box::new(Yunet::new(network()?, spec)?)),
+            (DetectorKind::Scrfd, Format::Onnx) => Ok(Box::new(Scrfd::new(network()?, spec)?)),
             (kind, format) => Err(Error::new(
                 ErrorKind::ModelUnavailable,
                 format!("the pack {:?}: a {kind:?} detector is not read from a {format:?} file", manifest.name),
@@ -181,27 +178,48 @@ impl Parts<'_> {
 
     fn embedder(&self) -> Result<Box<dyn Embedder>> {
         let manifest = self.pack.manifest();
-        let file = &manifest.embedder.model;
-        let bytes = self.pack.load(Role::Embedder)?;
-        let onnx = match file.format {
-            Format::Onnx => bytes,
-            Format::Dlib => dlib::embedder_onnx(&bytes)?,
-        };
-        let network = self.network(file, onnx, self.rewriting)?;
+        let network = self.network(Role::Embedder, self.rewriting, |bytes| match manifest.embedder.model.format {
+            Format::Onnx => Ok(bytes),
+            Format::Dlib => dlib::embedder_onnx(&bytes),
+        })?;
         Ok(Box::new(NetworkEmbedder::new(network, manifest.embedder.spec.clone(), manifest.model_id())?))
     }
 
-    /// The network, rewritten where that makes it faster: the rules are made for ONNX Runtime.
-    fn network(&self, file: &ModelFile, onnx: Vec<u8>, rules: &Rules) -> Result<Network> {
-        let onnx = match self.runtime.info().kind {
-            RuntimeKind::OnnxRuntime => rewrite(&onnx, rules)?.onnx,
-            RuntimeKind::BuiltIn => onnx,
-        };
+    /// The network of a role: kept from another time, or made of the model's file by `prepare`,
+    /// rewritten, and kept. The model's file is checked either way, beside the other work.
+    fn network(&self, role: Role, rules: &Rules, prepare: impl FnOnce(Vec<u8>) -> Result<Vec<u8>>) -> Result<Network> {
+        let keeps = self.runtime.info().kind == RuntimeKind::OnnxRuntime;
+        let kept = KeptNetwork::new(self.pack, role, rules);
+        if keeps && kept.is_there() {
+            let session = || kept.read().map(|onnx| self.session(role, onnx));
+            let (checked, network) = rayon::join(|| self.pack.check_file(role), session);
+            checked?;
+            if let Some(network) = network {
+                return network;
+            }
+        }
+        let onnx = self.rewritten(prepare(self.pack.load(role)?)?, rules)?;
+        if keeps {
+            kept.write(&onnx);
+        }
+        self.session(role, onnx)
+    }
+
+    /// The network rewritten where that makes it faster: the rules are made for ONNX Runtime.
+    fn rewritten(&self, onnx: Vec<u8>, rules: &Rules) -> Result<Vec<u8>> {
+        match self.runtime.info().kind {
+            RuntimeKind::OnnxRuntime => Ok(rewrite(&onnx, rules)?.onnx),
+            RuntimeKind::BuiltIn => Ok(onnx),
+        }
+    }
+
+    fn session(&self, role: Role, onnx: Vec<u8>) -> Result<Network> {
+        let file = self.pack.manifest().file(role).map(|file| file.file.clone()).unwrap_or_default();
         let options = NetworkOptions {
             sessions: self.threads,
             clock: self.clock.clone(),
             workload: self.workload.clone(),
-            ..NetworkOptions::new(file.file.clone())
+            ..NetworkOptions::new(file)
         };
         Network::load(self.runtime, options, onnx)
     }

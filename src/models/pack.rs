@@ -98,16 +98,32 @@ impl Pack {
     /// [`ErrorKind::ModelUnavailable`] where the pack has no such file, it is missing, or it is not
     /// the one: names the file, what was expected and what was found.
     pub fn load(&self, role: Role) -> Result<Vec<u8>> {
-        let Some(model) = self.manifest.file(role) else {
-            let message = format!("the pack {:?} has no {role}", self.manifest.name);
-            return Err(Error::new(ErrorKind::ModelUnavailable, message));
-        };
-        let path = self.folder.join(&model.file);
+        let (path, model) = self.file(role)?;
         let bytes = read(&path, model)?;
         if model.format == Format::Onnx {
             self.check(role, &path, &bytes)?;
         }
         Ok(bytes)
+    }
+
+    /// Whether the file that has `role` is the one that the manifest names, by size and SHA-256.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelUnavailable`] where it is not, as for [`Self::load`].
+    pub fn check_file(&self, role: Role) -> Result<()> {
+        let (path, model) = self.file(role)?;
+        open(&path, model)?;
+        let found = Sha256::of_file(&path).map_err(|error| unreadable(&path, error))?;
+        must_match(&path, model, found)
+    }
+
+    fn file(&self, role: Role) -> Result<(PathBuf, &ModelFile)> {
+        let missing = || {
+            let message = format!("the pack {:?} has no {role}", self.manifest.name);
+            Error::new(ErrorKind::ModelUnavailable, message)
+        };
+        let model = self.manifest.file(role).ok_or_else(missing)?;
+        Ok((self.folder.join(&model.file), model))
     }
 
     /// The state of every file, by size and SHA-256.
@@ -146,19 +162,33 @@ impl Pack {
 }
 
 fn read(path: &Path, model: &ModelFile) -> Result<Vec<u8>> {
-    let wrong = |what: String| Error::new(ErrorKind::ModelUnavailable, format!("{} {what}", path.display()));
+    let file = open(path, model)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(model.size).unwrap_or_default());
+    file.take(model.size).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
+    must_match(path, model, Sha256::of(&bytes))?;
+    Ok(bytes)
+}
+
+/// The file, of the size that the manifest states.
+fn open(path: &Path, model: &ModelFile) -> Result<fs::File> {
     let file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
     let size = file.metadata().map_err(|error| unreadable(path, error))?.len();
-    if size != model.size {
-        return Err(wrong(format!("has {size} bytes, the manifest says {}", model.size)));
+    if size == model.size {
+        Ok(file)
+    } else {
+        Err(wrong(path, format!("has {size} bytes, the manifest says {}", model.size)))
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    file.take(size).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
-    let found = Sha256::of(&bytes);
-    if found != model.sha256 {
-        return Err(wrong(format!("has SHA-256 {found}, the manifest says {}", model.sha256)));
+}
+
+fn must_match(path: &Path, model: &ModelFile, found: Sha256) -> Result<()> {
+    if found == model.sha256 {
+        return Ok(());
     }
-    Ok(bytes)
+    Err(wrong(path, format!("has SHA-256 {found}, the manifest says {}", model.sha256)))
+}
+
+fn wrong(path: &Path, what: String) -> Error {
+    Error::new(ErrorKind::ModelUnavailable, format!("{} {what}", path.display()))
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {

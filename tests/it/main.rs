@@ -19,6 +19,7 @@ mod harness;
 mod http;
 mod identify;
 mod install;
+mod kept;
 mod layering;
 mod measuring;
 mod models;

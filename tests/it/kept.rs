@@ -1,0 +1,119 @@
+//! Networks that are kept in the form in which they run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use facevault::models::rewrite::{Rule, Rules};
+use facevault::models::{KeptNetwork, Pack, Role};
+use facevault::vision::{FacePolicy, RuntimeKind};
+use facevault::{Engine, EngineOptions, ErrorKind, FaceEncoding, PackSource, PhotoRules};
+
+use crate::{data, packs};
+
+fn files(pack: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(pack.join("rewritten")).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
+}
+
+fn flip(file: &Path, at: impl Fn(usize) -> usize) {
+    let mut bytes = fs::read(file).expect("a file");
+    let at = at(bytes.len());
+    bytes[at] ^= 1;
+    fs::write(file, bytes).expect("written");
+}
+
+#[test]
+fn what_is_kept_comes_back_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("manifest.toml"), packs::manifest_text("yunet_640", "foamliu")).expect("written");
+    let pack = Pack::open_dir(folder.path()).expect("a pack");
+    let rules = Rules::default();
+    let (detector, embedder) =
+        (KeptNetwork::new(&pack, Role::Detector, &rules), KeptNetwork::new(&pack, Role::Embedder, &rules));
+    assert!(!embedder.is_there() && embedder.read().is_none());
+    let network: Vec<u8> = (0..100_000_u32).map(|i| (i % 251) as u8).collect();
+    embedder.write(&network);
+    detector.write(b"small");
+    assert_eq!((embedder.read(), detector.read()), (Some(network.clone()), Some(b"small".to_vec())));
+
+    // Another way of making it, or another manifest, is another network, and only the last is kept.
+    let fewer = Rules::default().without(Rule::FoldScales);
+    let other = KeptNetwork::new(&pack, Role::Embedder, &fewer);
+    assert!(other.read().is_none());
+    other.write(b"other");
+    assert!(!embedder.is_there());
+    assert_eq!((other.read(), detector.read()), (Some(b"other".to_vec()), Some(b"small".to_vec())));
+    assert_eq!(files(folder.path()).len(), 2);
+    let text = packs::manifest_text("yunet_640", "foamliu").replace("for tests", "for other tests");
+    fs::write(folder.path().join("manifest.toml"), text).expect("written");
+    let changed = Pack::open_dir(folder.path()).expect("a pack");
+    assert!(!KeptNetwork::new(&changed, Role::Embedder, &fewer).is_there());
+
+    // Every byte counts, and so does their number.
+    embedder.write(&network);
+    let file = files(folder.path()).into_iter().find(|file| file.to_string_lossy().contains("embedder")).expect("it");
+    for at in [0, 25, 60, 200, 99_999] {
+        flip(&file, |_| at);
+        assert!(embedder.is_there() && embedder.read().is_none(), "{at}");
+        flip(&file, |_| at);
+        assert!(embedder.read().is_some());
+    }
+    let bytes = fs::read(&file).expect("a file");
+    for length in [0, 10, 50, bytes.len() - 1] {
+        fs::write(&file, &bytes[..length]).expect("written");
+        assert!(embedder.read().is_none(), "{length}");
+    }
+    fs::write(&file, [&bytes[..], b"1"].concat()).expect("written");
+    assert!(embedder.read().is_none());
+}
+
+#[test]
+fn an_engine_of_kept_networks_is_the_same_engine() {
+    const TEST: &str = "kept::an_engine_of_kept_networks_is_the_same_engine";
+    let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
+    let shared = data::folder(TEST).expect("test data");
+    let photo = fs::read(shared.join("images/formats/einstein.png")).expect("a photo");
+    let open = || {
+        let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
+        Engine::open(&EngineOptions { pack: PackSource::Folder(pack.path().into()), rules, ..EngineOptions::default() })
+    };
+    let encode = |engine: &Engine| -> FaceEncoding { engine.encode(&photo).expect("a face").encoding };
+    let engine = open().expect("an engine");
+    let encoding = encode(&engine);
+    if engine.runtime().is_none_or(|runtime| runtime.kind == RuntimeKind::BuiltIn) {
+        assert_eq!(files(pack.path()), [] as [PathBuf; 0], "nothing is rewritten for the built-in engine");
+        return;
+    }
+    let kept = files(pack.path());
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let written = |file: &PathBuf| fs::metadata(file).expect("a file").modified().expect("a time");
+    let times: Vec<_> = kept.iter().map(written).collect();
+    assert_eq!(encode(&open().expect("an engine")), encoding);
+    assert_eq!(kept.iter().map(written).collect::<Vec<_>>(), times, "made once");
+
+    // Damage is mended.
+    for file in &kept {
+        flip(file, |length| length / 2);
+    }
+    assert_eq!(encode(&open().expect("an engine")), encoding);
+    assert!(kept.iter().map(written).zip(times).all(|(now, before)| now > before));
+    // Where nothing can be kept, nothing is.
+    fs::remove_dir_all(pack.path().join("rewritten")).expect("removed");
+    fs::write(pack.path().join("rewritten"), b"in the way").expect("written");
+    assert_eq!(encode(&open().expect("an engine")), encoding);
+    fs::remove_file(pack.path().join("rewritten")).expect("removed");
+    assert_eq!(encode(&open().expect("an engine")), encoding);
+
+    // A model that is not the manifest's is refused whatever was kept of the one before it.
+    let model = pack.path().join("espdl_mbf.onnx");
+    let mut bytes = fs::read(&model).expect("a model");
+    fs::remove_file(&model).expect("the link goes");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&model, bytes).expect("written");
+    let error = open().expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
+    assert!(error.to_string().contains("espdl_mbf.onnx has SHA-256"), "{error}");
+}
