@@ -3,18 +3,23 @@
 //!
 //! Measures the `dlib` pack, if it is installed, on the installed sample photos, and, if the test
 //! data is there, YuNet with `espdl_mbf` on a part of LFW and SCRFD-500M with it on photos of 1 to 3
-//! megapixels; says what it leaves out.
+//! megapixels; says what it leaves out. Then what decides how it is built: a photo that is alone,
+//! faces in batches, JPEGs at a part of their size.
 
 mod support;
 
 use std::fs;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use facevault::models::Home;
-use facevault::vision::{FacePolicy, align, main_face};
+use facevault::models::rewrite::{Rules, rewrite};
+use facevault::vision::{FacePolicy, Network, NetworkOptions, Runtime, RuntimeKind, RuntimeOptions, align, main_face};
 use facevault::{Engine, EngineOptions, PackSource, PhotoRules};
+use libjpeg_turbo_rs::{Decoder, PixelFormat, ScalingFactor};
+use ndarray::Array4;
 
 /// Photos of a batch.
 const BATCH: usize = 64;
@@ -95,6 +100,81 @@ fn scaling(name: &str, one: &Engine, all: &Engine, photos: &[Vec<u8>]) {
     );
 }
 
+/// One photo at a time: an engine that gives a photo all threads when it is alone, in turn with one
+/// of one thread.
+fn alone(name: &str, one: &Engine, all: &Engine, photos: &[Vec<u8>]) {
+    let time = |engine: &Engine| {
+        let start = Instant::now();
+        photos.iter().for_each(|photo| drop(black_box(engine.encode(photo))));
+        start.elapsed().as_secs_f64() / photos.len() as f64
+    };
+    for engine in [one, all, one, all, one, all] {
+        time(engine);
+    }
+    let times: Vec<(f64, f64)> = (0..7).map(|_| (time(one), time(all))).collect();
+    let (alone, wide) = (median(times.iter().map(|time| time.0)), median(times.iter().map(|time| time.1)));
+    println!(
+        "{name}: a photo alone takes {:.1} ms with one thread, {:.1} ms with {}; {:.2} times as fast",
+        1e3 * alone,
+        1e3 * wide,
+        all.threads(),
+        median(times.iter().map(|(one, all)| one / all))
+    );
+}
+
+/// Eight faces in one run of an embedder's network, in turn with eight runs.
+fn batches(data: &Path) {
+    const FACES: usize = 8;
+    let installed = Home::from_env().ok().and_then(|home| home.runtime_library());
+    let runtime = Runtime::select(&RuntimeOptions { installed, ..RuntimeOptions::default() }).expect("a runtime");
+    if runtime.info().kind == RuntimeKind::BuiltIn {
+        return eprintln!("left out: batches, there is no ONNX Runtime");
+    }
+    let stock = fs::read(data.join("models/espdl_mbf.onnx")).expect("a model");
+    let onnx = rewrite(&stock, &Rules::default()).expect("a network").onnx;
+    let network = Network::load(&runtime, NetworkOptions::new("espdl_mbf.onnx"), onnx).expect("a network");
+    let input =
+        |faces| Array4::from_shape_fn((faces, 3, 112, 112), |(n, c, y, x)| ((n + c + y * x) % 17) as f32 / 17.0);
+    let (single, batch) = (input(1), input(FACES));
+    let time = |input: &Array4<f32>, times: usize| {
+        let start = Instant::now();
+        for _ in 0..times {
+            network.run(input.view(), |outputs| Ok(black_box(outputs.len()))).expect("a run");
+        }
+        start.elapsed().as_secs_f64()
+    };
+    let ratios = (0..21).map(|_| time(&batch, 1) / time(&single, FACES));
+    println!("espdl_mbf: {FACES} faces in one run take {:.2} times as long as {FACES} runs", median(ratios));
+}
+
+/// JPEGs decoded at a part of their size: what is saved, and what is not.
+fn scales(photos: &[Vec<u8>]) {
+    let time = |photo: &[u8], denominator: u32| {
+        let start = Instant::now();
+        let mut decoder = Decoder::new(photo).expect("a JPEG");
+        decoder.set_output_format(PixelFormat::Rgb);
+        decoder.set_scale(ScalingFactor::try_new(1, denominator).expect("a scale"));
+        black_box(decoder.decode_image().expect("a picture"));
+        start.elapsed().as_secs_f64()
+    };
+    let mut sums = [0.0; 4];
+    for photo in photos {
+        for (sum, denominator) in sums.iter_mut().zip([1, 2, 4, 8]) {
+            *sum += median((0..7).map(|_| time(photo, denominator)));
+        }
+    }
+    let [full, half, quarter, eighth] = sums.map(|sum| 1e3 * sum / photos.len() as f64);
+    println!(
+        "JPEGs of 1 to 3 megapixels: decoded in {full:.1} ms, at half the size in {half:.1}, at a quarter in {quarter:.1}, at an eighth in {eighth:.1}"
+    );
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 fn pack(criterion: &mut Criterion, name: &str, source: PackSource, photos: &[Vec<u8>]) {
     if photos.is_empty() {
         eprintln!("left out: {name}, there are no photos");
@@ -106,6 +186,7 @@ fn pack(criterion: &mut Criterion, name: &str, source: PackSource, photos: &[Vec
     throughput(criterion, name, &one, &many);
     throughput(criterion, name, &all, &many);
     scaling(name, &one, &all, &many);
+    alone(name, &one, &all, photos);
 }
 
 fn encode(criterion: &mut Criterion) {
@@ -115,11 +196,14 @@ fn encode(criterion: &mut Criterion) {
     }
     match support::data() {
         Some(data) => {
-            let folder = support::yunet_espdl(&data);
+            let folder = support::pack(&data, "yunet_dynamic", "espdl_mbf");
             pack(criterion, "yunet + espdl_mbf", PackSource::Folder(folder.path().into()), &support::lfw(&data, BATCH));
             let folder = support::pack(&data, "scrfd_500m", "espdl_mbf");
             let (name, folder) = ("scrfd_500m + espdl_mbf", PackSource::Folder(folder.path().into()));
-            pack(criterion, name, folder, &support::large(&data));
+            let large = support::large(&data);
+            pack(criterion, name, folder, &large);
+            batches(&data);
+            scales(&large);
         }
         None => eprintln!("left out: what needs the test data, it is not there"),
     }

@@ -57,7 +57,7 @@ fn main() {
         eprintln!("left out: no test data");
         return;
     };
-    let pack = support::yunet_espdl(&data);
+    let pack = support::pack(&data, "yunet_dynamic", "espdl_mbf");
     let photos: Vec<String> = support::lfw(&data, PHOTOS).iter().map(|photo| encode_base64(photo)).collect();
     let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
     let source = PackSource::Folder(pack.path().to_owned());

@@ -1,5 +1,7 @@
 //! What several benchmarks need: a pack and photos out of the test data.
 
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,11 +28,6 @@ pub(crate) fn pack(data: &Path, detector: &str, embedder: &str) -> tempfile::Tem
     }
     fs::write(folder.path().join("manifest.toml"), manifest).expect("written");
     folder
-}
-
-/// YuNet and `espdl_mbf` as a pack.
-pub(crate) fn yunet_espdl(data: &Path) -> tempfile::TempDir {
-    pack(data, "yunet_dynamic", "espdl_mbf")
 }
 
 /// The JPEGs of `faces/deepface` of 1 to 3.2 megapixels.
