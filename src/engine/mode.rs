@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 /// probes of the other mode too. A vault does not note the mode: the engine's mode at the time
 /// decides, and a photo that is known keeps the encoding that it has.
 ///
-/// A table is measured in one mode. At the thresholds of one that was measured in the fast mode,
-/// accurate encodings let about a tenth more pairs of different people pass (`espdl_mbf` on a part of
-/// LFW).
+/// A table is measured in one mode; accurate encodings deserve one of their own
+/// (`facevault calibrate --accurate`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncodingMode {

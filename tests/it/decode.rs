@@ -297,3 +297,34 @@ fn hostile_files_cost_neither_time_nor_memory() {
     }
     assert!(files > 250, "only {files} files were tried:\n{report}");
 }
+
+/// The largest pictures that are taken by default, in the forms that take most to unpack.
+#[test]
+fn the_largest_pictures_take_a_known_amount_of_memory() {
+    use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+    const SIZE: (usize, usize) = (8000, 6250);
+    let grain = |i: usize| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
+    for (what, format, progressive, most) in [
+        ("baseline", PixelFormat::Rgb, false, 384),
+        ("progressive", PixelFormat::Rgb, true, 512),
+        ("of four inks", PixelFormat::Cmyk, false, 512),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let row: Vec<u8> = (0..SIZE.0 * format.bytes_per_pixel()).map(|i| 96 + grain(i) / 8).collect();
+        let pixels = row.repeat(SIZE.1);
+        let file = Encoder::new(&pixels, SIZE.0, SIZE.1, format)
+            .subsampling(Subsampling::S444)
+            .quality(50)
+            .progressive(progressive)
+            .encode();
+        std::fs::write(folder.path().join("largest.jpg"), file.expect("a JPEG")).expect("written");
+        drop(pixels);
+        let report = decode_in_child(folder.path());
+        assert!(report.contains("true"), "{what}: {report}");
+        if let Some(kib) = report.lines().find_map(|line| line.strip_prefix("peak ")) {
+            let mebibytes = kib.parse::<u64>().expect("a number") >> 10;
+            assert!(mebibytes < most, "{what}: {mebibytes} MiB");
+            eprintln!("the largest picture, {what}: {mebibytes} MiB");
+        }
+    }
+}

@@ -5,9 +5,9 @@
 //! alone, as large as the detector sees faces best, and gives the landmarks. Where the first canvas
 //! leaves a doubt, the whole picture is looked at as always.
 //!
-//! Measured with SCRFD-500M and `espdl_mbf` on 38 mated pairs of photos of 1 megapixel and more: the
-//! mean similarity is 0.699 either way. With YuNet it falls from 0.693 to 0.676, and YuNet has less
-//! to gain: it looks at the whole picture.
+//! With SCRFD-500M and `espdl_mbf` mated pairs of large photos are as alike either way
+//! (`tests/it/coarse.rs`). YuNet's landmarks lose by it, and YuNet has less to gain: it looks at the
+//! whole picture.
 
 use image::RgbImage;
 use ndarray::ArrayView4;
