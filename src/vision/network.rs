@@ -17,7 +17,7 @@ use ndarray::{ArrayView4, ArrayViewD};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::runtime::{Runtime, RuntimeKind};
-use super::session::{NetworkOptions, OutputShapes, Session};
+use super::session::{KnownOutputs, NetworkOptions, Session};
 use super::shape;
 
 /// A network of one input, ready to run from any thread. Cloning is cheap.
@@ -31,7 +31,7 @@ struct Shared {
     options: NetworkOptions,
     onnx: Vec<u8>,
     input_shape: Vec<Option<usize>>,
-    output_shapes: OutputShapes,
+    known_outputs: KnownOutputs,
     pools: Mutex<HashMap<Key, Pool>>,
     returned: Condvar,
     wide: Mutex<Wide>,
@@ -99,7 +99,7 @@ impl Network {
                 options,
                 onnx,
                 input_shape,
-                output_shapes: OutputShapes::default(),
+                known_outputs: KnownOutputs::default(),
                 pools: Mutex::new(pools),
                 returned: Condvar::new(),
                 wide: Mutex::default(),
@@ -137,12 +137,12 @@ impl Network {
     ) -> Result<T> {
         let shared = &*self.shared;
         if let Some(mut session) = shared.take_wide() {
-            let result = session.run(input, &shared.options, &shared.output_shapes, read);
+            let result = session.run(input, &shared.options, &shared.known_outputs, read);
             shared.lock_wide().idle = Some(session);
             return result;
         }
         let mut session = self.borrow_session(input.dim().into())?;
-        session.as_mut().run(input, &shared.options, &shared.output_shapes, read)
+        session.as_mut().run(input, &shared.options, &shared.known_outputs, read)
     }
 
     fn borrow_session(&self, size: [usize; 4]) -> Result<Borrowed<'_>> {

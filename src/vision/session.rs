@@ -105,18 +105,26 @@ impl NetworkClock {
     }
 }
 
-/// The shapes of a network's outputs for each input size seen, shared by its sessions; `None` where
-/// they depend on more than the input's size.
+/// What is known of a network's outputs for each input size seen, shared by its sessions.
 #[derive(Default)]
-pub(super) struct OutputShapes(Mutex<HashMap<[usize; 4], Option<Arc<[Vec<usize>]>>>>);
+pub(super) struct KnownOutputs(Mutex<HashMap<[usize; 4], Outputs>>);
 
-impl OutputShapes {
-    fn of(&self, size: [usize; 4]) -> Option<Option<Arc<[Vec<usize>]>>> {
+/// The outputs for one input size.
+#[derive(Clone)]
+enum Outputs {
+    /// They have these shapes, in the order in which they are read.
+    Fixed(Arc<[Vec<usize>]>),
+    /// Their shapes depend on more than the input's.
+    Varying,
+}
+
+impl KnownOutputs {
+    fn get(&self, size: [usize; 4]) -> Option<Outputs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&size).cloned()
     }
 
-    fn learn(&self, size: [usize; 4], shapes: Option<Arc<[Vec<usize>]>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(size, shapes);
+    fn learn(&self, size: [usize; 4], outputs: Outputs) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(size, outputs);
     }
 }
 
@@ -169,40 +177,40 @@ impl Session {
         self.session.outputs().iter().map(|output| output.name().to_owned()).collect()
     }
 
-    /// Runs the network and hands the outputs that `options` names to `read`. `shapes` is that of
-    /// the network.
+    /// Runs the network and hands the outputs that `options` names to `read`. `known` is that of the
+    /// network.
     pub(super) fn run<T>(
         &mut self,
         input: ArrayView4<'_, f32>,
         options: &NetworkOptions,
-        shapes: &OutputShapes,
+        known: &KnownOutputs,
         read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
     ) -> Result<T> {
         let fail = |error: ort::Error| failure(&options.name, &error);
         let size = input.dim().into();
-        let known = if self.built_in { Some(None) } else { shapes.of(size) };
-        if let Some(Some(known)) = &known {
-            self.keep_outputs(size, &options.outputs, known).map_err(fail)?;
+        let outputs = if self.built_in { Some(Outputs::Varying) } else { known.get(size) };
+        if let Some(Outputs::Fixed(shapes)) = &outputs {
+            self.keep_outputs(size, &options.outputs, shapes).map_err(fail)?;
             let tensor = TensorRef::from_array_view(input).map_err(fail)?;
             let start = Instant::now();
-            // The outputs may be larger or smaller for other values of the input: refused, and found out below.
             if let Ok(values) = self.session.run_with_options(ort::inputs![tensor], &self.kept[0].1) {
                 options.clock.add(start.elapsed());
                 return read(&extract(&values, options)?);
             }
+            // Refused, perhaps because the shapes are others this time: a plain run tells.
             self.kept.pop_front();
         }
         let tensor = TensorRef::from_array_view(input).map_err(fail)?;
         let start = Instant::now();
         let values = self.session.run(ort::inputs![tensor]).map_err(fail)?;
         options.clock.add(start.elapsed());
-        let outputs = extract(&values, options)?;
-        match known {
-            None => shapes.learn(size, Some(outputs.iter().map(|output| output.shape().to_vec()).collect())),
-            Some(Some(_)) => shapes.learn(size, None),
-            Some(None) => {}
+        let views = extract(&values, options)?;
+        match outputs {
+            None => known.learn(size, Outputs::Fixed(views.iter().map(|view| view.shape().to_vec()).collect())),
+            Some(Outputs::Fixed(_)) => known.learn(size, Outputs::Varying),
+            Some(Outputs::Varying) => {}
         }
-        read(&outputs)
+        read(&views)
     }
 
     /// Puts the outputs for inputs of this size first among those that are kept.
