@@ -2,6 +2,7 @@
 
 mod align;
 mod align_dlib;
+mod built_in;
 mod decode;
 pub mod detect;
 mod embed;
@@ -10,6 +11,8 @@ mod landmarks;
 mod library;
 mod main_face;
 mod network;
+mod network_options;
+mod onnx_runtime;
 mod pose;
 mod quality;
 mod resize;
@@ -27,10 +30,11 @@ pub use embed::NetworkEmbedder;
 pub use landmarks::find_landmarks;
 pub use main_face::{FacePolicy, main_face};
 pub use network::Network;
+pub use network_options::{NetworkClock, NetworkOptions};
 pub use pose::Pose;
 pub use quality::{Quality, QualityLimits};
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
-pub use session::{NetworkClock, NetworkOptions};
+
 pub use thumbnail::thumbnail;
 pub use workload::{TakenOn, Workload};
 

@@ -16,8 +16,9 @@ use ndarray::{ArrayView4, ArrayViewD};
 
 use crate::error::{Error, ErrorKind, Result};
 
+use super::network_options::NetworkOptions;
 use super::runtime::{Runtime, RuntimeKind};
-use super::session::{KnownOutputs, NetworkOptions, Session};
+use super::session::{KnownOutputs, Session};
 use super::shape;
 
 /// A network of one input, ready to run from any thread. Cloning is cheap.
@@ -78,14 +79,11 @@ impl Network {
         let onnx = onnx.into();
         let fail = |why: String| Error::new(ErrorKind::Runtime, format!("{}: {why}", options.name));
         let mut pools = HashMap::new();
-        let (input_shape, available) = if runtime.info().kind == RuntimeKind::BuiltIn {
-            shape::declared(&onnx).map_err(fail)?
-        } else {
+        let (input_shape, available) = shape::declared(&onnx).map_err(fail)?;
+        if runtime.info().kind == RuntimeKind::OnnxRuntime {
             let session = Session::new(runtime.environment(), &options, 1, &onnx)?;
-            let (shape, outputs) = (session.input_shape().map_err(fail)?, session.outputs());
             pools.insert(None, Pool { idle: vec![session], made: 1 });
-            (shape, outputs)
-        };
+        }
         if let Some(missing) = options.outputs.iter().find(|name| !available.contains(name)) {
             return Err(fail(format!("the network has no output {missing:?}, only {available:?}")));
         }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::library;
 use super::session::Environment;
+use super::{built_in, library, onnx_runtime};
 
 /// Which runtime is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -144,14 +144,13 @@ fn choose(options: &RuntimeOptions) -> Result<(RuntimeInfo, Environment)> {
             Err(error) => notices.push(format!("{error}; looking further")),
         }
     }
-    let environment = Environment::built_in()?;
-    let version = Environment::BUILT_IN_VERSION.to_owned();
-    Ok((RuntimeInfo { kind: RuntimeKind::BuiltIn, version, library: None, notices }, environment))
+    let version = built_in::VERSION.to_owned();
+    Ok((RuntimeInfo { kind: RuntimeKind::BuiltIn, version, library: None, notices }, Environment::BuiltIn))
 }
 
 fn load(path: &Path, notices: Vec<String>) -> Result<(RuntimeInfo, Environment)> {
     let probed = library::probe(path)?;
-    let environment = Environment::from_library(&probed.path)?;
+    let environment = Environment::OnnxRuntime(onnx_runtime::Environment::from_library(&probed.path)?);
     let info =
         RuntimeInfo { kind: RuntimeKind::OnnxRuntime, version: probed.version, library: Some(probed.path), notices };
     Ok((info, environment))

@@ -1,0 +1,61 @@
+//! How networks are loaded, and the time that they take.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::workload::Workload;
+
+/// How a network is loaded.
+#[derive(Debug, Clone)]
+pub struct NetworkOptions {
+    /// What errors call the network, for example its file's name.
+    pub name: String,
+    /// How many runs may be under way at once, at least 1, each with a thread of its own.
+    pub sessions: usize,
+    /// The photos under way in what the network is a part of: the network of one that is alone runs
+    /// with as many threads as there may be sessions.
+    pub workload: Workload,
+    /// The outputs to be read, in the order in which [`Network::run`](super::Network::run) hands
+    /// them over; empty for all, in the network's order.
+    pub outputs: Vec<String>,
+    /// Adds up the time of all runs; networks may share one.
+    pub clock: NetworkClock,
+}
+
+impl NetworkOptions {
+    /// One run at a time, all outputs.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            sessions: 1,
+            workload: Workload::default(),
+            outputs: Vec::new(),
+            clock: NetworkClock::default(),
+        }
+    }
+}
+
+/// The time spent inside networks. Cloning gives another handle to the same sum.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkClock {
+    nanoseconds: Arc<AtomicU64>,
+}
+
+impl NetworkClock {
+    /// The time so far, added up over threads.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
+    }
+
+    /// Runs `work` and adds its time.
+    pub(super) fn time<T>(&self, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        result
+    }
+}

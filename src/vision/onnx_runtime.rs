@@ -1,0 +1,161 @@
+//! Sessions of ONNX Runtime: the only file that names `ort`.
+//!
+//! They are not safe to run from two threads at once, and a session of several threads is slower
+//! than several sessions of one thread each; without spinning, an idle one uses no processor.
+//!
+//! A session writes into outputs that it keeps, one set for each of the input sizes it ran last:
+//! nothing is allocated for them, and `ort` 2.0.0-rc.14 forgets to free the description of every
+//! output that the runtime allocates itself, some 350 bytes each.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::{ArrayView4, ArrayViewD};
+use ort::memory::Allocator;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, SessionOutputs};
+use ort::value::{Tensor, TensorRef};
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::network_options::NetworkOptions;
+
+/// What sessions are made in.
+pub(super) struct Environment(ort::environment::Environment);
+
+impl Environment {
+    /// The ONNX Runtime library at `path`, which was probed before.
+    pub(super) fn from_library(path: &Path) -> Result<Self> {
+        let builder = ort::init_from(path)
+            .map_err(|error| Error::new(ErrorKind::Runtime, format!("{error}")).caused_by(error))?;
+        builder
+            .with_name("facevault")
+            .with_telemetry(false)
+            .build()
+            .map(Self)
+            .map_err(|error| Error::new(ErrorKind::Runtime, "the runtime could not be started").caused_by(error))
+    }
+}
+
+/// What is known of a network's outputs for each input size seen, shared by its sessions.
+#[derive(Default)]
+pub(super) struct KnownOutputs(Mutex<HashMap<[usize; 4], Outputs>>);
+
+/// The outputs for one input size.
+#[derive(Clone)]
+enum Outputs {
+    /// They have these shapes, in the order in which they are read.
+    Fixed(Arc<[Vec<usize>]>),
+    /// Their shapes depend on more than the input's.
+    Varying,
+}
+
+impl KnownOutputs {
+    fn get(&self, size: [usize; 4]) -> Option<Outputs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&size).cloned()
+    }
+
+    fn learn(&self, size: [usize; 4], outputs: Outputs) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(size, outputs);
+    }
+}
+
+/// A network that one thread at a time can run.
+pub(super) struct Session {
+    session: ort::session::Session,
+    /// Outputs to write into, for the input sizes that were run last, the latest first.
+    kept: VecDeque<([usize; 4], RunOptions<HasSelectedOutputs>)>,
+}
+
+/// For how many input sizes a session keeps its outputs: those of a large detector take 2 MB each.
+const KEPT_SIZES: usize = 4;
+
+impl Session {
+    /// A session of an ONNX file's bytes, whose runs have so many threads.
+    pub(super) fn new(
+        environment: &Environment,
+        options: &NetworkOptions,
+        threads: usize,
+        onnx: &[u8],
+    ) -> Result<Self> {
+        let configured = || -> ort::Result<SessionBuilder> {
+            let builder = ort::session::Session::builder(&environment.0)?;
+            let builder = builder.with_optimization_level(GraphOptimizationLevel::Level3)?;
+            let builder = builder.with_intra_threads(threads)?.with_inter_threads(1)?;
+            Ok(builder.with_intra_op_spinning(false)?.with_inter_op_spinning(false)?)
+        };
+        let session = configured().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(|error| {
+            let message = format!("{}: the runtime refuses the network: {}", options.name, error.message());
+            Error::new(ErrorKind::Runtime, message)
+        })?;
+        Ok(Self { session, kept: VecDeque::new() })
+    }
+
+    /// Runs the network and hands the outputs that `options` names to `read`. `known` is that of the
+    /// network.
+    pub(super) fn run<T>(
+        &mut self,
+        input: ArrayView4<'_, f32>,
+        options: &NetworkOptions,
+        known: &KnownOutputs,
+        read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
+    ) -> Result<T> {
+        let fail = |error: ort::Error| failure(&options.name, &error);
+        let size = input.dim().into();
+        let outputs = known.get(size);
+        if let Some(Outputs::Fixed(shapes)) = &outputs {
+            self.keep_outputs(size, &options.outputs, shapes).map_err(fail)?;
+            let tensor = TensorRef::from_array_view(input).map_err(fail)?;
+            if let Ok(values) =
+                options.clock.time(|| self.session.run_with_options(ort::inputs![tensor], &self.kept[0].1))
+            {
+                return read(&extract(&values, options)?);
+            }
+            // Refused, perhaps because the shapes are others this time: a plain run tells.
+            self.kept.pop_front();
+        }
+        let tensor = TensorRef::from_array_view(input).map_err(fail)?;
+        let values = options.clock.time(|| self.session.run(ort::inputs![tensor])).map_err(fail)?;
+        let views = extract(&values, options)?;
+        match outputs {
+            None => known.learn(size, Outputs::Fixed(views.iter().map(|view| view.shape().to_vec()).collect())),
+            Some(Outputs::Fixed(_)) => known.learn(size, Outputs::Varying),
+            Some(Outputs::Varying) => {}
+        }
+        read(&views)
+    }
+
+    /// Puts the outputs for inputs of this size first among those that are kept.
+    fn keep_outputs(&mut self, size: [usize; 4], names: &[String], shapes: &[Vec<usize>]) -> ort::Result<()> {
+        let position = self.kept.iter().position(|(kept, _)| *kept == size);
+        if let Some(kept) = position.and_then(|position| self.kept.remove(position)) {
+            self.kept.push_front(kept);
+            return Ok(());
+        }
+        let mut outputs = OutputSelector::no_default();
+        for (name, shape) in names.iter().zip(shapes) {
+            let tensor = Tensor::<f32>::new(&Allocator::default(), shape.as_slice())?;
+            outputs = outputs.with(name).preallocate(name, tensor);
+        }
+        self.kept.truncate(KEPT_SIZES - 1);
+        self.kept.push_front((size, RunOptions::new()?.with_outputs(outputs)));
+        Ok(())
+    }
+}
+
+/// Views of the outputs that `options` names, in its order.
+fn extract<'v>(values: &'v SessionOutputs<'_>, options: &NetworkOptions) -> Result<Vec<ArrayViewD<'v, f32>>> {
+    let extract = |name: &String| {
+        let value = values
+            .get(name)
+            .ok_or_else(|| Error::new(ErrorKind::Runtime, format!("{}: the run gave no {name:?}", options.name)))?;
+        value.try_extract_array::<f32>().map_err(|error| failure(&options.name, &error))
+    };
+    options.outputs.iter().map(extract).collect()
+}
+
+fn failure(name: &str, error: &ort::Error) -> Error {
+    // The runtime's own text holds shapes and operator names, never pixels.
+    Error::new(ErrorKind::Runtime, format!("{name}: the network failed: {}", error.message()))
+}
