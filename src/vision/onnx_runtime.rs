@@ -3,9 +3,8 @@
 //! They are not safe to run from two threads at once, and a session of several threads is slower
 //! than several sessions of one thread each; without spinning, an idle one uses no processor.
 //!
-//! A session writes into outputs that it keeps, one set for each of the input sizes it ran last:
-//! nothing is allocated for them, and `ort` 2.0.0-rc.14 forgets to free the description of every
-//! output that the runtime allocates itself, some 350 bytes each.
+//! A session writes into outputs that it keeps, one set for each of the input sizes it ran last, so
+//! that nothing is allocated for them in the steady state.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
