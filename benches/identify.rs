@@ -11,8 +11,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use facevault::index::{Change, Gallery, SearchOptions};
 use facevault::store::{CreateOptions, ModelInfo, NewImage, NewPersonRecord, Store};
 use facevault::{
-    CollectionId, FaceEncoding, IdentifyOptions, ImageId, Metric, ModelId, OperatingPoint, PersonId, Status, Vault,
-    VaultOptions,
+    CollectionId, FaceEncoding, IdentifyOptions, ImageId, Metric, ModelId, OperatingPoint, PersonId, PersonKey, Status,
+    Vault, VaultOptions,
 };
 
 const MODEL: ModelId = ModelId::from_bytes([1; 16]);
@@ -67,7 +67,9 @@ fn gallery(people: usize, random: &mut Random) -> Gallery {
         let image = ImageId::new(format!("image_{number:032x}")).expect("an id");
         let member = [collection()];
         let collections = if number % MEMBERS == 0 { &member[..] } else { &[] };
-        builder.push(&person, &image, collections, &random.unit_vector()).expect("an encoding");
+        builder
+            .push(PersonKey::new(number as i64), &person, &image, collections, &random.unit_vector())
+            .expect("an encoding");
     }
     builder.finish(1).expect("people one after the other")
 }
@@ -109,12 +111,13 @@ fn search(criterion: &mut Criterion) {
 
 /// One person who comes to a gallery that goes on growing.
 fn append(criterion: &mut Criterion, gallery: &Gallery, random: &mut Random) {
-    let (mut grown, mut number) = (gallery.clone(), 0);
+    let (mut grown, mut number) = (gallery.clone(), 0_i64);
     let vector = random.encoding();
     criterion.bench_function(&format!("append a person to {}", gallery.len_people()), |bencher| {
         bencher.iter(|| {
             number += 1;
             let change = Change::Upsert {
+                key: PersonKey::new(-number),
                 person: PersonId::new(format!("new_{number}")).expect("an id"),
                 status: Status::Active,
                 collections: Vec::new(),

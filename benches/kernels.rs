@@ -10,7 +10,7 @@ use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use facevault::index::{Gallery, SearchOptions};
 use facevault::vision::{DecodeLimits, Face, Quality, align, decode};
 use facevault::wire::{decode_base64, encode_base64};
-use facevault::{AlignmentTemplate, FaceEncoding, ImageId, Metric, ModelId, PersonId};
+use facevault::{AlignmentTemplate, FaceEncoding, ImageId, Metric, ModelId, PersonId, PersonKey};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -81,7 +81,7 @@ fn gallery(numbers: &mut Numbers) -> Gallery {
     for i in 0..PEOPLE {
         let (person, image): (PersonId, ImageId) =
             (format!("person_{i:06}").parse().expect("an id"), format!("image_{i:06}").parse().expect("an id"));
-        builder.push(&person, &image, &[], &numbers.vector()).expect("a vector");
+        builder.push(PersonKey::new(i as i64), &person, &image, &[], &numbers.vector()).expect("a vector");
     }
     builder.finish(1).expect("a gallery")
 }
@@ -115,6 +115,7 @@ fn run(kernel: &str) {
             let gallery = gallery(&mut numbers);
             let encoding = FaceEncoding::new(MODEL, numbers.vector()).expect("a vector");
             let change = facevault::index::Change::Upsert {
+                key: PersonKey::new(-1),
                 person: "person_new".parse().expect("an id"),
                 status: facevault::Status::Active,
                 collections: Vec::new(),

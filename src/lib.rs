@@ -80,7 +80,7 @@ pub use mmod_scan::{MmodScan, Spread};
 pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, DateOfBirth, Gender, ImageBytes, ImageId, ImagesUpdate,
-    Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonQuery,
+    Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery,
     PersonSummary, PersonUpdate, Status, TokenId,
 };
 pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};

@@ -8,7 +8,7 @@ use super::membership::Collections;
 use super::segment::{Drafts, Segment};
 use super::snapshot::Snapshot;
 use super::tail::Tail;
-use crate::{CollectionId, Error, ErrorKind, ImageId, Metric, ModelId, PersonId, Result};
+use crate::{CollectionId, Error, ErrorKind, ImageId, Metric, ModelId, PersonId, PersonKey, Result};
 
 /// Takes encodings and makes a [`Gallery`] of them.
 ///
@@ -40,13 +40,14 @@ impl GalleryBuilder {
         }
     }
 
-    /// Adds an encoding of `person`, who is in `collections`.
+    /// Adds an encoding of `person`, who has `key` in the vault's file and is in `collections`.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] where `vector` has not the gallery's dimension or is no encoding: not
     /// finite, or all zero.
     pub fn push(
         &mut self,
+        key: PersonKey,
         person: &PersonId,
         image: &ImageId,
         collections: &[CollectionId],
@@ -65,7 +66,7 @@ impl GalleryBuilder {
         }
         if self.last.as_ref() != Some(person) {
             let collections = self.collections.intern(collections);
-            self.drafts.for_person().add_person(person.as_str(), collections);
+            self.drafts.for_person().add_person(key, person.as_str(), collections);
             self.last = Some(person.clone());
             self.people += 1;
         }

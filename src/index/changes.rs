@@ -13,7 +13,7 @@ use super::gallery::Gallery;
 use super::segment::{Draft, Drafts, SEGMENT_ROWS, Segment};
 use super::snapshot::Snapshot;
 use super::tail::{Recent, Tail};
-use crate::{CollectionId, FaceEncoding, ImageId, PersonId, Result, Status};
+use crate::{CollectionId, FaceEncoding, ImageId, PersonId, PersonKey, Result, Status};
 
 /// Share of rows without a person, and of rows in small segments, at which compaction pays.
 const UNTIDY: f64 = 0.25;
@@ -26,6 +26,8 @@ pub enum Change {
     /// The person is new, or replaces what the gallery has of it. A person who is not active or has
     /// no encodings cannot be found afterwards.
     Upsert {
+        /// The person's key in the vault's file.
+        key: PersonKey,
         /// The person.
         person: PersonId,
         /// Whether the person is searched.
@@ -35,10 +37,11 @@ pub enum Change {
         /// The encodings of the person's images.
         encodings: Vec<(ImageId, FaceEncoding)>,
     },
-    /// The person is gone. One who is not in the gallery is left out.
+    /// The person is gone. One who is not in the gallery is left out. The key is what a file still
+    /// knows of somebody who was removed.
     Remove {
-        /// The person.
-        person: PersonId,
+        /// The person's key in the vault's file.
+        key: PersonKey,
     },
 }
 
@@ -58,11 +61,11 @@ impl Gallery {
         let mut next = Snapshot { generation, ..Snapshot::clone(&self.snapshot) };
         for change in changes {
             match change {
-                Change::Remove { person } => next.remove(person),
-                Change::Upsert { person, status, collections, encodings } => {
+                Change::Remove { key } => next.remove_key(*key),
+                Change::Upsert { key, person, status, collections, encodings } => {
                     next.remove(person);
                     if *status == Status::Active && !encodings.is_empty() {
-                        next.add(person, collections, encodings);
+                        next.add(*key, person, collections, encodings);
                     }
                 }
             }
@@ -93,7 +96,8 @@ impl Gallery {
         for segment in &untidy {
             for person in segment.people() {
                 let draft = drafts.for_person();
-                draft.add_person(&segment.person(person), segment.members.collections(person).unwrap_or_default());
+                let collections = segment.members.collections(person).unwrap_or_default();
+                draft.add_person(segment.person_key(person), &segment.person(person), collections);
                 for row in segment.rows_of(person) {
                     draft.add_encoding(&segment.image(row), segment.vector(row));
                 }
@@ -120,23 +124,54 @@ fn is_tidy(segment: &Segment) -> bool {
 
 impl Snapshot {
     fn remove(&mut self, person: &PersonId) {
-        if let Some(recent) = self.tail.remove(person) {
-            self.people -= 1;
-            self.encodings -= recent.images.len();
-        } else if let Some(place) = self.place(person) {
-            let segment = Arc::make_mut(&mut self.segments[place.segment as usize]);
-            segment.members.remove(place.person);
-            self.directory.remove(segment.key(place.person), place);
-            self.people -= 1;
-            self.encodings -= segment.rows_of(place.person).len();
+        if self.remove_recent(|recent| recent.id == *person) {
+            return;
+        }
+        if let Some(place) = self.place(person) {
+            self.remove_at(place);
         }
     }
 
-    fn add(&mut self, person: &PersonId, collections: &[CollectionId], encodings: &[(ImageId, FaceEncoding)]) {
+    fn remove_key(&mut self, key: PersonKey) {
+        if self.remove_recent(|recent| recent.key == key) {
+            return;
+        }
+        let find =
+            |(segment, number): (&Arc<Segment>, u32)| segment.find(key).map(|person| Place { segment: number, person });
+        if let Some(place) = self.segments.iter().zip(0..).find_map(find) {
+            self.remove_at(place);
+        }
+    }
+
+    fn remove_recent(&mut self, is: impl Fn(&Recent) -> bool) -> bool {
+        let removed = self.tail.remove(is);
+        if let Some(recent) = &removed {
+            self.people -= 1;
+            self.encodings -= recent.images.len();
+        }
+        removed.is_some()
+    }
+
+    fn remove_at(&mut self, place: Place) {
+        let segment = Arc::make_mut(&mut self.segments[place.segment as usize]);
+        segment.members.remove(place.person);
+        self.directory.remove(segment.key(place.person), place);
+        self.people -= 1;
+        self.encodings -= segment.rows_of(place.person).len();
+    }
+
+    fn add(
+        &mut self,
+        key: PersonKey,
+        person: &PersonId,
+        collections: &[CollectionId],
+        encodings: &[(ImageId, FaceEncoding)],
+    ) {
         let collections = self.collections.intern(collections);
         self.people += 1;
         self.encodings += encodings.len();
         self.tail.push(Recent {
+            key,
             id: person.clone(),
             collections,
             images: encodings.iter().map(|(image, _)| image.clone()).collect(),

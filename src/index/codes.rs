@@ -25,8 +25,6 @@
 //! Both steps start from the spread of a row's components and are then fitted to the codes by least
 //! squares, which makes each `r` orthogonal to its `z` and so as short as these codes allow.
 
-use rayon::prelude::*;
-
 use super::kernels::{self, COLUMNS, GROUP, LINE, SPAN, Work};
 use super::metric;
 use crate::Metric;
@@ -45,8 +43,6 @@ const TOP: f32 = 7.5;
 const FINE_FROM: usize = 256;
 /// Rows from which a segment's centre is taken.
 const CENTRE_SAMPLE: usize = 512;
-/// Fewer groups than this are not worth the waking of other threads.
-const FEW_GROUPS: usize = 32;
 /// Under `Euclidean`, vectors longer than this have no codes; they are compared in full.
 pub(super) const LONGEST: f64 = 1e15;
 
@@ -135,13 +131,7 @@ impl Codes {
                 fine_terms,
             })
             .collect();
-        let encoder = || Encoder::new(metric, dimension, &centre);
-        let extent = if groups < FEW_GROUPS {
-            work.into_iter().fold((encoder(), Extent::default()), encode).1
-        } else {
-            let parts = work.into_par_iter().fold(|| (encoder(), Extent::default()), encode);
-            parts.map(|(_, extent)| extent).reduce(Extent::default, Extent::and)
-        };
+        let (_, extent) = work.into_iter().fold((Encoder::new(metric, dimension, &centre), Extent::default()), encode);
 
         Self {
             group_bytes,

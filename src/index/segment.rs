@@ -1,13 +1,15 @@
 //! A segment: some thousand encodings that never change, and which of their people are still there.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
 
 use super::codes::Codes;
 use super::ids::{Ids, Key};
 use super::membership::Membership;
-use crate::{ImageId, Metric, PersonId};
+use crate::{ImageId, Metric, PersonId, PersonKey};
 
 /// Encodings of a full segment. It bounds what one removal copies (two bytes a person) and is large
 /// enough for the processor to read ahead.
@@ -17,7 +19,7 @@ pub(super) const SEGMENT_ROWS: usize = 16_384;
 const PERSON: &str = "person_";
 const IMAGE: &str = "image_";
 
-/// The key of a person.
+/// What stands for a person's id in a segment.
 pub(super) fn key(person: &PersonId) -> Key {
     Key::new(PERSON, person.as_str())
 }
@@ -26,6 +28,7 @@ pub(super) fn key(person: &PersonId) -> Key {
 pub(super) struct Draft {
     dimension: usize,
     vectors: Vec<f32>,
+    keys: Vec<PersonKey>,
     people: Ids,
     images: Ids,
     /// For each row, the number of its person.
@@ -42,6 +45,7 @@ impl Draft {
         Self {
             dimension,
             vectors: Vec::with_capacity(dimension * rows),
+            keys: Vec::new(),
             people: Ids::new(PERSON),
             images: Ids::new(IMAGE),
             owners: Vec::new(),
@@ -56,7 +60,8 @@ impl Draft {
     }
 
     /// Adds a person, whose encodings follow.
-    pub(super) fn add_person(&mut self, id: &str, collections: Arc<[u32]>) {
+    pub(super) fn add_person(&mut self, key: PersonKey, id: &str, collections: Arc<[u32]>) {
+        self.keys.push(key);
         self.people.push(id);
         self.sets.push(collections);
         self.starts.push(self.rows() as u32);
@@ -81,6 +86,7 @@ impl Draft {
             dimension: self.dimension,
             codes: Codes::new(metric, self.dimension, &self.vectors),
             vectors: self.vectors.into(),
+            keys: self.keys.into(),
             people: self.people,
             images: self.images,
             owners: self.owners.into(),
@@ -91,28 +97,36 @@ impl Draft {
 }
 
 /// A gallery's people on the way into segments. Full drafts are encoded beside the reading of what
-/// follows.
+/// follows, on a thread of their own: whoever builds a gallery may hold a lock that the workers of a
+/// pool wait for, so no pool is waited for here.
 pub(super) struct Drafts {
     metric: Metric,
     dimension: usize,
-    full: Vec<Receiver<Segment>>,
+    encoder: Option<Encoder>,
+    /// Those that were encoded without a thread.
+    finished: Vec<Segment>,
     last: Option<Draft>,
+}
+
+/// How many full drafts wait for the encoder at most: reading does not run ahead of it.
+const WAITING_DRAFTS: usize = 2;
+
+/// The thread that encodes full drafts.
+struct Encoder {
+    drafts: SyncSender<Draft>,
+    thread: JoinHandle<Vec<Segment>>,
 }
 
 impl Drafts {
     /// None yet, for vectors of `dimension` components.
     pub(super) fn new(metric: Metric, dimension: usize) -> Self {
-        Self { metric, dimension, full: Vec::new(), last: None }
+        Self { metric, dimension, encoder: None, finished: Vec::new(), last: None }
     }
 
     /// The draft for the next person.
     pub(super) fn for_person(&mut self) -> &mut Draft {
-        if let Some(draft) = self.last.take_if(|draft| draft.rows() >= SEGMENT_ROWS) {
-            let (send, receive) = std::sync::mpsc::channel();
-            let metric = self.metric;
-            // Nobody receives where the gallery is no longer wanted.
-            rayon::spawn(move || drop(send.send(draft.finish(metric))));
-            self.full.push(receive);
+        if let Some(full) = self.last.take_if(|draft| draft.rows() >= SEGMENT_ROWS) {
+            self.encode(full);
         }
         // Memory that is not written to is not taken.
         self.last.get_or_insert_with(|| Draft::new(self.dimension, SEGMENT_ROWS))
@@ -123,22 +137,35 @@ impl Drafts {
         self.last.as_mut()
     }
 
+    fn encode(&mut self, draft: Draft) {
+        if self.encoder.is_none() {
+            self.encoder = Encoder::start(self.metric).ok();
+        }
+        match &self.encoder {
+            Some(encoder) => encoder.drafts.send(draft).expect("encoding does not fail"),
+            None => self.finished.push(draft.finish(self.metric)),
+        }
+    }
+
     /// The segments of the drafts.
     pub(super) fn finish(self) -> Vec<Arc<Segment>> {
         let last = self.last.map(|draft| draft.finish(self.metric));
-        self.full.into_iter().map(wait).chain(last).map(Arc::new).collect()
+        let beside = self.encoder.map(Encoder::finish).unwrap_or_default();
+        self.finished.into_iter().chain(beside).chain(last).map(Arc::new).collect()
     }
 }
 
-/// Waits for what another task encodes. A worker of the pool does that task itself if nobody else
-/// has begun it.
-fn wait(segment: Receiver<Segment>) -> Segment {
-    loop {
-        match segment.try_recv() {
-            Ok(segment) => return segment,
-            Err(TryRecvError::Empty) if rayon::yield_now() == Some(rayon::Yield::Executed) => {}
-            Err(_) => return segment.recv().expect("encoding does not fail"),
-        }
+impl Encoder {
+    fn start(metric: Metric) -> io::Result<Self> {
+        let (drafts, coming) = mpsc::sync_channel::<Draft>(WAITING_DRAFTS);
+        let work = move || coming.into_iter().map(|draft| draft.finish(metric)).collect();
+        let thread = std::thread::Builder::new().name("facevault-index".to_owned()).spawn(work)?;
+        Ok(Self { drafts, thread })
+    }
+
+    fn finish(self) -> Vec<Segment> {
+        drop(self.drafts);
+        self.thread.join().expect("encoding does not fail")
     }
 }
 
@@ -147,6 +174,7 @@ struct Rows {
     dimension: usize,
     vectors: Box<[f32]>,
     codes: Codes,
+    keys: Box<[PersonKey]>,
     people: Ids,
     images: Ids,
     owners: Box<[u16]>,
@@ -197,7 +225,20 @@ impl Segment {
         self.rows.starts[person] as usize..self.rows.starts[person + 1] as usize
     }
 
-    /// The key of a person, who may have been taken out.
+    /// The number of the person with this key, if it is still there.
+    pub(super) fn find(&self, key: PersonKey) -> Option<u16> {
+        (0u16..)
+            .zip(&self.rows.keys)
+            .find(|(person, of)| **of == key && self.members.holds(*person))
+            .map(|found| found.0)
+    }
+
+    /// The key of a person in the vault's file.
+    pub(super) fn person_key(&self, person: u16) -> PersonKey {
+        self.rows.keys[usize::from(person)]
+    }
+
+    /// What stands for the id of a person, who may have been taken out.
     pub(super) fn key(&self, person: u16) -> &[u8] {
         self.rows.people.key(usize::from(person))
     }
@@ -228,6 +269,7 @@ impl Segment {
         size_of::<Rows>()
             + size_of_val(&*rows.vectors)
             + rows.codes.memory_bytes()
+            + size_of_val(&*rows.keys)
             + rows.people.memory_bytes()
             + rows.images.memory_bytes()
             + size_of_val(&*rows.owners)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::membership::Filter;
 use super::segment::Draft;
-use crate::{ImageId, PersonId};
+use crate::{ImageId, PersonId, PersonKey};
 
 /// Encodings at which the tail becomes a segment: few enough that a search hardly notices them and
 /// that encoding them takes less than a millisecond.
@@ -15,6 +15,7 @@ const TAIL_ROWS: usize = 128;
 
 /// A person of the tail.
 pub(super) struct Recent {
+    pub(super) key: PersonKey,
     pub(super) id: PersonId,
     pub(super) collections: Arc<[u32]>,
     pub(super) images: Box<[ImageId]>,
@@ -63,9 +64,9 @@ impl Tail {
         self.people.push(Arc::new(person));
     }
 
-    /// Takes out the person with this id, if it is there.
-    pub(super) fn remove(&mut self, id: &PersonId) -> Option<Arc<Recent>> {
-        let at = self.people.iter().position(|person| person.id == *id)?;
+    /// Takes out the person of whom `is` says so, if it is there.
+    pub(super) fn remove(&mut self, is: impl Fn(&Recent) -> bool) -> Option<Arc<Recent>> {
+        let at = self.people.iter().position(|person| is(person))?;
         let person = self.people.remove(at);
         self.rows -= person.images.len();
         Some(person)
@@ -74,7 +75,7 @@ impl Tail {
     /// Adds all people to `draft`.
     pub(super) fn write_to(&self, draft: &mut Draft) {
         for person in &self.people {
-            draft.add_person(person.id.as_str(), person.collections.clone());
+            draft.add_person(person.key, person.id.as_str(), person.collections.clone());
             for (image, vector) in person.images.iter().zip(person.vectors()) {
                 draft.add_encoding(image.as_str(), vector);
             }

@@ -85,6 +85,19 @@ id! {
     TokenId, "token", "id"
 }
 
+/// The number of a person in one vault file. No other person ever has it there, and it says nothing
+/// about the person, so it may outlive the person in a list of removals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PersonKey(i64);
+
+impl PersonKey {
+    /// The key with this number.
+    #[must_use]
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub use attributes::{Gender, Status};
 pub use collection::{Collection, CollectionUpdate, NewCollection};
 pub use date_of_birth::DateOfBirth;
-pub use id::{ClientId, CollectionId, ImageId, PersonId, TokenId};
+pub use id::{ClientId, CollectionId, ImageId, PersonId, PersonKey, TokenId};
 pub use image::{ImageBytes, PersonImage};
 pub use query::{Page, PersonQuery};
 pub use update::{ImagesUpdate, Limits, MAX_NAME, MAX_NOTES, NewPerson, PersonUpdate};

@@ -4,11 +4,11 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::persons::PersonKey;
+use super::models::ModelInfo;
 use crate::encoding::FaceEncoding;
 use crate::patch::Patch;
 use crate::person::{
-    Collection, DateOfBirth, Gender, ImageBytes, ImageId, NewPerson, Person, PersonId, PersonUpdate, Status,
+    Collection, DateOfBirth, Gender, ImageBytes, ImageId, NewPerson, Person, PersonId, PersonKey, PersonUpdate, Status,
 };
 
 /// A photo that comes into the vault: its bytes, their hash, and the encoding that was made of it.
@@ -68,6 +68,8 @@ pub struct NewPersonRecord {
     pub collections: Vec<String>,
     /// The photos in their order.
     pub images: Vec<NewImage>,
+    /// What made the photos' encodings: it becomes the vault's model if there is none yet.
+    pub model: Option<ModelInfo>,
 }
 
 /// A partial update of a person whose fields have been validated: the step that writes.
@@ -89,6 +91,8 @@ pub struct PersonChange {
     pub collections: Option<Vec<String>>,
     /// The photos.
     pub images: ImagesChange,
+    /// What made the encodings of new photos: it becomes the vault's model if there is none yet.
+    pub model: Option<ModelInfo>,
     /// Refuse with [`Conflict`](crate::ErrorKind::Conflict) unless this is the current version.
     pub expected_version: Option<u64>,
 }
@@ -99,7 +103,7 @@ impl NewPersonRecord {
     pub fn new(new: &NewPerson, images: Vec<NewImage>) -> Self {
         let NewPerson { id, name, images: _, gender, date_of_birth, nationality, collections, notes, status } =
             new.clone();
-        Self { id, name, gender, date_of_birth, nationality, notes, status, collections, images }
+        Self { id, name, gender, date_of_birth, nationality, notes, status, collections, images, model: None }
     }
 }
 
@@ -143,6 +147,7 @@ impl PersonChange {
             status: value(status),
             collections: value(collections),
             images,
+            model: None,
             expected_version,
         }
     }
@@ -150,8 +155,7 @@ impl PersonChange {
     /// Whether nothing is named, so that the update is the identity.
     #[must_use]
     pub fn is_keep(&self) -> bool {
-        let Self { name, gender, date_of_birth, nationality, notes, status, collections, images, expected_version: _ } =
-            self;
+        let Self { name, gender, date_of_birth, nationality, notes, status, collections, images, .. } = self;
         let texts = name.is_none() && nationality.is_keep() && notes.is_keep();
         let rest = gender.is_keep() && date_of_birth.is_keep() && status.is_none() && collections.is_none();
         texts && rest && images.is_keep()

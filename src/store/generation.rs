@@ -10,11 +10,10 @@ use rusqlite::{Connection, params};
 
 use super::change::GalleryEffect;
 use super::error::Outcome;
-use super::persons::PersonKey;
 use super::{Store, collections, columns, images, models};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::Result;
-use crate::person::{ClientId, CollectionId, ImageId, PersonId, Status};
+use crate::person::{ClientId, CollectionId, ImageId, PersonId, PersonKey, Status};
 
 /// Removals that are remembered; who missed more of them loads everything anew.
 const REMOVALS: i64 = 10_000;
@@ -43,8 +42,19 @@ pub struct GalleryPerson {
     pub status: Status,
     /// The collections that the person is in, oldest collection first.
     pub collections: Vec<CollectionId>,
+    /// How many photos the person has.
+    pub photos: u64,
     /// The encodings by the asked model, in the order of the photos.
     pub encodings: Vec<(ImageId, FaceEncoding)>,
+}
+
+impl GalleryPerson {
+    /// Whether the person should be searched but cannot be found: none of the photos has an encoding
+    /// by the asked model.
+    #[must_use]
+    pub fn is_without_encoding(&self) -> bool {
+        self.status == Status::Active && self.photos > 0 && self.encodings.is_empty()
+    }
 }
 
 impl Store {
@@ -86,7 +96,7 @@ pub(super) fn changes_since(
 
     let mut statement =
         connection.prepare_cached("SELECT person FROM removals WHERE generation > ?1 ORDER BY generation")?;
-    let removed = statement.query_map([after], |row| row.get(0).map(PersonKey))?.collect::<Result<Vec<_>, _>>()?;
+    let removed = statement.query_map([after], |row| row.get(0).map(PersonKey::new))?.collect::<Result<Vec<_>, _>>()?;
 
     let model = models::find(connection, model)?;
     let mut statement = connection.prepare_cached(
@@ -102,10 +112,11 @@ pub(super) fn changes_since(
         }
         let (key, id): (i64, PersonId) = (row.get(0)?, columns::id(row, 2)?);
         written.push(GalleryPerson {
-            key: PersonKey(key),
+            key: PersonKey::new(key),
             client: columns::id(row, 1)?,
             status: columns::status(row, 3)?,
             collections: collections::of_person(connection, key)?,
+            photos: images::count(connection, key)?,
             encodings: match &model {
                 Some(model) => images::encodings(connection, key, &id, model)?,
                 None => Vec::new(),

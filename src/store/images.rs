@@ -89,8 +89,8 @@ pub(super) struct ImageRow {
 /// What an update did to a person's photos.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ImagesEffect {
-    /// Encodings came or went.
-    pub(super) encodings: bool,
+    /// Photos or encodings came or went.
+    pub(super) changed: bool,
     /// Photos went.
     pub(super) removed: bool,
 }
@@ -103,6 +103,12 @@ pub(super) fn rows(connection: &Connection, person: i64) -> Outcome<Vec<ImageRow
         Ok(ImageRow { key: row.get(0)?, id: columns::id(row, 1)?, position: row.get(2)?, sha256: row.get(3)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many photos a person has.
+pub(super) fn count(connection: &Connection, person: i64) -> Outcome<u64> {
+    let mut statement = connection.prepare_cached("SELECT COUNT(*) FROM images WHERE person = ?1")?;
+    Ok(statement.query_row([person], |row| columns::count(row, 0))?)
 }
 
 /// A person's photos with their bytes and their encodings by `model`.
@@ -243,7 +249,8 @@ pub(super) fn apply(
             }
             let mut effect = target.remove(&gone)?;
             for (position, image) in (next_position(&old)..).zip(add) {
-                effect.encodings |= target.insert(position, image)?;
+                effect.changed = true;
+                target.insert(position, image)?;
             }
             Ok(effect)
         }
@@ -283,10 +290,11 @@ impl Target<'_> {
                             .execute([position, row.key])?;
                         position += 1;
                     }
-                    effect.encodings |= self.complete(row, image)?;
+                    effect.changed |= self.complete(row, image)?;
                 }
                 None => {
-                    effect.encodings |= self.insert(position, image)?;
+                    self.insert(position, image)?;
+                    effect.changed = true;
                     position += 1;
                 }
             }
@@ -306,8 +314,8 @@ impl Target<'_> {
         Ok(true)
     }
 
-    /// Writes a new photo. Says whether an encoding came with it.
-    fn insert(&self, position: i64, image: &NewImage) -> Outcome<bool> {
+    /// Writes a new photo, with its encoding if one came with it.
+    fn insert(&self, position: i64, image: &NewImage) -> Outcome<()> {
         let id = ImageId::generate();
         self.connection
             .prepare_cached("INSERT INTO images (person, position, id, sha256) VALUES (?1, ?2, ?3, ?4)")?
@@ -317,23 +325,18 @@ impl Target<'_> {
         self.connection
             .prepare_cached("INSERT INTO photos (image, crc32, bytes) VALUES (?1, ?2, ?3)")?
             .execute(params![key, crc32, image.bytes().as_slice()])?;
-        let (Some(encoding), Some(model)) = (&image.encoding, self.model_of(image)?) else {
-            return Ok(false);
-        };
-        insert_encoding(self.connection, self.person, key, &id, model, encoding)?;
-        Ok(true)
+        match (&image.encoding, self.model_of(image)?) {
+            (Some(encoding), Some(model)) => insert_encoding(self.connection, self.person, key, &id, model, encoding),
+            _ => Ok(()),
+        }
     }
 
     /// Removes photos with everything that hangs on them.
     fn remove(&self, gone: &[&ImageRow]) -> Outcome<ImagesEffect> {
-        let mut effect = ImagesEffect::default();
         for image in gone {
-            let mut statement = self.connection.prepare_cached("SELECT 1 FROM encodings WHERE image = ?1")?;
-            effect.encodings |= statement.exists([image.key])?;
-            effect.removed = true;
             self.connection.prepare_cached("DELETE FROM images WHERE key = ?1")?.execute([image.key])?;
         }
-        Ok(effect)
+        Ok(ImagesEffect { changed: !gone.is_empty(), removed: !gone.is_empty() })
     }
 
     /// The model of an image's encoding, which has to be the active one.
@@ -360,7 +363,7 @@ pub(super) fn insert(
     model: Option<&ModelRow>,
 ) -> Outcome<()> {
     let target = Target { connection, key, person, model };
-    (0..).zip(images).try_for_each(|(position, image)| target.insert(position, image).map(drop))
+    (0..).zip(images).try_for_each(|(position, image)| target.insert(position, image))
 }
 
 fn next_position(images: &[ImageRow]) -> i64 {

@@ -47,7 +47,6 @@ pub use check::{CheckReport, Problem};
 pub use generation::{GalleryChanges, GalleryPerson};
 pub use models::{ImageRef, ModelInfo};
 pub use open::CreateOptions;
-pub use persons::PersonKey;
 pub use scan::{EncodingRow, Vector};
 pub use standing::Standing;
 

@@ -82,15 +82,7 @@ impl Store {
     /// [`ErrorKind::ModelMismatch`] where the vault knows it with another dimension or metric, and
     /// as for every write.
     pub fn add_model(&self, model: &ModelInfo) -> Result<()> {
-        self.write(|connection| {
-            insert(connection, model)?;
-            connection
-                .prepare_cached(
-                    "UPDATE meta SET active_model = (SELECT key FROM models WHERE id = ?1) WHERE active_model IS NULL",
-                )?
-                .execute([model.id.as_bytes()])?;
-            Ok(())
-        })
+        self.write(|connection| add(connection, model))
     }
 
     /// Makes `to` the active model instead of `from`, and removes the encodings of `from` unless
@@ -264,6 +256,25 @@ pub(super) fn active(connection: &Connection) -> Outcome<Option<ModelRow>> {
     let mut statement = connection
         .prepare_cached("SELECT key, id, dimension FROM models WHERE key = (SELECT active_model FROM meta)")?;
     Ok(statement.query_row([], row).optional()?)
+}
+
+/// The active model, which `first` becomes if there is none.
+pub(super) fn active_or(connection: &Connection, first: Option<&ModelInfo>) -> Outcome<Option<ModelRow>> {
+    let known = active(connection)?;
+    match (known, first) {
+        (None, Some(first)) => {
+            add(connection, first)?;
+            active(connection)
+        }
+        (known, _) => Ok(known),
+    }
+}
+
+/// Makes a model known, and active if it is the first.
+fn add(connection: &Connection, model: &ModelInfo) -> Outcome<()> {
+    let key = insert(connection, model)?;
+    connection.prepare_cached("UPDATE meta SET active_model = ?1 WHERE active_model IS NULL")?.execute([key])?;
+    Ok(())
 }
 
 /// The model with this id, if the vault knows it.

@@ -10,11 +10,6 @@ use crate::person::{
     ClientId, CollectionId, DateOfBirth, Gender, Page, Person, PersonId, PersonQuery, PersonSummary, Status,
 };
 
-/// The number of a person in one vault file. No other person ever has it there, and it says
-/// nothing about the person, so it may outlive the person in a list of removals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PersonKey(pub(super) i64);
-
 /// The most persons on a page.
 const MAX_PAGE: u64 = 1_000;
 

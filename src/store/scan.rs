@@ -11,11 +11,10 @@ use std::ops::Range;
 use rusqlite::Connection;
 
 use super::error::{Fault, Outcome};
-use super::persons::PersonKey;
 use super::{Store, columns, generation, images, models};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
-use crate::person::{ClientId, CollectionId, ImageId, PersonId, Status};
+use crate::person::{ClientId, CollectionId, ImageId, PersonId, PersonKey, Status};
 
 /// One encoding with whom it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +91,7 @@ impl Store {
                 let vector = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
                 images::check_vector(person.id.as_str(), image.id.as_str(), &model, vector, row.get(1)?)?;
                 take(EncodingRow {
-                    key: PersonKey(person.key),
+                    key: PersonKey::new(person.key),
                     client: &people.clients[person.client],
                     person: &person.id,
                     image: &image.id,

@@ -1,11 +1,13 @@
 //! Who cannot be found by a model, because none of the person's photos has an encoding by it.
 
+use std::collections::HashSet;
+
 use rusqlite::params;
 
 use super::{Store, clients, columns};
 use crate::encoding::ModelId;
 use crate::error::Result;
-use crate::person::{ClientId, PersonId};
+use crate::person::{ClientId, PersonId, PersonKey};
 
 /// Active persons ?1 who have photos but no encoding by the model ?2.
 const WITHOUT: &str = "
@@ -34,11 +36,11 @@ impl Store {
         })
     }
 
-    /// How many persons [`Self::people_without_encoding`] would list.
+    /// The keys of the persons whom [`Self::people_without_encoding`] lists.
     ///
     /// # Errors
     /// As for [`Self::people_without_encoding`].
-    pub fn count_without_encoding(&self, client: &ClientId, model: &ModelId) -> Result<u64> {
+    pub fn keys_without_encoding(&self, client: &ClientId, model: &ModelId) -> Result<HashSet<PersonKey>> {
         self.read(|connection| {
             let client = clients::require(connection, client)?;
             // Where no photo of the vault lacks an encoding, which is usual and quickly known, no
@@ -50,10 +52,11 @@ impl Store {
                 )?
                 .query_row([model.as_bytes()], |row| columns::count(row, 0))?;
             if lacking == 0 {
-                return Ok(0);
+                return Ok(HashSet::new());
             }
-            let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) {WITHOUT}"))?;
-            Ok(statement.query_row(params![client, model.as_bytes()], |row| columns::count(row, 0))?)
+            let mut statement = connection.prepare_cached(&format!("SELECT p.key {WITHOUT}"))?;
+            let keys = statement.query_map(params![client, model.as_bytes()], |row| row.get(0).map(PersonKey::new))?;
+            Ok(keys.collect::<Result<_, _>>()?)
         })
     }
 }

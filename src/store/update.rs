@@ -8,11 +8,11 @@ use rusqlite::{Connection, params};
 
 use super::change::{Erasure, NewPersonRecord, PersonChange, Removed, Written};
 use super::error::Outcome;
-use super::persons::{self, PersonKey, PersonRow};
+use super::persons::{self, PersonRow};
 use super::standing::Standing;
 use super::{Store, clients, collections, generation, images, models, schema};
 use crate::error::{Error, ErrorKind, Result};
-use crate::person::{ClientId, Limits, PersonId};
+use crate::person::{ClientId, Limits, PersonId, PersonKey};
 
 impl Store {
     /// Adds a person. How many photos there may be is the caller's to check.
@@ -44,15 +44,15 @@ impl Store {
             }
             let memberships = collections::resolve(connection, tenant, &new.collections)?;
             check(&Standing::new(connection, tenant, self.path()))?;
-            let model = models::active(connection)?;
-            let searchable = !memberships.is_empty() || new.images.iter().any(|image| image.encoding.is_some());
+            let model = models::active_or(connection, new.model.as_ref())?;
+            let searchable = !memberships.is_empty() || !new.images.is_empty();
             let raised = if searchable { Some(generation::raise(connection)?) } else { None };
             let key = insert_row(connection, tenant, &id, raised.unwrap_or(0), new)?;
             images::insert(connection, key, &id, &new.images, model.as_ref())?;
             collections::set_of_person(connection, key, &memberships)?;
             Ok(Written {
                 person: persons::load(connection, key, client)?,
-                key: PersonKey(key),
+                key: PersonKey::new(key),
                 gallery: generation::effect(connection, raised)?,
                 erasure: Erasure::Nothing,
             })
@@ -86,7 +86,7 @@ impl Store {
                     Some(names) => Some(collections::resolve(connection, tenant, names)?),
                     None => None,
                 };
-                let model = models::active(connection)?;
+                let model = models::active_or(connection, change.model.as_ref())?;
                 let effect = images::apply(connection, key, id, &change.images, model.as_ref(), limits)?;
                 let moved = match memberships {
                     Some(memberships) => collections::set_of_person(connection, key, &memberships)?,
@@ -94,7 +94,7 @@ impl Store {
                 };
                 let status = row.status;
                 apply_fields(&mut row, change);
-                if effect.encodings || moved || row.status != status {
+                if effect.changed || moved || row.status != status {
                     row.generation = *raised.insert(generation::raise(connection)?);
                 }
                 row.version += 1;
@@ -104,7 +104,7 @@ impl Store {
             }
             let written = Written {
                 person: persons::load(connection, key, client)?,
-                key: PersonKey(key),
+                key: PersonKey::new(key),
                 gallery: generation::effect(connection, raised)?,
                 erasure: Erasure::Nothing,
             };
@@ -123,21 +123,6 @@ impl Store {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] where `expected_version` is named and not
     /// the current one, and as for every write.
     pub fn remove_person(&self, client: &ClientId, id: &PersonId, expected_version: Option<u64>) -> Result<Removed> {
-        self.remove_person_noting(client, id, expected_version, |_| ())
-    }
-
-    /// Removes a person as [`Self::remove_person`] does, and tells `note` the person's number before
-    /// anybody can see that the person is gone: galleries learn of a removal by that number alone.
-    ///
-    /// # Errors
-    /// As for [`Self::remove_person`]; the person may then still be there.
-    pub fn remove_person_noting(
-        &self,
-        client: &ClientId,
-        id: &PersonId,
-        expected_version: Option<u64>,
-        note: impl FnOnce(PersonKey),
-    ) -> Result<Removed> {
         let (key, gallery) = self.write(|connection| {
             let tenant = clients::require(connection, client)?;
             let key = persons::require_key(connection, tenant, id)?;
@@ -148,8 +133,7 @@ impl Store {
             let raised = generation::raise(connection)?;
             generation::note_removal(connection, raised, key)?;
             let gallery = generation::effect(connection, Some(raised))?;
-            note(PersonKey(key));
-            Ok((PersonKey(key), gallery))
+            Ok((PersonKey::new(key), gallery))
         })?;
         Ok(Removed { key, gallery, erasure: self.erase() })
     }

@@ -8,7 +8,7 @@ use crate::comparison::{Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::index::{Entry, Gallery, SearchOptions};
-use crate::person::{ImageId, PersonId};
+use crate::person::{CollectionId, ImageId, PersonId};
 
 use super::Vault;
 use super::search::comparisons;
@@ -85,21 +85,18 @@ impl Vault {
         }
         let collections = self.resolve(options.collections.as_deref())?;
         let model = self.searched_model()?;
-        let gallery = self.gallery(&model)?;
+        let searched = self.searched(&model)?;
+        let gallery = &searched.gallery;
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         // A person is searched for with each of its own encodings as well.
-        let compared = comparisons(&gallery, comparisons(&gallery, people_searched));
+        let compared = comparisons(gallery, comparisons(gallery, people_searched));
         let threshold = options.operating_point.threshold(self.calibration(), compared)?;
         let threshold = Threshold { people_searched, ..threshold };
 
-        let mut found = Pairs { most: options.max_pairs, pairs: HashMap::new(), is_cut: false };
+        let floor = threshold.similarity.get();
+        let mut found = Pairs { most: options.max_pairs, floor, pairs: HashMap::new(), is_cut: false };
         let mut entries = gallery.entries(collections.as_deref());
         let total = gallery.entries(collections.as_deref()).count();
-        let search = SearchOptions {
-            collections: collections.clone(),
-            max_results: usize::MAX,
-            min_similarity: Some(threshold.similarity.get()),
-        };
         let mut done = 0;
         loop {
             let batch: Vec<Entry> = entries.by_ref().take(BATCH).collect();
@@ -107,7 +104,7 @@ impl Vault {
                 break;
             }
             done += batch.len();
-            found.search(&gallery, &batch, &search)?;
+            found.search(gallery, &batch, collections.as_deref())?;
             if progress(done, total).is_break() {
                 return Err(Error::new(ErrorKind::Io, "the search for duplicates was broken off"));
             }
@@ -123,7 +120,7 @@ impl Vault {
             is_cut: found.is_cut,
             threshold,
             people_searched,
-            people_without_encoding: self.count_without_encoding(&model, &gallery)?,
+            people_without_encoding: searched.without_encoding.len() as u64,
             generation: gallery.generation(),
         })
     }
@@ -132,6 +129,8 @@ impl Vault {
 /// The most similar pairs so far.
 struct Pairs {
     most: usize,
+    /// Pairs that are less similar than this are not wanted, or no longer.
+    floor: f64,
     pairs: HashMap<[PersonId; 2], Likeness>,
     is_cut: bool,
 }
@@ -144,9 +143,11 @@ struct Likeness {
 }
 
 impl Pairs {
-    fn search(&mut self, gallery: &Gallery, batch: &[Entry], options: &SearchOptions) -> Result<()> {
+    fn search(&mut self, gallery: &Gallery, batch: &[Entry], collections: Option<&[CollectionId]>) -> Result<()> {
+        let collections = collections.map(<[_]>::to_vec);
+        let options = SearchOptions { collections, max_results: usize::MAX, min_similarity: Some(self.floor) };
         let probes: Vec<FaceEncoding> = batch.iter().map(|entry| entry.encoding.clone()).collect();
-        for (entry, matches) in batch.iter().zip(gallery.search_many(&probes, options)?) {
+        for (entry, matches) in batch.iter().zip(gallery.search_many(&probes, &options)?) {
             // Each pair comes up twice; it counts where the smaller id is searched for.
             for other in matches.into_iter().filter(|other| entry.person < other.person) {
                 let found = Likeness { similarity: other.similarity, images: [entry.image.clone(), other.image] };
@@ -170,6 +171,9 @@ impl Pairs {
         pairs.sort_unstable_by(|(a, x), (b, y)| y.similarity.total_cmp(&x.similarity).then_with(|| a.cmp(b)));
         self.is_cut |= pairs.len() > self.most;
         pairs.truncate(self.most);
+        if let (true, Some((_, worst))) = (pairs.len() == self.most, pairs.last()) {
+            self.floor = self.floor.max(worst.similarity);
+        }
         self.pairs.extend(pairs.iter().cloned());
         pairs
     }

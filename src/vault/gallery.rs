@@ -14,8 +14,8 @@ use arc_swap::ArcSwapOption;
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Change, Gallery};
-use crate::person::{ClientId, PersonId, Status};
-use crate::store::{GalleryChanges, ModelInfo, PersonKey};
+use crate::person::{ClientId, PersonId, PersonKey, Status};
+use crate::store::{GalleryChanges, GalleryPerson, ModelInfo};
 
 use super::Vault;
 
@@ -26,18 +26,26 @@ pub(super) const MOST_CHANGES: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Galleries {
     slots: Mutex<HashMap<(ClientId, ModelId), Arc<Slot>>>,
-    /// Persons whom this process removed: the file forgets their ids, galleries need them.
-    removed: Mutex<HashMap<PersonKey, PersonId>>,
 }
 
 #[derive(Default)]
 struct Slot {
-    current: ArcSwapOption<Gallery>,
-    /// Held by the one thread that brings the gallery up to date.
+    current: ArcSwapOption<Searched>,
+    /// Held by the one thread that brings the gallery up to date. Whoever holds it waits for no pool
+    /// of threads: its workers may be waiting for this.
     catching_up: Mutex<()>,
-    compacting: AtomicBool,
-    /// A generation, and how many people had no encoding by the model in it.
-    without_encoding: Mutex<Option<(u64, u64)>>,
+    /// What was put in order while the current one changed; the next change goes on from it.
+    in_order: Mutex<Option<Arc<Searched>>>,
+    putting_in_order: AtomicBool,
+}
+
+/// What a search looks at: one committed state.
+#[derive(Clone)]
+pub(super) struct Searched {
+    /// Who can be found.
+    pub(super) gallery: Gallery,
+    /// Who is active and has photos, but no encoding by the gallery's model.
+    pub(super) without_encoding: Arc<HashSet<PersonKey>>,
 }
 
 impl Galleries {
@@ -45,53 +53,34 @@ impl Galleries {
         let mut slots = lock(&self.slots);
         Arc::clone(slots.entry((client.clone(), model)).or_default())
     }
-
-    pub(super) fn note_removed(&self, person: &PersonId, key: PersonKey) {
-        if !lock(&self.slots).is_empty() {
-            lock(&self.removed).insert(key, person.clone());
-        }
-    }
 }
 
 impl Vault {
     /// The gallery of this client's encodings by `model`, as the file is now.
-    pub(super) fn gallery(&self, model: &ModelInfo) -> Result<Arc<Gallery>> {
-        let slot = self.inner.galleries.slot(&self.client, model.id);
-        let current = || -> Result<Option<Arc<Gallery>>> {
-            let generation = self.store().generation()?;
-            Ok(slot.current.load_full().filter(|gallery| gallery.generation() == generation))
-        };
-        if let Some(gallery) = current()? {
-            return Ok(gallery);
-        }
-        let _one = lock(&slot.catching_up);
-        if let Some(gallery) = current()? {
-            return Ok(gallery);
-        }
-        let gallery = Arc::new(self.caught_up(slot.current.load_full(), model)?);
-        slot.current.store(Some(Arc::clone(&gallery)));
-        if gallery.wants_compaction() && !slot.compacting.swap(true, Ordering::AcqRel) {
-            compact_aside(Arc::clone(&slot), Arc::clone(&gallery));
-        }
-        Ok(gallery)
+    pub(super) fn gallery(&self, model: &ModelInfo) -> Result<Gallery> {
+        Ok(self.searched(model)?.gallery.clone())
     }
 
-    /// How many people this gallery lacks, because none of their photos has an encoding by its
-    /// model. It is counted once a generation: encodings come and go with generations.
-    pub(super) fn count_without_encoding(&self, model: &ModelInfo, gallery: &Gallery) -> Result<u64> {
+    /// As [`Self::gallery`], with whom it lacks.
+    pub(super) fn searched(&self, model: &ModelInfo) -> Result<Arc<Searched>> {
         let slot = self.inner.galleries.slot(&self.client, model.id);
-        let generation = gallery.generation();
-        if let Some((of, count)) = *lock(&slot.without_encoding)
-            && of == generation
-        {
-            return Ok(count);
+        let current = || -> Result<Option<Arc<Searched>>> {
+            let generation = self.store().generation()?;
+            Ok(slot.current.load_full().filter(|searched| searched.gallery.generation() == generation))
+        };
+        if let Some(searched) = current()? {
+            return Ok(searched);
         }
-        let count = self.store().count_without_encoding(&self.client, &model.id)?;
-        // What was counted in a later generation is told, but not kept as this one's.
-        if self.store().generation()? == generation {
-            *lock(&slot.without_encoding) = Some((generation, count));
+        let _one = lock(&slot.catching_up);
+        if let Some(searched) = current()? {
+            return Ok(searched);
         }
-        Ok(count)
+        let searched = Arc::new(self.caught_up(&slot, model)?);
+        slot.current.store(Some(Arc::clone(&searched)));
+        if searched.gallery.wants_compaction() {
+            put_in_order_aside(&slot, Arc::clone(&searched));
+        }
+        Ok(searched)
     }
 
     /// Step 4 of an update: a gallery that is in memory learns of the write. A failure is not told:
@@ -113,51 +102,64 @@ impl Vault {
         }
     }
 
-    /// `old` with what it missed, or everything anew.
-    fn caught_up(&self, old: Option<Arc<Gallery>>, model: &ModelInfo) -> Result<Gallery> {
-        if let Some(old) = old
-            && let Some(gallery) = self.with_missed(&old, model)?
-        {
-            return Ok(gallery);
+    /// What there was with what it missed, or everything anew.
+    fn caught_up(&self, slot: &Slot, model: &ModelInfo) -> Result<Searched> {
+        let known = [lock(&slot.in_order).take(), slot.current.load_full()];
+        for old in known.into_iter().flatten() {
+            if let Some(searched) = self.with_missed(&old, model, MOST_CHANGES)? {
+                return Ok(searched);
+            }
         }
         loop {
-            // The persons whose encodings lie apart are read after the scan and may be newer than
-            // it; taking what changed since the scan makes the whole one committed state again.
+            // What is read after the scan may be newer than it; taking what changed since the scan
+            // makes the whole one committed state again.
             let scanned = self.scan(model)?;
-            if let Some(gallery) = self.with_missed(&scanned, model)? {
-                return Ok(gallery);
+            if let Some(searched) = self.with_missed(&scanned, model, usize::MAX)? {
+                return Ok(searched);
             }
         }
     }
 
-    /// `None` where too much changed, or where the gallery holds somebody who is gone and whose id
-    /// is not known: then everything is loaded anew.
-    fn with_missed(&self, gallery: &Gallery, model: &ModelInfo) -> Result<Option<Gallery>> {
-        let missed = self.store().changes_since(gallery.generation(), &model.id, MOST_CHANGES)?;
+    /// `None` where more than `most` persons changed or too much was forgotten: then everything is
+    /// loaded anew.
+    fn with_missed(&self, old: &Searched, model: &ModelInfo, most: usize) -> Result<Option<Searched>> {
+        let missed = self.store().changes_since(old.gallery.generation(), &model.id, most)?;
         let Some(GalleryChanges { generation, written, removed }) = missed else { return Ok(None) };
-        let mut changes = Vec::with_capacity(removed.len() + written.len());
-        {
-            let known = lock(&self.inner.galleries.removed);
-            for key in removed {
-                let Some(person) = known.get(&key) else { return Ok(None) };
-                changes.push(Change::Remove { person: person.clone() });
+        let mut without_encoding = Arc::clone(&old.without_encoding);
+        let mut note = |key: PersonKey, is_without: bool| {
+            if without_encoding.contains(&key) != is_without {
+                let keys = Arc::make_mut(&mut without_encoding);
+                if is_without {
+                    keys.insert(key)
+                } else {
+                    keys.remove(&key)
+                };
             }
-        }
+        };
+        let mut changes = Vec::with_capacity(removed.len() + written.len());
         // An id that was removed may have been given again: removals come first.
-        changes.extend(written.into_iter().filter(|person| person.client == self.client).map(|person| {
-            let (status, collections, encodings) = (person.status, person.collections, person.encodings);
-            Change::Upsert { person: person.id, status, collections, encodings }
-        }));
-        gallery.with_changes(&changes, generation).map(Some)
+        for key in removed {
+            note(key, false);
+            changes.push(Change::Remove { key });
+        }
+        for person in written.into_iter().filter(|person| person.client == self.client) {
+            note(person.key, person.is_without_encoding());
+            let GalleryPerson { key, id, status, collections, encodings, .. } = person;
+            changes.push(Change::Upsert { key, person: id, status, collections, encodings });
+        }
+        let gallery = old.gallery.with_changes(&changes, generation)?;
+        Ok(Some(Searched { gallery, without_encoding }))
     }
 
     /// Everything, in one sequential read of the encodings.
-    fn scan(&self, model: &ModelInfo) -> Result<Gallery> {
+    fn scan(&self, model: &ModelInfo) -> Result<Searched> {
         let mut builder = Gallery::builder(model.id, model.metric, model.dimension);
         let mut last: Option<PersonKey> = None;
         let mut done: HashSet<PersonKey> = HashSet::new();
-        let mut apart: HashSet<PersonId> = HashSet::new();
+        // Persons whose encodings do not follow one another.
+        let mut apart: HashMap<PersonKey, PersonId> = HashMap::new();
         let mut vector = Vec::with_capacity(model.dimension);
+        let before = self.store().generation()?;
         let scanned = self.store().all_encodings(Some(&self.client), &model.id, |row| {
             if row.status != Status::Active {
                 return Ok(());
@@ -167,36 +169,40 @@ impl Vault {
                 last = Some(row.key);
             }
             if done.contains(&row.key) {
-                apart.insert(row.person.clone());
+                apart.insert(row.key, row.person.clone());
                 return Ok(());
             }
             vector.clear();
             vector.extend(row.vector.components());
-            builder.push(row.person, row.image, row.collections, &vector)
+            builder.push(row.key, row.person, row.image, row.collections, &vector)
         });
         let generation = match scanned {
             Ok(generation) => generation,
-            // A model that the vault has never seen has no encodings in it.
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.knows(model)? => self.store().generation()?,
+            // A model that the vault does not know has no encodings in it; it may come to know it.
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.knows(model)? => before,
             Err(error) => return Err(error),
         };
-        let gallery = builder.finish(generation)?;
+        let mut gallery = builder.finish(generation)?;
         let mut changes = Vec::with_capacity(apart.len());
-        for person in apart {
-            match self.upsert(person, model) {
+        for (key, person) in apart {
+            match self.upsert(key, person, model) {
                 Ok(change) => changes.push(change),
                 // Gone since the scan: the changes since then will say so.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        if changes.is_empty() { Ok(gallery) } else { gallery.with_changes(&changes, generation) }
+        if !changes.is_empty() {
+            gallery = gallery.with_changes(&changes, generation)?;
+        }
+        let without_encoding = Arc::new(self.store().keys_without_encoding(&self.client, &model.id)?);
+        Ok(Searched { gallery, without_encoding })
     }
 
-    fn upsert(&self, person: PersonId, model: &ModelInfo) -> Result<Change> {
+    fn upsert(&self, key: PersonKey, person: PersonId, model: &ModelInfo) -> Result<Change> {
         let summary = self.store().person_summary(&self.client, &person)?;
         let encodings = self.store().encodings(&self.client, &person, &model.id)?;
-        Ok(Change::Upsert { person, status: summary.status, collections: summary.collections, encodings })
+        Ok(Change::Upsert { key, person, status: summary.status, collections: summary.collections, encodings })
     }
 
     fn knows(&self, model: &ModelInfo) -> Result<bool> {
@@ -220,16 +226,30 @@ pub(super) fn engine_model(engine: &crate::engine::Engine) -> ModelInfo {
     ModelInfo { id: engine.model(), name: engine.name().to_owned(), dimension: spec.dimension, metric: spec.metric }
 }
 
-/// Puts a gallery in order on a thread of its own, while searches go on; if the gallery has changed
-/// meanwhile, the next change tries again.
-fn compact_aside(slot: Arc<Slot>, gallery: Arc<Gallery>) {
-    let work = move || {
-        let compacted = Arc::new(gallery.compacted());
-        let _one = lock(&slot.catching_up);
-        if slot.current.load_full().is_some_and(|current| Arc::ptr_eq(&current, &gallery)) {
-            slot.current.store(Some(compacted));
+/// Puts a gallery in order on a thread of its own, while searches go on. One that has changed
+/// meanwhile is not thrown away: the next change goes on from what is in order.
+fn put_in_order_aside(slot: &Arc<Slot>, searched: Arc<Searched>) {
+    /// Ends with the work, whether it was done, failed or never began.
+    struct Under(Arc<Slot>);
+    impl Drop for Under {
+        fn drop(&mut self) {
+            self.0.putting_in_order.store(false, Ordering::Release);
         }
-        slot.compacting.store(false, Ordering::Release);
+    }
+    if slot.putting_in_order.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let under = Under(Arc::clone(slot));
+    let work = move || {
+        let slot = &under.0;
+        let without_encoding = Arc::clone(&searched.without_encoding);
+        let in_order = Arc::new(Searched { gallery: searched.gallery.compacted(), without_encoding });
+        let _one = lock(&slot.catching_up);
+        if slot.current.load_full().is_some_and(|current| Arc::ptr_eq(&current, &searched)) {
+            slot.current.store(Some(in_order));
+        } else {
+            *lock(&slot.in_order) = Some(in_order);
+        }
     };
     // Without a thread the gallery stays as it is: correct, only less tidy.
     drop(std::thread::Builder::new().name("facevault-compact".to_owned()).spawn(work));

@@ -1,8 +1,6 @@
 //! Is a new person there already? Asked before photos are encoded, and once more inside the
 //! transaction that adds the person, so that two who come at the same time cannot both pass.
 
-use std::sync::Arc;
-
 use crate::comparison::{OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
 use crate::engine::fuse;
@@ -52,7 +50,9 @@ impl Vault {
         if let Some(point) = face {
             Faces::new(self, point, wanted.as_deref())?;
         }
-        let record = NewPersonRecord::new(new, self.prepare(&new.images, None)?);
+        let images = self.prepare(&new.images, None)?;
+        let model = self.model_of(&images);
+        let record = NewPersonRecord { model, ..NewPersonRecord::new(new, images) };
         loop {
             let faces = match face {
                 Some(point) => Some(Faces::new(self, point, wanted.as_deref())?),
@@ -95,7 +95,7 @@ fn refuse_namesake(namesake: Option<PersonId>) -> Result<()> {
 /// The people whose faces a new one's is compared with.
 struct Faces<'a> {
     vault: &'a Vault,
-    gallery: Arc<Gallery>,
+    gallery: Gallery,
     threshold: Threshold,
     wanted: Option<&'a [CollectionId]>,
 }

@@ -54,7 +54,11 @@ impl Vault {
                 ImagesChange::Edit { remove: remove.clone(), add: self.prepare(add, Some(id))? }
             }
         };
-        let change = PersonChange::new(update, images);
+        let model = match &images {
+            ImagesChange::Replace(new) | ImagesChange::Edit { add: new, .. } => self.model_of(new),
+            ImagesChange::Keep | ImagesChange::Clear => None,
+        };
+        let change = PersonChange { model, ..PersonChange::new(update, images) };
         let written = self.store().update_person(&self.client, id, &change, self.limits())?;
         self.publish();
         Ok(written.person)
@@ -100,8 +104,7 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
     pub fn remove_person(&self, id: &PersonId) -> Result<Removed> {
-        let note = |key| self.inner.galleries.note_removed(id, key);
-        let removed = self.store().remove_person_noting(&self.client, id, None, note)?;
+        let removed = self.store().remove_person(&self.client, id, None)?;
         self.publish();
         Ok(removed)
     }
@@ -123,8 +126,7 @@ impl Vault {
                 }
             };
             let departure = if rest.is_empty() {
-                let note = |key| self.inner.galleries.note_removed(id, key);
-                let removed = self.store().remove_person_noting(&self.client, id, Some(person.version), note);
+                let removed = self.store().remove_person(&self.client, id, Some(person.version));
                 removed.map(|_| Departure::Removed)
             } else {
                 let change = PersonChange {

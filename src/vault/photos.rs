@@ -8,7 +8,7 @@ use crate::encoding::FaceEncoding;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
 use crate::person::{ImageBytes, PersonId};
-use crate::store::NewImage;
+use crate::store::{ModelInfo, NewImage};
 
 use super::Vault;
 use super::gallery::engine_model;
@@ -59,21 +59,19 @@ impl Vault {
         Err(Error::refused(outcomes.enumerate().map(|(index, refusal)| ImageReport { index, refusal }).collect()))
     }
 
-    /// The engine, if its encodings may go into this vault. The first engine that encodes a photo
-    /// decides the vault's model.
+    /// The model of these images' encodings, if they have any: the first ones decide the vault's.
+    pub(super) fn model_of(&self, images: &[NewImage]) -> Option<ModelInfo> {
+        let encoded = images.iter().any(|image| image.encoding.is_some());
+        self.engine().filter(|_| encoded).map(engine_model)
+    }
+
+    /// The engine, if its encodings may go into this vault.
     fn encoding_engine(&self) -> Result<&Engine> {
         let engine = self.needed_engine()?;
         let own = engine_model(engine);
-        let active = match self.store().active_model()? {
-            Some(active) => active,
-            None => {
-                self.store().add_model(&own)?;
-                self.store().active_model()?.unwrap_or_else(|| own.clone())
-            }
-        };
-        if active.id == own.id {
+        let Some(active) = self.store().active_model()?.filter(|active| active.id != own.id) else {
             return Ok(engine);
-        }
+        };
         let message = format!(
             "the vault's encodings were made with {} ({}), the engine makes those of {} ({}): \
              open the vault with that pack, or re-encode it",

@@ -122,12 +122,13 @@ impl Vault {
         }
         let collections = self.resolve(options.collections.as_deref())?;
         let model = self.searched_model()?;
-        let gallery = self.gallery(&model)?;
+        let searched = self.searched(&model)?;
+        let gallery = &searched.gallery;
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         let table = self.calibration();
-        let threshold = options.operating_point.threshold(table, comparisons(&gallery, people_searched))?;
+        let threshold = options.operating_point.threshold(table, comparisons(gallery, people_searched))?;
         let threshold = Threshold { people_searched, ..threshold };
-        let people_without_encoding = self.count_without_encoding(&model, &gallery)?;
+        let people_without_encoding = searched.without_encoding.len() as u64;
         // The runner-up is wanted for the margin even where one candidate is asked for.
         let search = SearchOptions { collections, max_results: options.max_results.max(2), min_similarity: None };
         let answers = gallery.search_many(probes, &search)?.into_iter().map(|found| {

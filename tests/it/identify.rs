@@ -1,9 +1,10 @@
 //! Who is this: what is committed is found at the next search, by every process, and nobody else is.
 
 use facevault::{
-    CompareOptions, ErrorKind, IdentifyOptions, ImagesUpdate, NewCollection, NewPerson, OperatingPoint, Patch, Person,
-    PersonUpdate, Status, Vault, VaultOptions,
+    ClientId, CompareOptions, ErrorKind, IdentifyOptions, ImagesUpdate, NewCollection, NewPerson, OperatingPoint,
+    Patch, Person, PersonId, PersonUpdate, Status, Vault, VaultOptions,
 };
+use rayon::prelude::*;
 
 use super::fakes::{engine, engine_of, photo, photo_of};
 
@@ -26,7 +27,7 @@ fn enroll(vault: &Vault, seeds: &[u32]) -> Person {
 }
 
 /// Who is found for the photo.
-fn found(vault: &Vault, seed: u32) -> Vec<facevault::PersonId> {
+fn found(vault: &Vault, seed: u32) -> Vec<PersonId> {
     let answer = vault.identify(&[photo(seed)], &options()).expect("an answer");
     answer.candidates.into_iter().map(|candidate| candidate.person).collect()
 }
@@ -175,4 +176,81 @@ fn a_probe_without_a_face_is_refused_and_none_at_all_is_invalid() {
     let error = vault.identify(&[photo(1), photo_of(2, 0)], &options()).expect_err("no face");
     assert_eq!((error.kind(), error.images().len()), (ErrorKind::Refused, 2));
     assert_eq!(vault.identify(&[], &options()).expect_err("nothing").kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn whom_one_client_removes_is_not_taken_from_another() {
+    let (_folder, vault) = vault();
+    let other = vault.add_client(&ClientId::new("other").expect("an id")).expect("a client");
+    let id = PersonId::new("person_1").expect("an id");
+    let new = |seed| NewPerson {
+        id: Some(id.clone()),
+        name: "One".into(),
+        images: vec![photo(seed)],
+        ..NewPerson::default()
+    };
+    vault.create_person(&new(1)).expect("a person");
+    other.create_person(&new(2)).expect("another client's person of the same id");
+    assert_eq!((found(&vault, 1), found(&other, 2)), (vec![id.clone()], vec![id.clone()]));
+    vault.remove_person(&id).expect("removed");
+    assert_eq!((found(&vault, 1), found(&other, 2)), (vec![], vec![id.clone()]));
+    // The id may be given again.
+    vault.create_person(&new(3)).expect("a person");
+    assert_eq!((found(&vault, 1), found(&vault, 3), found(&other, 2)), (vec![], vec![id.clone()], vec![id]));
+}
+
+#[test]
+fn a_refused_photo_does_not_decide_the_vaults_model() {
+    let (_folder, vault) = vault();
+    let new = |photos| NewPerson { name: "A".into(), images: photos, ..NewPerson::default() };
+    let refused = vault.create_person(&new(vec![photo_of(1, 0)])).expect_err("no face");
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    let taken = NewPerson { collections: vec!["nowhere".into()], ..new(vec![photo(1)]) };
+    assert_eq!(vault.create_person(&taken).expect_err("no such collection").kind(), ErrorKind::Invalid);
+    let nobody = vault.create_person(&new(vec![])).expect("a person without photos");
+    assert_eq!(found(&vault, 1), []);
+    // Another engine may still be the first.
+    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let images = ImagesUpdate::Replace(vec![photo(1)]);
+    let update = PersonUpdate { images, ..PersonUpdate::default() };
+    other.update_person(&nobody.id, &update).expect("updated");
+    assert_eq!(found(&other, 1), [nobody.id]);
+    let late = vault.create_person(&new(vec![photo(2)])).expect_err("the model is decided");
+    assert_eq!(late.kind(), ErrorKind::ModelMismatch);
+}
+
+#[test]
+fn who_has_photos_but_no_encoding_is_counted_as_that_changes() {
+    let (_folder, vault) = vault();
+    let (ada, bob) = (enroll(&vault, &[1]), enroll(&vault, &[2, 3]));
+    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let missing = |vault: &Vault| vault.identify(&[photo(1)], &options()).expect("an answer").people_without_encoding;
+    assert_eq!((missing(&vault), missing(&other)), (0, 2));
+    let carl = enroll(&vault, &[4]);
+    assert_eq!((missing(&vault), missing(&other)), (0, 3));
+    let rest = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+    vault.update_person(&ada.id, &rest).expect("updated");
+    assert_eq!(missing(&other), 2);
+    let clear = PersonUpdate { images: ImagesUpdate::Clear, ..PersonUpdate::default() };
+    vault.update_person(&bob.id, &clear).expect("updated");
+    assert_eq!(missing(&other), 1);
+    vault.remove_person(&carl.id).expect("removed");
+    assert_eq!(missing(&other), 0);
+    assert_eq!(other.people_without_encoding().expect("a list"), []);
+}
+
+/// Workers of a pool that wait for a search must not hold up the search that they wait for.
+#[test]
+fn all_workers_of_a_pool_may_search_while_others_write() {
+    let (_folder, vault) = vault();
+    let ada = enroll(&vault, &[1]);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads");
+    for round in 2..6 {
+        // Nobody has a gallery that is up to date.
+        enroll(&vault, &[round]);
+        let fresh = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+        let answers: Vec<_> =
+            pool.install(|| (0..32).into_par_iter().map(|_| (found(&vault, 1), found(&fresh, 1))).collect());
+        assert!(answers.iter().all(|(a, b)| *a == [ada.id.clone()] && a == b));
+    }
 }

@@ -37,6 +37,7 @@ fn every_field_comes_back_as_it_was_given() -> Result<()> {
         status: Status::Inactive,
         collections: Vec::new(),
         images: vec![image(b"first"), image(b"\0second")],
+        model: None,
     };
     let written = vault.store.insert_person(&vault.client, &new)?.person;
     drop(vault.store.clone());

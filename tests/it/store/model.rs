@@ -85,7 +85,7 @@ impl Model {
         let photos: Vec<_> = new.images.iter().map(|bytes| Photo::new(bytes)).collect();
         require_model(&photos)?;
         let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let searchable = !memberships.is_empty() || photos.iter().any(|photo| photo.encoding().is_some());
+        let searchable = !memberships.is_empty() || !photos.is_empty();
         let person = Known {
             name: new.name.clone(),
             gender: new.gender,
@@ -136,15 +136,13 @@ impl Model {
         new.notes = new.notes.filter(|notes| !notes.is_empty());
         new.version += 1;
 
-        let encoded = |photos: &[Photo]| -> Vec<_> {
-            let mut ids: Vec<_> =
-                photos.iter().filter(|photo| photo.encoding().is_some()).map(|photo| photo.id.clone()).collect();
+        let shown = |photos: &[Photo]| -> Vec<_> {
+            let mut ids: Vec<_> = photos.iter().map(|photo| (photo.id.clone(), photo.encoding().is_some())).collect();
             ids.sort();
             ids
         };
-        let noticed = encoded(&new.photos) != encoded(&old.photos)
-            || new.memberships != old.memberships
-            || new.status != old.status;
+        let noticed =
+            shown(&new.photos) != shown(&old.photos) || new.memberships != old.memberships || new.status != old.status;
         Ok((new, noticed))
     }
 

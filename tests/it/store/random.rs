@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use facevault::store::{GalleryEffect, ImagesChange, NewImage, NewPersonRecord, PersonChange, PersonKey};
+use facevault::store::{GalleryEffect, ImagesChange, NewImage, NewPersonRecord, PersonChange};
 use facevault::{
     ClientId, CollectionId, CollectionUpdate, DateOfBirth, Error, ErrorKind, FaceEncoding, Gender, ImageBytes, ImageId,
-    ImagesUpdate, NewCollection, NewPerson, Patch, PersonId, PersonQuery, PersonUpdate, Status,
+    ImagesUpdate, NewCollection, NewPerson, Patch, PersonId, PersonKey, PersonQuery, PersonUpdate, Status,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
