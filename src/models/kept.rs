@@ -2,25 +2,33 @@
 //!
 //! Reading dlib's format and rewriting a graph take longer than making a session of the result. What
 //! was made is kept in the pack's folder, in `rewritten/`, a file for each network and way of making
-//! it. The file's name is a hash over all that the network depends on: this version, the manifest
-//! with the model's own SHA-256, the role and the rules. Its content carries that hash and its own,
-//! and a file that does not agree with both is made anew. A folder that cannot be written to keeps
-//! nothing.
+//! it. The file's name is a hash over all that the network depends on: facevault's version and the
+//! revision of the code that makes it, the manifest with the model's own SHA-256, the role and the
+//! rules. Its content carries that hash and its own, and a file that does not agree with both is made
+//! anew. A folder that cannot be written to keeps nothing.
 //!
 //! Layout: `facevault network 1\n`, the 32 bytes of either hash, the ONNX file.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use super::checksum::Sha256;
 use super::manifest::Role;
 use super::pack::Pack;
-use super::rewrite::Rules;
+use super::rewrite::{REVISION, Rules};
 
 const FOLDER: &str = "rewritten";
 const HEAD: &[u8] = b"facevault network 1\n";
 const HASH: usize = 32;
+/// How many networks of a role are kept: programs with other rules or of another version may take
+/// turns.
+const MOST_KEPT: usize = 4;
+/// What the name of a file begins with that is being written.
+const UNFINISHED: &str = ".unfinished-";
+/// After so long nobody is writing it any more.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Where a network is kept, whether or not it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +42,8 @@ impl KeptNetwork {
     /// The network of a pack's role, rewritten by these rules.
     #[must_use]
     pub fn new(pack: &Pack, role: Role, rules: &Rules) -> Self {
-        let made_of = format!("{}\n{role}\n{rules:?}\n{}", env!("CARGO_PKG_VERSION"), pack.manifest().text());
+        let version = format!("{}, {REVISION}", env!("CARGO_PKG_VERSION"));
+        let made_of = format!("{version}\n{role}\n{rules:?}\n{}", pack.manifest().text());
         Self { folder: pack.folder().join(FOLDER), role, made_of: Sha256::of(made_of.as_bytes()) }
     }
 
@@ -62,12 +71,12 @@ impl KeptNetwork {
         if !head.starts_with(HEAD) || made_of != self.made_of.as_bytes() {
             return None;
         }
-        let mut onnx = Vec::with_capacity(file.metadata().ok()?.len().try_into().ok()?);
+        let mut onnx = Vec::new();
         file.read_to_end(&mut onnx).ok()?;
         (Sha256::of(&onnx).as_bytes() == own).then_some(onnx)
     }
 
-    /// Keeps an ONNX file, whole or not at all, and removes what the same role was kept as before.
+    /// Keeps an ONNX file, whole or not at all, and removes what the same role was kept as long ago.
     pub fn write(&self, onnx: &[u8]) {
         if let Err(error) = self.try_write(onnx) {
             tracing::debug!("the rewritten network is not kept: {error}");
@@ -76,9 +85,8 @@ impl KeptNetwork {
 
     fn try_write(&self, onnx: &[u8]) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        let prefix = self.prefix();
         let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix);
+        builder.prefix(UNFINISHED);
         // A pack may be everybody's, and so is what is made of it.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
@@ -88,11 +96,22 @@ impl KeptNetwork {
         }
         let path = self.path();
         file.persist(&path).map_err(|error| error.error)?;
+        self.tidy()
+    }
+
+    /// Removes all but the latest networks of the role, and what writers who were killed left behind.
+    fn tidy(&self) -> io::Result<()> {
+        let (mut networks, now) = (Vec::new(), SystemTime::now());
         for entry in fs::read_dir(&self.folder)?.flatten() {
-            if entry.path() != path && entry.file_name().to_string_lossy().starts_with(&prefix) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Ok(written) = entry.metadata().and_then(|found| found.modified()) else { continue };
+            if name.starts_with(&self.prefix()) {
+                networks.push((written, entry.path()));
+            } else if name.starts_with(UNFINISHED) && now.duration_since(written).is_ok_and(|age| age > ABANDONED) {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(())
+        networks.sort_unstable_by(|a, b| b.cmp(a));
+        networks.iter().skip(MOST_KEPT).try_for_each(|(_, path)| fs::remove_file(path))
     }
 }

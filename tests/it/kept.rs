@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use facevault::models::rewrite::{Rule, Rules};
 use facevault::models::{KeptNetwork, Pack, Role};
@@ -38,14 +39,27 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
     detector.write(b"small");
     assert_eq!((embedder.read(), detector.read()), (Some(network.clone()), Some(b"small".to_vec())));
 
-    // Another way of making it, or another manifest, is another network, and only the last is kept.
+    // Another way of making it, or another manifest, is another network.
     let fewer = Rules::default().without(Rule::FoldScales);
     let other = KeptNetwork::new(&pack, Role::Embedder, &fewer);
     assert!(other.read().is_none());
     other.write(b"other");
+    assert_eq!((other.read(), embedder.read()), (Some(b"other".to_vec()), Some(network.clone())));
+    // Only the last few of a role are kept, and what a killed writer left behind goes in time.
+    let left = |name: &str, hours: u64| {
+        let file = fs::File::create(folder.path().join("rewritten").join(name)).expect("a file");
+        file.set_modified(SystemTime::now() - Duration::from_secs(3600 * hours)).expect("a time");
+    };
+    left(".unfinished-new", 0);
+    left(".unfinished-old", 2);
+    for rule in Rule::ALL {
+        KeptNetwork::new(&pack, Role::Embedder, &Rules::default().without(rule)).write(b"more");
+    }
     assert!(!embedder.is_there());
-    assert_eq!((other.read(), detector.read()), (Some(b"other".to_vec()), Some(b"small".to_vec())));
-    assert_eq!(files(folder.path()).len(), 2);
+    assert_eq!(detector.read(), Some(b"small".to_vec()));
+    assert_eq!(files(folder.path()).len(), 1 + 1 + 4);
+    fs::remove_file(folder.path().join("rewritten/.unfinished-new")).expect("removed");
+    other.write(b"other");
     let text = packs::manifest_text("yunet_640", "foamliu").replace("for tests", "for other tests");
     fs::write(folder.path().join("manifest.toml"), text).expect("written");
     let changed = Pack::open_dir(folder.path()).expect("a pack");
@@ -53,7 +67,11 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
 
     // Every byte counts, and so does their number.
     embedder.write(&network);
-    let file = files(folder.path()).into_iter().find(|file| file.to_string_lossy().contains("embedder")).expect("it");
+    let before = files(folder.path());
+    fs::remove_dir_all(folder.path().join("rewritten")).expect("removed");
+    embedder.write(&network);
+    let file = files(folder.path()).pop().expect("it");
+    assert!(before.contains(&file));
     for at in [0, 25, 60, 200, 99_999] {
         flip(&file, |_| at);
         assert!(embedder.is_there() && embedder.read().is_none(), "{at}");

@@ -27,6 +27,10 @@ use crate::error::{Error, ErrorKind, Result};
 
 use graph::Graph;
 
+/// Raised by one with each change of what a rule, or the reader of dlib's files, makes of a model:
+/// networks that are kept in their rewritten form are then made anew.
+pub(super) const REVISION: u32 = 1;
+
 /// A rule of rewriting. They are applied in the order in which they stand here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
