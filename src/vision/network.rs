@@ -33,7 +33,7 @@ struct Shared {
     onnx: Vec<u8>,
     input_shape: Vec<Option<usize>>,
     known_outputs: KnownOutputs,
-    pools: Mutex<HashMap<Key, Pool>>,
+    pools: Mutex<Pools>,
     returned: Condvar,
     wide: Mutex<Wide>,
 }
@@ -42,9 +42,36 @@ struct Shared {
 type Key = Option<[usize; 4]>;
 
 #[derive(Default)]
+struct Pools {
+    by_size: HashMap<Key, Pool>,
+    /// Counts the uses.
+    turn: u64,
+}
+
+#[derive(Default)]
 struct Pool {
     idle: Vec<Session>,
-    made: usize,
+    /// Sessions that are running or being made.
+    out: usize,
+    /// When the pool was used last.
+    turn: u64,
+}
+
+impl Pools {
+    /// The pool of a size. Where that is one size too many, the pool that was not used for longest
+    /// goes, unless all are in use.
+    fn of_size(&mut self, key: Key) -> &mut Pool {
+        self.turn += 1;
+        if self.by_size.len() >= MAX_SIZES && !self.by_size.contains_key(&key) {
+            let unused = self.by_size.iter().filter(|(_, pool)| pool.out == 0);
+            if let Some(oldest) = unused.min_by_key(|(_, pool)| pool.turn).map(|(key, _)| *key) {
+                self.by_size.remove(&oldest);
+            }
+        }
+        let pool = self.by_size.entry(key).or_default();
+        pool.turn = self.turn;
+        pool
+    }
 }
 
 /// The session of several threads.
@@ -78,11 +105,11 @@ impl Network {
     pub fn load(runtime: &Runtime, mut options: NetworkOptions, onnx: impl Into<Vec<u8>>) -> Result<Self> {
         let onnx = onnx.into();
         let fail = |why: String| Error::new(ErrorKind::Runtime, format!("{}: {why}", options.name));
-        let mut pools = HashMap::new();
+        let mut pools = Pools::default();
         let (input_shape, available) = shape::declared(&onnx).map_err(fail)?;
         if runtime.info().kind == RuntimeKind::OnnxRuntime {
             let session = Session::new(runtime.environment(), &options, 1, &onnx)?;
-            pools.insert(None, Pool { idle: vec![session], made: 1 });
+            pools.of_size(None).idle.push(session);
         }
         if let Some(missing) = options.outputs.iter().find(|name| !available.contains(name)) {
             return Err(fail(format!("the network has no output {missing:?}, only {available:?}")));
@@ -105,7 +132,7 @@ impl Network {
         };
         if !network.input_shape().contains(&None) {
             // A network of one size shows now, not at its first run, whether the runtime takes it.
-            drop(network.borrow_session([0; 4])?);
+            network.borrow_session([0; 4])?.session()?;
         }
         Ok(network)
     }
@@ -134,13 +161,11 @@ impl Network {
         read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
     ) -> Result<T> {
         let shared = &*self.shared;
-        if let Some(mut session) = shared.take_wide() {
-            let result = session.run(input, &shared.options, &shared.known_outputs, read);
-            shared.lock_wide().idle = Some(session);
-            return result;
-        }
-        let mut session = self.borrow_session(input.dim().into())?;
-        session.as_mut().run(input, &shared.options, &shared.known_outputs, read)
+        let mut borrowed = match shared.borrow_wide() {
+            Some(wide) => wide,
+            None => self.borrow_session(input.dim().into())?,
+        };
+        borrowed.session()?.run(input, &shared.options, &shared.known_outputs, read)
     }
 
     fn borrow_session(&self, size: [usize; 4]) -> Result<Borrowed<'_>> {
@@ -148,36 +173,24 @@ impl Network {
         let open = shared.runtime.info().kind == RuntimeKind::BuiltIn && shared.input_shape.contains(&None);
         let key = open.then_some(size);
         let mut pools = shared.lock();
-        loop {
-            if pools.len() >= MAX_SIZES && !pools.contains_key(&key) {
-                // Sessions that are out come back to a pool of their size, made anew.
-                pools.clear();
-            }
-            let pool = pools.entry(key).or_default();
+        let idle = loop {
+            let pool = pools.of_size(key);
             if let Some(session) = pool.idle.pop() {
-                return Ok(Borrowed { session: Some(session), key, shared });
+                break Some(session);
             }
-            if pool.made < shared.options.sessions {
-                pool.made += 1;
-                drop(pools);
-                return match shared.make_session(key) {
-                    Ok(session) => Ok(Borrowed { session: Some(session), key, shared }),
-                    Err(error) => {
-                        if let Some(pool) = shared.lock().get_mut(&key) {
-                            pool.made = pool.made.saturating_sub(1);
-                        }
-                        shared.returned.notify_all();
-                        Err(error)
-                    }
-                };
+            if pool.out < shared.options.sessions {
+                break None;
             }
             pools = shared.returned.wait(pools).unwrap_or_else(PoisonError::into_inner);
-        }
+        };
+        pools.of_size(key).out += 1;
+        drop(pools);
+        Ok(Borrowed { session: idle, from: Place::Pool(key), shared })
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Pool>> {
+    fn lock(&self) -> MutexGuard<'_, Pools> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -186,20 +199,22 @@ impl Shared {
     }
 
     /// The session of several threads, where one photo is alone and it was worth making.
-    fn take_wide(&self) -> Option<Session> {
+    fn borrow_wide(&self) -> Option<Borrowed<'_>> {
         let threads = self.options.sessions;
         if threads < 2 || self.runtime.info().kind == RuntimeKind::BuiltIn || !self.options.workload.is_one() {
             return None;
         }
         let mut wide = self.lock_wide();
         wide.wanted += 1;
-        if wide.made || wide.wanted <= WORTH_MAKING {
-            return wide.idle.take();
-        }
-        wide.made = true;
-        drop(wide);
-        // Where the runtime refuses, one thread does as well.
-        Session::new(self.runtime.environment(), &self.options, threads, &self.onnx).ok()
+        let session = if wide.made || wide.wanted <= WORTH_MAKING {
+            wide.idle.take()?
+        } else {
+            wide.made = true;
+            drop(wide);
+            // Where the runtime refuses, one thread does as well.
+            Session::new(self.runtime.environment(), &self.options, threads, &self.onnx).ok()?
+        };
+        Some(Borrowed { session: Some(session), from: Place::Wide, shared: self })
     }
 
     fn make_session(&self, key: Key) -> Result<Session> {
@@ -211,28 +226,44 @@ impl Shared {
     }
 }
 
-/// A session that goes back to its pool when it is dropped.
+/// A session, or the place of one, that goes back when it is dropped.
 struct Borrowed<'a> {
     session: Option<Session>,
-    key: Key,
+    from: Place,
     shared: &'a Shared,
 }
 
+/// Where a session belongs.
+#[derive(Clone, Copy)]
+enum Place {
+    Pool(Key),
+    Wide,
+}
+
 impl Borrowed<'_> {
-    fn as_mut(&mut self) -> &mut Session {
-        self.session.as_mut().expect("a borrowed session is there until it is dropped")
+    /// The session, made now if there was none idle.
+    fn session(&mut self) -> Result<&mut Session> {
+        let session = match (self.session.take(), self.from) {
+            (Some(session), _) => session,
+            (None, Place::Pool(key)) => self.shared.make_session(key)?,
+            (None, Place::Wide) => self.shared.make_session(None)?,
+        };
+        Ok(self.session.insert(session))
     }
 }
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            let mut pools = self.shared.lock();
-            let pool = pools.entry(self.key).or_default();
-            pool.idle.push(session);
-            pool.made = pool.made.max(pool.idle.len());
-            drop(pools);
-            self.shared.returned.notify_all();
+        match self.from {
+            Place::Wide => self.shared.lock_wide().idle = self.session.take(),
+            Place::Pool(key) => {
+                let mut pools = self.shared.lock();
+                let pool = pools.of_size(key);
+                pool.out = pool.out.saturating_sub(1);
+                pool.idle.extend(self.session.take());
+                drop(pools);
+                self.shared.returned.notify_all();
+            }
         }
     }
 }

@@ -56,9 +56,16 @@ impl KnownOutputs {
     }
 
     fn learn(&self, size: [usize; 4], outputs: Outputs) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(size, outputs);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_SIZES {
+            known.clear();
+        }
+        known.insert(size, outputs);
     }
 }
+
+/// Of how many input sizes the outputs are known: photos of all sizes come by in a long life.
+const KNOWN_SIZES: usize = 256;
 
 /// A network that one thread at a time can run.
 pub(super) struct Session {
