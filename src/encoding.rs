@@ -1,7 +1,7 @@
 //! Face encodings: a vector, the model that made it, and their bytes.
 //!
 //! An encoding's bytes are its components as little-endian `f32`, nothing before, between or
-//! after; base64 of them is what the page calls `faceEncodings`. The model is kept beside the
+//! after; base64 of them is what the HTTP API calls `faceEncodings`. The model is kept beside the
 //! bytes, never inside, so that the bytes stay what other programs expect.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The engine: a pack and a runtime made ready, from image bytes to faces, qualities and encodings.
 //!
-//! An engine is heavy (models, sessions, threads): a process makes one and shares it. It is
+//! An engine is expensive (models, sessions, threads): a process makes one and shares it. It is
 //! `Send + Sync`, cloning is cheap, and several vaults may hold it. Idle, it uses no processor.
 
 mod compare;
@@ -107,7 +107,7 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine of the caller's own detector and embedder, `threads` photos at a time (0: one a
+    /// An engine of the caller's own detector and embedder, `threads` photos at a time (0: one per
     /// processor).
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub struct EngineOptions {
     pub home: Option<Home>,
     /// The runtime.
     pub runtime: RuntimeChoice,
-    /// Photos that are worked on at once; 0 for one a processor.
+    /// Photos that are worked on at once; 0 for one per processor.
     pub threads: usize,
     /// What is wanted of a photo.
     pub rules: PhotoRules,

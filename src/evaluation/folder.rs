@@ -40,7 +40,7 @@ impl Dataset {
                 return Err(Error::new(
                     ErrorKind::Invalid,
                     format!(
-                        "{} holds no photo: a folder of people has one folder a person, with the photos in it",
+                        "{} holds no photo: a folder of people has one folder per person, with the photos in it",
                         root.join(&person).display()
                     ),
                 ));
@@ -54,7 +54,7 @@ impl Dataset {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 format!(
-                    "{} holds {}: a folder of people has one folder a person, of two people or more",
+                    "{} holds {}: a folder of people has one folder per person, of two people or more",
                     root.display(),
                     if count == 0 { "no folder" } else { "one person" }
                 ),

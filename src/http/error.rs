@@ -1,4 +1,4 @@
-//! Errors in the contract's words: status, `error`, `message`, `code`.
+//! Errors in the API's words: status, `error`, `message`, `code`.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +35,7 @@ impl ApiError {
         self
     }
 
-    /// No token, or an unknown one: the page's own body. `challenge` says how to show one.
+    /// No token, or an unknown one: a body without `code`. `challenge` says how to show one.
     pub(super) fn unauthorized(challenge: &'static str) -> Self {
         let body = json!({"error": "Unauthorized", "message": "UNAUTHORIZED"});
         Self { status: StatusCode::UNAUTHORIZED, body, retry_after: None, challenge: Some(challenge) }
@@ -49,7 +49,7 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests", "too_many_requests", "TOO_MANY_REQUESTS").later()
     }
 
-    /// The page's own body.
+    /// No such person: a body without `code`.
     pub(super) fn person_not_found() -> Self {
         let body = json!({"error": "Person not found", "message": "PERSON_NOT_FOUND"});
         Self { status: StatusCode::NOT_FOUND, body, retry_after: None, challenge: None }
@@ -203,7 +203,7 @@ fn details(violations: &[Violation]) -> Value {
     violations.iter().map(|v| json!({"field": v.field, "message": sentence(v)})).collect()
 }
 
-/// The contract's sentence: the field in quotes and the rule.
+/// The API's sentence: the field in quotes and the rule.
 fn sentence(violation: &Violation) -> String {
     let Violation { field, rule } = violation;
     match rule {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_errors_are_exactly_its_own() {
+    fn the_apis_errors_are_exactly_its_own() {
         for (error, status, body) in [
             (ApiError::unauthorized("Bearer"), 401, r#"{"error":"Unauthorized","message":"UNAUTHORIZED"}"#),
             (ApiError::person_not_found(), 404, r#"{"error":"Person not found","message":"PERSON_NOT_FOUND"}"#),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_told_in_the_contracts_words() {
+    fn rules_are_told_in_the_apis_words() {
         for (rule, sentence) in [
             (Rule::Required, "\"f\" is required"),
             (Rule::Type("a string"), "\"f\" must be a string"),

@@ -1,7 +1,7 @@
 //! The HTTP surface: a vault as a web service on the same machine.
 //!
-//! [`Server`] answers the page's own routes for one vault, several clients (tenants) of which hold
-//! tokens. The contract, what a score means and how to run it stand in `docs/http.md`.
+//! [`Server`] answers the routes of the HTTP API for one vault, several clients (tenants) of which
+//! hold tokens. What the API promises, what a score means and how to run it stand in `docs/http.md`.
 //!
 //! ```no_run
 //! use facevault::http::{Server, ServerOptions};

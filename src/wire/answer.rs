@@ -1,4 +1,4 @@
-//! Answers: the page's person object and the others that programs read.
+//! Answers: the person object of the HTTP API and the others that programs read.
 
 use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -26,7 +26,7 @@ pub(super) fn time(timestamp: Timestamp) -> String {
     format!("{timestamp:.3}")
 }
 
-/// A person as the page answers it, borrowed. [`Person`] itself serialises so.
+/// A person as the HTTP API answers it, borrowed. [`Person`] itself serialises so.
 #[derive(Debug)]
 pub struct PersonAnswer<'a>(
     /// The person.
@@ -58,7 +58,7 @@ impl Serialize for PersonAnswer<'_> {
 }
 
 impl Serialize for Person {
-    /// The page's thirteen fields; photos and encodings as base64, in the same order.
+    /// The API's thirteen fields; photos and encodings as base64, in the same order.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         PersonAnswer(self).serialize(serializer)
     }
@@ -184,7 +184,7 @@ mod tests {
     use crate::person::{ClientId, CollectionId, Gender, ImageId, PersonId, PersonImage, Status};
 
     #[test]
-    fn a_person_is_answered_with_the_pages_fields_in_the_pages_order() {
+    fn a_person_is_answered_with_the_apis_fields_in_the_apis_order() {
         let id = |text| PersonId::new(text).expect("an id");
         let encoding = FaceEncoding::new(ModelId::from_bytes([1; 16]), vec![1.0]).expect("finite");
         let person = Person {

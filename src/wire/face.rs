@@ -1,4 +1,4 @@
-//! A face as the page's family of routes answers it.
+//! A face as the HTTP API answers it.
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
@@ -63,7 +63,7 @@ mod tests {
     use crate::geometry::LandmarkScheme;
 
     #[test]
-    fn landmarks_have_the_pages_names() {
+    fn landmarks_have_the_apis_names() {
         let points = [(1.0, 2.0), (3.0, 2.0), (2.0, 3.0), (1.5, 4.0), (2.5, 4.0)].map(|(x, y)| Point::new(x, y));
         let face = |scheme| Face {
             bounds: Rect::from_sides(0.0, 1.0, 4.0, 6.0),

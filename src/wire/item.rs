@@ -1,4 +1,4 @@
-//! Persons of a list: the page's person object without photos and encodings.
+//! Persons of a list: the API's person object without photos and encodings.
 
 use std::collections::HashMap;
 

@@ -12,8 +12,8 @@ use super::fields::{Fields, parse};
 use crate::{error::Rule, person::Limits};
 
 impl PersonUpdate {
-    /// Reads the page's request body. Every field is optional; `null` clears a field that may be
-    /// empty.
+    /// Reads the request body of the HTTP API. Every field is optional; `null` clears a field that may
+    /// be empty.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) with every broken rule: text that is not JSON, an
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_own_request_is_read() {
+    fn the_apis_own_request_is_read() {
         let body = br#"{"name": "John Doe Updated", "gender": "M", "notes": "Updated VIP customer"}"#;
         let expected = PersonUpdate {
             name: Patch::Set("John Doe Updated".into()),
@@ -179,8 +179,8 @@ mod tests {
             notes: Patch::Set("Updated VIP customer".into()),
             ..PersonUpdate::default()
         };
-        assert_eq!(PersonUpdate::from_json(body).expect("the page's body"), expected);
-        assert_eq!(serde_json::from_slice::<PersonUpdate>(body).expect("the page's body"), expected);
+        assert_eq!(PersonUpdate::from_json(body).expect("the API's body"), expected);
+        assert_eq!(serde_json::from_slice::<PersonUpdate>(body).expect("the API's body"), expected);
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn the_pages_partial_update_leaves_everything_else() {
     let before = ada(&vault, &[1]);
     let body = br#"{"name": "John Doe Updated", "gender": "M", "notes": "Updated VIP customer"}"#;
     let after =
-        vault.update_person(&before.id, &PersonUpdate::from_json(body).expect("the page's body")).expect("updated");
+        vault.update_person(&before.id, &PersonUpdate::from_json(body).expect("the API's body")).expect("updated");
     let expected = Person {
         name: "John Doe Updated".into(),
         gender: Some(facevault::Gender::Male),

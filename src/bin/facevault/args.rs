@@ -135,7 +135,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
     pub(crate) client: Option<ClientId>,
 
-    /// Photos worked on at once; 0 is one a processor
+    /// Photos worked on at once; 0 is one per processor
     #[arg(
         long,
         global = true,

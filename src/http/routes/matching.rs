@@ -251,8 +251,8 @@ fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Resul
     }
 }
 
-/// One encoding of photos of one person. Both modes look at one view of each face: that of the
-/// mirror image is not part of the engine yet.
+/// One encoding of photos of one person. The accurate mode encodes each face together with its mirror
+/// image.
 fn probe(engine: &Engine, photos: &[ImageBytes], mode: SearchMode) -> Result<FaceEncoding, ApiError> {
     let mode = match mode {
         SearchMode::Fast => EncodingMode::Fast,

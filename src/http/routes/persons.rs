@@ -199,7 +199,7 @@ pub(in crate::http) async fn list(
     let mut query = Query::new(&uri);
     let (page, limit) = (query.number("page", 1, MAX_PAGE), query.number("limit", 10, MAX_LIMIT));
     let collection = query.text("collection");
-    // `pending` is a status of the contract that nobody has here.
+    // `pending` is a status of the API that nobody has here.
     let status = query.text("status");
     let pending = status.as_deref() == Some("pending");
     let status = match status.as_deref().filter(|_| !pending).map(Status::parse) {
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_the_pages_404() {
+    fn what_is_not_there_is_the_apis_404() {
         let error = person(Error::new(ErrorKind::NotFound, "there is no person x"));
         assert_eq!(error.body().0, 404);
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Facevault;
 
-/// The thirteen fields of the page's person, in its order.
+/// The thirteen fields of the API's person, in its order.
 pub(super) const FIELDS: [&str; 13] = [
     "_id",
     "name",
@@ -65,7 +65,7 @@ fn a_person_is_added_changed_shown_listed_and_removed() {
         assert_eq!(person[field], value, "{field}");
     }
     let places: Vec<_> = FIELDS.map(|field| updated.stdout.find(&format!("\"{field}\":"))).to_vec();
-    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "the page's fields in the page's order");
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "the API's fields in the API's order");
 
     let cleared = test.run(["person", "update", "v", "person_123456789", "--clear", "notes", "--clear", "collections"]);
     assert!(!cleared.ok().stdout.contains("VIP"));

@@ -22,7 +22,7 @@ Examples:
 
 /// Measure what a model's similarities mean, on photos of people you know
 ///
-/// A folder of people has one folder a person with the person's photos in it; all photos are
+/// A folder of people has one folder per person with that person's photos in it; all photos are
 /// compared with each other. A pairs file is a CSV with the columns image_a, image_b and same, or
 /// LFW's pairs.txt. The table says which similarity stands for which false match rate (FMR), as far
 /// down as the data carries (ten pairs of different people at a rate, or more), and what that costs

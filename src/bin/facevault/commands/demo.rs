@@ -1,4 +1,4 @@
-//! `facevault demo`: the page's example, from nothing.
+//! `facevault demo`: a person, a partial update and a search, from nothing.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     how: How,
 }
 
-/// The page's own request.
+/// The body of a partial update, as the HTTP API takes it.
 const UPDATE: &str = r#"{"name": "John Doe Updated", "gender": "M", "notes": "Updated VIP customer"}"#;
 
 /// One step of the story.
@@ -61,7 +61,7 @@ enum Answered {
 }
 
 impl Serialize for Answered {
-    /// In the page's envelope.
+    /// In the envelope of the HTTP API.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Person(person) => Answer::new(person).serialize(serializer),

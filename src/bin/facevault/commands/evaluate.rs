@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
 
-    /// The folder of photos; for `all` and `open-set` with one folder a person
+    /// The folder of photos; for `all` and `open-set` with one folder per person
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 

@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 
-    /// Take everything from a JSON object: the page's request body, `_id` too; photos are base64.
-    /// `-` is standard input
+    /// Take everything from a JSON object, the request body of the HTTP API, `_id` too; photos are
+    /// base64. `-` is standard input
     #[arg(
         long,
         value_name = "FILE",

@@ -1,4 +1,4 @@
-//! The options that describe a person, read by the rules of the page's request body.
+//! The options that describe a person, read by the rules of the HTTP API's request body.
 
 use serde_json::{Map, Value};
 
@@ -30,7 +30,7 @@ pub(super) struct Fields {
     pub(super) status: Option<String>,
 }
 
-/// A request body made of options, so that every rule is that of the page's body.
+/// A request body made of options, so that every rule is that of the HTTP API's body.
 #[derive(Default)]
 pub(super) struct Body(Map<String, Value>);
 

@@ -12,8 +12,8 @@ Examples:
 
 /// Show a person
 ///
-/// With --json the answer is the page's person object: photos and face encodings as base64, in the
-/// same order; an encoding is little-endian 32-bit floats.
+/// With --json the answer is the person object of the HTTP API: photos and face encodings as base64,
+/// in the same order; an encoding is little-endian 32-bit floats.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -53,8 +53,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     expect_version: Option<u64>,
 
-    /// Take the update from a JSON object: the page's request body; photos are base64. `-` is
-    /// standard input
+    /// Take the update from a JSON object, the request body of the HTTP API; photos are base64.
+    /// `-` is standard input
     #[arg(
         long,
         value_name = "FILE",
