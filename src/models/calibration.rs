@@ -20,6 +20,18 @@ struct File {
     calibration: CalibrationTable,
 }
 
+/// The table of a text that holds the section `[calibration]` and nothing else.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] for anything else.
+pub fn parse_calibration(text: &str) -> Result<CalibrationTable> {
+    let file: Result<File, toml::de::Error> = toml::from_str(text);
+    let wrong = |error: toml::de::Error| {
+        Error::new(ErrorKind::Invalid, format!("no calibration table: {}", error.message())).caused_by(error)
+    };
+    Ok(file.map_err(wrong)?.calibration)
+}
+
 impl Home {
     /// Where the table measured here for `model` is, or would be.
     #[must_use]
@@ -39,12 +51,11 @@ impl Home {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot("read", &path, error)),
         };
-        let file: File = toml::from_str(&text).map_err(|error| {
-            let what =
-                format!("{} is no calibration table: {}; delete it or make it anew", path.display(), error.message());
+        let table = parse_calibration(&text).map_err(|error| {
+            let what = format!("{} is {error}; delete it or make it anew", path.display());
             Error::new(ErrorKind::ModelUnavailable, what)
         })?;
-        Ok(Some(file.calibration))
+        Ok(Some(table))
     }
 
     /// Keeps a table for `model`, in the place of an earlier one; says where it is.

@@ -24,7 +24,7 @@ mod staging;
 mod validate;
 
 pub use artifact::{Artifact, State, Terms};
-pub use calibration::calibration_section;
+pub use calibration::{calibration_section, parse_calibration};
 pub use checksum::Sha256;
 pub use home::Home;
 pub use install::{Installer, Progress};

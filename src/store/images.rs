@@ -14,11 +14,10 @@ use crate::person::{ClientId, ImageBytes, ImageId, Limits, PersonId, PersonImage
 
 impl Store {
     /// The encodings by `model` that a person has already, by the SHA-256 of their photos: such a
-    /// photo need not be encoded again.
+    /// photo need not be encoded again. One with flipped bits is none.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::Corrupt`] where an encoding has flipped bits, and as
-    /// for every read.
+    /// [`ErrorKind::NotFound`], and as for every read.
     pub fn known_images(
         &self,
         client: &ClientId,
@@ -33,7 +32,7 @@ impl Store {
             };
             let mut known = HashMap::new();
             for image in rows(connection, key)? {
-                if let Some(encoding) = encoding(connection, person, &image, &model)? {
+                if let Some(Some(encoding)) = undamaged(encoding(connection, person, &image, &model))? {
                     known.insert(image.sha256, encoding);
                 }
             }
@@ -44,7 +43,8 @@ impl Store {
     /// The encodings of a person by `model`, in the order of the photos.
     ///
     /// # Errors
-    /// As for [`Self::known_images`].
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Corrupt`] where an encoding has flipped bits, and as
+    /// for every read.
     pub fn encodings(
         &self,
         client: &ClientId,
@@ -267,11 +267,13 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Makes `new` the person's photos. Positions only grow, so that no two photos ever share one,
-    /// and stay where the order does.
+    /// and stay where the order does. A photo that is damaged goes: the same bytes then come anew.
     fn replace(&self, old: &[ImageRow], new: &[NewImage]) -> Outcome<ImagesEffect> {
         let mut spare: HashMap<&[u8; 32], VecDeque<&ImageRow>> = HashMap::new();
         for image in old {
-            spare.entry(&image.sha256).or_default().push_back(image);
+            if self.is_whole(image)? {
+                spare.entry(&image.sha256).or_default().push_back(image);
+            }
         }
         let kept: Vec<_> =
             new.iter().map(|image| spare.get_mut(image.sha256()).and_then(VecDeque::pop_front)).collect();
@@ -300,6 +302,16 @@ impl Target<'_> {
             }
         }
         Ok(effect)
+    }
+
+    /// Whether a photo and its encoding are those that were written.
+    fn is_whole(&self, image: &ImageRow) -> Outcome<bool> {
+        let photo = photo(self.connection, self.person, image.key, &image.id);
+        let encoding = match self.model {
+            Some(model) => encoding(self.connection, self.person, image, model),
+            None => Ok(None),
+        };
+        Ok(undamaged(photo)?.is_some() && undamaged(encoding)?.is_some())
     }
 
     /// Gives a kept photo the encoding that came with it, if it has none. Says whether it did.
@@ -364,6 +376,14 @@ pub(super) fn insert(
 ) -> Outcome<()> {
     let target = Target { connection, key, person, model };
     (0..).zip(images).try_for_each(|(position, image)| target.insert(position, image))
+}
+
+/// `None` for what has flipped bits.
+fn undamaged<T>(read: Outcome<T>) -> Outcome<Option<T>> {
+    match read {
+        Ok(whole) => Ok(Some(whole)),
+        Err(fault) => fault.into_damage().map(|_| None),
+    }
 }
 
 fn next_position(images: &[ImageRow]) -> i64 {

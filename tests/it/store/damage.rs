@@ -46,7 +46,8 @@ fn flipped_bits_are_an_error_that_names_the_person() -> Result<()> {
         assert_eq!(vault.store.person(&vault.client, &bob.id)?, bob, "{damage}");
         if damage.contains("encodings") || damage.contains("images") {
             corrupt(vault.store.all_encodings(None, &MODEL, |_| Ok(())).expect_err(damage));
-            corrupt(vault.store.known_images(&vault.client, &ada.id, &MODEL).expect_err(damage));
+            let known = vault.store.known_images(&vault.client, &ada.id, &MODEL)?;
+            assert_eq!(known.len(), 1, "{damage}: a damaged encoding is made anew");
             corrupt(vault.store.changes_since(0, &MODEL, 9).expect_err(damage));
         } else {
             vault.store.all_encodings(None, &MODEL, |_| Ok(()))?;
@@ -64,6 +65,28 @@ fn flipped_bits_are_an_error_that_names_the_person() -> Result<()> {
         assert_eq!((repaired.name.as_str(), repaired.version, repaired.images.len()), ("Ada", 2, 1), "{damage}");
         assert_eq!(vault.store.person(&vault.client, &ada.id)?, repaired, "{damage}");
         vault.store.remove_person(&vault.client, &ada.id, None)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_photos_again_repair_a_person() -> Result<()> {
+    for damage in DAMAGES {
+        let (vault, ada, bob) = two()?;
+        let raw = vault.raw();
+        raw.execute_batch("PRAGMA foreign_keys = OFF").expect("sets");
+        assert_eq!(raw.execute(damage, []).expect(damage), 1, "{damage}");
+        let again = ImagesChange::Replace(vec![image(b"photo-of-ada"), image(b"other")]);
+        let repair = PersonChange { images: again, ..PersonChange::default() };
+        let repaired = vault.store.update_person(&vault.client, &ada.id, &repair, &LIMITS)?;
+        let shown = |person: &Person| -> Vec<_> {
+            person.images.iter().map(|image| (image.bytes.clone(), image.encoding.clone())).collect()
+        };
+        assert_eq!(shown(&repaired.person), shown(&ada), "{damage}");
+        assert_eq!(repaired.person.images[1].id, ada.images[1].id, "{damage}: what is whole stays");
+        assert!(repaired.gallery.changed, "{damage}");
+        assert!(vault.store.check()?.is_clean(), "{damage}");
+        assert_eq!(vault.store.person(&vault.client, &bob.id)?, bob);
     }
     Ok(())
 }
