@@ -25,6 +25,7 @@
 //! Both steps start from the spread of a row's components and are then fitted to the codes by least
 //! squares, which makes each `r` orthogonal to its `z` and so as short as these codes allow.
 
+use super::array::Array;
 use super::kernels::{self, COLUMNS, GROUP, LINE, SPAN, Work};
 use super::metric;
 use crate::Metric;
@@ -79,12 +80,12 @@ pub(super) struct Codes {
     /// Bytes of a group of coarse codes.
     pub(super) group_bytes: usize,
     /// Coarse codes in the kernels' column layout.
-    pub(super) coarse: Box<[u8]>,
+    pub(super) coarse: Array<u8>,
     pub(super) coarse_terms: Box<[GroupTerms]>,
     /// Bytes of a row of fine codes; 0 where there are none.
     pub(super) row_bytes: usize,
     /// Fine codes in the kernels' row layout.
-    pub(super) fine: Box<[u8]>,
+    pub(super) fine: Array<u8>,
     pub(super) fine_terms: Box<[Terms]>,
     /// `m`.
     pub(super) centre: Box<[f32]>,
@@ -110,8 +111,8 @@ impl Codes {
         let row_bytes = if dimension < FINE_FROM { 0 } else { padded(dimension) / 2 };
         let centre = centre(metric, dimension, vectors);
 
-        let mut coarse = vec![0; groups * group_bytes];
-        let mut fine = vec![0; rows * row_bytes];
+        let mut coarse = Array::zeros(groups * group_bytes);
+        let mut fine = Array::zeros(rows * row_bytes);
         let mut coarse_terms = vec![[Terms::WITHOUT_CODES; GROUP]; groups];
         let mut fine_terms = vec![Terms::WITHOUT_CODES; if row_bytes == 0 { 0 } else { rows }];
         let fine_chunks: Vec<(&mut [u8], &mut [Terms])> = if row_bytes == 0 {
@@ -135,10 +136,10 @@ impl Codes {
 
         Self {
             group_bytes,
-            coarse: coarse.into(),
+            coarse,
             coarse_terms: coarse_terms.iter().map(side_by_side).collect(),
             row_bytes,
-            fine: fine.into(),
+            fine,
             fine_terms: fine_terms.into(),
             centre: centre.into(),
             reach: extent.reach,

@@ -1,5 +1,6 @@
 //! The gallery: exact search over encodings in memory.
 
+mod array;
 mod best;
 mod builder;
 mod changes;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::JoinHandle;
 
+use super::array::Array;
 use super::codes::Codes;
 use super::ids::{Ids, Key};
 use super::membership::Membership;
@@ -27,7 +28,7 @@ pub(super) fn key(person: &PersonId) -> Key {
 /// People and their encodings on the way into a segment, or a part of what is left of one.
 pub(super) struct Draft {
     dimension: usize,
-    vectors: Vec<f32>,
+    vectors: Array<f32>,
     keys: Vec<PersonKey>,
     people: Ids,
     images: Ids,
@@ -44,7 +45,7 @@ impl Draft {
     pub(super) fn new(dimension: usize, rows: usize) -> Self {
         Self {
             dimension,
-            vectors: Vec::with_capacity(dimension * rows),
+            vectors: Array::with_capacity(dimension * rows),
             keys: Vec::new(),
             people: Ids::new(PERSON),
             images: Ids::new(IMAGE),
@@ -85,7 +86,7 @@ impl Draft {
         let rows = Rows {
             dimension: self.dimension,
             codes: Codes::new(metric, self.dimension, &self.vectors),
-            vectors: self.vectors.into(),
+            vectors: self.vectors,
             keys: self.keys.into(),
             people: self.people,
             images: self.images,
@@ -172,7 +173,7 @@ impl Encoder {
 /// The encodings of a segment.
 struct Rows {
     dimension: usize,
-    vectors: Box<[f32]>,
+    vectors: Array<f32>,
     codes: Codes,
     keys: Box<[PersonKey]>,
     people: Ids,

@@ -155,7 +155,7 @@ impl Vault {
     fn scan(&self, model: &ModelInfo) -> Result<Searched> {
         let mut builder = Gallery::builder(model.id, model.metric, model.dimension);
         let mut last: Option<PersonKey> = None;
-        let mut done: HashSet<PersonKey> = HashSet::new();
+        let mut done = Done::default();
         // Persons whose encodings do not follow one another.
         let mut apart: HashMap<PersonKey, PersonId> = HashMap::new();
         let mut vector = Vec::with_capacity(model.dimension);
@@ -165,10 +165,10 @@ impl Vault {
                 return Ok(());
             }
             if last != Some(row.key) {
-                done.extend(last);
+                last.into_iter().for_each(|key| done.insert(key));
                 last = Some(row.key);
             }
-            if done.contains(&row.key) {
+            if done.contains(row.key) {
                 apart.insert(row.key, row.person.clone());
                 return Ok(());
             }
@@ -220,6 +220,31 @@ impl Vault {
     }
 }
 
+/// Persons who were seen. Keys nearly always rise, as persons were written one after the other.
+#[derive(Default)]
+struct Done {
+    rising: Vec<PersonKey>,
+    others: HashSet<PersonKey>,
+}
+
+impl Done {
+    fn insert(&mut self, key: PersonKey) {
+        if self.is_beyond(key) {
+            self.rising.push(key);
+        } else if self.rising.binary_search(&key).is_err() {
+            self.others.insert(key);
+        }
+    }
+
+    fn contains(&self, key: PersonKey) -> bool {
+        !self.is_beyond(key) && (self.rising.binary_search(&key).is_ok() || self.others.contains(&key))
+    }
+
+    fn is_beyond(&self, key: PersonKey) -> bool {
+        self.rising.last().is_none_or(|last| key > *last)
+    }
+}
+
 /// What a vault notes of an engine's model.
 pub(super) fn engine_model(engine: &crate::engine::Engine) -> ModelInfo {
     let spec = engine.embedder();
@@ -257,4 +282,23 @@ fn put_in_order_aside(slot: &Arc<Slot>, searched: Arc<Searched>) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whoever_was_seen_is_known(keys in proptest::collection::vec(0i64..40, 0..60)) {
+            let (mut done, mut plain) = (Done::default(), HashSet::new());
+            for key in keys.into_iter().map(PersonKey::new) {
+                prop_assert_eq!(done.contains(key), plain.contains(&key));
+                done.insert(key);
+                plain.insert(key);
+            }
+        }
+    }
 }
