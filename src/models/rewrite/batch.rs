@@ -10,6 +10,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
 
 use super::graph::{Edit, Graph, integer, stated_batch, stated_dimensions};
+use super::operators::{is_one_of, keeps_pictures_apart};
 use super::shape::permutation;
 
 /// The name that the size gets.
@@ -76,28 +77,7 @@ fn opened_target(graph: &Graph, node: &NodeProto) -> Option<Vec<i64>> {
 
 /// Whether node `i` treats the first axis as separate pictures, given the values that have one.
 fn separates(graph: &Graph, i: usize, batched: &HashSet<String>) -> bool {
-    const EACH: [&str; 18] = [
-        "AveragePool",
-        "BatchNormalization",
-        "Clip",
-        "Conv",
-        "Elu",
-        "Exp",
-        "GlobalAveragePool",
-        "GlobalMaxPool",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "LeakyRelu",
-        "MaxPool",
-        "PRelu",
-        "Relu",
-        "Sigmoid",
-        "Sqrt",
-        "Tanh",
-    ];
     let node = &graph.nodes()[i];
-    let is_one_of = |kinds: &[&str]| kinds.iter().any(|kind| graph.is(i, kind));
     let has_batch = |input: usize| node.input.get(input).is_some_and(|value| batched.contains(value));
     let only_first = has_batch(0) && node.input.iter().skip(1).all(|value| !batched.contains(value));
     // A constant of fewer dimensions, or with 1 in front, is the same for all pictures. Of fewer than
@@ -107,11 +87,11 @@ fn separates(graph: &Graph, i: usize, batched: &HashSet<String>) -> bool {
             .float_dims(value)
             .is_some_and(|dims| dims.len() < 2 || dims[0] == 1 || (dims.len() == 3 && dims[1..] == [1, 1]))
     };
-    if is_one_of(&EACH) {
+    if keeps_pictures_apart(graph, i) {
         only_first
-    } else if is_one_of(&["Add", "Div", "Mul", "Sub"]) {
+    } else if is_one_of(graph, i, &["Add", "Div", "Mul", "Sub"]) {
         node.input.iter().all(|value| batched.contains(value) || shared(value))
-    } else if is_one_of(&["Concat", "Split"]) {
+    } else if is_one_of(graph, i, &["Concat", "Split"]) {
         integer(node, "axis", 0) > 0
             && node.input.iter().all(|value| batched.contains(value) || graph.integers(value).is_some())
     } else if graph.is(i, "Flatten") {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tract_onnx::pb::NodeProto;
 
 use super::graph::{Floats, Graph, attribute, integer, integer_attribute, integers_attribute, node};
+use super::operators::keeps_channels_apart;
 use super::shape::{Size, axes_read};
 
 /// A two-dimensional convolution whose weights and bias are constants.
@@ -147,29 +148,13 @@ pub(super) fn scale_channels(graph: &mut Graph, factors: Vec<f32>, input: &str, 
 /// The channels of every value of four dimensions that comes from a convolution by way of
 /// operators that keep the channels apart.
 pub(super) fn channels(graph: &Graph) -> HashMap<String, usize> {
-    const KEEPS: [&str; 14] = [
-        "AveragePool",
-        "BatchNormalization",
-        "Clip",
-        "Elu",
-        "GlobalAveragePool",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "LeakyRelu",
-        "MaxPool",
-        "PRelu",
-        "Relu",
-        "Sigmoid",
-        "Tanh",
-    ];
     let mut known: HashMap<String, usize> = HashMap::new();
     for (i, node) in graph.nodes().iter().enumerate() {
         let Some(output) = node.output.first() else { continue };
         let of = |input: usize| node.input.get(input).and_then(|input| known.get(input)).copied();
         let found = if let Some((weight, _)) = sizes(graph, i) {
             Some(weight[0])
-        } else if KEEPS.iter().any(|kind| graph.is(i, kind)) {
+        } else if keeps_channels_apart(graph, i) {
             of(0)
         } else if graph.is(i, "Add") || graph.is(i, "Mul") {
             // One of the two may have a single pixel.

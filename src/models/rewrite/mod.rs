@@ -10,6 +10,7 @@ mod conv;
 mod fold;
 mod graph;
 mod heads;
+mod operators;
 mod pad;
 mod prelu;
 mod resize;
@@ -29,7 +30,7 @@ use graph::Graph;
 
 /// Raised by one with each change of what a rule, or the reader of dlib's files, makes of a model:
 /// networks that are kept in their rewritten form are then made anew.
-pub(super) const REVISION: u32 = 1;
+pub(super) const REVISION: u32 = 2;
 
 /// A rule of rewriting. They are applied in the order in which they stand here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

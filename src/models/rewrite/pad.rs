@@ -7,14 +7,17 @@
 //! filters of zeros, and those that read them get weights of zeros, so that whatever the operators
 //! between make of the new channels is multiplied by zero.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::conv::{Conv, channels, keeps_channels, resized_channels, sizes};
 use super::graph::{Edit, Floats, Graph};
+use super::operators::{is_one_of, pools, works_one_by_one};
 use super::shape::{Size, axes_read};
 
 /// Values that must have the same channels, because operators between convolutions tie them
 /// together: a set is named by one of its values.
+#[derive(Default)]
 struct Ties(HashMap<String, String>);
 
 impl Ties {
@@ -89,92 +92,92 @@ fn widen(conv: &mut Conv, inputs: Option<usize>, outputs: Option<usize>) {
     }
 }
 
+/// What the nodes of a graph say of its values.
+#[derive(Default)]
+struct Findings<'a> {
+    ties: Ties,
+    /// Values whose channels cannot grow.
+    rigid: Vec<Cow<'a, str>>,
+    /// Values that would be in the blocked layout if their channels filled blocks.
+    odd: Vec<&'a str>,
+}
+
 fn collect(graph: &Graph, channels: &HashMap<String, usize>, block: usize) -> (Ties, HashMap<String, Set>) {
-    /// Operators that give finite numbers for zeros and keep channels apart.
-    const PASS: [&str; 10] = [
-        "AveragePool",
-        "Clip",
-        "Elu",
-        "GlobalAveragePool",
-        "HardSigmoid",
-        "HardSwish",
-        "LeakyRelu",
-        "MaxPool",
-        "Relu",
-        "Sigmoid",
-    ];
-    let mut ties = Ties(HashMap::new());
-    let mut rigid: Vec<&str> = Vec::new();
-    let mut odd: Vec<&str> = Vec::new();
-    let mut rigid_names: Vec<String> = Vec::new();
-    for (i, node) in graph.nodes().iter().enumerate() {
-        let is_one_of = |kinds: &[&str]| kinds.iter().any(|kind| graph.is(i, kind));
-        let (inputs, outputs) = (node.input.as_slice(), node.output.as_slice());
-        let known = |value: &String| channels.contains_key(value);
-        match (inputs, outputs) {
-            ([input, ..], [output]) if sizes(graph, i).is_some() => {
-                let Some((weight, group)) = sizes(graph, i) else { continue };
-                if Conv::read(graph, i).is_none() {
-                    rigid.extend([input.as_str(), output.as_str()]);
-                } else if group == 1 {
-                    if weight[1] < block || !weight[1].is_multiple_of(4) {
-                        odd.push(input);
-                    }
-                } else if weight[1] == 1 && group == weight[0] {
-                    ties.tie(input, output);
-                    if weight[0] < block || !weight[0].is_multiple_of(4) {
-                        odd.push(input);
-                    }
-                } else {
-                    rigid.extend([input.as_str(), output.as_str()]);
-                }
-            }
-            ([input, rest @ ..], [output])
-                if is_one_of(&PASS) && rest.iter().all(|value| graph.is_constant(value) || value.is_empty()) =>
-            {
-                ties.tie(input, output);
-                if is_one_of(&["MaxPool", "AveragePool", "GlobalAveragePool"]) {
-                    odd.push(input);
-                }
-            }
-            ([a, b], [output]) if is_one_of(&["Add", "Mul"]) && known(a) && known(b) && known(output) => {
-                ties.tie(a, output);
-                ties.tie(b, output);
-            }
-            ([data, _, _, sizes], [output]) if graph.is(i, "Resize") => {
-                let sizes = axes_read(graph, sizes);
-                let values = [data.as_str(), output.as_str()];
-                match resized_channels(&sizes) {
-                    Some(value) => values.iter().for_each(|tied| ties.tie(tied, value)),
-                    None => rigid.extend(values),
-                }
-                let elsewhere = sizes.iter().enumerate().filter(|(place, _)| *place != 1);
-                rigid_names.extend(elsewhere.filter_map(|(_, size)| match size {
-                    Size::Of(value, 1) => Some(value.clone()),
-                    _ => None,
-                }));
-            }
-            ([data, _, scales], [output]) if graph.is(i, "Resize") => {
-                if keeps_channels(graph, scales) {
-                    ties.tie(data, output);
-                } else {
-                    rigid.extend([data.as_str(), output.as_str()]);
-                }
-            }
-            ([_], [shape]) if graph.is(i, "Shape") && harmless(graph, shape) => {}
-            _ => rigid.extend(inputs.iter().chain(outputs).map(String::as_str)),
-        }
-    }
-    rigid.extend(graph.inputs().map(|input| input.name.as_str()));
-    rigid.extend(channels.keys().map(String::as_str).filter(|value| graph.is_output(value)));
+    let mut findings = Findings::default();
+    (0..graph.nodes().len()).for_each(|i| findings.look_at(graph, i, channels, block));
+    let Findings { mut ties, mut rigid, odd } = findings;
+    rigid.extend(graph.inputs().map(|input| Cow::from(&input.name)));
+    rigid.extend(channels.keys().filter(|value| graph.is_output(value)).map(Cow::from));
     let mut sets: HashMap<String, Set> = HashMap::new();
-    for value in rigid.into_iter().chain(rigid_names.iter().map(String::as_str)) {
-        sets.entry(ties.root(value)).or_default().rigid = true;
+    for value in rigid {
+        sets.entry(ties.root(&value)).or_default().rigid = true;
     }
     for value in odd {
         sets.entry(ties.root(value)).or_default().blocked_by_odd_count = true;
     }
     (ties, sets)
+}
+
+impl<'a> Findings<'a> {
+    fn look_at(&mut self, graph: &'a Graph, i: usize, channels: &HashMap<String, usize>, block: usize) {
+        let node = &graph.nodes()[i];
+        let (inputs, outputs) = (node.input.as_slice(), node.output.as_slice());
+        let known = |value: &String| channels.contains_key(value);
+        match (inputs, outputs) {
+            ([input, ..], [output]) if sizes(graph, i).is_some() => self.look_at_conv(graph, i, [input, output], block),
+            ([input, rest @ ..], [output])
+                if (works_one_by_one(graph, i) || pools(graph, i))
+                    && rest.iter().all(|value| graph.is_constant(value) || value.is_empty()) =>
+            {
+                self.ties.tie(input, output);
+                if pools(graph, i) {
+                    self.odd.push(input);
+                }
+            }
+            ([a, b], [output]) if is_one_of(graph, i, &["Add", "Mul"]) && known(a) && known(b) && known(output) => {
+                self.ties.tie(a, output);
+                self.ties.tie(b, output);
+            }
+            ([data, _, _, sizes], [output]) if graph.is(i, "Resize") => {
+                let sizes = axes_read(graph, sizes);
+                match resized_channels(&sizes) {
+                    Some(value) => [data, output].iter().for_each(|tied| self.ties.tie(tied, value)),
+                    None => self.stiffen([data, output]),
+                }
+                // Another axis as long as some value has channels: those must stay as many.
+                let elsewhere = sizes.iter().enumerate().filter(|(place, _)| *place != 1);
+                self.rigid.extend(elsewhere.filter_map(|(_, size)| match size {
+                    Size::Of(value, 1) => Some(Cow::from(value.clone())),
+                    _ => None,
+                }));
+            }
+            ([data, _, scales], [output]) if graph.is(i, "Resize") && keeps_channels(graph, scales) => {
+                self.ties.tie(data, output);
+            }
+            ([_], [shape]) if graph.is(i, "Shape") && harmless(graph, shape) => {}
+            _ => self.stiffen(inputs.iter().chain(outputs)),
+        }
+    }
+
+    /// Convolution `i` from one value to another.
+    fn look_at_conv(&mut self, graph: &'a Graph, i: usize, [input, output]: [&'a String; 2], block: usize) {
+        let Some((weight, group)) = sizes(graph, i) else { return };
+        let is_odd = |count: usize| count < block || !count.is_multiple_of(4);
+        let depthwise = group > 1 && weight[1] == 1 && group == weight[0];
+        if Conv::read(graph, i).is_none() || (group > 1 && !depthwise) {
+            return self.stiffen([input, output]);
+        }
+        if depthwise {
+            self.ties.tie(input, output);
+        }
+        if is_odd(if depthwise { weight[0] } else { weight[1] }) {
+            self.odd.push(input);
+        }
+    }
+
+    fn stiffen(&mut self, values: impl IntoIterator<Item = &'a String>) {
+        self.rigid.extend(values.into_iter().map(Cow::from));
+    }
 }
 
 /// Whether a shape is only read for its batch, height and width, or to resize a value.

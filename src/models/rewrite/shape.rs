@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use tract_onnx::pb::NodeProto;
 
 use super::graph::{Edit, Graph, attribute, integer, stated_batch};
+use super::operators::{is_one_of, keeps_pictures_apart, keeps_sizes};
 
 /// Makes the targets of `Reshape` constant where zeros and numbers can say them.
 pub(super) fn state_targets(graph: &mut Graph) -> usize {
@@ -92,39 +93,20 @@ pub(super) fn axes_read(graph: &Graph, shape: &str) -> Vec<Size> {
 
 /// The values whose first size is 1 for certain: those of a network that takes one picture.
 pub(super) fn single(graph: &Graph) -> HashSet<String> {
-    const KEEP_FIRST: [&str; 16] = [
-        "AveragePool",
-        "BatchNormalization",
-        "Clip",
-        "Elu",
-        "GlobalAveragePool",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "LeakyRelu",
-        "MaxPool",
-        "PRelu",
-        "Relu",
-        "Sigmoid",
-        "Softplus",
-        "Tanh",
-        "Conv",
-    ];
     const COMBINE: [&str; 4] = ["Add", "Div", "Mul", "Sub"];
     let stated = graph.inputs().filter(|input| stated_batch(input) == Some(1));
     let mut single: HashSet<String> = stated.map(|input| input.name.clone()).collect();
     for (i, node) in graph.nodes().iter().enumerate() {
-        let is_one_of = |kinds: &[&str]| kinds.iter().any(|kind| graph.is(i, kind));
         let first = node.input.first().is_some_and(|input| single.contains(input));
         let constant = |value: &String| {
             graph.float_dims(value).is_some_and(|dims| dims.len() <= 4 && (dims.len() < 4 || dims[0] == 1))
         };
-        let kept = if is_one_of(&COMBINE) {
+        let kept = if is_one_of(graph, i, &COMBINE) {
             node.input.iter().all(|input| single.contains(input) || constant(input))
         } else if graph.is(i, "Resize") {
             first && resize_keeps_first(graph, node, &single)
         } else {
-            first && is_one_of(&KEEP_FIRST)
+            first && keeps_pictures_apart(graph, i)
         };
         if kept && let [output] = node.output.as_slice() {
             single.insert(output.clone());
@@ -147,15 +129,11 @@ fn resize_keeps_first(graph: &Graph, node: &NodeProto, single: &HashSet<String>)
 
 /// The value, as far up the graph as can be, whose size along an axis a value has.
 pub(super) fn origin<'a>(graph: &'a Graph, value: &'a str, axis: usize) -> (&'a str, usize) {
-    const KEEP_SIZES: [&str; 8] =
-        ["BatchNormalization", "Clip", "Identity", "LeakyRelu", "PRelu", "Relu", "Sigmoid", "Tanh"];
-    const KEEP_BATCH: [&str; 4] = ["AveragePool", "Conv", "GlobalAveragePool", "MaxPool"];
     let (mut value, mut axis) = (value, axis);
     while let Some(i) = graph.producer(value) {
         let node = &graph.nodes()[i];
         let Some(input) = node.input.first() else { break };
-        let is_one_of = |kinds: &[&str]| kinds.iter().any(|kind| graph.is(i, kind));
-        if is_one_of(&KEEP_SIZES) || (axis == 0 && is_one_of(&KEEP_BATCH)) {
+        if keeps_sizes(graph, i) || (axis == 0 && keeps_pictures_apart(graph, i)) {
             value = input;
         } else if graph.is(i, "Transpose") {
             let Some(from) = permutation(node).and_then(|order| order.get(axis).copied()) else { break };
