@@ -62,50 +62,24 @@ impl Snapshot {
     pub(super) fn search(&self, probes: &[Probe], filter: &Filter, limit: usize, floor: f64) -> Vec<Vec<Find>> {
         let scopes = self.segments.iter().map(|segment| segment.members.scope(filter)).collect();
         let scan = Scan { snapshot: self, filter, probes, scopes };
-        let nobody = || (probes.iter().map(|_| Best::new(limit, floor)).collect::<Vec<_>>(), Scratch::default());
-        let (mut bests, mut scratch) = nobody();
-        scan.tail(&mut bests);
         let chunks: Vec<Chunk> =
             self.segments.iter().zip(0..).flat_map(|(s, number)| chunks(number, s.rows())).collect();
+        let nobody = || Worker::new(probes.iter().map(|_| Best::new(limit, floor)).collect());
+        let mut worker = nobody();
+        scan.tail(&mut worker.bests);
         if chunks.len() < 2 || rayon::current_num_threads() < 2 {
-            let pending: Vec<_> = chunks.iter().map(|chunk| scan.first(chunk, &mut bests, &mut scratch)).collect();
-            for (chunk, pending) in chunks.iter().zip(&pending) {
-                scan.second(chunk, pending, &mut bests, &mut scratch);
-            }
-            return bests.into_iter().map(|best| best.finish(self)).collect();
+            worker = chunks.iter().fold(worker, |worker, chunk| worker.first(&scan, chunk));
+            let pending = std::mem::take(&mut worker.pending);
+            worker = pending.iter().fold(worker, |worker, left| worker.second(&scan, left));
+        } else {
+            let found = chunks.par_iter().fold(nobody, |worker, chunk| worker.first(&scan, chunk));
+            worker = worker.join(found.reduce(nobody, |a, b| a.join(b, self)), self);
+            probes.iter().zip(&worker.bests).for_each(|(probe, best)| probe.raise_floor(best.floor()));
+            let pending = std::mem::take(&mut worker.pending);
+            let found = pending.par_iter().fold(nobody, |worker, left| worker.second(&scan, left));
+            worker = worker.join(found.reduce(nobody, |a, b| a.join(b, self)), self);
         }
-        let join = |a: Vec<Best>, b: Vec<Best>| a.into_iter().zip(b).map(|(a, b)| a.join(b, self)).collect::<Vec<_>>();
-        let (first, pending) = chunks
-            .par_iter()
-            .fold(
-                || (nobody(), Vec::new()),
-                |((mut bests, mut scratch), mut pending), chunk| {
-                    let aside = scan.first(chunk, &mut bests, &mut scratch);
-                    if !aside.iter().all(Pending::is_empty) {
-                        pending.push((chunk, aside));
-                    }
-                    ((bests, scratch), pending)
-                },
-            )
-            .map(|((bests, _), pending)| (bests, pending))
-            .reduce(
-                || (nobody().0, Vec::new()),
-                |(a, mut pending), (b, more)| {
-                    pending.extend(more);
-                    (join(a, b), pending)
-                },
-            );
-        bests = join(bests, first);
-        probes.iter().zip(&bests).for_each(|(probe, best)| probe.raise_floor(best.floor()));
-        let second = pending
-            .par_iter()
-            .fold(nobody, |(mut bests, mut scratch), (chunk, pending)| {
-                scan.second(chunk, pending, &mut bests, &mut scratch);
-                (bests, scratch)
-            })
-            .map(|(bests, _)| bests)
-            .reduce(|| nobody().0, join);
-        join(bests, second).into_iter().map(|best| best.finish(self)).collect()
+        worker.bests.into_iter().map(|best| best.finish(self)).collect()
     }
 
     /// The person of a find.
@@ -136,6 +110,41 @@ impl Snapshot {
             TAIL => Cow::Borrowed(self.tail.people()[find.person as usize].images[find.row as usize].as_str()),
             segment => self.segments[segment as usize].image(find.row as usize),
         }
+    }
+}
+
+/// What one of the threads of a search has found.
+struct Worker<'a> {
+    /// For each probe.
+    bests: Vec<Best>,
+    /// What the first look at a chunk has left for the second.
+    pending: Vec<(&'a Chunk, Vec<Pending>)>,
+    scratch: Scratch,
+}
+
+impl<'a> Worker<'a> {
+    fn new(bests: Vec<Best>) -> Self {
+        Self { bests, pending: Vec::new(), scratch: Scratch::default() }
+    }
+
+    fn first(mut self, scan: &Scan<'_>, chunk: &'a Chunk) -> Self {
+        let pending = scan.first(chunk, &mut self.bests, &mut self.scratch);
+        if !pending.iter().all(Pending::is_empty) {
+            self.pending.push((chunk, pending));
+        }
+        self
+    }
+
+    fn second(mut self, scan: &Scan<'_>, (chunk, pending): &(&Chunk, Vec<Pending>)) -> Self {
+        scan.second(chunk, pending, &mut self.bests, &mut self.scratch);
+        self
+    }
+
+    fn join(mut self, other: Self, names: &Snapshot) -> Self {
+        let bests = self.bests.into_iter().zip(other.bests);
+        self.bests = bests.map(|(a, b)| a.join(b, names)).collect();
+        self.pending.extend(other.pending);
+        self
     }
 }
 
