@@ -3,6 +3,8 @@
 //! Lengths are characters (Unicode scalar values). Names and nationalities are counted without
 //! white space at both ends, and kept as given.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result, Rule, Violation};
 use crate::patch::Patch;
 use crate::person::{
@@ -84,13 +86,58 @@ impl CollectionUpdate {
     }
 }
 
+/// The most broken rules of one request that are told; how many more there are is told with them.
+pub(crate) const MAX_VIOLATIONS: usize = 100;
+
+/// The most characters of a request's text that are repeated in an error.
+pub(crate) const MAX_ECHO: usize = 80;
+
+/// Broken rules, collected up to [`MAX_VIOLATIONS`]: what is told does not grow with the request.
+#[derive(Debug, Default)]
+pub(crate) struct Violations {
+    found: Vec<Violation>,
+    more: usize,
+}
+
+impl Violations {
+    pub(crate) fn add(&mut self, field: impl Into<String>, rule: Rule) {
+        if self.found.len() < MAX_VIOLATIONS {
+            self.found.push(Violation { field: field.into(), rule });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Whether a rule of this field is broken.
+    pub(crate) fn names(&self, field: &str) -> bool {
+        self.found.iter().any(|found| found.field == field)
+    }
+
+    /// The broken rules; where there were too many, the last one says how many more, of `whole`.
+    pub(crate) fn finish(mut self, whole: &str) -> Vec<Violation> {
+        if self.more > 0 {
+            let rule = Rule::Other(format!("breaks {} more rules", self.more));
+            self.found.push(Violation { field: whole.to_owned(), rule });
+        }
+        self.found
+    }
+}
+
+/// A text of a request as an error repeats it: not all of a long one.
+pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_ECHO) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 /// The rules broken so far.
 #[derive(Default)]
-struct Check(Vec<Violation>);
+struct Check(Violations);
 
 impl Check {
     fn add(&mut self, field: impl Into<String>, rule: Rule) {
-        self.0.push(Violation { field: field.into(), rule });
+        self.0.add(field, rule);
     }
 
     fn name(&mut self, field: &str, text: &str) {
@@ -130,7 +177,8 @@ impl Check {
     }
 
     fn finish(self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::violated(self.0)) }
+        let violations = self.0.finish("body");
+        if violations.is_empty() { Ok(()) } else { Err(Error::violated(violations)) }
     }
 }
 
@@ -232,6 +280,21 @@ mod tests {
         assert_eq!(broken(update.validate(&LIMITS)), [""; 0]);
         assert_eq!(broken(PersonUpdate::default().validate(&LIMITS)), [""; 0]);
         assert_eq!(broken(CollectionUpdate { description: Patch::Clear, ..Default::default() }.validate()), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_told_does_not_grow_with_the_request() {
+        let mut violations = Violations::default();
+        for index in 0..MAX_VIOLATIONS + 7 {
+            violations.add(format!("x[{index}]"), Rule::NotAllowed);
+        }
+        assert!(violations.names("x[99]") && !violations.names("x[100]"));
+        let told = violations.finish("body");
+        assert_eq!(told.len(), MAX_VIOLATIONS + 1);
+        assert_eq!(told.last().map(ToString::to_string).as_deref(), Some("\"body\" breaks 7 more rules"));
+        let long = "語".repeat(MAX_ECHO + 1);
+        assert_eq!(shortened(&long).chars().count(), MAX_ECHO + 1);
+        assert!(shortened(&long).ends_with('…') && shortened(&long[3..]) == long[3..]);
     }
 
     #[test]

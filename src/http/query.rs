@@ -6,27 +6,29 @@ use axum::extract::Query as Pairs;
 use axum::http::Uri;
 
 use crate::error::{Result, Rule, Violation};
+use crate::validate::{Violations, shortened};
 
 /// The parameters that nobody has read yet, and the rules broken so far.
 #[derive(Debug)]
 pub(super) struct Query {
     rest: Vec<(String, String)>,
-    violations: Vec<Violation>,
+    violations: Violations,
 }
 
 impl Query {
     pub(super) fn new(uri: &Uri) -> Self {
         match Pairs::<Vec<(String, String)>>::try_from_uri(uri) {
-            Ok(Pairs(rest)) => Self { rest, violations: Vec::new() },
+            Ok(Pairs(rest)) => Self { rest, violations: Violations::default() },
             Err(_) => {
-                let rule = Rule::Other("cannot be read".to_owned());
-                Self { rest: Vec::new(), violations: vec![Violation { field: "query".to_owned(), rule }] }
+                let mut query = Self { rest: Vec::new(), violations: Violations::default() };
+                query.broken("query", Rule::Other("cannot be read".to_owned()));
+                query
             }
         }
     }
 
     pub(super) fn broken(&mut self, field: &str, rule: Rule) {
-        self.violations.push(Violation { field: field.to_owned(), rule });
+        self.violations.add(field, rule);
     }
 
     /// The text of a parameter that is named once at most.
@@ -74,11 +76,10 @@ impl Query {
 
     /// Every broken rule; a parameter that nobody read is not allowed.
     pub(super) fn finish(mut self) -> Vec<Violation> {
-        let unknown: Vec<String> = self.rest.drain(..).map(|(name, _)| name).collect();
-        for name in unknown {
-            self.broken(&name, Rule::NotAllowed);
+        for (name, _) in &self.rest {
+            self.violations.add(shortened(name), Rule::NotAllowed);
         }
-        self.violations
+        self.violations.finish("query")
     }
 }
 

@@ -3,7 +3,6 @@
 use utoipa::ToSchema;
 
 use crate::error::{Result, Rule};
-use crate::patch::Patch;
 use crate::person::{ImageBytes, PersonId};
 use crate::wire::{Fields, parse};
 
@@ -255,15 +254,7 @@ fn one_photo(fields: &mut Fields) -> ImageBytes {
 }
 
 fn photos(fields: &mut Fields, name: &'static str, max: usize) -> Vec<ImageBytes> {
-    match fields.list(name, Fields::any_image) {
-        Patch::Set(found) => {
-            if !(1..=max).contains(&found.len()) {
-                fields.broken(name, Rule::Count { min: 1, max });
-            }
-            found.into_iter().flatten().collect()
-        }
-        Patch::Keep | Patch::Clear => Vec::new(),
-    }
+    fields.list(name, 1..=max, Fields::image).set().unwrap_or_default()
 }
 
 #[cfg(test)]

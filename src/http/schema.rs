@@ -76,7 +76,7 @@ pub(super) struct NewPerson {
     #[schema(min_length = 1, max_length = 100)]
     nationality: Option<String>,
     /// `_id` or `code` of collections.
-    #[schema(nullable = false)]
+    #[schema(max_items = 1000, nullable = false)]
     collections: Option<Vec<String>>,
     #[schema(max_length = 4000)]
     notes: Option<String>,
@@ -98,7 +98,7 @@ pub(super) struct PersonUpdate {
     #[schema(min_length = 1, max_length = 100)]
     nationality: Option<String>,
     /// `_id` or `code` of all the person's collections.
-    #[schema(nullable = false)]
+    #[schema(max_items = 1000, nullable = false)]
     collections: Option<Vec<String>>,
     #[schema(max_length = 4000)]
     notes: Option<String>,
@@ -213,7 +213,7 @@ pub(super) struct CollectionUpdate {
     #[schema(max_length = 4000)]
     description: Option<String>,
     /// All its persons.
-    #[schema(nullable = false)]
+    #[schema(max_items = 10000, nullable = false)]
     people: Option<Vec<Member>>,
 }
 
@@ -387,7 +387,7 @@ pub(super) struct Error {
     message: String,
     #[schema(nullable = false)]
     code: Option<String>,
-    /// Every broken rule.
+    /// Every broken rule, 100 at most; then one that says how many more.
     #[schema(nullable = false)]
     details: Option<Vec<BrokenRule>>,
     /// The outcome of every photo.

@@ -1,18 +1,44 @@
 //! The fields of a request's JSON object, read one by one, with every broken rule noted.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, Rule, Violation};
+use crate::error::{Error, Result, Rule};
 use crate::patch::Patch;
 use crate::person::{DateOfBirth, ImageBytes, PersonId};
+use crate::validate::{Violations, shortened};
 
 use super::base64::decode_base64;
 
+/// The most values of a body, those inside of others included: one takes up to a hundred bytes of
+/// memory where its text takes two.
+const MAX_VALUES: usize = 100_000;
+/// The most bytes of a text that can be a collection's id or code.
+const MAX_COLLECTION_NAME: usize = 64;
+
 pub(crate) fn parse(body: &[u8]) -> Result<Value> {
+    if values(body) > MAX_VALUES {
+        return Err(Error::invalid("body", Rule::Other(format!("must be JSON of at most {MAX_VALUES} values"))));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let place = format!("must be JSON, which it is not at line {}, column {}", error.line(), error.column());
         Error::invalid("body", Rule::Other(place)).caused_by(error)
     })
+}
+
+/// At least as many as there are values in a text, if it is JSON, counted before any is made.
+fn values(body: &[u8]) -> usize {
+    let (mut count, mut rest) = (1, body.iter());
+    while let Some(byte) = rest.next() {
+        match byte {
+            b',' | b':' | b'[' | b'{' => count += 1,
+            // To the end of the text in quotes.
+            b'"' => while rest.find(|byte| matches!(byte, b'"' | b'\\')) == Some(&b'\\') && rest.next().is_some() {},
+            _ => {}
+        }
+    }
+    count
 }
 
 impl<T> Patch<T> {
@@ -29,13 +55,13 @@ impl<T> Patch<T> {
 pub(crate) struct Fields {
     rest: Map<String, Value>,
     nulls: Vec<&'static str>,
-    violations: Vec<Violation>,
+    violations: Violations,
 }
 
 impl Fields {
     pub(crate) fn new(value: Value) -> Result<Self> {
         match value {
-            Value::Object(rest) => Ok(Self { rest, nulls: Vec::new(), violations: Vec::new() }),
+            Value::Object(rest) => Ok(Self { rest, nulls: Vec::new(), violations: Violations::default() }),
             _ => Err(Error::invalid("body", Rule::Type("an object"))),
         }
     }
@@ -52,7 +78,7 @@ impl Fields {
     }
 
     pub(crate) fn broken(&mut self, field: impl Into<String>, rule: Rule) {
-        self.violations.push(Violation { field: field.into(), rule });
+        self.violations.add(field, rule);
     }
 
     /// A field read by `read`; a value that breaks a rule counts as absent.
@@ -151,12 +177,6 @@ impl Fields {
         })
     }
 
-    /// A photo of a list, `None` for one that breaks a rule: it counts, where photos are counted.
-    #[cfg(feature = "http")]
-    pub(crate) fn any_image(&mut self, field: &str, value: Value) -> Option<Option<ImageBytes>> {
-        Some(self.image(field, value))
-    }
-
     /// One photo.
     #[cfg(feature = "http")]
     pub(crate) fn one_image(&mut self, field: &'static str) -> Patch<ImageBytes> {
@@ -194,7 +214,7 @@ impl Fields {
                 };
                 let (year, month, day) = (part("year"), part("month"), part("day"));
                 for key in parts.keys() {
-                    fields.broken(format!("{name}.{key}"), Rule::NotAllowed);
+                    fields.broken(format!("{name}.{}", shortened(key)), Rule::NotAllowed);
                 }
                 let small = |number: i16| i8::try_from(number).unwrap_or(0);
                 fields.accept(name, DateOfBirth::new(year?, small(month?), small(day?)))
@@ -206,9 +226,13 @@ impl Fields {
         })
     }
 
+    /// A list of as many items as `count` says, each read by `read`. They are counted first: nothing
+    /// is done for the items of a list that is too long. One item that breaks a rule, and the list
+    /// counts as absent.
     pub(crate) fn list<T>(
         &mut self,
         field: &'static str,
+        count: RangeInclusive<usize>,
         read: fn(&mut Self, &str, Value) -> Option<T>,
     ) -> Patch<Vec<T>> {
         self.field(field, |fields, name, value| {
@@ -216,14 +240,25 @@ impl Fields {
                 fields.broken(name, Rule::Type("a list"));
                 return None;
             };
-            Some(
-                items
-                    .into_iter()
-                    .enumerate()
-                    .filter_map(|(i, item)| read(fields, &format!("{name}[{i}]"), item))
-                    .collect(),
-            )
+            if !count.contains(&items.len()) {
+                fields.broken(name, Rule::Count { min: *count.start(), max: *count.end() });
+                return None;
+            }
+            let length = items.len();
+            let items = items.into_iter().enumerate();
+            let read: Vec<T> = items.filter_map(|(i, item)| read(fields, &format!("{name}[{i}]"), item)).collect();
+            (read.len() == length).then_some(read)
         })
+    }
+
+    /// A collection's id or code.
+    pub(crate) fn collection_name(&mut self, field: &str, value: Value) -> Option<String> {
+        let text = self.string(field, value)?;
+        if text.len() > MAX_COLLECTION_NAME {
+            self.broken(field, Rule::Unknown(format!("collection {:?}", shortened(&text))));
+            return None;
+        }
+        Some(text)
     }
 
     pub(crate) fn image(&mut self, field: &str, value: Value) -> Option<ImageBytes> {
@@ -254,19 +289,66 @@ impl Fields {
 
     /// The whole request, or every broken rule; a field that nobody read is not allowed.
     pub(crate) fn finish<T>(mut self, request: T) -> Result<T> {
-        let unknown: Vec<String> = self.rest.keys().cloned().collect();
-        for field in unknown {
-            self.broken(field, Rule::NotAllowed);
+        for field in self.rest.keys() {
+            self.violations.add(shortened(field), Rule::NotAllowed);
         }
-        if self.violations.is_empty() { Ok(request) } else { Err(Error::violated(self.violations)) }
+        let violations = self.violations.finish("body");
+        if violations.is_empty() { Ok(request) } else { Err(Error::violated(violations)) }
     }
 
     /// As [`Self::finish`], with the rules that `validate` finds broken in other fields.
     pub(crate) fn finish_valid<T>(mut self, request: T, validate: impl FnOnce(&T) -> Result<()>) -> Result<T> {
         if let Err(error) = validate(&request) {
-            let told: Vec<String> = self.violations.iter().map(|violation| violation.field.clone()).collect();
-            self.violations.extend(error.violations().iter().filter(|found| !told.contains(&found.field)).cloned());
+            for found in error.violations() {
+                if !self.violations.names(&found.field) {
+                    self.violations.add(found.field.clone(), found.rule.clone());
+                }
+            }
         }
         self.finish(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_before_they_are_made() {
+        for (text, most) in [
+            ("1", 1),
+            ("[]", 2),
+            ("[1, 2, [3]]", 5),
+            (r#"{"a": "b,[{:", "c": null}"#, 5),
+            (r#"["\"", "\\", "[,\","]"#, 4),
+            (r#"["never ends, \"#, 2),
+            ("\"", 1),
+        ] {
+            assert_eq!(values(text.as_bytes()), most, "{text}");
+        }
+        let many = format!("[{}0]", "0,".repeat(MAX_VALUES));
+        let error = parse(many.as_bytes()).expect_err("too many");
+        assert_eq!(error.to_string(), "\"body\" must be JSON of at most 100000 values");
+        assert!(parse(format!("[{}0]", "0,".repeat(MAX_VALUES - 2)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_or_has_a_bad_item_counts_as_absent() {
+        let read = |items: Value| {
+            let mut fields = Fields::new(serde_json::json!({"x": items})).expect("an object");
+            let list = fields.list("x", 1..=2, Fields::collection_name);
+            let rules: Vec<String> = fields.violations.finish("body").iter().map(ToString::to_string).collect();
+            (list, rules)
+        };
+        assert_eq!(read(serde_json::json!(["a", "b"])), (Patch::Set(vec!["a".into(), "b".into()]), vec![]));
+        for (items, rule) in [
+            (serde_json::json!([]), "\"x\" must have 1 to 2 items"),
+            (serde_json::json!([1, 1, 1]), "\"x\" must have 1 to 2 items"),
+            (serde_json::json!(["a", 1]), "\"x[1]\" must be a string"),
+        ] {
+            assert_eq!(read(items), (Patch::Keep, vec![rule.to_owned()]));
+        }
+        let (list, rules) = read(serde_json::json!(["é".repeat(100)]));
+        assert!(list == Patch::Keep && rules[0].ends_with("é…\"") && rules[0].len() < 250, "{rules:?}");
     }
 }

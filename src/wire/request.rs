@@ -1,5 +1,7 @@
 //! Request bodies: what a JSON object asks to be created or changed.
 
+use std::ops::RangeInclusive;
+
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
@@ -10,6 +12,13 @@ use crate::person::{CollectionUpdate, Gender, ImagesUpdate, NewCollection, NewPe
 use super::fields::{Fields, parse};
 #[cfg(feature = "http")]
 use crate::{error::Rule, person::Limits};
+
+/// The most collections of a person that a body may name.
+pub(crate) const MAX_COLLECTIONS: usize = 1_000;
+/// The most people of a collection that a body may name.
+pub(crate) const MAX_PEOPLE: usize = 10_000;
+/// The most photos that a body may hold where the vault's own limit is asked later.
+const MAX_PHOTOS: usize = 1_000;
 
 impl PersonUpdate {
     /// Reads the request body of the HTTP API. Every field is optional; `null` clears a field that may
@@ -30,29 +39,29 @@ impl PersonUpdate {
     /// # Ok::<(), facevault::Error>(())
     /// ```
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        let (fields, update) = Self::read(parse(body)?)?;
+        let (fields, update) = Self::read(parse(body)?, 0..=MAX_PHOTOS)?;
         fields.finish(update)
     }
 
     /// As [`Self::from_json`], with the rules that [`Self::validate`] asks in the same error.
     #[cfg(feature = "http")]
     pub(crate) fn from_json_within(body: &[u8], limits: &Limits) -> Result<Self> {
-        let (fields, update) = Self::read(parse(body)?)?;
+        let (fields, update) = Self::read(parse(body)?, 1..=limits.max_images)?;
         fields.finish_valid(update, |update| update.validate(limits))
     }
 
-    fn read(value: Value) -> Result<(Fields, Self)> {
+    fn read(value: Value, photos: RangeInclusive<usize>) -> Result<(Fields, Self)> {
         let mut fields = Fields::new(value)?;
         let update = Self {
             name: fields.text("name"),
-            images: match fields.list("images", Fields::image) {
+            images: match fields.list("images", photos, Fields::image) {
                 Patch::Set(images) => ImagesUpdate::Replace(images),
                 Patch::Keep | Patch::Clear => ImagesUpdate::Keep,
             },
             gender: fields.parsed("gender", Gender::parse),
             date_of_birth: fields.date("date_of_birth"),
             nationality: fields.text("nationality"),
-            collections: fields.list("collections", Fields::string),
+            collections: fields.list("collections", 0..=MAX_COLLECTIONS, Fields::collection_name),
             notes: fields.text("notes"),
             status: fields.parsed("status", Status::parse),
             expected_version: None,
@@ -69,7 +78,7 @@ impl NewPerson {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) with every broken rule.
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        let (fields, person) = Self::read(parse(body)?)?;
+        let (fields, person) = Self::read(parse(body)?, 0..=MAX_PHOTOS)?;
         fields.finish(person)
     }
 
@@ -78,28 +87,27 @@ impl NewPerson {
     #[cfg(feature = "http")]
     pub(crate) fn from_json_within(body: &[u8], limits: &Limits, max_images: usize) -> Result<Self> {
         let value = parse(body)?;
-        let photos = value.get("images").and_then(Value::as_array).map(Vec::len);
         let absent = value.get("images").is_none();
-        let (mut fields, person) = Self::read(value)?;
+        let (mut fields, person) = Self::read(value, 1..=max_images)?;
         if absent {
             fields.broken("images", Rule::Required);
-        }
-        if photos.is_some_and(|count| !(1..=max_images).contains(&count)) {
-            fields.broken("images", Rule::Count { min: 1, max: max_images });
         }
         fields.finish_valid(person, |person| person.validate(limits))
     }
 
-    fn read(value: Value) -> Result<(Fields, Self)> {
+    fn read(value: Value, photos: RangeInclusive<usize>) -> Result<(Fields, Self)> {
         let mut fields = Fields::new(value)?;
         let person = Self {
             id: fields.parsed("_id", |text| PersonId::new(text)).set(),
             name: fields.required_text("name"),
-            images: fields.list("images", Fields::image).set().unwrap_or_default(),
+            images: fields.list("images", photos, Fields::image).set().unwrap_or_default(),
             gender: fields.parsed("gender", Gender::parse).set(),
             date_of_birth: fields.date("date_of_birth").set(),
             nationality: fields.text("nationality").set(),
-            collections: fields.list("collections", Fields::string).set().unwrap_or_default(),
+            collections: fields
+                .list("collections", 0..=MAX_COLLECTIONS, Fields::collection_name)
+                .set()
+                .unwrap_or_default(),
             notes: fields.text("notes").set(),
             status: fields.parsed("status", Status::parse).set().unwrap_or_default(),
         };
@@ -144,7 +152,7 @@ impl CollectionUpdate {
         let update = Self {
             name: fields.text("name"),
             description: fields.text("description"),
-            people: fields.list("people", Fields::person_reference),
+            people: fields.list("people", 0..=MAX_PEOPLE, Fields::person_reference),
         };
         fields.must_not_be_null(&["name", "people"]);
         fields.finish_valid(update, Self::validate)
@@ -153,7 +161,7 @@ impl CollectionUpdate {
 
 impl<'de> Deserialize<'de> for PersonUpdate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Self::read(Value::deserialize(deserializer)?);
+        let read = Self::read(Value::deserialize(deserializer)?, 0..=MAX_PHOTOS);
         read.and_then(|(fields, update)| fields.finish(update)).map_err(D::Error::custom)
     }
 }
