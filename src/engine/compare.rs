@@ -1,5 +1,7 @@
 //! Several photos as one probe, and the comparison of two sets of photos.
 
+use image::RgbImage;
+
 use crate::comparison::{Decision, OperatingPoint, Similarity};
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ImageReport, Refusal, Result, Rule};
@@ -33,7 +35,16 @@ impl Engine {
     /// [`Invalid`](crate::ErrorKind::Invalid) for no photo, [`Refused`](crate::ErrorKind::Refused)
     /// with the outcome of every photo.
     pub fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
-        fuse(self.embedder().metric, &self.encodings(photos)?)
+        self.probe_prepared(photos, |picture| picture)
+    }
+
+    /// As [`Self::probe`], with `prepare` done to each upright picture before faces are looked for.
+    pub(crate) fn probe_prepared(
+        &self,
+        photos: &[ImageBytes],
+        prepare: fn(RgbImage) -> RgbImage,
+    ) -> Result<FaceEncoding> {
+        fuse(self.embedder().metric, &self.encodings(photos, prepare)?)
     }
 
     /// Do these photos show the person of those? Several photos a side are fused.
@@ -47,7 +58,7 @@ impl Engine {
             return Err(Error::invalid(if probe.is_empty() { "probe" } else { "gallery" }, Rule::Required));
         }
         let engine = self.in_mode(options.mode.unwrap_or(self.mode()));
-        let encodings = engine.encodings(&[probe, gallery].concat())?;
+        let encodings = engine.encodings(&[probe, gallery].concat(), |picture| picture)?;
         let (probe, gallery) = encodings.split_at(probe.len());
         let metric = self.embedder().metric;
         let similarity = index::compare(metric, &fuse(metric, gallery)?, &fuse(metric, probe)?)?;
@@ -55,11 +66,11 @@ impl Engine {
     }
 
     /// The encodings of photos none of which may be refused.
-    fn encodings(&self, photos: &[ImageBytes]) -> Result<Vec<FaceEncoding>> {
+    fn encodings(&self, photos: &[ImageBytes], prepare: fn(RgbImage) -> RgbImage) -> Result<Vec<FaceEncoding>> {
         if photos.is_empty() {
             return Err(Error::invalid("images", Rule::Required));
         }
-        let outcomes = self.encode_all(photos)?;
+        let outcomes = self.encode_prepared(photos, prepare)?;
         if outcomes.iter().any(Result::is_err) {
             let report = |(index, outcome): (usize, Result<_, Refusal>)| ImageReport { index, refusal: outcome.err() };
             return Err(Error::refused(outcomes.into_iter().enumerate().map(report).collect()));

@@ -41,7 +41,7 @@ impl Engine {
     /// network fails.
     pub fn encode(&self, image: &[u8]) -> Result<EncodedFace> {
         let _taken_on = self.inner.origin.workload.take_on(1);
-        self.encode_one(image)?.map_err(refused)
+        self.encode_one(image, |picture| picture)?.map_err(refused)
     }
 
     /// The encodings of many photos, in their order, as many at a time as the engine has threads.
@@ -50,14 +50,22 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Runtime`] where a network fails.
     pub fn encode_all<T: AsRef<[u8]> + Sync>(&self, images: &[T]) -> Result<Vec<Result<EncodedFace, Refusal>>> {
+        self.encode_prepared(images, |picture| picture)
+    }
+
+    /// As [`Self::encode_all`], with `prepare` done to each upright picture before faces are looked
+    /// for.
+    pub(super) fn encode_prepared<T: AsRef<[u8]> + Sync>(
+        &self,
+        images: &[T],
+        prepare: fn(RgbImage) -> RgbImage,
+    ) -> Result<Vec<Result<EncodedFace, Refusal>>> {
         let _taken_on = self.inner.origin.workload.take_on(images.len());
+        let encode = |image: &T| self.encode_one(image.as_ref(), prepare);
         match images {
-            [image] => Ok(vec![self.encode_one(image.as_ref())?]),
+            [image] => Ok(vec![encode(image)?]),
             // One photo at a time: a part of many would be left with one thread at the end.
-            _ => self
-                .inner
-                .threads
-                .install(|| images.par_iter().with_max_len(1).map(|image| self.encode_one(image.as_ref())).collect()),
+            _ => self.inner.threads.install(|| images.par_iter().with_max_len(1).map(encode).collect()),
         }
     }
 
@@ -78,9 +86,9 @@ impl Engine {
         })
     }
 
-    fn encode_one(&self, image: &[u8]) -> Result<Result<EncodedFace, Refusal>> {
+    fn encode_one(&self, image: &[u8], prepare: fn(RgbImage) -> RgbImage) -> Result<Result<EncodedFace, Refusal>> {
         let picture = match self.decode(image) {
-            Ok(picture) => picture,
+            Ok(picture) => prepare(picture),
             Err(refusal) => return Ok(Err(refusal)),
         };
         let policy = self.inner.rules.face;

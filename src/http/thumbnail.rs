@@ -1,11 +1,10 @@
 //! Small pictures of faces: JPEG in base64.
 
-use image::{ImageFormat, RgbImage, imageops};
+use image::{RgbImage, imageops};
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, ImageReport, Result};
 use crate::geometry::Rect;
-use crate::person::ImageBytes;
 use crate::vision;
 use crate::wire::encode_base64;
 
@@ -13,6 +12,9 @@ use crate::wire::encode_base64;
 const AROUND: f32 = 0.25;
 /// What is put around a crop, in parts of its longer side: detectors look for a face in a picture.
 const FRAME: f32 = 0.5;
+/// The most pixels of a crop's longer side: a face of this size is far more than embedders take, and
+/// in its frame as large as detectors look at.
+const CROP: u32 = 640;
 /// The grey of that frame.
 const GREY: image::Rgb<u8> = image::Rgb([128; 3]);
 
@@ -31,15 +33,21 @@ pub(super) fn of_face(picture: &RgbImage, bounds: &Rect) -> Result<String> {
     encoded(&imageops::crop_imm(picture, left, top, width, height).to_image())
 }
 
-/// A crop in a frame, as a photo that a detector takes.
-pub(super) fn framed(engine: &Engine, crop: &[u8]) -> Result<ImageBytes> {
-    let crop = decoded(engine, crop)?;
-    let border = (crop.width().max(crop.height()) as f32 * FRAME) as u32;
+/// A crop in a frame, as a picture in which a detector finds the face. A large crop is made smaller
+/// first.
+pub(super) fn framed(crop: RgbImage) -> RgbImage {
+    let longer = crop.width().max(crop.height());
+    let crop = match longer > CROP {
+        true => {
+            let side = |length: u32| (u64::from(length) * u64::from(CROP) / u64::from(longer)).max(1) as u32;
+            imageops::thumbnail(&crop, side(crop.width()), side(crop.height()))
+        }
+        false => crop,
+    };
+    let border = (longer.min(CROP) as f32 * FRAME) as u32;
     let mut picture = RgbImage::from_pixel(crop.width() + 2 * border, crop.height() + 2 * border, GREY);
     imageops::replace(&mut picture, &crop, border.into(), border.into());
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Bmp).map_err(failed)?;
-    Ok(bytes.into_inner().into())
+    picture
 }
 
 fn decoded(engine: &Engine, photo: &[u8]) -> Result<RgbImage> {
@@ -75,6 +83,23 @@ mod tests {
             (Rect::from_sides(1e9, 1e9, 2e9, 2e9), (1, 1)),
         ] {
             assert_eq!(size(&of_face(&picture, &bounds).expect("a thumbnail")), expected, "{bounds:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_is_small_whatever_the_crop() {
+        for (crop, expected) in [
+            ((100, 80), (200, 180)),
+            ((640, 640), (1_280, 1_280)),
+            ((12_000, 1), (1_280, 641)),
+            ((1, 12_000), (641, 1_280)),
+            ((4_000, 3_000), (1_280, 1_120)),
+            ((1, 1), (1, 1)),
+        ] {
+            let picture = framed(RgbImage::from_pixel(crop.0, crop.1, image::Rgb([200, 10, 10])));
+            assert_eq!(picture.dimensions(), expected, "{crop:?}");
+            let middle = picture.get_pixel(picture.width() / 2, picture.height() / 2);
+            assert_eq!(middle.0, [200, 10, 10], "{crop:?}");
         }
     }
 }

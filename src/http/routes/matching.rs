@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use image::RgbImage;
 use rayon::prelude::*;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::collections::collection;
 use crate::comparison::{OperatingPoint, Similarity};
@@ -28,9 +29,14 @@ const LEAST_SCORE_OF_CROPS: f64 = 0.5;
 /// The most results of a search for an active user.
 const ACTIVE_USERS: usize = 10;
 
+/// What is done to an upright picture before faces are looked for.
+type Prepare = fn(RgbImage) -> RgbImage;
+
 /// A search as every route of this file asks it.
 struct Search<'a> {
     photos: &'a [ImageBytes],
+    /// What is done to a photo before faces are looked for.
+    prepare: Prepare,
     mode: SearchMode,
     min_score: f64,
     collection: Option<String>,
@@ -60,9 +66,10 @@ pub(in crate::http) async fn search(
 ) -> Result<Response, ApiError> {
     let state = app.clone();
     let work = move || {
+        let vault = &caller.vault;
         let asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE)?;
         drop(body);
-        Ok(Reply::new(request, people(&state, &caller.vault, asked)?))
+        Ok(Reply::new(request, people(&state, vault, asked, whole)?))
     };
     app.with_photos(work).await
 }
@@ -83,11 +90,10 @@ pub(in crate::http) async fn search_crops(
 ) -> Result<Response, ApiError> {
     let state = app.clone();
     let work = move || {
-        let mut asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE_OF_CROPS)?;
+        let vault = &caller.vault;
+        let asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE_OF_CROPS)?;
         drop(body);
-        let engine = engine(&caller.vault)?;
-        asked.images = asked.images.iter().map(|crop| thumbnail::framed(engine, crop)).collect::<Result<_, _>>()?;
-        Ok(Reply::new(request, people(&state, &caller.vault, asked)?))
+        Ok(Reply::new(request, people(&state, vault, asked, thumbnail::framed)?))
     };
     app.with_photos(work).await
 }
@@ -106,13 +112,15 @@ pub(in crate::http) async fn search_active_user(
 ) -> Result<Response, ApiError> {
     let state = app.clone();
     let work = move || {
+        let vault = &caller.vault;
         let ActiveUserRequest { image, os: _, min_score, search_mode, collection_id } =
             ActiveUserRequest::from_json(&body.bytes)?;
         drop(body);
         let photos = [image];
         let (mode, max_results) = (search_mode, ACTIVE_USERS);
-        let search = Search { photos: &photos, mode, min_score, collection: collection_id, max_results };
-        let found = found(&state, &caller.vault, search)?;
+        let search =
+            Search { photos: &photos, prepare: whole, mode, min_score, collection: collection_id, max_results };
+        let found = found(&state, vault, search)?;
         let data: Vec<_> =
             found.iter().map(|(candidate, score)| json!({"id": candidate.person, "score": score})).collect();
         Ok(Reply::new(request, data))
@@ -135,10 +143,11 @@ pub(in crate::http) async fn verify(
 ) -> Result<Response, ApiError> {
     let state = app.clone();
     let work = move || {
+        let vault = &caller.vault;
         let VerifyRequest { id, images, min_score, search_mode, collection_id } =
             VerifyRequest::from_json(&body.bytes)?;
         drop(body);
-        let (vault, id) = (caller.vault, id.ok_or_else(ApiError::person_not_found)?);
+        let id = id.ok_or_else(ApiError::person_not_found)?;
         let person = |error: Error| ApiError::from_verb(&error, ApiError::person_not_found);
         let summary = vault.person_summary(&id).map_err(person)?;
         if let Some(named) = collection_id {
@@ -148,7 +157,7 @@ pub(in crate::http) async fn verify(
             }
         }
         let scale = state.scale()?;
-        let probe = probe(engine(&vault)?, &images, search_mode)?;
+        let probe = probe(engine(vault)?, &images, whole, search_mode)?;
         let verification = vault
             .verify_encoding(&id, &probe, &CompareOptions { operating_point: any()?, mode: None })
             .map_err(person)?;
@@ -160,7 +169,7 @@ pub(in crate::http) async fn verify(
                 "score": score,
                 "gender": summary.gender,
                 "date_of_birth": summary.date_of_birth,
-                "thumbnails": thumbnails(&vault, &id, &verification.image)?,
+                "thumbnails": thumbnails(vault, &id, &verification.image)?,
                 "collections": summary.collections,
             }))
         } else {
@@ -187,11 +196,12 @@ pub(in crate::http) async fn compare(
 ) -> Result<Response, ApiError> {
     let state = app.clone();
     let work = move || {
+        let vault = &caller.vault;
         let CompareRequest { probe: of, gallery, search_mode, compare_min_score } =
             CompareRequest::from_json(&body.bytes)?;
         drop(body);
-        let (engine, scale) = (engine(&caller.vault)?, state.scale()?);
-        let (one, other) = (probe(engine, &of, search_mode)?, probe(engine, &gallery, search_mode)?);
+        let (engine, scale) = (engine(vault)?, state.scale()?);
+        let (one, other) = (probe(engine, &of, whole, search_mode)?, probe(engine, &gallery, whole, search_mode)?);
         let similarity = crate::index::compare(engine.embedder().metric, &other, &one)?;
         let score = scale.score(Similarity::new(similarity)?);
         Ok(Reply::new(request, json!({"score": score, "passed": score > compare_min_score})))
@@ -200,13 +210,11 @@ pub(in crate::http) async fn compare(
 }
 
 /// Whom a search finds, with names and thumbnails.
-fn people(app: &App, vault: &Vault, asked: SearchRequest) -> Result<Vec<serde_json::Value>, ApiError> {
-    let SearchRequest { images, min_score, search_mode, collection_id, max_results } = asked;
-    let (mode, max_results) = (search_mode, max_results as usize);
-    shown(
-        vault,
-        found(app, vault, Search { photos: &images, mode, min_score, collection: collection_id, max_results })?,
-    )
+fn people(app: &App, vault: &Vault, asked: SearchRequest, prepare: Prepare) -> Result<Vec<Value>, ApiError> {
+    let SearchRequest { images, min_score, search_mode: mode, collection_id: collection, max_results } = asked;
+    let max_results = max_results as usize;
+    let search = Search { photos: &images, prepare, mode, min_score, collection, max_results };
+    shown(vault, found(app, vault, search)?)
 }
 
 /// Candidates above the minimum score, best first, with their scores.
@@ -216,7 +224,7 @@ fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<(Candidate,
         None => None,
     };
     let scale = app.scale()?;
-    let probe = probe(engine(vault)?, search.photos, search.mode)?;
+    let probe = probe(engine(vault)?, search.photos, search.prepare, search.mode)?;
     let options = IdentifyOptions { collections, max_results: search.max_results, operating_point: any()?, mode: None };
     let candidates = vault.identify_encoding(&probe, &options).map_err(collection)?.candidates;
     let scored = candidates.into_iter().map(|candidate| {
@@ -227,7 +235,7 @@ fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<(Candidate,
 }
 
 /// Results with names and thumbnails; who was removed meanwhile is left out.
-fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<serde_json::Value>, ApiError> {
+fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<Value>, ApiError> {
     let show = |(candidate, score): (Candidate, f64)| {
         let shown = vault.person_summary(&candidate.person).and_then(|summary| {
             let thumbnails = thumbnails(vault, &candidate.person, &candidate.image)?;
@@ -241,24 +249,30 @@ fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<serde_json::
     Ok(found.into_par_iter().filter_map(show).collect::<Result<Vec<_>, Error>>()?)
 }
 
-/// The photo that was most similar, made small; none where it cannot be decoded any more.
+/// The photo that was most similar, made small; none where it was replaced meanwhile, or cannot be
+/// decoded any more.
 fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Result<Vec<Thumbnail>> {
-    let photo = vault.photo(person, image)?;
-    match thumbnail::of_photo(loaded(vault)?, &photo) {
+    let small = vault.photo(person, image).and_then(|photo| thumbnail::of_photo(loaded(vault)?, &photo));
+    match small {
         Ok(thumbnail) => Ok(vec![Thumbnail { id: image.clone(), thumbnail }]),
-        Err(error) if error.kind() == ErrorKind::Refused => Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-/// One encoding of photos of one person. The accurate mode encodes each face together with its mirror
-/// image.
-fn probe(engine: &Engine, photos: &[ImageBytes], mode: SearchMode) -> Result<FaceEncoding, ApiError> {
+/// One encoding of photos of one person. `Fast` looks at one view of each face, `Accurate` at its
+/// mirror image too; the scores of both are read from one table.
+fn probe(engine: &Engine, photos: &[ImageBytes], prepare: Prepare, mode: SearchMode) -> Result<FaceEncoding, ApiError> {
     let mode = match mode {
         SearchMode::Fast => EncodingMode::Fast,
         SearchMode::Accurate => EncodingMode::Accurate,
     };
-    Ok(engine.in_mode(mode).probe(photos)?)
+    Ok(engine.in_mode(mode).probe_prepared(photos, prepare)?)
+}
+
+/// A photo is looked at as it is.
+fn whole(picture: RgbImage) -> RgbImage {
+    picture
 }
 
 fn engine(vault: &Vault) -> Result<&Engine, ApiError> {
@@ -274,4 +288,19 @@ fn loaded(vault: &Vault) -> crate::Result<&Engine> {
 /// Any similarity passes: what counts is the score, which is asked afterwards.
 fn any() -> crate::Result<OperatingPoint> {
     OperatingPoint::similarity(f64::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::person::NewPerson;
+    use crate::vault::VaultOptions;
+
+    #[test]
+    fn a_photo_that_was_replaced_meanwhile_has_no_thumbnail() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = Vault::create(folder.path().join("v"), VaultOptions::default()).expect("a vault");
+        let ada = vault.create_person(&NewPerson { name: "Ada".into(), ..NewPerson::default() }).expect("ada");
+        assert!(thumbnails(&vault, &ada.id, &ImageId::generate()).expect("no error").is_empty());
+    }
 }
