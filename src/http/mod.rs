@@ -24,7 +24,7 @@
 //! ```
 //!
 //! A request goes through these files: `accept` (how many connections, how slow), `observe` (its
-//! id, log line and metrics), `host`, `auth` (whose it is), a file of `routes`, `body` (how much of
+//! id, log line and metrics), `drain` (what it sends too much), `host`, `auth` (whose it is), a file of `routes`, `body` (how much of
 //! it), `request` (what it asks), `work` (off the network's threads, as many at a time as there is
 //! room), `answer` or `error`.
 
@@ -35,6 +35,7 @@ mod auth;
 mod body;
 mod budget;
 mod docs;
+mod drain;
 mod error;
 mod host;
 mod metrics;

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 
 use super::app::App;
 use super::error::ApiError;
-use super::{auth, host, observe};
+use super::{auth, drain, host, observe};
 
 pub(super) const BASE: &str = "/v2/face-recognition";
 pub(super) const HEALTH: &str = "/healthz";
@@ -52,6 +52,7 @@ pub(super) fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::no_such_method() })
         .layer(from_fn_with_state(app.clone(), auth::check))
         .layer(from_fn_with_state(app.clone(), host::check))
+        .layer(from_fn_with_state(app.clone(), drain::leftover))
         .layer(from_fn_with_state(app.clone(), observe::request))
         .with_state(app)
 }
