@@ -1,16 +1,20 @@
 //! Errors in the API's words: status, `error`, `message`, `code`.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, ImageReport, RefusalCode, Rule, Violation};
 use crate::person::Person;
+use crate::validate::{MAX_VIOLATIONS, Violations, shortened};
 
 /// Seconds after which a client may try again what the server was too busy for.
 const RETRY_AFTER: u32 = 1;
 
-/// An answer that says what went wrong.
+/// The most characters of a sentence about one broken rule.
+const MAX_SENTENCE: usize = 400;
+
+/// An answer that says what went wrong. Its size does not grow with the request.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
@@ -145,7 +149,15 @@ impl ApiError {
     fn refused(images: &[ImageReport]) -> Self {
         let first = images.iter().find_map(|image| image.refusal.as_ref());
         let message = first.map_or("no_face_detected", |refusal| word(refusal.code));
-        Self::new(StatusCode::CONFLICT, "Photos refused", message, "ERROR").with("images", json!(images))
+        let report = |image: &ImageReport| {
+            let mut report = json!(image);
+            if let Some(refusal) = &image.refusal {
+                report["reason"] = json!(word(refusal.code));
+            }
+            report
+        };
+        let reports: Value = images.iter().map(report).collect();
+        Self::new(StatusCode::CONFLICT, "Photos refused", message, "ERROR").with("images", reports)
     }
 
     /// The error of a verb; what is not found is `missing`.
@@ -166,11 +178,23 @@ impl ApiError {
             ErrorKind::Refused => Self::refused(error.images()),
             ErrorKind::ModelMismatch | ErrorKind::ModelUnavailable => Self::unavailable("no_model", &error.to_string()),
             ErrorKind::Busy => Self::busy(),
-            ErrorKind::Runtime | ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::Io => {
-                tracing::error!(kind = %error.kind(), %error, "a request failed");
-                Self::internal()
-            }
+            // The operator's: what failed stands in the log, with the request's id.
+            ErrorKind::Runtime => logged(error, Self::unavailable("runtime_failed", "The models failed")),
+            ErrorKind::Corrupt => logged(error, Self::unavailable("vault_damaged", "The vault is damaged")),
+            ErrorKind::Unsupported => logged(error, Self::unavailable("vault_unsupported", "The vault cannot be used")),
+            ErrorKind::Io => logged(error, Self::internal()),
         }
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        headers
     }
 
     #[cfg(test)]
@@ -186,33 +210,45 @@ impl From<Error> for ApiError {
     }
 }
 
+/// For what is refused before any work is done: these are small.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, axum::Json(self.body)).into_response();
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        if let Some(challenge) = self.challenge {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        response
+        (self.status, self.headers(), axum::Json(self.body)).into_response()
     }
 }
 
+fn logged(error: &Error, answer: ApiError) -> ApiError {
+    tracing::error!(kind = %error.kind(), %error, "a request failed");
+    answer
+}
+
 fn details(violations: &[Violation]) -> Value {
-    violations.iter().map(|v| json!({"field": v.field, "message": sentence(v)})).collect()
+    let told = |found: &Violation| json!({"field": shortened(&found.field), "message": sentence(found)});
+    // One more where the last one counts those that are not told.
+    if violations.len() <= MAX_VIOLATIONS + 1 {
+        return violations.iter().map(told).collect();
+    }
+    let mut few = Violations::default();
+    violations.iter().for_each(|found| few.add(found.field.clone(), found.rule.clone()));
+    few.finish("body").iter().map(told).collect()
 }
 
 /// The API's sentence: the field in quotes and the rule.
 fn sentence(violation: &Violation) -> String {
     let Violation { field, rule } = violation;
-    match rule {
+    let field = shortened(field);
+    let mut sentence = match rule {
         Rule::Type("a list") => format!("{field:?} must be an array"),
         Rule::Type("a whole number") => format!("{field:?} must be an integer"),
         Rule::Count { min: 1, max: 1 } => format!("{field:?} must contain 1 item"),
         Rule::Count { min, max } => format!("{field:?} must contain {min} to {max} items"),
         rule => format!("{field:?} {rule}"),
+    };
+    if let Some((end, _)) = sentence.char_indices().nth(MAX_SENTENCE) {
+        sentence.truncate(end);
+        sentence.push('…');
     }
+    sentence
 }
 
 /// The service's word for a refusal, where it has one.
@@ -268,15 +304,38 @@ mod tests {
         let error = ApiError::from(Error::refused(reports));
         let (status, body) = error.body();
         assert_eq!((status, &body["message"], &body["code"]), (409, &json!("face_too_far"), &json!("ERROR")));
-        assert_eq!(body["images"][1]["code"], "face_too_small");
+        assert_eq!(
+            (&body["images"][1]["code"], &body["images"][1]["reason"]),
+            (&json!("face_too_small"), &json!("face_too_far"))
+        );
+        assert!(body["images"][0].get("reason").is_none());
     }
 
     #[test]
-    fn what_is_ours_says_nothing() {
-        let error = ApiError::from(Error::new(ErrorKind::Corrupt, "person person_1 is damaged in the vault"));
-        assert_eq!(
-            error.body(),
-            (500, &json!({"error": "Internal error", "message": "internal_error", "code": "ERROR"}))
-        );
+    fn what_is_ours_says_nothing_but_whose_it_is() {
+        for (kind, status, message) in [
+            (ErrorKind::Corrupt, 503, "vault_damaged"),
+            (ErrorKind::Unsupported, 503, "vault_unsupported"),
+            (ErrorKind::Runtime, 503, "runtime_failed"),
+            (ErrorKind::Busy, 503, "busy"),
+            (ErrorKind::Io, 500, "internal_error"),
+        ] {
+            let error = ApiError::from(Error::new(kind, "person person_1 cannot be read"));
+            let (found, body) = error.body();
+            assert_eq!((found, &body["message"], &body["code"]), (status, &json!(message), &json!("ERROR")));
+            assert!(!body.to_string().contains("person_1"), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_does_not_grow_with_the_request() {
+        let long = "\u{1}".repeat(1 << 20);
+        let found: Vec<Violation> = (0..1_000)
+            .map(|i| Violation { field: format!("collections[{i}]{long:.200}"), rule: Rule::Unknown(long.clone()) })
+            .collect();
+        let error = ApiError::invalid(&found);
+        let details = error.body().1["details"].as_array().expect("details");
+        assert_eq!((details.len(), &details[100]["message"]), (101, &json!("\"body\" breaks 900 more rules")));
+        assert!(error.body().1.to_string().len() < 400_000);
     }
 }

@@ -390,7 +390,8 @@ pub(super) struct Error {
     /// Every broken rule, 100 at most; then one that says how many more.
     #[schema(nullable = false)]
     details: Option<Vec<BrokenRule>>,
-    /// The outcome of every photo.
+    /// The outcome of every photo: `code` says why it was refused, `reason` says so in the words of
+    /// `message`.
     #[schema(nullable = false)]
     images: Option<Vec<Object>>,
     /// The person who is there already.
