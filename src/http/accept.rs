@@ -1,17 +1,20 @@
-//! Connections: how many there are, and how long one may stand still.
+//! Connections: how many there are, how long one may stand still, and how one is cut.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use axum::Extension;
+use axum::middleware::AddExtension;
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
+use tower_layer::Layer;
 
 /// Takes connections while there are places.
 #[derive(Debug, Clone)]
@@ -28,16 +31,60 @@ impl Bounded {
 
 impl<S> Accept<TcpStream, S> for Bounded {
     type Stream = Connection;
-    type Service = S;
-    type Future = std::future::Ready<io::Result<(Connection, S)>>;
+    type Service = AddExtension<S, Line>;
+    type Future = std::future::Ready<io::Result<(Connection, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let taken = Arc::clone(&self.places).try_acquire_owned();
         std::future::ready(taken.map_err(io::Error::other).and_then(|place| {
             stream.set_nodelay(true)?;
             let stalled = Stalled { patience: self.patience, since: None };
-            Ok((Connection { stream, stalled, _place: place }, service))
+            let line = Line::default();
+            Ok((Connection { stream, stalled, line: line.clone(), _place: place }, Extension(line).layer(service)))
         }))
+    }
+}
+
+/// A connection as its requests know it: they can cut it. Cloning gives the same one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    cut: bool,
+    /// The task that talks on this connection.
+    talks: Option<Waker>,
+}
+
+impl Line {
+    /// Ends the connection: whoever reads or writes is told that it took too long.
+    pub(super) fn cut(&self) {
+        let mut state = self.state();
+        state.cut = true;
+        if let Some(task) = state.talks.take() {
+            task.wake();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_cut(&self) -> bool {
+        self.state().cut
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails on a line that was cut, else sees to it that the task hears of it.
+    fn check(&self, context: &Context<'_>) -> io::Result<()> {
+        let mut state = self.state();
+        if state.cut {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if !state.talks.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            state.talks = Some(context.waker().clone());
+        }
+        Ok(())
     }
 }
 
@@ -46,6 +93,7 @@ impl<S> Accept<TcpStream, S> for Bounded {
 pub(super) struct Connection {
     stream: TcpStream,
     stalled: Stalled,
+    line: Line,
     _place: OwnedSemaphorePermit,
 }
 
@@ -74,12 +122,14 @@ impl Stalled {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.line.check(context)?;
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.line.check(context)?;
         let write = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.stalled.watch(context, write)
     }
@@ -89,6 +139,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.line.check(context)?;
         let write = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.stalled.watch(context, write)
     }

@@ -1,14 +1,15 @@
 //! Answers: `{"success": true, "id": ..., "data": ...}`.
 
-use axum::body::{Body, Bytes};
-use axum::http::{StatusCode, header};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, Full};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::budget::Budget;
-use crate::person::Page;
+use super::app::Caller;
+use super::delivery;
+use crate::person::{Page, Person};
 
 /// The envelope of every answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,38 +45,69 @@ pub(super) struct Pagination {
     pages: u64,
 }
 
+/// Somebody like this is there already.
+#[derive(Serialize)]
+struct AlreadySet<'a> {
+    error: &'static str,
+    message: &'static str,
+    code: &'static str,
+    data: &'a Person,
+}
+
 /// An answer in bytes, made on the thread that did the work.
 #[derive(Debug)]
 pub(super) struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
     bytes: Vec<u8>,
 }
 
 impl Reply {
     /// `data` about the person or collection `id`, or about nobody in particular in the request `id`.
     pub(super) fn new<T: Serialize>(id: impl Into<String>, data: T) -> Self {
-        Self::of(&Answer { success: true, id: id.into(), data })
+        Self::with_status(StatusCode::OK, &Answer { success: true, id: id.into(), data })
     }
 
     /// A page of a list, its items shown by `show`.
     pub(super) fn page<T, S: Serialize>(id: impl Into<String>, page: Page<T>, show: impl Fn(T) -> S) -> Self {
         let pagination = Pagination { page: page.page, limit: page.limit, total: page.total, pages: page.pages() };
         let data = page.items.into_iter().map(show).collect();
-        Self::of(&PageAnswer { success: true, id: id.into(), data, pagination })
+        Self::with_status(StatusCode::OK, &PageAnswer { success: true, id: id.into(), data, pagination })
     }
 
-    fn of(answer: &impl Serialize) -> Self {
+    /// 412 with the person who is there, photos and all.
+    pub(super) fn already_set(data: &Person) -> Self {
+        let (error, message, code) = ("Person already exists", "person_already_set", "PreconditionFailed");
+        Self::with_status(StatusCode::PRECONDITION_FAILED, &AlreadySet { error, message, code, data })
+    }
+
+    /// JSON with another status.
+    pub(super) fn with_status(status: StatusCode, body: &impl Serialize) -> Self {
         // Texts, numbers and lists always have a JSON form.
-        Self { bytes: serde_json::to_vec(answer).unwrap_or_default() }
+        Self::text("application/json", serde_json::to_vec(body).unwrap_or_default()).and_status(status)
     }
 
-    /// The response; its bytes count as held until the client has taken them.
-    pub(super) fn into_response(self, budget: &Budget) -> Response {
-        let held = budget.hold(self.bytes.len() as u64);
-        let counted = Full::new(Bytes::from(self.bytes)).map_frame(move |frame| {
-            let _until_the_body_is_dropped = &held;
-            frame
-        });
-        let body = Body::new(counted);
-        (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    /// Something that is not JSON, or not this server's envelope.
+    pub(super) fn text(kind: &'static str, bytes: Vec<u8>) -> Self {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        Self { status: StatusCode::OK, headers, bytes }
+    }
+
+    fn and_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(super) fn with_headers(mut self, more: HeaderMap) -> Self {
+        self.headers.extend(more);
+        self
+    }
+
+    /// The response. Its bytes count as the caller's until they are taken, and have to be taken
+    /// within `longest`.
+    pub(super) fn into_response(self, caller: &Caller, longest: Duration) -> Response {
+        let held = caller.share.hold(self.bytes.len() as u64);
+        let body = delivery::body(self.bytes, held, caller.line.clone(), longest);
+        (self.status, self.headers, body).into_response()
     }
 }

@@ -1,27 +1,33 @@
 //! What every request works with.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 
+use super::accept::Line;
 use super::answer::Reply;
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 use super::error::ApiError;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Queue};
 use super::options::ServerOptions;
 use super::score::Scale;
 use super::throttle::Throttle;
 use super::work::Lane;
 use crate::engine::Engine;
 use crate::models::Manifest;
+use crate::person::ClientId;
 use crate::vault::Vault;
 
 /// Threads that read and write the file beside those that work on photos.
 const FILE_THREADS: usize = 4;
 /// Requests that may wait for them.
 const FILE_QUEUE: usize = 256;
+/// Tokens that are looked up at once, and requests that may wait for it.
+const DOORS: usize = 2;
+const DOOR_QUEUE: usize = 256;
 
 /// The state of a server. Cloning is cheap.
 #[derive(Clone)]
@@ -33,9 +39,13 @@ pub(super) struct Shared {
     pub(super) hosts: Vec<String>,
     pub(super) max_body: u64,
     pub(super) patience: std::time::Duration,
+    pub(super) longest: std::time::Duration,
     pub(super) throttle: Throttle,
     pub(super) budget: Budget,
+    /// Of all requests.
     pub(super) metrics: Metrics,
+    /// Of those of each client.
+    clients: Mutex<HashMap<ClientId, Arc<Metrics>>>,
     pub(super) manifest: Option<Manifest>,
     /// The scale of scores, or why there is none.
     pub(super) scale: Result<Scale, String>,
@@ -43,6 +53,8 @@ pub(super) struct Shared {
     pub(super) photos: Lane,
     /// Work on the file alone.
     pub(super) file: Lane,
+    /// Whose a token is.
+    pub(super) doors: Lane,
 }
 
 impl std::ops::Deref for App {
@@ -70,42 +82,67 @@ impl App {
             hosts: options.hosts,
             max_body: options.max_body,
             patience: options.patience,
+            longest: options.longest,
             throttle: Throttle::new(options.bad_tokens_per_second),
             budget: Budget::new(options.max_bodies),
             metrics: Metrics::default(),
+            clients: Mutex::default(),
             manifest: options.manifest,
             scale,
             photos: Lane::new(threads, options.queue),
             file: Lane::new(FILE_THREADS, FILE_QUEUE),
+            doors: Lane::new(DOORS, DOOR_QUEUE),
             vault,
         }))
+    }
+
+    /// Who asks on `line`, with a token of this vault's client.
+    pub(super) fn caller(&self, vault: Vault, line: Line) -> Caller {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let metrics = Arc::clone(clients.entry(vault.client().clone()).or_default());
+        Caller { share: self.budget.share(vault.client()), vault, line, metrics }
     }
 
     /// Runs work on photos.
     pub(super) async fn with_photos(
         &self,
-        work: impl FnOnce() -> Result<Reply, ApiError> + Send + 'static,
+        caller: Caller,
+        work: impl FnOnce(&Vault) -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        self.run(&self.photos, work).await
+        self.run(Queue::Photos, caller, work).await
     }
 
     /// Runs work on the file alone.
     pub(super) async fn with_file(
         &self,
-        work: impl FnOnce() -> Result<Reply, ApiError> + Send + 'static,
+        caller: Caller,
+        work: impl FnOnce(&Vault) -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        self.run(&self.file, work).await
+        self.run(Queue::File, caller, work).await
     }
 
+    /// Answers and errors alike are put into bytes by the thread that did the work, and counted.
     async fn run(
         &self,
-        lane: &Lane,
-        work: impl FnOnce() -> Result<Reply, ApiError> + Send + 'static,
+        queue: Queue,
+        caller: Caller,
+        work: impl FnOnce(&Vault) -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        if self.budget.is_full() {
+        if caller.share.is_full() {
             return Err(ApiError::busy());
         }
-        Ok(lane.run(work).await??.into_response(&self.budget))
+        let lane = match queue {
+            Queue::Photos => &self.photos,
+            Queue::File => &self.file,
+        };
+        let (counted, asked) = (caller.metrics.enter(queue), caller.clone());
+        let work = move || {
+            let _counted = counted;
+            // Again, since other answers may have been made while this request waited.
+            let room = if asked.share.is_full() { Err(ApiError::busy()) } else { Ok(()) };
+            room.and_then(|()| work(&asked.vault)).unwrap_or_else(ApiError::into_reply)
+        };
+        Ok(lane.run(work).await?.into_response(&caller, self.longest))
     }
 
     /// The scale of scores.
@@ -117,10 +154,17 @@ impl App {
     }
 }
 
-/// Who asks: the vault as the token's client sees it.
+/// Who asks.
 #[derive(Clone)]
 pub(super) struct Caller {
+    /// As the token's client sees it.
     pub(super) vault: Vault,
+    /// The client's part of the memory.
+    pub(super) share: Share,
+    /// What the client is told of its own requests.
+    pub(super) metrics: Arc<Metrics>,
+    /// The connection.
+    pub(super) line: Line,
 }
 
 /// The id under which a request is answered and logged.

@@ -12,10 +12,12 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::app::{App, Caller};
+use super::accept::Line;
+use super::app::App;
 use super::error::ApiError;
+use super::observe::Whose;
 use super::routes::{DOCS, HEALTH, OPENAPI};
-use crate::vault::Access;
+use crate::vault::{Access, Vault};
 use crate::wire::decode_base64;
 
 /// Lets those pass who show a good token, and notes for whom they act.
@@ -30,8 +32,13 @@ pub(super) async fn check(
         return next.run(request).await;
     }
     let challenge = if [DOCS, OPENAPI].contains(&path) { "Basic realm=\"facevault\"" } else { "Bearer" };
-    match caller(&app, address, request.headers(), challenge).await {
-        Ok(caller) => {
+    match vault(&app, address, request.headers(), challenge).await {
+        Ok(vault) => {
+            let line = request.extensions().get::<Line>().cloned().unwrap_or_default();
+            let caller = app.caller(vault, line);
+            if let Some(whose) = request.extensions().get::<Whose>() {
+                whose.set(&caller);
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -39,19 +46,23 @@ pub(super) async fn check(
     }
 }
 
-async fn caller(
+async fn vault(
     app: &App,
     address: SocketAddr,
     headers: &HeaderMap,
     challenge: &'static str,
-) -> Result<Caller, ApiError> {
+) -> Result<Vault, ApiError> {
     let Some(shown) = headers.get(AUTHORIZATION) else { return Err(ApiError::unauthorized(challenge)) };
     let token = shown.to_str().ok().and_then(token).unwrap_or_default();
-    let vault = app.vault.clone();
-    // Not in the queues: one read by key, and who has no token must not take a place there.
-    let found = tokio::task::spawn_blocking(move || vault.authenticate(&token)).await;
-    match found.map_err(|_| ApiError::internal())?? {
-        Access::Granted(vault) => Ok(Caller { vault }),
+    if app.throttle.stops(address.ip(), &token, Instant::now()) {
+        return Err(ApiError::too_many());
+    }
+    let (vault, looked_up) = (app.vault.clone(), token.clone());
+    // In a queue of its own: who has no token must not take a place among those who have.
+    let found = app.doors.run(move || vault.authenticate(&looked_up)).await??;
+    app.throttle.note(&token, matches!(found, Access::Granted(_)));
+    match found {
+        Access::Granted(vault) => Ok(vault),
         Access::Expired => Err(ApiError::token_expired()),
         Access::Unknown if app.throttle.too_many(address.ip(), Instant::now()) => Err(ApiError::too_many()),
         Access::Unknown => Err(ApiError::unauthorized(challenge)),

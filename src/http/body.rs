@@ -5,14 +5,14 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::app::App;
+use super::app::{App, Caller};
 use super::budget::Held;
 use super::error::ApiError;
 
-/// How long a whole body may take, however steadily it comes.
-const LONGEST: Duration = Duration::from_secs(300);
+/// The most bytes of a body without photos.
+const SMALL: u64 = 1 << 20;
 
 /// A body that says it is JSON. Its bytes count as held until this is dropped.
 #[derive(Debug)]
@@ -21,29 +21,49 @@ pub(super) struct JsonBody {
     _held: Held,
 }
 
+/// As [`JsonBody`], for routes that take no photos: 1 MiB at most.
+#[derive(Debug)]
+pub(super) struct SmallBody(pub(super) JsonBody);
+
 impl FromRequest<App> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        Self::read(request, app, app.max_body).await
+    }
+}
+
+impl FromRequest<App> for SmallBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        JsonBody::read(request, app, app.max_body.min(SMALL)).await.map(Self)
+    }
+}
+
+impl JsonBody {
+    async fn read(request: Request, app: &App, most: u64) -> Result<Self, ApiError> {
+        let share = request.extensions().get::<Caller>().map(|caller| caller.share.clone());
+        let share = share.ok_or_else(ApiError::internal)?;
         if !is_json(request.headers()) {
             return Err(ApiError::not_json());
         }
         let mut body = request.into_body();
-        if body.size_hint().lower() > app.max_body {
-            return Err(ApiError::too_large(app.max_body));
+        if body.size_hint().lower() > most {
+            return Err(ApiError::too_large(most));
         }
-        let mut held = app.budget.nothing();
+        let mut held = share.nothing();
         let mut bytes = Vec::new();
-        let end = Instant::now() + LONGEST;
+        let end = Instant::now() + app.longest;
         loop {
             let patience = end.min(Instant::now() + app.patience);
             let frame = timeout_at(patience, body.frame()).await.map_err(|_| ApiError::too_slow())?;
             let Some(frame) = frame else { return Ok(Self { bytes, _held: held }) };
             let Ok(part) = frame.map_err(|_| ApiError::cut_short())?.into_data() else { continue };
-            if bytes.len() as u64 + part.len() as u64 > app.max_body {
-                return Err(ApiError::too_large(app.max_body));
+            if bytes.len() as u64 + part.len() as u64 > most {
+                return Err(ApiError::too_large(most));
             }
-            if !app.budget.grow(&mut held, part.len() as u64) {
+            if !share.grow(&mut held, part.len() as u64) {
                 return Err(ApiError::busy());
             }
             bytes.extend_from_slice(&part);

@@ -1,62 +1,133 @@
-//! How many bytes of bodies are held at once.
+//! How many bytes of bodies and answers are held at once, and by which clients.
+//!
+//! A client may hold as much as all clients together leave free: one alone up to a half, two a
+//! third each. So whoever comes next finds room, whatever others do; and where answers that nobody
+//! takes have filled it all the same, a small part is left to each client.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts the bytes of all bodies that are held. Cloning gives the same count.
+use crate::person::ClientId;
+
+/// The part that a client may hold whatever others hold.
+const LEAST_PART: u64 = 16;
+
+/// Counts the bytes that are held. Cloning gives the same count.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
-    held: Arc<AtomicU64>,
+    counts: Arc<Mutex<Counts>>,
     most: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: u64,
+    clients: HashMap<ClientId, Own>,
+}
+
+/// What one client holds.
+#[derive(Debug, Default, Clone, Copy)]
+struct Own {
+    bodies: u64,
+    answers: u64,
+}
+
+/// The part of one client.
+#[derive(Debug, Clone)]
+pub(super) struct Share {
+    budget: Budget,
+    client: ClientId,
 }
 
 /// Bytes that are held until this is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
-    held: Arc<AtomicU64>,
-    bytes: u64,
+    share: Share,
+    own: Own,
 }
 
 impl Budget {
     pub(super) fn new(most: u64) -> Self {
-        Self { held: Arc::default(), most }
+        Self { counts: Arc::default(), most }
     }
 
-    /// Nothing, to be grown.
-    pub(super) fn nothing(&self) -> Held {
-        Held { held: Arc::clone(&self.held), bytes: 0 }
-    }
-
-    /// Holds `more` bytes, if there is room for them.
-    pub(super) fn grow(&self, held: &mut Held, more: u64) -> bool {
-        let grown = |now: u64| now.checked_add(more).filter(|sum| *sum <= self.most);
-        let fits = self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).is_ok();
-        if fits {
-            held.bytes += more;
-        }
-        fits
-    }
-
-    /// Holds bytes that are there already, whether or not there is room for more.
-    pub(super) fn hold(&self, bytes: u64) -> Held {
-        self.held.fetch_add(bytes, Ordering::AcqRel);
-        Held { held: Arc::clone(&self.held), bytes }
-    }
-
-    /// Whether answers that clients are slow to take fill it.
-    pub(super) fn is_full(&self) -> bool {
-        self.held() >= self.most
+    pub(super) fn share(&self, client: &ClientId) -> Share {
+        Share { budget: self.clone(), client: client.clone() }
     }
 
     /// How many bytes are held.
     pub(super) fn held(&self) -> u64 {
-        self.held.load(Ordering::Acquire)
+        self.counts().all
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The most that a client may hold while all clients hold `all`.
+    fn most_of_one(&self, all: u64) -> u64 {
+        self.most.saturating_sub(all).max(self.most / LEAST_PART)
+    }
+}
+
+impl Share {
+    /// Nothing, to be grown.
+    pub(super) fn nothing(&self) -> Held {
+        Held { share: self.clone(), own: Own::default() }
+    }
+
+    /// Holds `more` bytes of a body, if there is room for them.
+    pub(super) fn grow(&self, held: &mut Held, more: u64) -> bool {
+        let mut counts = self.budget.counts();
+        let own = counts.clients.get(&self.client).copied().unwrap_or_default();
+        let (Some(all), Some(sum)) = (counts.all.checked_add(more), own.sum().checked_add(more)) else { return false };
+        let fits = sum <= self.budget.most_of_one(all);
+        if fits {
+            held.own.bodies += more;
+            counts.all = all;
+            counts.clients.entry(self.client.clone()).or_default().bodies += more;
+        }
+        fits
+    }
+
+    /// Holds an answer that is there already, whether or not there is room for more.
+    pub(super) fn hold(&self, answers: u64) -> Held {
+        let mut counts = self.budget.counts();
+        counts.all += answers;
+        counts.clients.entry(self.client.clone()).or_default().answers += answers;
+        Held { share: self.clone(), own: Own { bodies: 0, answers } }
+    }
+
+    /// Whether answers that the client is slow to take fill its part.
+    pub(super) fn is_full(&self) -> bool {
+        let counts = self.budget.counts();
+        let own = counts.clients.get(&self.client).copied().unwrap_or_default();
+        own.answers >= self.budget.most_of_one(counts.all).max(1)
+    }
+
+    /// How many bytes the client holds.
+    pub(super) fn held(&self) -> u64 {
+        self.budget.counts().clients.get(&self.client).map_or(0, |own| own.sum())
+    }
+}
+
+impl Own {
+    fn sum(self) -> u64 {
+        self.bodies + self.answers
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.held.fetch_sub(self.bytes, Ordering::AcqRel);
+        let mut counts = self.share.budget.counts();
+        counts.all -= self.own.sum();
+        if let Some(own) = counts.clients.get_mut(&self.share.client) {
+            own.bodies -= self.own.bodies;
+            own.answers -= self.own.answers;
+            if own.sum() == 0 {
+                counts.clients.remove(&self.share.client);
+            }
+        }
     }
 }
 
@@ -64,18 +135,47 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
+    fn shares<const N: usize>(most: u64) -> (Budget, [Share; N]) {
+        let budget = Budget::new(most);
+        let shares = std::array::from_fn(|i| budget.share(&ClientId::new(format!("c{i}")).expect("an id")));
+        (budget, shares)
+    }
+
     #[test]
     fn what_is_dropped_makes_room() {
-        let budget = Budget::new(10);
-        let (mut one, mut other) = (budget.nothing(), budget.nothing());
-        assert!(budget.grow(&mut one, 6) && budget.grow(&mut one, 1) && !budget.grow(&mut other, 4));
-        let answer = budget.hold(100);
-        assert!(budget.held() == 107 && budget.is_full());
+        let (budget, [share]) = shares(20);
+        let (mut one, mut other) = (share.nothing(), share.nothing());
+        assert!(share.grow(&mut one, 6) && share.grow(&mut one, 1) && !share.grow(&mut other, 4));
+        assert!(!share.is_full());
+        let answer = share.hold(100);
+        assert!(budget.held() == 107 && share.held() == 107 && share.is_full());
         drop(one);
-        assert!(!budget.grow(&mut other, 4));
+        assert!(!share.grow(&mut other, 4));
         drop(answer);
-        assert!(budget.grow(&mut other, 10) && !budget.grow(&mut other, u64::MAX));
+        assert!(share.grow(&mut other, 10) && !share.grow(&mut other, u64::MAX));
         drop(other);
-        assert_eq!(budget.held(), 0);
+        assert_eq!((budget.held(), share.held(), budget.counts().clients.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_client_leaves_room_for_the_next() {
+        let (_, [one, two, three]) = shares(120);
+        let mut held = [one.nothing(), two.nothing(), three.nothing()];
+        let fill = |share: &Share, held: &mut Held| (0..).take_while(|_| share.grow(held, 1)).count();
+        assert_eq!(fill(&one, &mut held[0]), 60);
+        assert_eq!(fill(&two, &mut held[1]), 30);
+        assert_eq!(fill(&three, &mut held[2]), 15);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_takes_is_its_clients_own_trouble() {
+        let (_, [slow, other]) = shares(160);
+        let answers = slow.hold(1_000);
+        assert!(slow.is_full() && !other.is_full());
+        let mut body = other.nothing();
+        assert!(other.grow(&mut body, 10) && !other.grow(&mut body, 1));
+        assert!(!other.is_full());
+        drop(answers);
+        assert!(!slow.is_full() && other.grow(&mut body, 60));
     }
 }

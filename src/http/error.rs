@@ -4,8 +4,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::answer::Reply;
 use crate::error::{Error, ErrorKind, ImageReport, RefusalCode, Rule, Violation};
-use crate::person::Person;
 use crate::validate::{MAX_VIOLATIONS, Violations, shortened};
 
 /// Seconds after which a client may try again what the server was too busy for.
@@ -116,12 +116,6 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "internal_error", "ERROR")
     }
 
-    /// Somebody like this is there already.
-    pub(super) fn already_set(existing: &Person) -> Self {
-        Self::new(StatusCode::PRECONDITION_FAILED, "Person already exists", "person_already_set", "PreconditionFailed")
-            .with("data", json!(existing))
-    }
-
     /// A query that breaks rules.
     pub(super) fn invalid_query(violations: &[Violation]) -> Self {
         Self::new(StatusCode::CONFLICT, "Invalid request", "Invalid query parameters", "INVALID_PARAMETERS")
@@ -184,6 +178,12 @@ impl ApiError {
             ErrorKind::Unsupported => logged(error, Self::unavailable("vault_unsupported", "The vault cannot be used")),
             ErrorKind::Io => logged(error, Self::internal()),
         }
+    }
+
+    /// The answer in bytes, for the thread that did the work.
+    pub(super) fn into_reply(self) -> Reply {
+        let headers = self.headers();
+        Reply::with_status(self.status, &self.body).with_headers(headers)
     }
 
     fn headers(&self) -> HeaderMap {

@@ -1,6 +1,9 @@
-//! Numbers for Prometheus.
+//! Numbers for Prometheus: of one client's requests for its tokens, of the whole process for whoever
+//! runs it.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -16,15 +19,24 @@ const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
-    method: String,
+    method: &'static str,
     route: String,
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
-    method: String,
+    method: &'static str,
     route: String,
+}
+
+/// What work waits in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Queue {
+    /// Work on photos.
+    Photos,
+    /// Work on the file alone.
+    File,
 }
 
 /// What is counted while requests are answered.
@@ -32,6 +44,17 @@ struct Route {
 pub(super) struct Metrics {
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
+    queues: [Arc<AtomicUsize>; 2],
+}
+
+/// A request that waits or is worked on, until this is dropped.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What is read when somebody asks.
@@ -43,26 +66,37 @@ pub(super) struct Reading {
     pub(super) file_queue: usize,
     /// Bytes of bodies and answers in memory.
     pub(super) held: u64,
-    /// Photos that were encoded since the start.
-    pub(super) encodings: u64,
+    /// Photos that were encoded since the start, of all clients.
+    pub(super) encodings: Option<u64>,
     /// People of the client who asks.
-    pub(super) people: u64,
+    pub(super) people: Option<u64>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { requests: Family::default(), seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)) }
+        let seconds = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        Self { requests: Family::default(), seconds, queues: Default::default() }
     }
 }
 
 impl Metrics {
-    /// Notes an answered request.
-    pub(super) fn request(&self, method: &str, route: &str, status: u16, took: Duration) {
-        // A method may be any word; those that no route has are one.
-        let known = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH"].contains(&method);
-        let (method, route) = (if known { method } else { "other" }.to_owned(), route.to_owned());
-        self.seconds.get_or_create(&Route { method: method.clone(), route: route.clone() }).observe(took.as_secs_f64());
+    /// Notes an answered request; `method` is one of few.
+    pub(super) fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let route = route.to_owned();
+        self.seconds.get_or_create(&Route { method, route: route.clone() }).observe(took.as_secs_f64());
         self.requests.get_or_create(&Answered { method, route, status }).inc();
+    }
+
+    /// Notes a request that waits in `queue` or is worked on.
+    pub(super) fn enter(&self, queue: Queue) -> UnderWay {
+        let count = &self.queues[queue as usize];
+        count.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(count))
+    }
+
+    /// How many wait in `queue` or are worked on.
+    pub(super) fn under_way(&self, queue: Queue) -> usize {
+        self.queues[queue as usize].load(Ordering::Relaxed)
     }
 
     /// Everything as Prometheus reads it.
@@ -80,16 +114,17 @@ impl Metrics {
 impl Collector for Reading {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let gauges = [
-            ("photo_queue", "Requests with photos that are worked on or wait", self.photo_queue as u64),
-            ("file_queue", "Other requests that are worked on or wait", self.file_queue as u64),
-            ("held_bytes", "Bytes of bodies and answers in memory", self.held),
+            ("photo_queue", "Requests with photos that are worked on or wait", Some(self.photo_queue as u64)),
+            ("file_queue", "Other requests that are worked on or wait", Some(self.file_queue as u64)),
+            ("held_bytes", "Bytes of bodies and answers in memory", Some(self.held)),
             ("people", "People in the gallery of the client who asks", self.people),
         ];
         for (name, help, value) in gauges {
+            let Some(value) = value else { continue };
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
-        let encodings = ConstCounter::new(self.encodings);
+        let Some(encodings) = self.encodings.map(ConstCounter::new) else { return Ok(()) };
         encodings.encode(encoder.encode_descriptor(
             "encodings",
             "Photos encoded since the start",

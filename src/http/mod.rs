@@ -24,9 +24,9 @@
 //! ```
 //!
 //! A request goes through these files: `accept` (how many connections, how slow), `observe` (its
-//! id, log line and metrics), `drain` (what it sends too much), `host`, `auth` (whose it is), a file of `routes`, `body` (how much of
-//! it), `request` (what it asks), `work` (off the network's threads, as many at a time as there is
-//! room), `answer` or `error`.
+//! id, log line and metrics), `drain` (what it sends too much), `host`, `auth` (whose it is), a file
+//! of `routes`, `body` (how much of it), `request` (what it asks), `work` (off the network's
+//! threads, as many at a time as there is room), `answer` or `error`, `delivery`.
 
 mod accept;
 mod answer;
@@ -34,6 +34,7 @@ mod app;
 mod auth;
 mod body;
 mod budget;
+mod delivery;
 mod docs;
 mod drain;
 mod error;

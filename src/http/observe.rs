@@ -1,29 +1,50 @@
 //! A request from outside: its id, its line in the log, its place in the metrics.
 //!
-//! A line tells the route's pattern, never the path or the query: those may hold names.
+//! A line tells the route's pattern, never the path or the query: those may hold names. Whatever is
+//! logged on the way, on any thread, stands under the request's id.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::{Instrument, Span};
 
-use super::app::{App, RequestId};
+use super::app::{App, Caller, RequestId};
+use super::metrics::Metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The status under which requests are counted whose clients left before the answer.
+const LEFT: u16 = 499;
+
+/// Filled in when it is known whose a request is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Whose(Arc<OnceLock<Arc<Metrics>>>);
+
+impl Whose {
+    /// Notes the client whose request it is.
+    pub(super) fn set(&self, caller: &Caller) {
+        self.0.get_or_init(|| Arc::clone(&caller.metrics));
+    }
+}
+
 /// Gives a request an id, answers it, and notes how that went.
 pub(super) async fn request(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let began = Instant::now();
     let id = uuid::Uuid::now_v7().simple().to_string();
-    let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let method = word(request.method());
+    // Of the highest level, so that errors have it where nothing else is logged.
+    let span = tracing::error_span!("request", %id, method, route);
+    let whose = Whose::default();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    let (status, took) = (response.status().as_u16(), began.elapsed());
-    app.metrics.request(method.as_str(), &route, status, took);
-    tracing::info!(request = %id, %method, route, status, milliseconds = took.as_secs_f64() * 1e3, "answered");
+    request.extensions_mut().insert(whose.clone());
+    let mut noted = Noted { app, method, route, whose, span: span.clone(), began: Instant::now(), answered: None };
+    let mut response = next.run(request).instrument(span).await;
+    noted.answered = Some(response.status().as_u16());
+    drop(noted);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -32,4 +53,36 @@ pub(super) async fn request(State(app): State<App>, mut request: Request, next: 
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// A method may be any word; those that no route has are one.
+fn word(method: &Method) -> &'static str {
+    let known = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH"];
+    known.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
+}
+
+/// A request under way; when it is dropped, its end is noted.
+struct Noted {
+    app: App,
+    method: &'static str,
+    route: String,
+    whose: Whose,
+    span: Span,
+    began: Instant,
+    /// The status; none where the client left before the answer.
+    answered: Option<u16>,
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        let (status, took) = (self.answered.unwrap_or(LEFT), self.began.elapsed());
+        for metrics in [Some(&self.app.metrics), self.whose.0.get().map(AsRef::as_ref)].into_iter().flatten() {
+            metrics.request(self.method, &self.route, status, took);
+        }
+        let milliseconds = took.as_secs_f64() * 1e3;
+        self.span.in_scope(|| match self.answered {
+            Some(_) => tracing::info!(status, milliseconds, "answered"),
+            None => tracing::info!(status, milliseconds, "dropped: the client left before the answer"),
+        });
+    }
 }

@@ -43,6 +43,15 @@ pub(super) enum Errors {
     Unavailable(#[to_schema] schema::Error),
 }
 
+/// What a route without a token may answer.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "these describe, nobody makes one")]
+pub(super) enum Misdirected {
+    /// The Host header names another host
+    #[response(status = 421)]
+    Misdirected(#[to_schema] schema::Error),
+}
+
 /// What a route with a body or a query may answer.
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "these describe, nobody makes one")]
@@ -163,7 +172,8 @@ pub fn openapi() -> Value {
                 "403": error("The token has expired"),
                 "421": error("The Host header names another host"),
                 "429": error("Too many unknown tokens from this address"),
-                "503": error("No liveness model"),
+                "500": error("The server's own fault"),
+                "503": error("No liveness model, or busy"),
             },
         }});
     }

@@ -20,6 +20,9 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// Whether [`Self::listen`] may be an address that other machines reach.
     pub allow_remote: bool,
+    /// Where the numbers of the whole process are served to Prometheus at `/metrics`, without a
+    /// token and with nothing of any client in them; a loopback address. Nowhere where `None`.
+    pub metrics: Option<SocketAddr>,
     /// Names under which clients reach the server, beside `localhost` and addresses: a page of
     /// another site whose name was pointed at this machine is refused.
     pub hosts: Vec<String>,
@@ -27,7 +30,8 @@ pub struct ServerOptions {
     pub tls: Option<TlsFiles>,
     /// The most bytes of one request's body.
     pub max_body: u64,
-    /// The most bytes of bodies that are held at once, over all requests; more are answered 503.
+    /// The most bytes of bodies and answers that are held at once, over all requests; more are
+    /// answered 503. A client may hold as much as all clients leave free.
     pub max_bodies: u64,
     /// How many requests with photos may wait for the engine; more are answered 503.
     pub queue: usize,
@@ -36,6 +40,9 @@ pub struct ServerOptions {
     /// How long a client may take to send a request's head, or to send or take the next part of a
     /// body.
     pub patience: Duration,
+    /// How long a whole body may take to come, and a whole answer to be taken, however steadily that
+    /// goes; then the connection is closed.
+    pub longest: Duration,
     /// How long requests under way may take after [`StopHandle::stop`](super::StopHandle::stop).
     pub grace: Duration,
     /// How many unknown tokens a second one address may show before it is answered 429.
@@ -52,6 +59,7 @@ impl Default for ServerOptions {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
             allow_remote: false,
+            metrics: None,
             hosts: Vec::new(),
             tls: None,
             max_body: MAX_BODY,
@@ -59,6 +67,7 @@ impl Default for ServerOptions {
             queue: 64,
             max_connections: 1_024,
             patience: Duration::from_secs(30),
+            longest: Duration::from_secs(300),
             grace: Duration::from_secs(30),
             bad_tokens_per_second: 10,
             calibration: None,

@@ -19,12 +19,16 @@ const STREAMS: u32 = 32;
 const HEAD: usize = 64 << 10;
 /// Threads that talk to the network; work has threads of its own.
 const NETWORK_THREADS: usize = 2;
+/// Connections that may ask for the process's numbers at once.
+const METRICS_CONNECTIONS: usize = 16;
 
 /// A server that listens, but does not answer before [`Self::run`].
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// Where the process's numbers are asked for.
+    metrics: Option<(TcpListener, SocketAddr)>,
     tls: Option<RustlsConfig>,
     handle: Handle<SocketAddr>,
     vault: Vault,
@@ -47,12 +51,13 @@ impl StopHandle {
 }
 
 impl Server {
-    /// Takes the address.
+    /// Takes the addresses.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for an address that other machines reach unless
-    /// [`ServerOptions::allow_remote`], and for a certificate or key that cannot be used;
-    /// [`Io`](ErrorKind::Io) where the address cannot be taken.
+    /// [`ServerOptions::allow_remote`], for such a one for [`ServerOptions::metrics`] in any case,
+    /// and for a certificate or key that cannot be used; [`Io`](ErrorKind::Io) where an address
+    /// cannot be taken.
     pub fn bind(vault: Vault, options: ServerOptions) -> Result<Self> {
         let asked = options.listen;
         if !asked.ip().to_canonical().is_loopback() && !options.allow_remote {
@@ -61,12 +66,13 @@ impl Server {
             return Err(Error::invalid("listen", Rule::Other(rule)));
         }
         let tls = options.tls.as_ref().map(tls::configuration).transpose()?.map(RustlsConfig::from_config);
-        let unusable = |error: std::io::Error| {
-            Error::new(ErrorKind::Io, format!("the address {asked} cannot be listened on: {error}")).caused_by(error)
-        };
-        let listener = TcpListener::bind(asked).map_err(unusable)?;
-        let address = listener.local_addr().map_err(unusable)?;
-        Ok(Self { listener, address, tls, handle: Handle::new(), vault, options })
+        if let Some(metrics) = options.metrics.filter(|address| !address.ip().to_canonical().is_loopback()) {
+            let rule = format!("must be a loopback address such as 127.0.0.1, is {metrics}");
+            return Err(Error::invalid("metrics", Rule::Other(rule)));
+        }
+        let (listener, address) = listen(asked)?;
+        let metrics = options.metrics.map(listen).transpose()?;
+        Ok(Self { listener, address, metrics, tls, handle: Handle::new(), vault, options })
     }
 
     /// Where the server listens.
@@ -79,6 +85,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Where the numbers of the whole process are, if they were asked for.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        self.metrics.as_ref().map(|(_, address)| format!("http://{address}{}", routes::METRICS))
     }
 
     /// What stops the server.
@@ -105,19 +117,38 @@ impl Server {
     }
 
     async fn serve(self) -> std::io::Result<()> {
-        let Self { listener, tls, handle, vault, options, .. } = self;
+        let Self { listener, metrics, tls, handle, vault, options, .. } = self;
         let patience = options.patience;
         let bounded = Bounded::new(options.max_connections, patience);
-        let service = routes::router(App::new(vault, options)).into_make_service_with_connect_info::<SocketAddr>();
+        let app = App::new(vault, options);
+        let process = Handle::new();
+        if let Some((listener, _)) = metrics {
+            let server = axum_server::from_tcp(listener)?.handle(process.clone()).first_request_timeout(patience);
+            let server = tuned(server.acceptor(Bounded::new(METRICS_CONNECTIONS, patience)), patience);
+            tokio::spawn(server.serve(routes::process(app.clone()).into_make_service()));
+        }
+        let service = routes::router(app).into_make_service_with_connect_info::<SocketAddr>();
         let server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(patience);
-        match tls {
+        let served = match tls {
             Some(tls) => {
                 let acceptor = RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(bounded);
                 tuned(server.acceptor(acceptor), patience).serve(service).await
             }
             None => tuned(server.acceptor(bounded), patience).serve(service).await,
-        }
+        };
+        process.shutdown();
+        served
     }
+}
+
+/// A socket that listens, and where.
+fn listen(asked: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let unusable = |error: std::io::Error| {
+        Error::new(ErrorKind::Io, format!("the address {asked} cannot be listened on: {error}")).caused_by(error)
+    };
+    let listener = TcpListener::bind(asked).map_err(unusable)?;
+    let address = listener.local_addr().map_err(unusable)?;
+    Ok((listener, address))
 }
 
 /// The server with the limits of its protocols set.

@@ -1,8 +1,12 @@
 //! How many unknown tokens one address may show in a second.
+//!
+//! An address that has shown too many is not listened to, so that guessing costs the server nothing,
+//! but for tokens that were good before: whoever shares the address goes on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -10,16 +14,52 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The most addresses that are remembered; when there are more, those of a past second go.
 const MOST_ADDRESSES: usize = 4_096;
 
+/// The most good tokens that are remembered; when there are more, all are forgotten.
+const MOST_TOKENS: usize = 4_096;
+
 /// Counts unknown tokens by the address that showed them.
 #[derive(Debug)]
 pub(super) struct Throttle {
     per_second: u32,
     seen: Mutex<HashMap<IpAddr, (Instant, u32)>>,
+    /// Hashes of tokens that were good when they were last looked up, under a key that nobody knows.
+    good: Mutex<HashSet<u64>>,
+    key: RandomState,
 }
 
 impl Throttle {
     pub(super) fn new(per_second: u32) -> Self {
-        Self { per_second, seen: Mutex::default() }
+        Self { per_second, seen: Mutex::default(), good: Mutex::default(), key: RandomState::new() }
+    }
+
+    /// Whether `token` need not be looked up: the address has shown too many unknown ones within
+    /// this second, and this one was never good.
+    pub(super) fn stops(&self, address: IpAddr, token: &str, now: Instant) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = seen
+            .get(&network(address))
+            .is_some_and(|(began, count)| now.duration_since(*began) < SECOND && *count >= self.per_second);
+        drop(seen);
+        over && !self.good().contains(&self.key.hash_one(token))
+    }
+
+    /// Notes whether a token that was looked up is good.
+    pub(super) fn note(&self, token: &str, is_good: bool) {
+        let (mut good, hash) = (self.good(), self.key.hash_one(token));
+        match is_good {
+            true if good.contains(&hash) => {}
+            true => {
+                if good.len() >= MOST_TOKENS {
+                    good.clear();
+                }
+                good.insert(hash);
+            }
+            false => drop(good.remove(&hash)),
+        }
+    }
+
+    fn good(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes an unknown token from `address`. Whether there were too many within this second.
@@ -65,6 +105,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_guesses_is_heard_for_tokens_that_were_good() {
+        let throttle = Throttle::new(2);
+        let now = Instant::now();
+        let address: IpAddr = "127.0.0.1".parse().expect("an address");
+        throttle.note("good", true);
+        assert!(!throttle.stops(address, "new", now));
+        assert!((0..2).all(|_| !throttle.too_many(address, now)));
+        assert!(throttle.stops(address, "new", now) && !throttle.stops(address, "good", now));
+        assert!(!throttle.stops("127.0.0.2".parse().expect("an address"), "new", now));
+        assert!(!throttle.stops(address, "new", now + SECOND));
+        throttle.note("good", false);
+        assert!(throttle.stops(address, "good", now));
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let throttle = Throttle::new(10);
         let now = Instant::now();
@@ -73,5 +128,9 @@ mod tests {
         }
         assert_eq!(throttle.seen.lock().expect("a lock").len(), MOST_ADDRESSES);
         assert!(!throttle.too_many(IpAddr::V4(u32::MAX.into()), now + SECOND));
+        for i in 0..2 * MOST_TOKENS {
+            throttle.note(&i.to_string(), true);
+        }
+        assert!(throttle.good().len() <= MOST_TOKENS);
     }
 }

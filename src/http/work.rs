@@ -35,9 +35,11 @@ impl Lane {
     ) -> Result<T, ApiError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::busy())?;
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| ApiError::busy())?;
+        // So that what is logged on that thread can be traced to the request.
+        let request = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
             let _held = (place, turn);
-            work()
+            request.in_scope(work)
         });
         done.await.map_err(|error| {
             // What a panic says may hold what it was about.

@@ -8,11 +8,12 @@ use serde_json::json;
 use crate::error::Error;
 use crate::http::answer::{Answer, Reply};
 use crate::http::app::{App, Caller, RequestId};
-use crate::http::body::JsonBody;
+use crate::http::body::SmallBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors};
 use crate::http::schema;
 use crate::person::{CollectionUpdate, NewCollection};
+use crate::vault::Vault;
 
 /// The collection that a path names.
 pub(in crate::http) struct CollectionPath(String);
@@ -40,13 +41,13 @@ pub(super) fn collection(error: Error) -> ApiError {
 pub(in crate::http) async fn create(
     State(app): State<App>,
     caller: Caller,
-    body: JsonBody,
+    SmallBody(body): SmallBody,
 ) -> Result<Response, ApiError> {
-    let work = move || {
-        let made = caller.vault.create_collection(&NewCollection::from_json(&body.bytes)?)?;
+    let work = move |vault: &Vault| {
+        let made = vault.create_collection(&NewCollection::from_json(&body.bytes)?)?;
         Ok(Reply::new(made.id.as_str(), &made))
     };
-    app.with_file(work).await
+    app.with_file(caller, work).await
 }
 
 /// List all collections
@@ -61,7 +62,7 @@ pub(in crate::http) async fn list(
     caller: Caller,
     RequestId(request): RequestId,
 ) -> Result<Response, ApiError> {
-    app.with_file(move || Ok(Reply::new(request, caller.vault.collections()?))).await
+    app.with_file(caller, move |vault| Ok(Reply::new(request, vault.collections()?))).await
 }
 
 /// Read a collection
@@ -75,11 +76,11 @@ pub(in crate::http) async fn read(
     caller: Caller,
     CollectionPath(named): CollectionPath,
 ) -> Result<Response, ApiError> {
-    let work = move || {
-        let found = caller.vault.collection(&named).map_err(collection)?;
+    let work = move |vault: &Vault| {
+        let found = vault.collection(&named).map_err(collection)?;
         Ok(Reply::new(found.id.as_str(), &found))
     };
-    app.with_file(work).await
+    app.with_file(caller, work).await
 }
 
 /// Change a collection
@@ -95,16 +96,15 @@ pub(in crate::http) async fn update(
     State(app): State<App>,
     caller: Caller,
     CollectionPath(named): CollectionPath,
-    body: JsonBody,
+    SmallBody(body): SmallBody,
 ) -> Result<Response, ApiError> {
-    let work = move || {
-        let vault = caller.vault;
+    let work = move |vault: &Vault| {
         vault.collection(&named).map_err(collection)?;
         let update = CollectionUpdate::from_json_with_name(&body.bytes)?;
         let updated = vault.update_collection(&named, &update).map_err(collection)?;
         Ok(Reply::new(updated.id.as_str(), &updated))
     };
-    app.with_file(work).await
+    app.with_file(caller, work).await
 }
 
 /// Remove a collection
@@ -120,11 +120,10 @@ pub(in crate::http) async fn remove(
     caller: Caller,
     CollectionPath(named): CollectionPath,
 ) -> Result<Response, ApiError> {
-    let work = move || {
-        let vault = caller.vault;
+    let work = move |vault: &Vault| {
         let found = vault.collection(&named).map_err(collection)?;
         vault.remove_collection(found.id.as_str()).map_err(collection)?;
         Ok(Reply::new(found.id.as_str(), json!({"_id": found.id, "deleted": true})))
     };
-    app.with_file(work).await
+    app.with_file(caller, work).await
 }

@@ -12,6 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::openapi::{ConflictErrors, Errors};
 use crate::http::request::DetectRequest;
 use crate::http::{schema, thumbnail};
+use crate::vault::Vault;
 use crate::vision::{Face, Quality};
 use crate::wire::FaceAnswer;
 
@@ -30,10 +31,10 @@ pub(in crate::http) async fn detect(
     RequestId(request): RequestId,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let work = move || {
+    let work = move |vault: &Vault| {
         let asked = DetectRequest::from_json(&body.bytes)?;
         drop(body);
-        let engine = caller.vault.engine().ok_or_else(|| {
+        let engine = vault.engine().ok_or_else(|| {
             Error::new(ErrorKind::ModelUnavailable, "the server runs without models: photos cannot be looked at")
         })?;
         let picture = engine
@@ -56,7 +57,7 @@ pub(in crate::http) async fn detect(
         });
         Ok(Reply::new(request, shown.collect::<Result<Vec<_>, _>>()?))
     };
-    app.with_photos(work).await
+    app.with_photos(caller, work).await
 }
 
 /// The detector's score, cut to 0 to 1: that of the `mmod` detector goes beyond.

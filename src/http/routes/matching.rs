@@ -65,13 +65,12 @@ pub(in crate::http) async fn search(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move || {
-        let vault = &caller.vault;
+    let work = move |vault: &Vault| {
         let asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE)?;
         drop(body);
         Ok(Reply::new(request, people(&state, vault, asked, whole)?))
     };
-    app.with_photos(work).await
+    app.with_photos(caller, work).await
 }
 
 /// Search for a person by crops of the face
@@ -89,13 +88,12 @@ pub(in crate::http) async fn search_crops(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move || {
-        let vault = &caller.vault;
+    let work = move |vault: &Vault| {
         let asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE_OF_CROPS)?;
         drop(body);
         Ok(Reply::new(request, people(&state, vault, asked, thumbnail::framed)?))
     };
-    app.with_photos(work).await
+    app.with_photos(caller, work).await
 }
 
 /// Search for the person in front of a device
@@ -111,8 +109,7 @@ pub(in crate::http) async fn search_active_user(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move || {
-        let vault = &caller.vault;
+    let work = move |vault: &Vault| {
         let ActiveUserRequest { image, os: _, min_score, search_mode, collection_id } =
             ActiveUserRequest::from_json(&body.bytes)?;
         drop(body);
@@ -125,7 +122,7 @@ pub(in crate::http) async fn search_active_user(
             found.iter().map(|(candidate, score)| json!({"id": candidate.person, "score": score})).collect();
         Ok(Reply::new(request, data))
     };
-    app.with_photos(work).await
+    app.with_photos(caller, work).await
 }
 
 /// Verify that photos show a person
@@ -142,8 +139,7 @@ pub(in crate::http) async fn verify(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move || {
-        let vault = &caller.vault;
+    let work = move |vault: &Vault| {
         let VerifyRequest { id, images, min_score, search_mode, collection_id } =
             VerifyRequest::from_json(&body.bytes)?;
         drop(body);
@@ -177,7 +173,7 @@ pub(in crate::http) async fn verify(
         };
         Ok(Reply::new(id.as_str(), json!({"match": matched})))
     };
-    app.with_photos(work).await
+    app.with_photos(caller, work).await
 }
 
 /// Compare photos with photos
@@ -195,8 +191,7 @@ pub(in crate::http) async fn compare(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move || {
-        let vault = &caller.vault;
+    let work = move |vault: &Vault| {
         let CompareRequest { probe: of, gallery, search_mode, compare_min_score } =
             CompareRequest::from_json(&body.bytes)?;
         drop(body);
@@ -206,7 +201,7 @@ pub(in crate::http) async fn compare(
         let score = scale.score(Similarity::new(similarity)?);
         Ok(Reply::new(request, json!({"score": score, "passed": score > compare_min_score})))
     };
-    app.with_photos(work).await
+    app.with_photos(caller, work).await
 }
 
 /// Whom a search finds, with names and thumbnails.

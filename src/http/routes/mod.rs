@@ -56,3 +56,13 @@ pub(super) fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), observe::request))
         .with_state(app)
 }
+
+/// What whoever runs the server asks, without a token and at an address of its own.
+pub(super) fn process(app: App) -> Router {
+    Router::new()
+        .route(METRICS, get(service::process_metrics))
+        .fallback(|| async { ApiError::no_such_route() })
+        .method_not_allowed_fallback(|| async { ApiError::no_such_method() })
+        .layer(from_fn_with_state(app.clone(), host::check))
+        .with_state(app)
+}

@@ -31,7 +31,7 @@ pub(in crate::http) async fn models(
         "scores": scores(&app),
         "liveness": false,
     });
-    Ok(Reply::new(request, data).into_response(&app.budget))
+    Ok(Reply::new(request, data).into_response(&caller, app.longest))
 }
 
 fn pack(app: &App, engine: &Engine) -> Value {

@@ -60,8 +60,7 @@ pub(in crate::http) async fn create(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let work = move || {
-        let vault = caller.vault;
+    let work = move |vault: &Vault| {
         let new = NewPerson::from_json_within(&body.bytes, vault.limits(), MAX_IMAGES)?;
         drop(body);
         let together = (!new.collections.is_empty()).then(|| new.collections.clone());
@@ -72,14 +71,14 @@ pub(in crate::http) async fn create(
                 // Either somebody like this one, or somebody with the id that was asked for.
                 let known = error.duplicate().map(|known| &known.person).or(new.id.as_ref());
                 match known.map(|id| vault.person(id)) {
-                    Some(Ok(known)) => Err(ApiError::already_set(&known)),
+                    Some(Ok(known)) => Ok(Reply::already_set(&known)),
                     _ => Err(error.into()),
                 }
             }
             Err(error) => Err(error.into()),
         }
     };
-    app.with_photos(work).await
+    app.with_photos(caller, work).await
 }
 
 /// Update a person
@@ -99,8 +98,7 @@ pub(in crate::http) async fn update(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let has_photos = mentions_images(&body.bytes);
-    let work = move || {
-        let vault = caller.vault;
+    let work = move |vault: &Vault| {
         // Whether there is such a person comes first: the rest is nobody else's business.
         vault.person_summary(&id).map_err(person)?;
         let update = PersonUpdate::from_json_within(&body.bytes, vault.limits())?;
@@ -108,7 +106,7 @@ pub(in crate::http) async fn update(
         let updated = vault.update_person(&id, &update).map_err(person)?;
         Ok(Reply::new(updated.id.as_str(), &updated))
     };
-    if has_photos { app.with_photos(work).await } else { app.with_file(work).await }
+    if has_photos { app.with_photos(caller, work).await } else { app.with_file(caller, work).await }
 }
 
 /// Whether a body can hold photos: a guess that never misses any.
@@ -130,8 +128,8 @@ pub(in crate::http) async fn read(
     caller: Caller,
     PersonPath(id): PersonPath,
 ) -> Result<Response, ApiError> {
-    let work = move || caller.vault.person(&id).map(|found| Reply::new(id.as_str(), found)).map_err(person);
-    app.with_file(work).await
+    let work = move |vault: &Vault| vault.person(&id).map(|found| Reply::new(id.as_str(), found)).map_err(person);
+    app.with_file(caller, work).await
 }
 
 /// Remove a person, or take it out of one collection
@@ -157,8 +155,7 @@ pub(in crate::http) async fn remove(
     if !violations.is_empty() {
         return Err(ApiError::invalid_query(&violations));
     }
-    let work = move || {
-        let vault = caller.vault;
+    let work = move |vault: &Vault| {
         vault.person_summary(&id).map_err(person)?;
         let departure = match &collection {
             Some(named) => {
@@ -173,7 +170,7 @@ pub(in crate::http) async fn remove(
         };
         Ok(Reply::new(id.as_str(), json!({"_id": id, "deleted": deleted, "collections": collections})))
     };
-    app.with_file(work).await
+    app.with_file(caller, work).await
 }
 
 /// List persons
@@ -218,8 +215,7 @@ pub(in crate::http) async fn list(
     if !violations.is_empty() {
         return Err(ApiError::invalid_query(&violations));
     }
-    let work = move || {
-        let vault = caller.vault;
+    let work = move |vault: &Vault| {
         if let Some(named) = &collection {
             vault.collection(named).map_err(super::collections::collection)?;
         }
@@ -228,10 +224,10 @@ pub(in crate::http) async fn list(
             true => Page { items: Vec::new(), page, limit, total: 0 },
             false => vault.persons(&asked)?,
         };
-        let names = names(&vault, &populates)?;
+        let names = names(vault, &populates)?;
         Ok(Reply::page(request, found, |person| PersonItem::new(person, &names)))
     };
-    app.with_file(work).await
+    app.with_file(caller, work).await
 }
 
 fn names(vault: &Vault, populates: &[String]) -> Result<Names, ApiError> {
@@ -278,14 +274,13 @@ pub(in crate::http) async fn lookup(
     if !violations.is_empty() {
         return Err(ApiError::invalid_query(&violations));
     }
-    let work = move || {
-        let vault = caller.vault;
+    let work = move |vault: &Vault| {
         let asked = PersonQuery { limit, name_contains: Some(name), date_of_birth, ..PersonQuery::default() };
-        let names = names(&vault, &[])?;
+        let names = names(vault, &[])?;
         let found = vault.persons(&asked)?.items.into_iter().map(|person| PersonItem::new(person, &names));
         Ok(Reply::new(request, found.collect::<Vec<_>>()))
     };
-    app.with_file(work).await
+    app.with_file(caller, work).await
 }
 
 #[cfg(test)]

@@ -1,18 +1,27 @@
 //! Routes about the service itself.
 
+use std::sync::LazyLock;
+
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
+use crate::http::answer::Reply;
 use crate::http::app::{App, Caller};
 use crate::http::error::ApiError;
-use crate::http::metrics::Reading;
-use crate::http::openapi::Errors;
+use crate::http::metrics::{Queue, Reading};
+use crate::http::openapi::{Errors, Misdirected};
 use crate::http::{docs, schema};
 use crate::person::{PersonQuery, Status};
+use crate::vault::Vault;
+
+/// The description and its page, made once.
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| crate::http::openapi().to_string().into());
+static PAGE: LazyLock<Bytes> = LazyLock::new(|| docs::page(&crate::http::openapi()).into());
 
 /// What Prometheus reads.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -20,29 +29,41 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Whether the server answers
 #[utoipa::path(
     get, path = "/healthz", tag = "service", operation_id = "health", security(()),
-    responses((status = 200, description = "It does", body = schema::Health))
+    responses((status = 200, description = "It does", body = schema::Health), Misdirected)
 )]
 pub(in crate::http) async fn health() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// Numbers for Prometheus
+/// Numbers for Prometheus, of the token's client
+///
+/// Its requests, latencies, queues, memory and people; nothing of another client's.
 #[utoipa::path(
     get, path = "/metrics", tag = "service", operation_id = "metrics",
     responses((status = 200, description = "Counters, gauges and histograms", content_type = "application/openmetrics-text", body = String), Errors)
 )]
 pub(in crate::http) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
-    let state = app.clone();
-    let people = move || {
+    let (metrics, share) = (caller.metrics.clone(), caller.share.clone());
+    // Before this request itself waits for its turn.
+    let [photo_queue, file_queue] = [Queue::Photos, Queue::File].map(|queue| metrics.under_way(queue));
+    let work = move |vault: &Vault| {
         let active = PersonQuery { status: Some(Status::Active), limit: 1, ..PersonQuery::default() };
-        caller.vault.persons(&active).map(|page| page.total)
+        let people = Some(vault.persons(&active)?.total);
+        let reading = Reading { photo_queue, file_queue, held: share.held(), encodings: None, people };
+        let text = metrics.text(reading).map_err(|_| ApiError::internal())?;
+        Ok(Reply::text(METRICS_TYPE, text.into()))
     };
+    app.with_file(caller, work).await
+}
+
+/// Numbers for Prometheus, of the whole process: nothing of any client.
+pub(in crate::http) async fn process_metrics(State(app): State<App>) -> Result<Response, ApiError> {
     let reading = Reading {
-        photo_queue: state.photos.depth(),
-        file_queue: state.file.depth(),
-        held: state.budget.held(),
-        encodings: state.vault.engine().map_or(0, Engine::encoded),
-        people: app.file.run(people).await??,
+        photo_queue: app.photos.depth(),
+        file_queue: app.file.depth(),
+        held: app.budget.held(),
+        encodings: Some(app.vault.engine().map_or(0, Engine::encoded)),
+        people: None,
     };
     let text = app.metrics.text(reading).map_err(|_| ApiError::internal())?;
     Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
@@ -53,8 +74,8 @@ pub(in crate::http) async fn metrics(State(app): State<App>, caller: Caller) -> 
     get, path = "/openapi.json", tag = "service", operation_id = "openapi",
     responses((status = 200, description = "OpenAPI 3.1", body = Object), Errors)
 )]
-pub(in crate::http) async fn openapi(_: Caller) -> Json<Value> {
-    Json(crate::http::openapi::openapi())
+pub(in crate::http) async fn openapi(_: Caller) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response()
 }
 
 /// This description of the service, as a page to read
@@ -63,7 +84,7 @@ pub(in crate::http) async fn openapi(_: Caller) -> Json<Value> {
     responses((status = 200, description = "A page", content_type = "text/html", body = String), Errors)
 )]
 pub(in crate::http) async fn docs(_: Caller) -> Response {
-    let mut response = Html(docs::page(&crate::http::openapi::openapi())).into_response();
+    let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], PAGE.clone()).into_response();
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
