@@ -6,10 +6,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::Global;
 
-/// Starts logging as `FACEVAULT_LOG` says, else as `-v` does, else not at all: what people must
-/// know is printed as a notice.
-pub(crate) fn start(global: &Global) {
+/// Starts logging as `FACEVAULT_LOG` says, else as `-v` does. Else a server logs what fails, since
+/// nobody watches it, and other commands nothing: what people must know is printed as a notice.
+pub(crate) fn start(global: &Global, serves: bool) {
     let level = match global.verbose {
+        0 if serves => "facevault=warn",
         0 => "off",
         1 => "facevault=info",
         _ => "facevault=debug",

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    logging::start(&cli.global);
+    logging::start(&cli.global, cli.command.serves());
     interrupt::install();
     let context = Context::new(cli.global);
     match commands::run(cli.command, &context) {

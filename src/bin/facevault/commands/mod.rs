@@ -63,6 +63,17 @@ pub(crate) enum Command {
     Doctor(doctor::Arguments),
 }
 
+impl Command {
+    /// Whether it runs until it is told to stop, with nobody who watches.
+    pub(crate) fn serves(&self) -> bool {
+        #[cfg(feature = "http")]
+        let serves = matches!(self, Self::Serve(_));
+        #[cfg(not(feature = "http"))]
+        let serves = false;
+        serves
+    }
+}
+
 /// Runs a command.
 pub(crate) fn run(command: Command, context: &Context) -> Outcome {
     match command {

@@ -29,14 +29,15 @@ Then, from another terminal:
       -d '{\"name\": \"John Doe Updated\"}'
 
 http://127.0.0.1:8780/docs describes every route; a browser asks for a name and a password: the
-token is the password. /openapi.json is the same for programs, /metrics for Prometheus.";
+token is the password. /openapi.json is the same for programs, /metrics for Prometheus: the numbers
+of the token's client. Those of the whole process are where --metrics says.";
 
 /// Answer HTTP requests for a vault, until Ctrl-C
 ///
 /// Programs show a token (`facevault token create`) and act for its client. Only programs on this
 /// machine can connect unless --allow-remote is said. Ctrl-C finishes what is under way; a second
-/// one ends at once, and even then a change is whole or not there. With -v each request is a line of
-/// the log, without names, photos or vectors.
+/// one ends at once, and even then a change is whole or not there. What fails is logged, with -v each
+/// request, without names, photos or vectors.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -50,6 +51,11 @@ pub(crate) struct Arguments {
     /// Let other machines connect, where --listen names an address that they reach
     #[arg(long)]
     allow_remote: bool,
+
+    /// Serve the whole process's numbers to Prometheus here, at /metrics and without a token; a
+    /// loopback address
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
 
     /// A name under which clients reach this server, beside localhost and addresses; repeat it
     #[arg(long, value_name = "NAME")]
@@ -96,9 +102,10 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
     let guard = interrupt::Guard::new();
     let stop = server.stop_handle();
     guard.wakes(move || stop.stop());
-    let (url, file) = (server.url(), path(&arguments.vault));
-    context.output.answer(&json!({"url": url, "vault": file}), |text| {
-        text.line(format!("serving {file} at {url}; Ctrl-C stops"))
+    let (url, metrics, file) = (server.url(), server.metrics_url(), path(&arguments.vault));
+    context.output.answer(&json!({"url": url, "metrics": metrics, "vault": file}), |text| {
+        text.line(format!("serving {file} at {url}; Ctrl-C stops"))?;
+        metrics.iter().try_for_each(|metrics| text.line(format!("the process's numbers are at {metrics}")))
     })?;
     Ok(server.run()?)
 }
@@ -110,6 +117,7 @@ fn options(arguments: &Arguments) -> Result<ServerOptions> {
     Ok(ServerOptions {
         listen: arguments.listen,
         allow_remote: arguments.allow_remote,
+        metrics: arguments.metrics,
         hosts: arguments.host.clone(),
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         max_body,
