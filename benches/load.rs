@@ -1,6 +1,7 @@
-//! A server under load: many clients at once read, search by photo and update, with and without
-//! photos. Prints requests a second, and ends with an error if an acknowledged update is lost,
-//! anything but 200 or 503 is answered, or memory grows.
+//! A server under load: many clients at once read, search by photo, update with and without photos,
+//! create people and remove them. Prints requests a second, and ends with an error if an acknowledged
+//! change is lost, a search does not find whom it shows, anything but 200 or 503 is answered, or
+//! memory grows.
 //!
 //! `cargo bench --bench load`; `FACEVAULT_LOAD_SECONDS` is how long the mixture lasts. Needs YuNet,
 //! `espdl_mbf` and LFW in the test data, and says so where they are not there.
@@ -25,9 +26,9 @@ use serde_json::{Value, json};
 const PEOPLE: usize = 10_000;
 /// Clients at once.
 const CLIENTS: usize = 16;
-/// Photos of LFW that are searched for and enrolled.
+/// Photos of LFW that are searched for and enrolled: the last people of the gallery have them.
 const PHOTOS: usize = 32;
-/// How long one kind of request is measured by itself.
+/// How long one kind of request is measured by itself, if the mixture lasts as long.
 const ALONE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,10 +37,12 @@ enum Kind {
     Search,
     Update,
     UpdateWithPhoto,
+    Create,
+    Remove,
 }
 
-/// Of ten requests of the mixture.
-const MIXTURE: [Kind; 10] = [
+/// Of twelve requests of the mixture.
+const MIXTURE: [Kind; 12] = [
     Kind::Read,
     Kind::Update,
     Kind::Read,
@@ -48,8 +51,10 @@ const MIXTURE: [Kind; 10] = [
     Kind::Update,
     Kind::Read,
     Kind::UpdateWithPhoto,
+    Kind::Create,
     Kind::Read,
     Kind::Update,
+    Kind::Remove,
 ];
 
 fn main() {
@@ -58,7 +63,8 @@ fn main() {
         return;
     };
     let pack = support::pack(&data, "yunet_dynamic", "espdl_mbf");
-    let photos: Vec<String> = support::lfw(&data, PHOTOS).iter().map(|photo| encode_base64(photo)).collect();
+    let pictures = support::lfw(&data, PHOTOS);
+    let photos: Vec<String> = pictures.iter().map(|photo| encode_base64(photo)).collect();
     let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
     let source = PackSource::Folder(pack.path().to_owned());
     let engine = Engine::open(&EngineOptions { pack: source, rules, ..EngineOptions::default() }).expect("an engine");
@@ -66,7 +72,7 @@ fn main() {
 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("load.vault");
-    fill(&path, &engine);
+    fill(&path, &engine, &pictures);
     let vault = Vault::open(&path, VaultOptions::with_engine(engine)).expect("a vault");
     let token = vault.create_token(None).expect("a token").0.reveal();
     let options =
@@ -76,18 +82,19 @@ fn main() {
     let running = std::thread::spawn(move || server.run());
     let load = Load { url, token, photos };
 
+    let seconds = std::env::var("FACEVAULT_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let lasting = Duration::from_secs(seconds);
     load.of(Duration::from_secs(2), |_| Kind::Search);
     for (kind, what) in [
         (Kind::Read, "reads of a person"),
         (Kind::Search, "searches by photo in 10,000 people"),
         (Kind::Update, "updates without photos, durable"),
     ] {
-        let (done, busy, took) = load.of(ALONE, |_| kind);
+        let (done, busy, took) = load.of(ALONE.min(lasting), |_| kind);
         println!("{:>8.0} {what} a second, {CLIENTS} clients ({busy} answered 503)", done as f64 / took);
     }
 
-    let seconds = std::env::var("FACEVAULT_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
-    let half = Duration::from_secs(seconds) / 2;
+    let half = lasting / 2;
     let mixed = |turn: usize| MIXTURE[turn % MIXTURE.len()];
     let (first, first_busy, _) = load.of(half, mixed);
     let early = memory();
@@ -101,7 +108,7 @@ fn main() {
     stop.stop();
     running.join().expect("a server").expect("a server that ends well");
     assert!(vault.check().expect("checked").is_clean());
-    println!("         no acknowledged update was lost, and the vault is whole");
+    println!("         no acknowledged change was lost, and the vault is whole");
 }
 
 /// Clients of a server.
@@ -141,6 +148,8 @@ impl Load {
         let agent = config.timeout_global(Some(Duration::from_secs(60))).build().new_agent();
         // Each client has a person of its own, so that it knows what the last update was.
         let own = format!("/persons/p{client}");
+        // And another one that comes and goes, so that it knows whether it is there.
+        let (guest, mut guest_is_there) = (format!("guest{client}"), None);
         let (mut acknowledged, end) = (None, Instant::now() + lasting);
         for turn in 0.. {
             if Instant::now() >= end {
@@ -148,7 +157,8 @@ impl Load {
             }
             let photo = &self.photos[(turn * CLIENTS + client) % self.photos.len()];
             let notes = format!("{client}: {turn}");
-            let (method, path, body) = match kind(turn + client) {
+            let kind = kind(turn + client);
+            let (method, path, body) = match kind {
                 Kind::Read => ("GET", format!("/persons/p{}", (turn * 37 + client) % PEOPLE), Value::Null),
                 Kind::Search => {
                     let body = json!({"images": [photo], "min_score": 0.85, "search_mode": "FAST"});
@@ -156,22 +166,37 @@ impl Load {
                 }
                 Kind::Update => ("PUT", own.clone(), json!({"notes": notes})),
                 Kind::UpdateWithPhoto => ("PUT", own.clone(), json!({"notes": notes, "images": [photo]})),
+                Kind::Create => {
+                    let body = json!({"_id": guest, "name": format!("Guest {client}"), "images": [photo]});
+                    ("POST", "/persons".to_owned(), body)
+                }
+                Kind::Remove => ("DELETE", format!("/persons/{guest}"), Value::Null),
             };
-            match self.ask(&agent, method, &path, &body) {
-                (200, _) => {
+            match (self.ask(&agent, method, &path, &body), kind) {
+                ((200, answer), kind) => {
                     done.fetch_add(1, Ordering::Relaxed);
-                    if method == "PUT" {
-                        acknowledged = Some(notes);
+                    match kind {
+                        Kind::Update | Kind::UpdateWithPhoto => acknowledged = Some(notes),
+                        Kind::Create | Kind::Remove => guest_is_there = Some(kind == Kind::Create),
+                        Kind::Search => assert!(answer.contains("\"thumbnail\":\""), "nobody was found: {answer:.300}"),
+                        Kind::Read => {}
                     }
                 }
-                (503, _) => drop(busy.fetch_add(1, Ordering::Relaxed)),
-                (status, text) => panic!("{method} {path}: {status} {:.300}", text),
+                // As it was left by a turn before.
+                ((412, _), Kind::Create) => assert_ne!(guest_is_there, Some(false), "a removal was lost"),
+                ((404, _), Kind::Remove) => assert_ne!(guest_is_there, Some(true), "a new person was lost"),
+                ((503, _), _) => drop(busy.fetch_add(1, Ordering::Relaxed)),
+                ((status, text), _) => panic!("{method} {path}: {status} {:.300}", text),
             }
         }
         if let Some(notes) = acknowledged {
             let (_, text) = self.ask(&agent, "GET", &own, &Value::Null);
             let person: Value = serde_json::from_str(&text).expect("JSON");
             assert_eq!(person["data"]["notes"], notes.as_str(), "an update was lost");
+        }
+        if let Some(there) = guest_is_there {
+            let (status, _) = self.ask(&agent, "GET", &format!("/persons/{guest}"), &Value::Null);
+            assert_eq!(status == 200, there, "a new person or a removal was lost");
         }
     }
 
@@ -190,8 +215,9 @@ impl Load {
     }
 }
 
-/// People whose encodings are random directions.
-fn fill(path: &std::path::Path, engine: &Engine) {
+/// People whose encodings are random directions, and the last ones with real photos.
+fn fill(path: &std::path::Path, engine: &Engine, photos: &[Vec<u8>]) {
+    let mut real = photos.iter();
     let spec = engine.embedder();
     let id = engine.model();
     let model = ModelInfo { id, name: "bench".into(), dimension: spec.dimension, metric: spec.metric };
@@ -204,9 +230,16 @@ fn fill(path: &std::path::Path, engine: &Engine) {
         (state >> 40) as f32 / (1u32 << 23) as f32 - 1.0
     };
     for number in 0..PEOPLE {
-        let vector: Vec<f32> = (0..spec.dimension).map(|_| random()).collect();
-        let mut image = NewImage::new(vec![number as u8; 4_096].into());
-        image.encoding = Some(FaceEncoding::new(id, vector).expect("finite"));
+        let photo = if number + photos.len() >= PEOPLE { real.next() } else { None };
+        let (bytes, encoding) = match photo {
+            Some(photo) => (photo.clone(), engine.encode(photo).expect("a face").encoding),
+            None => {
+                let vector: Vec<f32> = (0..spec.dimension).map(|_| random()).collect();
+                (vec![number as u8; 4_096], FaceEncoding::new(id, vector).expect("finite"))
+            }
+        };
+        let mut image = NewImage::new(bytes.into());
+        image.encoding = Some(encoding);
         let record = NewPersonRecord {
             id: Some(PersonId::new(format!("p{number}")).expect("an id")),
             name: format!("Person {number}"),
