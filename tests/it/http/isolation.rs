@@ -94,12 +94,18 @@ fn answers(other_has_data: bool) -> Vec<String> {
         let other = Vault::open(service.vault.path(), options).expect("a vault");
         let staff = NewCollection { id: "staff".parse().ok(), name: "Staff".into(), description: None };
         other.create_collection(&staff).expect("a collection");
-        for (id, seed) in [("ada", 1), ("bob", 2)] {
-            let body = json!({"_id": id, "name": "Ada Lovelace", "images": [photo(seed)], "collections": ["staff"], "date_of_birth": "1990-01-15", "notes": "secret"});
-            other
-                .create_person(&NewPerson::from_json(body.to_string().as_bytes()).expect("a person"))
-                .expect("a person");
-        }
+        let body = |id: &str, seed| json!({"_id": id, "name": "Ada Lovelace", "images": [photo(seed)], "collections": ["staff"], "date_of_birth": "1990-01-15", "notes": "secret"});
+        let bob = NewPerson::from_json(body("bob", 2).to_string().as_bytes()).expect("a person");
+        other.create_person(&bob).expect("a person");
+        // Over HTTP: found, updated, refused, unknown.
+        let mut ada = body("ada", 1);
+        ada["date_of_birth"] = json!("1990-01-16");
+        service.post("/persons", &ada).data();
+        service.put("/persons/ada", &json!({"images": [photo(1), photo(3)], "date_of_birth": "1990-01-15"})).data();
+        service.post("/search", &json!({"images": [photo(1)], "min_score": 0.2, "search_mode": "FAST"})).data();
+        assert_eq!(service.get("/persons/nobody").status, 404);
+        assert_eq!(service.post("/persons", &ada).status, 412);
+        assert!(service.get("/metrics").text.contains("facevault_people 2"));
     }
     let b = service.token_of_b();
     let ask = |(method, _, path, body): (&str, &str, String, Value)| {

@@ -15,16 +15,16 @@ use crate::fakes;
 
 /// A detector that stands still until it is let go.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<(bool, usize)>, Condvar)>);
+pub(super) struct Gate(Arc<(Mutex<(bool, usize)>, Condvar)>);
 
 impl Gate {
-    fn open(&self) {
+    pub(super) fn open(&self) {
         self.0.0.lock().expect("a lock").0 = true;
         self.0.1.notify_all();
     }
 
     /// Waits until so many photos stand before it.
-    fn reached_by(&self, count: usize) {
+    pub(super) fn reached_by(&self, count: usize) {
         let state = self.0.0.lock().expect("a lock");
         let (_state, late) = self
             .0
@@ -108,7 +108,7 @@ fn stopping_finishes_what_is_under_way() {
 
 #[test]
 fn bodies_are_bounded_singly_and_together() {
-    let service = Service::with(|options| (options.max_body, options.max_bodies) = (20_000, 10_000));
+    let service = Service::with(|options| (options.max_body, options.max_bodies) = (20_000, 20_000));
     service
         .vault
         .create_person(&facevault::NewPerson { id: "ada".parse().ok(), name: "Ada".into(), ..Default::default() })

@@ -3,7 +3,9 @@
 mod auth;
 mod collections;
 mod documents;
+mod hostile;
 mod isolation;
+mod leaving;
 mod limits;
 mod matching;
 mod page;
@@ -30,6 +32,8 @@ const BASE: &str = "/v2/face-recognition";
 /// A server of a vault with two clients, `a` and `b`. Dropping it stops it.
 struct Service {
     url: String,
+    /// Where the process's numbers are.
+    metrics: Option<String>,
     vault: Vault,
     token: String,
     stop: StopHandle,
@@ -117,16 +121,23 @@ impl Service {
         };
         set(&mut options);
         let server = Server::bind(vault.clone(), options).expect("a server");
-        let (url, stop) = (server.url(), server.stop_handle());
+        let (url, metrics, stop) = (server.url(), server.metrics_url(), server.stop_handle());
         let running = Some(std::thread::spawn(move || server.run()));
         let agent = agent(|config| config);
-        Self { url, vault, token: secret.reveal(), stop, running, agent, _folder: Arc::new(folder) }
+        Self { url, metrics, vault, token: secret.reveal(), stop, running, agent, _folder: Arc::new(folder) }
     }
 
     /// The same server for the client `b`.
     fn token_of_b(&self) -> String {
         let vault = self.vault.for_client(&client("b")).expect("a client");
         vault.create_token(None).expect("a token").0.reveal()
+    }
+
+    /// The numbers of the whole process, where the options ask for them.
+    #[track_caller]
+    fn process_metrics(&self) -> String {
+        let answer = self.agent.get(self.metrics.as_ref().expect("an address")).call().expect("an answer");
+        answer.into_body().read_to_string().expect("text")
     }
 
     fn get(&self, path: &str) -> Answered {

@@ -17,8 +17,9 @@ struct Serving {
 }
 
 impl Serving {
-    fn start(test: &Facevault) -> Self {
-        let mut command = test.command(["serve", "v", "--listen", "127.0.0.1:0", "--without-models", "--json", "-v"]);
+    fn start(test: &Facevault, more: &[&str]) -> Self {
+        let mut command = test.command(["serve", "v", "--listen", "127.0.0.1:0", "--without-models", "--json"]);
+        command.args(more);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a server");
         let mut line = String::new();
@@ -52,7 +53,7 @@ fn a_killed_server_has_kept_every_update_that_it_acknowledged() {
     let acknowledged = AtomicU64::new(0);
     let mut next = 0;
     for round in 0..kills(5) {
-        let mut serving = Serving::start(&test);
+        let mut serving = Serving::start(&test, &["-v"]);
         let agent = super::agent(|config| config);
         std::thread::scope(|scope| {
             let (url, acknowledged, token, first) = (Url(serving.url.0.clone()), &acknowledged, &token, next);
@@ -93,7 +94,7 @@ impl Url {
 fn ctrl_c_ends_it_well_and_the_log_holds_no_names() {
     let test = Facevault::with_ada().with("FACEVAULT_LOG", "debug");
     let token = token(&test);
-    let mut serving = Serving::start(&test);
+    let mut serving = Serving::start(&test, &["-v"]);
     let url = &serving.url;
     let agent = super::agent(|config| config);
     assert_eq!(url.note(&agent, &token, 4_711), Some(200));
@@ -114,10 +115,35 @@ fn ctrl_c_ends_it_well_and_the_log_holds_no_names() {
 }
 
 #[test]
+fn what_fails_is_logged_under_the_requests_id_without_being_asked_for() {
+    let test = Facevault::with_ada();
+    let token = token(&test);
+    let mut serving = Serving::start(&test, &["--metrics", "127.0.0.1:0"]);
+    let agent = super::agent(|config| config);
+    let ask = |path: &str| {
+        let request = agent.get(format!("{}/v2/face-recognition{path}", serving.url.0));
+        request.header("Authorization", format!("Bearer {token}")).call().expect("an answer")
+    };
+    assert_eq!(ask("/persons/ada").status(), 200);
+    let file = rusqlite::Connection::open(test.path().join("v")).expect("a database");
+    file.execute_batch("ALTER TABLE collections RENAME TO gone").expect("renamed");
+    let failed = ask("/collections");
+    assert_eq!(failed.status(), 500);
+    let id = failed.headers()["x-request-id"].to_str().expect("text").to_owned();
+    serving.child.kill().expect("killed");
+    let mut log = String::new();
+    serving.child.stderr.take().expect("a pipe").read_to_string(&mut log).expect("text");
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(lines.len() == 1 && lines[0].contains(&id) && lines[0].contains("a request failed"), "{log}");
+    assert!(lines[0].contains("/v2/face-recognition/collections") && !log.contains(&token), "{log}");
+}
+
+#[test]
 fn what_cannot_be_served_is_told() {
     let test = Facevault::with_ada();
     test.run(["serve", "nothing"]).fails(2, "no such file");
     test.run(["serve", "v", "--listen", "0.0.0.0:0", "--without-models"]).fails(2, "loopback");
+    test.run(["serve", "v", "--metrics", "0.0.0.0:0", "--without-models"]).fails(2, "loopback");
     test.run(["serve", "v", "--listen", "nowhere"]).fails(2, "--listen");
     test.run(["serve", "v", "--tls-cert", "x"]).fails(2, "--tls-key");
     test.run(["serve", "v", "--without-models", "--tls-cert", "x", "--tls-key", "x"]).fails(2, "cannot be read");
