@@ -39,11 +39,13 @@ pub enum ErrorKind {
     Busy,
     /// The operating system refused: disk full, read-only, permission.
     Io,
+    /// The caller broke it off; it may be asked again.
+    Cancelled,
 }
 
 impl ErrorKind {
     /// The exit code of the command for this kind: 1 another photo, 2 another request, 3 models
-    /// and runtime, 4 the vault and its disk.
+    /// and runtime, 4 the vault and its disk, 130 broken off.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -51,6 +53,7 @@ impl ErrorKind {
             Self::Invalid | Self::NotFound | Self::AlreadyExists | Self::Conflict => 2,
             Self::ModelMismatch | Self::ModelUnavailable | Self::Runtime => 3,
             Self::Corrupt | Self::Unsupported | Self::Busy | Self::Io => 4,
+            Self::Cancelled => 130,
         }
     }
 
@@ -70,6 +73,7 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Busy => "busy",
             Self::Io => "io",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -176,7 +176,7 @@ impl ApiError {
             ErrorKind::Runtime => logged(error, Self::unavailable("runtime_failed", "The models failed")),
             ErrorKind::Corrupt => logged(error, Self::unavailable("vault_damaged", "The vault is damaged")),
             ErrorKind::Unsupported => logged(error, Self::unavailable("vault_unsupported", "The vault cannot be used")),
-            ErrorKind::Io => logged(error, Self::internal()),
+            ErrorKind::Io | ErrorKind::Cancelled => logged(error, Self::internal()),
         }
     }
 

@@ -77,8 +77,8 @@ impl<'a> Installer<'a> {
     /// # Errors
     /// * [`ErrorKind::Invalid`] where a licence must be accepted and was not;
     /// * [`ErrorKind::ModelUnavailable`] where something cannot be had (the message says what is
-    ///   missing and how to supply it), is not what it should be, or the installation was
-    ///   cancelled;
+    ///   missing and how to supply it) or is not what it should be;
+    /// * [`ErrorKind::Cancelled`] where `progress` says so: what is complete stays;
     /// * [`ErrorKind::Io`] where the disk refuses.
     pub fn install(&self, artifacts: &[Artifact], progress: &mut dyn Progress) -> Result<Vec<PathBuf>> {
         let wanted = wanting(self.home, artifacts)?;
@@ -102,7 +102,7 @@ impl<'a> Installer<'a> {
             Failure::Wrong(error) => error,
             Failure::Unreachable(why) => missing::because(self.home, artifacts, &why),
             Failure::Cancelled => Error::new(
-                ErrorKind::ModelUnavailable,
+                ErrorKind::Cancelled,
                 "the installation was interrupted; what is complete stays, and running it again goes on from there",
             ),
         })

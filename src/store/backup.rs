@@ -32,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where there is a file of that name, [`ErrorKind::Io`] where it
-    /// cannot be written or was broken off, and as for every read.
+    /// cannot be written, [`ErrorKind::Cancelled`] where it was broken off, and as for every read.
     pub fn backup(
         &self,
         target: impl AsRef<Path>,
@@ -71,7 +71,9 @@ fn copy(
                     break;
                 }
                 if going.is_break() {
-                    return Err(Error::new(ErrorKind::Io, "the backup was broken off, nothing of it is left").into());
+                    return Err(
+                        Error::new(ErrorKind::Cancelled, "the backup was broken off, nothing of it is left").into()
+                    );
                 }
                 deadline = Instant::now() + BUSY_TIMEOUT;
             }
@@ -106,7 +108,7 @@ mod tests {
             steps += 1;
             ControlFlow::Break(())
         });
-        assert_eq!(broken.map_err(|error| error.kind()), Err(ErrorKind::Io));
+        assert_eq!(broken.map_err(|error| error.kind()), Err(ErrorKind::Cancelled));
         assert_eq!((steps, files()), (1, before));
         store.backup(folder.path().join("copy"), |_| ControlFlow::Continue(())).expect("whole");
     }

@@ -73,8 +73,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for an unknown collection, a count out of range, or an
-    /// operating point that the model's table cannot carry; [`Io`](ErrorKind::Io) where it was
-    /// broken off.
+    /// operating point that the model's table cannot carry; [`Cancelled`](ErrorKind::Cancelled) where
+    /// it was broken off.
     pub fn duplicates(
         &self,
         options: &DuplicatesOptions,
@@ -106,7 +106,7 @@ impl Vault {
             done += batch.len();
             found.search(gallery, &batch, collections.as_deref())?;
             if progress(done, total).is_break() {
-                return Err(Error::new(ErrorKind::Io, "the search for duplicates was broken off"));
+                return Err(Error::new(ErrorKind::Cancelled, "the search for duplicates was broken off"));
             }
         }
         drop(entries);

@@ -77,8 +77,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine,
-    /// [`Io`](ErrorKind::Io) where it was broken off, and as for every write. Photos that give no
-    /// encoding are no error.
+    /// [`Cancelled`](ErrorKind::Cancelled) where it was broken off, and as for every write. Photos
+    /// that give no encoding are no error.
     pub fn reencode(
         &self,
         options: &ReencodeOptions,
@@ -153,7 +153,7 @@ impl<P: FnMut(ReencodeProgress) -> ControlFlow<()>> Run<'_, P> {
             let done = self.encoded + self.refusals.len() as u64;
             let progress = ReencodeProgress { done, total: self.total.max(done) };
             if (self.progress)(progress).is_break() {
-                return Err(Error::new(ErrorKind::Io, "the re-encoding was broken off; it can be continued"));
+                return Err(Error::new(ErrorKind::Cancelled, "the re-encoding was broken off; it can be continued"));
             }
         }
     }

@@ -22,8 +22,9 @@ impl Vault {
     ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where there is a file,
-    /// [`Io`](crate::ErrorKind::Io) where it cannot be written or was broken off; nothing is left
-    /// behind then.
+    /// [`Io`](crate::ErrorKind::Io) where it cannot be written,
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) where it was broken off; nothing is left behind
+    /// then.
     pub fn backup(
         &self,
         path: impl AsRef<Path>,

@@ -169,7 +169,7 @@ fn broken_off_it_keeps_what_it_has() {
         done = progress.done;
         if done >= 8 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    assert_eq!(error.expect_err("broken off").kind(), ErrorKind::Io);
+    assert_eq!(error.expect_err("broken off").kind(), ErrorKind::Cancelled);
     assert!(everybody_is_found(&vault, &people));
     let rest = other.reencode(&ReencodeOptions::default(), without_interruption).expect("continued");
     assert_eq!((rest.encoded, rest.is_active), (20 - done, true));
