@@ -49,6 +49,8 @@ def enter():
 if pathlib.Path(sys.prefix).resolve() != HOME.resolve():
     enter()
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # nothing of this is to be reported
+
 import numpy as np
 import onnx
 import onnxruntime as ort

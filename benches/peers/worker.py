@@ -12,6 +12,10 @@ import threading
 import time
 
 
+# ONNX Runtime is not to report on what is measured here.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
 def insightface(models, threads, photos):
     """FaceAnalysis as its documentation uses it, on a folder with the detector and the embedder."""
     import cv2

@@ -161,11 +161,16 @@ impl Parts<'_> {
         let network = || self.network(Role::Detector, &detector_rules(self.rewriting), |onnx| open_size(onnx, &spec));
         match (spec.kind, format) {
             (DetectorKind::Mmod, Format::Dlib) => {
-                // How the network is moved over pictures stands in the same file: it is read each time.
-                let (onnx, scan) = dlib::detector_onnx(&self.pack.load(Role::Detector)?)?;
-                let landmarks = dlib::shape_model(&self.pack.load(Role::Landmarks)?)?;
-                let network = self.session(Role::Detector, self.rewritten(onnx, self.rewriting)?)?;
-                Ok(Box::new(Mmod::new(network, scan, Arc::new(landmarks), spec)?))
+                let network = || {
+                    // How the network is moved over pictures stands in the same file: it is read
+                    // each time.
+                    let (onnx, scan) = dlib::detector_onnx(&self.pack.load(Role::Detector)?)?;
+                    Ok((self.session(Role::Detector, self.rewritten(onnx, self.rewriting)?)?, scan))
+                };
+                let landmarks = || dlib::shape_model(&self.pack.load(Role::Landmarks)?);
+                let (network, landmarks): (Result<_>, _) = rayon::join(network, landmarks);
+                let (network, scan) = network?;
+                Ok(Box::new(Mmod::new(network, scan, Arc::new(landmarks?), spec)?))
             }
             (DetectorKind::Yunet, Format::Onnx) => Ok(Box::new(Yunet::new(network()?, spec)?)),
             (DetectorKind::Scrfd, Format::Onnx) => Ok(Box::new(Scrfd::new(network()?, spec)?)),

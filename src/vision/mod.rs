@@ -19,6 +19,7 @@ mod resize;
 mod runtime;
 mod session;
 mod shape;
+mod telemetry;
 mod tensor;
 mod thumbnail;
 mod workload;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::session::Environment;
-use super::{built_in, library, onnx_runtime};
+use super::{built_in, library, onnx_runtime, telemetry};
 
 /// Which runtime is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -149,6 +149,7 @@ fn choose(options: &RuntimeOptions) -> Result<(RuntimeInfo, Environment)> {
 }
 
 fn load(path: &Path, notices: Vec<String>) -> Result<(RuntimeInfo, Environment)> {
+    telemetry::decline();
     let probed = library::probe(path)?;
     let environment = Environment::OnnxRuntime(onnx_runtime::Environment::from_library(&probed.path)?);
     let info =

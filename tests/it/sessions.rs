@@ -1,6 +1,9 @@
 //! Running networks over and over: right answers from outputs that are used again, and no memory
 //! that stays behind.
 
+use std::process::Stdio;
+
+use facevault::models::Home;
 use facevault::vision::{Network, NetworkOptions, RuntimeKind};
 use ndarray::{Array4, ArrayViewD};
 
@@ -92,4 +95,30 @@ fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("a status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+}
+
+#[test]
+fn the_runtime_reports_to_nobody() {
+    const TEST: &str = "sessions::the_runtime_reports_to_nobody";
+    if children::part().is_some() {
+        let network = load(multiples());
+        assert_eq!(outputs(&network, &Array4::ones((1, 1, 2, 2))).len(), 12);
+        return;
+    }
+    if runtime().info().kind == RuntimeKind::BuiltIn {
+        eprintln!("skipped: {TEST}: no ONNX Runtime is installed");
+        return;
+    }
+    // Where the library would keep its notes before it sends them.
+    let home = tempfile::tempdir().expect("a folder");
+    let mut child = children::command(TEST, "run");
+    for variable in ["ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI", "GITHUB_ACTIONS", "TF_BUILD"] {
+        child.env_remove(variable);
+    }
+    child.env("FACEVAULT_HOME", Home::from_env().expect("a data folder").path());
+    child.env("HOME", home.path()).env("XDG_CACHE_HOME", home.path().join("cache"));
+    let ended = child.stdout(Stdio::null()).status().expect("a child");
+    assert!(ended.success());
+    let left: Vec<_> = std::fs::read_dir(home.path()).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
