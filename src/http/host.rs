@@ -20,7 +20,8 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
         Some(authority) => Some(authority.as_str()),
         None => request.headers().get(HOST).and_then(|host| host.to_str().ok()),
     };
-    if named.is_some_and(|host| is_own(host, &app.hosts)) {
+    let is_one = request.headers().get_all(HOST).iter().count() < 2;
+    if is_one && named.is_some_and(|host| is_own(host, &app.hosts)) {
         return next.run(request).await;
     }
     ApiError::unknown_host().into_response()

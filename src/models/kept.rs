@@ -24,7 +24,7 @@ const HEAD: &[u8] = b"facevault network 1\n";
 const HASH: usize = 32;
 /// How many networks of a role are kept: programs with other rules or of another version may take
 /// turns.
-const MOST_KEPT: usize = 4;
+const MOST_KEPT: usize = 2;
 /// What the name of a file begins with that is being written.
 const UNFINISHED: &str = ".unfinished-";
 /// After so long nobody is writing it any more.

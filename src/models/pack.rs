@@ -52,8 +52,12 @@ impl Pack {
     /// get it. [`ErrorKind::NotFound`] where it is neither installed nor known.
     pub fn installed(home: &Home, name: &str) -> Result<Self> {
         let folder = home.pack_dir(name);
-        if is_pack_name(name) && folder.join(MANIFEST).is_file() {
-            return Self::open_dir(folder);
+        if is_pack_name(name) {
+            match fs::metadata(folder.join(MANIFEST)) {
+                Ok(_) => return Self::open_dir(folder),
+                Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory) => {}
+                Err(error) => return Err(unreadable(&folder.join(MANIFEST), error)),
+            }
         }
         let manifest = Manifest::builtin(name)?;
         Err(missing::unavailable(home, &Artifact::of_pack(&manifest)))

@@ -100,6 +100,16 @@ fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
         ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ => {
             (ErrorKind::Corrupt, "the vault's file is cut short")
         }
+        ErrorCode::SystemIoFailure
+            if matches!(
+                failure.extended_code,
+                rusqlite::ffi::SQLITE_IOERR_SHMOPEN
+                    | rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+                    | rusqlite::ffi::SQLITE_IOERR_SHMMAP
+            ) =>
+        {
+            (ErrorKind::Io, "the file `-shm` beside the vault cannot be made, perhaps because the disk is full")
+        }
         ErrorCode::DatabaseCorrupt => (ErrorKind::Corrupt, "the vault's file is damaged"),
         ErrorCode::ConstraintViolation => (ErrorKind::Corrupt, "the vault's rows contradict each other"),
         ErrorCode::NotADatabase => (ErrorKind::Unsupported, "the file is no vault"),

@@ -85,7 +85,7 @@ impl Vault {
         }
         let collections = self.resolve(options.collections.as_deref())?;
         let model = self.searched_model()?;
-        let searched = self.searched(&model)?;
+        let searched = self.searched_by(&model)?;
         let gallery = &searched.gallery;
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         // A person is searched for with each of its own encodings as well.

@@ -83,6 +83,25 @@ impl Vault {
         Ok(searched)
     }
 
+    /// As [`Self::searched`]; an error where there are people but nobody has an encoding by `model`:
+    /// then "unknown" would be an answer about the model.
+    pub(super) fn searched_by(&self, model: &ModelInfo) -> Result<Arc<Searched>> {
+        let searched = self.searched(model)?;
+        if !searched.gallery.is_empty() || searched.without_encoding.is_empty() {
+            return Ok(searched);
+        }
+        let by = match self.store().active_model()? {
+            Some(active) if active.id != model.id => {
+                format!("open it with the pack of its model, {} ({}), or re-encode it", active.name, active.id)
+            }
+            _ => "re-encode it".to_owned(),
+        };
+        let people = searched.without_encoding.len();
+        let message =
+            format!("none of the vault's {people} people has an encoding by {} ({}): {by}", model.name, model.id);
+        Err(Error::new(ErrorKind::ModelMismatch, message))
+    }
+
     /// Step 4 of an update: a gallery that is in memory learns of the write. A failure is not told:
     /// the write is done, and the next search will find the gallery behind its file.
     pub(super) fn publish(&self) {

@@ -102,7 +102,8 @@ impl Vault {
     ///
     /// # Errors
     /// As for [`Self::identify`]; [`ModelMismatch`](ErrorKind::ModelMismatch) where another model
-    /// than the engine's, or without an engine than the vault's, made the encoding.
+    /// than the engine's, or without an engine than the vault's, made the encoding, or all those of
+    /// the vault.
     pub fn identify_encoding(&self, probe: &FaceEncoding, options: &IdentifyOptions) -> Result<Identification> {
         let mut answers = self.identify_encodings(std::slice::from_ref(probe), options)?;
         answers.pop().ok_or_else(|| Error::new(ErrorKind::Runtime, "a search gave no answer"))
@@ -122,7 +123,7 @@ impl Vault {
         }
         let collections = self.resolve(options.collections.as_deref())?;
         let model = self.searched_model()?;
-        let searched = self.searched(&model)?;
+        let searched = self.searched_by(&model)?;
         let gallery = &searched.gallery;
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         let table = self.calibration();

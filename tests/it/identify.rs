@@ -1,8 +1,10 @@
 //! Who is this: what is committed is found at the next search, by every process, and nobody else is.
 
+use std::ops::ControlFlow;
+
 use facevault::{
     ClientId, CompareOptions, ErrorKind, IdentifyOptions, ImagesUpdate, NewCollection, NewPerson, OperatingPoint,
-    Patch, Person, PersonId, PersonUpdate, Status, Vault, VaultOptions,
+    Patch, Person, PersonId, PersonUpdate, ReencodeOptions, Status, Vault, VaultOptions,
 };
 use rayon::prelude::*;
 
@@ -162,8 +164,9 @@ fn another_model_finds_nobody_and_says_who_is_missing() {
     let (_folder, vault) = vault();
     let ada = enroll(&vault, &[1]);
     let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
-    let answer = other.identify(&[photo(1)], &options()).expect("an answer");
-    assert_eq!((answer.candidates.len(), answer.people_searched, answer.people_without_encoding), (0, 0, 1));
+    let error = other.identify(&[photo(1)], &options()).expect_err("\"unknown\" would say nothing of Ada");
+    assert_eq!(error.kind(), ErrorKind::ModelMismatch);
+    assert!(error.to_string().contains("fake-1"), "{error}");
     assert_eq!(other.people_without_encoding().expect("a list"), [ada.id]);
     let probe = engine().encode(&photo(1)).expect("a face").encoding;
     let error = other.identify_encoding(&probe, &options()).expect_err("another model's encoding");
@@ -224,9 +227,18 @@ fn who_has_photos_but_no_encoding_is_counted_as_that_changes() {
     let (_folder, vault) = vault();
     let (ada, bob) = (enroll(&vault, &[1]), enroll(&vault, &[2, 3]));
     let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    // Dora has encodings by both models.
+    let dora = enroll(&vault, &[9]);
+    let keep_old = ReencodeOptions { keep_old: true, ..ReencodeOptions::default() };
+    let go_on = |_| ControlFlow::Continue(());
+    for person in [&ada, &bob] {
+        vault.remove_person(&person.id).expect("removed");
+    }
+    other.reencode(&keep_old, go_on).expect("re-encoded");
+    vault.reencode(&keep_old, go_on).expect("back again");
     let missing = |vault: &Vault| vault.identify(&[photo(1)], &options()).expect("an answer").people_without_encoding;
-    assert_eq!((missing(&vault), missing(&other)), (0, 2));
-    let carl = enroll(&vault, &[4]);
+    assert_eq!((missing(&vault), missing(&other)), (0, 0));
+    let (ada, bob, carl) = (enroll(&vault, &[1]), enroll(&vault, &[2, 3]), enroll(&vault, &[4]));
     assert_eq!((missing(&vault), missing(&other)), (0, 3));
     let rest = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &rest).expect("updated");
@@ -236,6 +248,7 @@ fn who_has_photos_but_no_encoding_is_counted_as_that_changes() {
     assert_eq!(missing(&other), 1);
     vault.remove_person(&carl.id).expect("removed");
     assert_eq!(missing(&other), 0);
+    assert_eq!(found(&other, 9), [dora.id]);
     assert_eq!(other.people_without_encoding().expect("a list"), []);
 }
 

@@ -57,7 +57,7 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
     }
     assert!(!embedder.is_there());
     assert_eq!(detector.read(), Some(b"small".to_vec()));
-    assert_eq!(files(folder.path()).len(), 1 + 1 + 4);
+    assert_eq!(files(folder.path()).len(), 1 + 1 + 2);
     fs::remove_file(folder.path().join("rewritten/.unfinished-new")).expect("removed");
     other.write(b"other");
     let text = packs::manifest_text("yunet_640", "foamliu").replace("for tests", "for other tests");

@@ -125,8 +125,9 @@ fn the_old_encodings_go_or_stay_and_the_way_back_is_free() {
     assert_eq!((back.encoded, back.is_active, back.model.id), (0, true, OLD));
     assert!(everybody_is_found(&vault, &people));
     // The second model's encodings are gone, and its engine says whom it cannot find.
-    let answer = other.identify(&[photo(1)], &options(0.99)).expect("an answer");
-    assert_eq!((answer.candidates.len(), answer.people_without_encoding), (0, 5));
+    let error = other.identify(&[photo(1)], &options(0.99)).expect_err("nobody can be found");
+    assert_eq!(error.kind(), ErrorKind::ModelMismatch);
+    assert!(error.to_string().contains("none of the vault's 5 people"), "{error}");
     let again = vault.reencode(&ReencodeOptions::default(), without_interruption).expect("nothing to do");
     assert_eq!((again.encoded, again.is_active), (0, true));
 }

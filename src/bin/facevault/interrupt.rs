@@ -48,6 +48,19 @@ pub(crate) fn requested() -> bool {
     ASKED.load(Ordering::SeqCst)
 }
 
+/// Ends the process as it is. Libraries are not asked to clean up behind themselves: other threads
+/// may be inside one, and ONNX Runtime crashes when it is taken down while it works.
+#[allow(unsafe_code)]
+fn end() -> ! {
+    #[cfg(unix)]
+    // SAFETY: it takes a number and does not return.
+    unsafe {
+        libc::_exit(i32::from(EXIT_CODE))
+    }
+    #[cfg(not(unix))]
+    std::process::exit(i32::from(EXIT_CODE))
+}
+
 /// Listens for Ctrl-C and for the requests to end that a system sends.
 pub(crate) fn install() {
     let listening = ctrlc::set_handler(|| {
@@ -62,7 +75,7 @@ pub(crate) fn install() {
             // The process ends either way.
             let _ = std::fs::remove_dir_all(folder);
         }
-        std::process::exit(i32::from(EXIT_CODE));
+        end();
     });
     match listening {
         Ok(()) => tracing::debug!("listening for Ctrl-C"),

@@ -38,16 +38,26 @@ pub(crate) fn read_body(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     }
 }
 
-/// Writes `bytes` to `path` so that the file is there whole or not at all.
+/// Writes `bytes` to `path` so that the file is there whole or not at all, as readable as the user's
+/// other new files are.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, 0o666)
+}
+
+/// As [`write_whole`], for what shows faces: the file can be read by its owner alone.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, 0o600)
+}
+
+#[cfg_attr(not(unix), allow(unused_variables))]
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let cannot = |error: io::Error| {
         Error::new(ErrorKind::Io, format!("cannot write {}: {error}", path.display())).caused_by(error)
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    // A picture is as readable as the user's other new files are.
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     let mut file = builder.tempfile_in(folder).map_err(cannot)?;
     file.write_all(bytes).map_err(cannot)?;
     file.persist(path).map_err(|error| cannot(error.error))?;

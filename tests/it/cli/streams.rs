@@ -102,6 +102,34 @@ fn ctrl_c_ends_a_command_that_waits() {
 
 #[cfg(unix)]
 #[test]
+fn ctrl_c_while_networks_run_ends_the_command_and_nothing_else() {
+    const TEST: &str = "cli::streams::ctrl_c_while_networks_run_ends_the_command_and_nothing_else";
+    let Some(pack) = crate::packs::pack(TEST, "scrfd_500m", "espdl_mbf") else { return };
+    let Some(runtime) = facevault::models::Home::from_env().ok().and_then(|home| home.runtime_library()) else {
+        eprintln!("skipped: {TEST}: no ONNX Runtime is installed");
+        return;
+    };
+    let folder = crate::data::folder(TEST).expect("test data").join("faces/deepface/unit/dataset");
+    let photos = std::fs::read_dir(folder).expect("photos").map(|file| file.expect("a file").path());
+    let photos = photos.filter(|file| file.extension().is_some_and(|end| end == "jpg")).take(40);
+    let photos: Vec<String> = photos.map(|file| file.display().to_string()).collect();
+    let test = Facevault::new().with("FACEVAULT_RUNTIME", runtime);
+    let arguments =
+        [&["detect".to_owned(), "--pack".to_owned(), pack.path().display().to_string()], &photos[..]].concat();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    for wait in (0..300).step_by(15) {
+        let (code, said) = interrupted(&test, &arguments, || {
+            std::thread::sleep(std::time::Duration::from_millis(wait));
+            true
+        });
+        // A signal would leave no code.
+        assert!(code.is_some_and(|code| [0, 130].contains(&code)), "after {wait} ms: {code:?} {said}");
+        assert!(!said.contains("error"), "after {wait} ms: {said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn ctrl_c_during_an_installation_leaves_nothing_half_done() {
     use std::os::unix::fs::PermissionsExt;
 

@@ -20,6 +20,9 @@ Examples:
   facevault calibrate pairs.csv --images photos/ --pack ./my-pack --output table.toml
   facevault calibrate photos/ --name 'entrance, 2026' --json | jq .data.table.points";
 
+/// What `compare` and `verify` ask for unless told otherwise.
+const DEFAULT_FMR: f64 = 1e-3;
+
 /// Measure what a model's similarities mean, on photos of people you know
 ///
 /// A folder of people has one folder per person with that person's photos in it; all photos are
@@ -73,6 +76,14 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         true => Some(context.home()?.save_calibration(engine.model(), &section)?),
         false => None,
     };
+    if let Some(path) = saved.as_ref().filter(|_| table.smallest_fmr() > DEFAULT_FMR) {
+        context.output.notice(&format!(
+            "the data carries an FMR of {:e} at best: from now on commands that ask for the usual {DEFAULT_FMR:e} are \
+             refused; give photos of more people, or delete {} to use the pack's own table again",
+            table.smallest_fmr(),
+            path.display()
+        ));
+    }
     let data = json!({
         "model": engine.model().to_string(),
         "table": table,

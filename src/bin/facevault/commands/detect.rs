@@ -118,7 +118,7 @@ fn write_drawn(
     picture.write_to(&mut bytes, format).map_err(|error| {
         Error::new(ErrorKind::Io, format!("cannot make {}: {error}", path.display())).caused_by(error)
     })?;
-    Ok(photo::write_whole(path, bytes.get_ref())?)
+    Ok(photo::write_private(path, bytes.get_ref())?)
 }
 
 /// The format that a file's name asks for.

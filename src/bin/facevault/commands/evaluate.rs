@@ -140,7 +140,7 @@ fn write_report(
         highest_non_mated: &pictures.highest_non_mated,
         without_encoding: &pictures.without_encoding,
     });
-    photo::write_whole(path, page.as_bytes())
+    photo::write_private(path, page.as_bytes())
 }
 
 fn head(text: &mut Text<'_>, evaluation: &Evaluation) -> std::io::Result<()> {

@@ -96,7 +96,7 @@ pub(super) fn print_without_encoding(people: u64, text: &mut Text<'_>) -> io::Re
     }
     let people = count(people, "person", "people");
     text.line(format!(
-        "{people} could not be found, for want of an encoding by this model: `facevault reencode` makes them"
+        "{people} could not be found, for want of an encoding by this model: `facevault reencode` with this pack makes them"
     ))
 }
 

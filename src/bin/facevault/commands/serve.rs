@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Outcome;
 use crate::context::Context;
 use crate::interrupt;
-use crate::output::path;
+use crate::output::{count, path};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,6 +97,15 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
     };
     if arguments.allow_remote && options.tls.is_none() && !arguments.listen.ip().is_loopback() {
         context.output.notice("without --tls-cert, tokens and photos travel in plain text");
+    }
+    if vault.engine().is_some() {
+        match vault.people_without_encoding()?.len() as u64 {
+            0 => {}
+            people => context.output.notice(&format!(
+                "{} cannot be found: their photos have no encoding by this pack's model",
+                count(people, "person", "people")
+            )),
+        }
     }
     let server = Server::bind(vault, options)?;
     let guard = interrupt::Guard::new();

@@ -173,6 +173,15 @@ fn engine(home: &Home, context: &Context, findings: &mut Findings) {
     };
     let took = duration(started.elapsed());
     findings.add(Mark::Good, "engine", format!("loaded in {took}, {} photos at a time", engine.threads()));
+    match engine.calibration() {
+        Some(table) => {
+            let (on, points) = (table.measured_on(), table.points());
+            let range =
+                format!("FMR {:e} to {:e}", table.smallest_fmr(), points.first().map_or(1.0, |point| point.fmr));
+            findings.add(Mark::Good, "table", format!("measured on {}, {} people: {range}", on.name, on.people));
+        }
+        None => findings.add(Mark::Note, "table", "none: thresholds cannot be asked for as a rate; see `calibrate`"),
+    }
     let started = Instant::now();
     match engine.detect_in(&RgbImage::new(640, 480)) {
         Ok(_) => {
