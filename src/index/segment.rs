@@ -16,6 +16,9 @@ use crate::{ImageId, Metric, PersonId, PersonKey};
 /// enough for the processor to read ahead.
 pub(super) const SEGMENT_ROWS: usize = 16_384;
 
+/// Room for the last person of a full segment, whose encodings stay together.
+const BEYOND: usize = 256;
+
 /// What the ids of persons and images begin with where facevault made them.
 const PERSON: &str = "person_";
 const IMAGE: &str = "image_";
@@ -130,7 +133,7 @@ impl Drafts {
             self.encode(full);
         }
         // Memory that is not written to is not taken.
-        self.last.get_or_insert_with(|| Draft::new(self.dimension, SEGMENT_ROWS))
+        self.last.get_or_insert_with(|| Draft::new(self.dimension, SEGMENT_ROWS + BEYOND))
     }
 
     /// The draft of the person added last.
