@@ -1,8 +1,8 @@
 //! Memory for long arrays, in large pages where the system has them.
 //!
 //! Filling a gallery touches all of its memory once, and a search reads most of it from end to end.
-//! In pages of 4 KiB the first takes the kernel longer than copying the numbers does, and the second
-//! misses the processor's table of pages all the time; Linux gives pages of 2 MiB to whoever asks.
+//! In pages of 4 KiB the first interrupts the copying at each page, and the second misses the
+//! processor's table of pages all the time; Linux gives pages of 2 MiB to whoever asks.
 
 use std::ops::{Deref, DerefMut};
 

@@ -271,7 +271,8 @@ impl Target<'_> {
     fn replace(&self, old: &[ImageRow], new: &[NewImage]) -> Outcome<ImagesEffect> {
         let mut spare: HashMap<&[u8; 32], VecDeque<&ImageRow>> = HashMap::new();
         for image in old {
-            if self.is_whole(image)? {
+            let is_wanted = new.iter().any(|wanted| *wanted.sha256() == image.sha256);
+            if is_wanted && self.is_whole(image)? {
                 spare.entry(&image.sha256).or_default().push_back(image);
             }
         }

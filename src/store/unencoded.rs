@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
+use super::error::Outcome;
 use super::{Store, clients, columns};
 use crate::encoding::ModelId;
 use crate::error::Result;
@@ -26,6 +27,9 @@ impl Store {
     pub fn people_without_encoding(&self, client: &ClientId, model: &ModelId) -> Result<Vec<PersonId>> {
         self.read(|connection| {
             let client = clients::require(connection, client)?;
+            if !is_any_lacking(connection, model)? {
+                return Ok(Vec::new());
+            }
             let mut statement = connection.prepare_cached(&format!("SELECT p.id {WITHOUT} ORDER BY p.key"))?;
             let mut rows = statement.query(params![client, model.as_bytes()])?;
             let mut people = Vec::new();
@@ -43,15 +47,7 @@ impl Store {
     pub fn keys_without_encoding(&self, client: &ClientId, model: &ModelId) -> Result<HashSet<PersonKey>> {
         self.read(|connection| {
             let client = clients::require(connection, client)?;
-            // Where no photo of the vault lacks an encoding, which is usual and quickly known, no
-            // person needs to be looked at.
-            let lacking = connection
-                .prepare_cached(
-                    "SELECT (SELECT COUNT(*) FROM images) - (SELECT COUNT(*) FROM encodings
-                     WHERE model = (SELECT key FROM models WHERE id = ?1))",
-                )?
-                .query_row([model.as_bytes()], |row| columns::count(row, 0))?;
-            if lacking == 0 {
+            if !is_any_lacking(connection, model)? {
                 return Ok(HashSet::new());
             }
             let mut statement = connection.prepare_cached(&format!("SELECT p.key {WITHOUT}"))?;
@@ -59,4 +55,14 @@ impl Store {
             Ok(keys.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// Whether any photo of the vault lacks an encoding by the model. Mostly none does, which is quickly
+/// known: then no person needs to be looked at.
+fn is_any_lacking(connection: &Connection, model: &ModelId) -> Outcome<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT (SELECT COUNT(*) FROM images) > (SELECT COUNT(*) FROM encodings
+         WHERE model = (SELECT key FROM models WHERE id = ?1))",
+    )?;
+    Ok(statement.query_row([model.as_bytes()], |row| row.get(0))?)
 }

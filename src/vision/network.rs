@@ -246,7 +246,7 @@ impl Borrowed<'_> {
         let session = match (self.session.take(), self.from) {
             (Some(session), _) => session,
             (None, Place::Pool(key)) => self.shared.make_session(key)?,
-            (None, Place::Wide) => self.shared.make_session(None)?,
+            (None, Place::Wide) => unreachable!("the session of several threads is made before it is lent"),
         };
         Ok(self.session.insert(session))
     }

@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use facevault::store::{NewImage, NewPersonRecord, Store};
 use facevault::{
-    ClientId, CompareOptions, ErrorKind, IdentifyOptions, ImagesUpdate, NewCollection, NewPerson, OperatingPoint,
-    Patch, Person, PersonId, PersonUpdate, ReencodeOptions, Status, Vault, VaultOptions,
+    ClientId, CompareOptions, ErrorKind, FaceEncoding, IdentifyOptions, ImagesUpdate, NewCollection, NewPerson,
+    OperatingPoint, Patch, Person, PersonId, PersonUpdate, ReencodeOptions, Status, Vault, VaultOptions,
 };
 use rayon::prelude::*;
 
-use super::fakes::{engine, engine_of, photo, photo_of};
+use super::fakes::{DIMENSION, engine, engine_of, photo, photo_of};
 
 /// The fake's encodings of different photos are far apart, those of equal ones are equal.
 fn options() -> IdentifyOptions {
@@ -257,6 +258,15 @@ fn who_has_photos_but_no_encoding_is_counted_as_that_changes() {
 fn all_workers_of_a_pool_may_search_while_others_write() {
     let (_folder, vault) = vault();
     let ada = enroll(&vault, &[1]);
+    // So many that making their codes is worth several threads.
+    let store = Store::open(vault.path()).expect("opened");
+    for number in 0..600_u32 {
+        let vector: Vec<f32> = (0..DIMENSION as u32).map(|i| ((number * 31 + i * 17) % 97) as f32 - 48.5).collect();
+        let mut image = NewImage::new(number.to_le_bytes().to_vec().into());
+        image.encoding = Some(FaceEncoding::new(engine().model(), vector).expect("an encoding"));
+        let new = NewPersonRecord { name: "P".into(), images: vec![image], ..NewPersonRecord::default() };
+        store.insert_person(vault.client(), &new).expect("a person");
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads");
     for round in 2..6 {
         // Nobody has a gallery that is up to date.
