@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use facevault::models::Home;
-use facevault::models::rewrite::{Rules, rewrite};
-use facevault::vision::{FacePolicy, Network, NetworkOptions, Runtime, RuntimeKind, RuntimeOptions, align, main_face};
+use facevault::onnx::rewrite::{Rules, rewrite};
+use facevault::vision::{FacePolicy, Network, NetworkOptions, Runtime, RuntimeOptions, align, main_face};
 use facevault::{Engine, EngineOptions, PackSource, PhotoRules};
 use libjpeg_turbo_rs::{Decoder, PixelFormat, ScalingFactor};
 use ndarray::Array4;
@@ -127,9 +127,6 @@ fn batches(data: &Path) {
     const FACES: usize = 8;
     let installed = Home::from_env().ok().and_then(|home| home.runtime_library());
     let runtime = Runtime::select(&RuntimeOptions { installed, ..RuntimeOptions::default() }).expect("a runtime");
-    if runtime.info().kind == RuntimeKind::BuiltIn {
-        return eprintln!("left out: batches, there is no ONNX Runtime");
-    }
     let stock = fs::read(data.join("models/espdl_mbf.onnx")).expect("a model");
     let onnx = rewrite(&stock, &Rules::default()).expect("a network").onnx;
     let network = Network::load(&runtime, NetworkOptions::new("espdl_mbf.onnx"), onnx).expect("a network");

@@ -68,7 +68,7 @@ fn main() {
     let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
     let source = PackSource::Folder(pack.path().to_owned());
     let engine = Engine::open(&EngineOptions { pack: source, rules, ..EngineOptions::default() }).expect("an engine");
-    println!("{:?}", engine.runtime().map(|runtime| (runtime.kind, &runtime.version)));
+    println!("{:?}", engine.runtime().map(|runtime| &runtime.version));
 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("load.vault");

@@ -50,6 +50,9 @@ mod spec;
 mod token;
 mod validate;
 
+// -- ONNX models as data
+pub mod onnx;
+
 // -- the machine room: siblings that never import each other
 pub mod index;
 pub mod models;

@@ -7,13 +7,13 @@ use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::LandmarkScheme;
-use crate::models::rewrite::{Rules, rewrite};
 use crate::models::{Format, Home, KeptNetwork, Manifest, Pack, Role, dlib};
+use crate::onnx::rewrite::{Rules, rewrite};
 use crate::spec::DetectorKind;
 use crate::vision::detect::GRID;
 use crate::vision::{
     Detector, Embedder, Mmod, Network, NetworkClock, NetworkEmbedder, NetworkOptions, Runtime, RuntimeChoice,
-    RuntimeKind, RuntimeOptions, Scrfd, Workload, Yunet, open_size,
+    RuntimeOptions, Scrfd, Workload, Yunet, open_size,
 };
 
 use super::{EncodingMode, Engine, Origin, PhotoRules};
@@ -165,7 +165,7 @@ impl Parts<'_> {
                     // How the network is moved over pictures stands in the same file: it is read
                     // each time.
                     let (onnx, scan) = dlib::detector_onnx(&self.pack.load(Role::Detector)?)?;
-                    Ok((self.session(Role::Detector, self.rewritten(onnx, self.rewriting)?)?, scan))
+                    Ok((self.session(Role::Detector, rewrite(&onnx, self.rewriting)?.onnx)?, scan))
                 };
                 let landmarks = || dlib::shape_model(&self.pack.load(Role::Landmarks)?);
                 let (network, landmarks): (Result<_>, _) = rayon::join(network, landmarks);
@@ -193,9 +193,8 @@ impl Parts<'_> {
     /// The network of a role: kept from another time, or made of the model's file by `prepare`,
     /// rewritten, and kept. The model's file is checked either way, beside the other work.
     fn network(&self, role: Role, rules: &Rules, prepare: impl FnOnce(Vec<u8>) -> Result<Vec<u8>>) -> Result<Network> {
-        let keeps = self.runtime.info().kind == RuntimeKind::OnnxRuntime;
         let kept = KeptNetwork::new(self.pack, role, rules);
-        if keeps && kept.is_there() {
+        if kept.is_there() {
             let session = || kept.read().map(|onnx| self.session(role, onnx));
             let (checked, network) = rayon::join(|| self.pack.check_file(role), session);
             checked?;
@@ -203,19 +202,9 @@ impl Parts<'_> {
                 return network;
             }
         }
-        let onnx = self.rewritten(prepare(self.pack.load(role)?)?, rules)?;
-        if keeps {
-            kept.write(&onnx);
-        }
+        let onnx = rewrite(&prepare(self.pack.load(role)?)?, rules)?.onnx;
+        kept.write(&onnx);
         self.session(role, onnx)
-    }
-
-    /// The network rewritten where that makes it faster: the rules are made for ONNX Runtime.
-    fn rewritten(&self, onnx: Vec<u8>, rules: &Rules) -> Result<Vec<u8>> {
-        match self.runtime.info().kind {
-            RuntimeKind::OnnxRuntime => Ok(rewrite(&onnx, rules)?.onnx),
-            RuntimeKind::BuiltIn => Ok(onnx),
-        }
     }
 
     fn session(&self, role: Role, onnx: Vec<u8>) -> Result<Network> {

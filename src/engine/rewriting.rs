@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use ndarray::{Array4, ArrayD};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::models::rewrite::{Rule, Rules, rewrite};
+use crate::error::Result;
 use crate::models::{Format, Pack, Role, dlib};
-use crate::vision::{Network, NetworkOptions, Runtime, RuntimeKind, open_size};
+use crate::onnx::rewrite::{Rule, Rules, rewrite};
+use crate::vision::{Network, NetworkOptions, Runtime, open_size};
 
 use super::EngineOptions;
 use super::open::{Found, detector_rules};
@@ -48,15 +48,9 @@ impl RewritingGain {
     /// the share of the work that is done.
     ///
     /// # Errors
-    /// As for [`Engine::open`](super::Engine::open); [`ErrorKind::Runtime`] also for the built-in
-    /// engine, for which nothing is rewritten.
+    /// As for [`Engine::open`](super::Engine::open).
     pub fn measure(options: &EngineOptions, rounds: usize, progress: &mut dyn FnMut(f64)) -> Result<Vec<Self>> {
         let Found { pack, runtime, .. } = options.find()?;
-        if runtime.info().kind == RuntimeKind::BuiltIn {
-            let message = "networks are rewritten for ONNX Runtime, and the built-in engine is what runs here; \
-                           `facevault setup` installs ONNX Runtime";
-            return Err(Error::new(ErrorKind::Runtime, message));
-        }
         let mut gains = Vec::new();
         for (done, role) in [Role::Detector, Role::Embedder].into_iter().enumerate() {
             let part = |share: f64| (done as f64 + share) / 2.0;

@@ -45,7 +45,7 @@ impl EncodingCache {
     #[must_use]
     pub fn open(folder: &Path, engine: &Engine) -> Option<Self> {
         let manifest = engine.manifest()?;
-        let runtime = engine.runtime().map(|runtime| format!("{:?} {}", runtime.kind, runtime.version));
+        let runtime = engine.runtime().map(|runtime| runtime.version.clone());
         let made_by = format!(
             "{}\n{}\n{:?}\n{runtime:?}\n{:?}\n{}",
             env!("CARGO_PKG_VERSION"),

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use super::checksum::Sha256;
 use super::manifest::Role;
 use super::pack::Pack;
-use super::rewrite::{REVISION, Rules};
+use crate::onnx::rewrite::{REVISION, Rules};
 
 const FOLDER: &str = "rewritten";
 const HEAD: &[u8] = b"facevault network 1\n";

@@ -9,9 +9,9 @@ use super::checksum::Sha256;
 use super::home::{Home, cannot};
 use super::manifest::{Format, Manifest, ModelFile, Role, is_pack_name};
 use super::missing;
-use super::precheck::{Layout, precheck};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::{Layout, precheck};
 
 /// What a pack's manifest is called.
 pub(super) const MANIFEST: &str = "manifest.toml";

@@ -2,7 +2,6 @@
 
 mod align;
 mod align_dlib;
-mod built_in;
 mod decode;
 pub mod detect;
 mod embed;
@@ -17,8 +16,6 @@ mod pose;
 mod quality;
 mod resize;
 mod runtime;
-mod session;
-mod shape;
 mod telemetry;
 mod tensor;
 mod thumbnail;
@@ -34,7 +31,7 @@ pub use network::Network;
 pub use network_options::{NetworkClock, NetworkOptions};
 pub use pose::Pose;
 pub use quality::{Quality, QualityLimits};
-pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
+pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
 
 pub use thumbnail::thumbnail;
 pub use workload::{TakenOn, Workload};

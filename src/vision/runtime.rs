@@ -1,4 +1,4 @@
-//! Which inference runtime a process uses: an ONNX Runtime library, or the built-in engine.
+//! Which library of ONNX Runtime a process uses.
 //!
 //! A process has one runtime, chosen by the first [`Runtime::select`]. A library is looked at
 //! before it is loaded ([`library`](super::library)), because loading what is no library, or the
@@ -9,21 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::session::Environment;
-use super::{built_in, library, onnx_runtime, telemetry};
+use super::onnx_runtime::Environment;
+use super::{library, telemetry};
 
-/// Which runtime is asked for.
+/// Which library is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RuntimeChoice {
     /// The first usable ONNX Runtime library of: the environment variable `ORT_DYLIB_PATH`,
-    /// [`RuntimeOptions::installed`], the system's library folders; else the built-in engine. A
-    /// library that is there and cannot be used is passed over with a notice.
+    /// [`RuntimeOptions::installed`], the system's library folders. A library that is there and
+    /// cannot be used is passed over with a notice.
     #[default]
     Auto,
     /// This ONNX Runtime library, or an error.
     Library(PathBuf),
-    /// The built-in engine: pure Rust, nothing to install, slower.
-    BuiltIn,
 }
 
 /// How a runtime is chosen.
@@ -35,25 +33,13 @@ pub struct RuntimeOptions {
     pub installed: Option<PathBuf>,
 }
 
-/// The kinds of runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RuntimeKind {
-    /// A shared library of ONNX Runtime.
-    OnnxRuntime,
-    /// The engine that is part of facevault (tract).
-    BuiltIn,
-}
-
 /// What really runs.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RuntimeInfo {
-    /// The kind.
-    pub kind: RuntimeKind,
-    /// The version that the library states, or that of the built-in engine.
+    /// The version that the library states.
     pub version: String,
     /// The library's file.
-    pub library: Option<PathBuf>,
+    pub library: PathBuf,
     /// What was passed over on the way, a sentence each.
     pub notices: Vec<String>,
 }
@@ -82,8 +68,8 @@ impl Runtime {
     /// Chooses this process's runtime, or gives the one that was chosen before.
     ///
     /// # Errors
-    /// [`ErrorKind::Runtime`] where [`RuntimeChoice::Library`] names a file that is not a usable
-    /// ONNX Runtime, or where the process already runs another runtime than the one asked for.
+    /// [`ErrorKind::Runtime`] where there is no usable ONNX Runtime, or where the process already
+    /// runs another library than the one asked for.
     pub fn select(options: &RuntimeOptions) -> Result<Self> {
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*current {
@@ -113,17 +99,17 @@ impl Runtime {
         let info = self.info();
         let satisfied = match choice {
             RuntimeChoice::Auto => true,
-            RuntimeChoice::BuiltIn => info.kind == RuntimeKind::BuiltIn,
-            RuntimeChoice::Library(path) => info.library.as_deref().is_some_and(|used| same_file(used, path)),
+            RuntimeChoice::Library(path) => same_file(&info.library, path),
         };
         if satisfied {
             return Ok(());
         }
-        let used = match &info.library {
-            Some(path) => format!("ONNX Runtime {} ({})", info.version, path.display()),
-            None => "the built-in engine".to_owned(),
-        };
-        Err(Error::new(ErrorKind::Runtime, format!("this process already runs {used}; a process has one runtime")))
+        let message = format!(
+            "this process already runs ONNX Runtime {} ({}); a process has one runtime",
+            info.version,
+            info.library.display()
+        );
+        Err(Error::new(ErrorKind::Runtime, message))
     }
 }
 
@@ -134,27 +120,28 @@ fn same_file(a: &Path, b: &Path) -> bool {
 fn choose(options: &RuntimeOptions) -> Result<(RuntimeInfo, Environment)> {
     let candidates = match &options.choice {
         RuntimeChoice::Library(path) => return load(path, Vec::new()),
-        RuntimeChoice::BuiltIn => Vec::new(),
         RuntimeChoice::Auto => candidates(options.installed.as_deref()),
     };
     let mut notices = Vec::new();
     for path in candidates {
         match load(&path, notices.clone()) {
             Ok(loaded) => return Ok(loaded),
-            Err(error) => notices.push(format!("{error}; looking further")),
+            Err(error) => notices.push(error.to_string()),
         }
     }
-    let version = built_in::VERSION.to_owned();
-    Ok((RuntimeInfo { kind: RuntimeKind::BuiltIn, version, library: None, notices }, Environment::BuiltIn))
+    let found = if notices.is_empty() { String::new() } else { format!(" ({})", notices.join("; ")) };
+    let message = format!(
+        "no usable ONNX Runtime was found{found}; `facevault setup` installs it, and ORT_DYLIB_PATH or --runtime names \
+         a library of your own"
+    );
+    Err(Error::new(ErrorKind::Runtime, message))
 }
 
 fn load(path: &Path, notices: Vec<String>) -> Result<(RuntimeInfo, Environment)> {
     telemetry::decline();
     let probed = library::probe(path)?;
-    let environment = Environment::OnnxRuntime(onnx_runtime::Environment::from_library(&probed.path)?);
-    let info =
-        RuntimeInfo { kind: RuntimeKind::OnnxRuntime, version: probed.version, library: Some(probed.path), notices };
-    Ok((info, environment))
+    let environment = Environment::from_library(&probed.path)?;
+    Ok((RuntimeInfo { version: probed.version, library: probed.path, notices }, environment))
 }
 
 /// The libraries to be tried, in order. What was named stands here whether or not it is there, so

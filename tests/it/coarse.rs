@@ -41,7 +41,7 @@ fn look(detector: &dyn Detector, embedder: &dyn Embedder, path: &Path) -> Option
 
 #[test]
 fn the_main_face_is_the_same_looked_at_coarsely() {
-    let Some(folder) = data::folder("coarse::the_main_face_is_the_same_looked_at_coarsely") else { return };
+    let Some(folder) = crate::networks::folder("coarse::the_main_face_is_the_same_looked_at_coarsely") else { return };
     let embedder = embedder(&folder, "espdl_mbf.onnx", espdl_spec());
     let detector = scrfd(&folder, "scrfd_500m_kps.onnx", 640);
     let faces = folder.join("faces/deepface/unit/dataset");

@@ -10,8 +10,16 @@ pub(crate) fn folder(test: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("skipped: {test}: no test data");
+    skip(test, "no test data");
     None
+}
+
+/// Says that `test` is skipped, and why. With `FACEVAULT_REQUIRE_DATA=1` in the environment what is
+/// missing is a failure instead.
+pub(crate) fn skip(test: &str, why: &str) {
+    let required = std::env::var_os("FACEVAULT_REQUIRE_DATA").is_some_and(|value| value == "1");
+    assert!(!required, "{test}: {why}");
+    eprintln!("skipped: {test}: {why}");
 }
 
 /// The bytes of a file of the test data.

@@ -10,8 +10,8 @@ use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use facevault::models::{Home, Manifest, dlib};
 use facevault::vision::detect::Mmod;
 use facevault::vision::{
-    AlignedFace, DecodeLimits, Detector, Embedder, Network, NetworkEmbedder, NetworkOptions, RuntimeKind, align,
-    decode, find_landmarks,
+    AlignedFace, DecodeLimits, Detector, Embedder, Network, NetworkEmbedder, NetworkOptions, align, decode,
+    find_landmarks,
 };
 use facevault::{DetectorSpec, ModelId, ShapeModel};
 use image::RgbImage;
@@ -63,22 +63,16 @@ struct Case {
 
 impl Case {
     fn find(test: &str) -> Option<Self> {
-        let data = data::folder(test)?;
+        let data = crate::networks::folder(test)?;
         let pack = Home::from_env().ok()?.pack_dir("dlib");
         let manifest = Manifest::builtin("dlib").expect("a manifest that is built in");
         if !pack.join(&manifest.embedder.model.file).is_file() {
-            eprintln!("skipped: {test}: the pack dlib is not installed");
+            data::skip(test, "the pack dlib is not installed");
             return None;
         }
         let golden: Golden =
             serde_json::from_slice(&data::read(&data, "golden/dlib/golden.json")).expect("the golden values");
         Some(Self { data, pack, manifest, records: golden.records })
-    }
-
-    /// All records for ONNX Runtime; a few for the built-in engine, which is several times slower.
-    fn affordable_records(&self) -> impl Iterator<Item = &Record> {
-        let step = if runtime().info().kind == RuntimeKind::BuiltIn { 9 } else { 1 };
-        self.records.iter().step_by(step)
     }
 
     fn picture(&self, name: &str) -> RgbImage {
@@ -174,7 +168,7 @@ fn boxes_are_dlibs() {
     let Some(case) = Case::find("boxes_are_dlibs") else { return };
     for (upsample, min_face) in [(0, 80.0), (1, 40.0)] {
         let detector = case.detector(min_face, 4000);
-        for record in case.affordable_records() {
+        for record in case.records.iter() {
             let expected: Vec<_> = record.faces.iter().filter(|face| face.upsample == upsample).collect();
             if upsample == 1 && expected.is_empty() {
                 continue;
@@ -199,7 +193,7 @@ fn faces_lead_to_dlibs_descriptors() {
     let Some(case) = Case::find("faces_lead_to_dlibs_descriptors") else { return };
     let (detector, embedder) = (case.detector(80.0, 4000), case.embedder());
     let mut worst = 0.0f32;
-    for record in case.affordable_records() {
+    for record in case.records.iter() {
         let picture = case.picture(&record.image);
         let faces = detector.detect(&picture).expect("faces");
         for expected in record.faces.iter().filter(|face| face.upsample == 0) {

@@ -1,15 +1,15 @@
 //! Small ONNX graphs with made-up weights, for tests of what is done to graphs.
 
-use prost::Message;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::Dimension;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
-use tract_onnx::pb::type_proto::{Tensor, Value};
-use tract_onnx::pb::{
+use facevault::onnx::proto::attribute_proto::AttributeType;
+use facevault::onnx::proto::tensor_proto::DataType;
+use facevault::onnx::proto::tensor_shape_proto::Dimension;
+use facevault::onnx::proto::tensor_shape_proto::dimension::Value as Size;
+use facevault::onnx::proto::type_proto::{Tensor, Value};
+use facevault::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
     ValueInfoProto,
 };
+use prost::Message;
 
 /// A convolution's sizes; depthwise where `group` is not 1.
 pub(crate) struct Window {

@@ -66,6 +66,9 @@ impl Facevault {
         for name in ["FACEVAULT_PACK", "FACEVAULT_RUNTIME", "FACEVAULT_LOG", "ORT_DYLIB_PATH", "NO_COLOR"] {
             command.env_remove(name);
         }
+        if let Some(library) = runtime_library() {
+            command.env("ORT_DYLIB_PATH", library);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -98,6 +101,11 @@ impl Facevault {
         let ada = listed["data"].as_array().and_then(|all| all.iter().find(|person| person["_id"] == "ada")).cloned();
         ada.and_then(|ada| ada["version"].as_u64()).expect("ada is there")
     }
+}
+
+/// ONNX Runtime as it is installed on this machine: the data folders of the tests are empty.
+fn runtime_library() -> Option<PathBuf> {
+    facevault::models::Home::from_env().ok()?.runtime_library()
 }
 
 impl Run {

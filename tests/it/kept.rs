@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use facevault::models::rewrite::{Rule, Rules};
 use facevault::models::{KeptNetwork, Pack, Role};
-use facevault::vision::{FacePolicy, RuntimeKind};
+use facevault::onnx::rewrite::{Rule, Rules};
+use facevault::vision::FacePolicy;
 use facevault::{Engine, EngineOptions, ErrorKind, FaceEncoding, PackSource, PhotoRules};
 
 use crate::{data, packs};
@@ -100,10 +100,6 @@ fn an_engine_of_kept_networks_is_the_same_engine() {
     let encode = |engine: &Engine| -> FaceEncoding { engine.encode(&photo).expect("a face").encoding };
     let engine = open().expect("an engine");
     let encoding = encode(&engine);
-    if engine.runtime().is_none_or(|runtime| runtime.kind == RuntimeKind::BuiltIn) {
-        assert_eq!(files(pack.path()), [] as [PathBuf; 0], "nothing is rewritten for the built-in engine");
-        return;
-    }
     let kept = files(pack.path());
     assert_eq!(kept.len(), 2, "{kept:?}");
     let written = |file: &PathBuf| fs::metadata(file).expect("a file").modified().expect("a time");

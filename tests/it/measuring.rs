@@ -6,7 +6,6 @@ use std::path::Path;
 use facevault::evaluation::{self, Dataset, DatasetEncodings, EncodingCache};
 use facevault::statistics::Comparisons;
 use facevault::statistics::open_set::OpenSet;
-use facevault::vision::RuntimeKind;
 use facevault::{EncodingMode, Engine, EngineOptions, FaceEncoding, Metric, OperatingPoint, PackSource};
 
 use crate::{data, packs};
@@ -36,10 +35,6 @@ fn rates_hold_on_people_who_were_left_out() {
     let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
     let options = EngineOptions { pack: PackSource::Folder(pack.path().into()), ..EngineOptions::default() };
     let engine = Engine::open(&options).expect("an engine");
-    if engine.runtime().is_none_or(|runtime| runtime.kind == RuntimeKind::BuiltIn) {
-        eprintln!("skipped: {TEST}: without ONNX Runtime 1,549 photos take minutes");
-        return;
-    }
     let folder = data::folder(TEST).expect("test data").join("faces/lfw-dev");
     let whole = Dataset::open(&folder, None).expect("people");
     let encoded = DatasetEncodings::compute(&engine, &whole, None, &mut |_| true).expect("encodings");

@@ -4,7 +4,8 @@ use std::fs;
 
 use facevault::ErrorKind;
 use facevault::geometry::LandmarkScheme;
-use facevault::models::{Home, Layout, Manifest, Pack, Role, Sha256, State, precheck};
+use facevault::models::{Home, Manifest, Pack, Role, Sha256, State};
+use facevault::onnx::{Layout, precheck};
 use proptest::prelude::*;
 
 use crate::{data, packs};

@@ -1,6 +1,6 @@
 //! Detectors and embedders made of the test data's networks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use facevault::geometry::LandmarkScheme;
 use facevault::vision::detect::{Scrfd, Yunet, open_size};
@@ -11,9 +11,28 @@ use facevault::{
 
 use crate::data;
 
-pub(crate) fn runtime() -> Runtime {
+/// ONNX Runtime as this machine has it. Where it has none, says that `test` is skipped.
+pub(crate) fn runtime_for(test: &str) -> Option<Runtime> {
     let installed = facevault::models::Home::from_env().ok().and_then(|home| home.runtime_library());
-    Runtime::select(&RuntimeOptions { installed, ..RuntimeOptions::default() }).expect("the built-in engine at least")
+    match Runtime::select(&RuntimeOptions { installed, ..RuntimeOptions::default() }) {
+        Ok(runtime) => Some(runtime),
+        Err(_) => {
+            data::skip(test, "no ONNX Runtime; `facevault setup` installs it");
+            None
+        }
+    }
+}
+
+/// ONNX Runtime, where [`runtime_for`] found one.
+pub(crate) fn runtime() -> Runtime {
+    runtime_for("a network").expect("the test asked for the runtime first")
+}
+
+/// The test data's folder, where there is also a runtime for its networks. Where one is absent, says
+/// that `test` is skipped.
+pub(crate) fn folder(test: &str) -> Option<PathBuf> {
+    runtime_for(test)?;
+    data::folder(test)
 }
 
 fn load(folder: &Path, file: &str, onnx: Vec<u8>) -> Network {

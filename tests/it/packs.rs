@@ -32,6 +32,7 @@ pub(crate) fn manifest_text(detector: &str, embedder: &str) -> String {
 /// A folder that is a pack with this detector and embedder, made of links to the test data, without
 /// the embedder's table. Where that is absent, says that `test` is skipped.
 pub(crate) fn pack(test: &str, detector: &str, embedder: &str) -> Option<TempDir> {
+    crate::networks::runtime_for(test)?;
     let models = data::folder(test)?.join("models").canonicalize().expect("a folder of models");
     let text = manifest_text(detector, embedder);
     let text = text.split("[calibration]").next().unwrap_or_default();

@@ -4,29 +4,27 @@ use std::path::{Path, PathBuf};
 
 use facevault::RefusalCode;
 use facevault::vision::{
-    DecodeLimits, Detector, Embedder, FacePolicy, Quality, QualityLimits, RuntimeKind, align, decode, main_face,
+    DecodeLimits, Detector, Embedder, FacePolicy, Quality, QualityLimits, align, decode, main_face,
 };
 use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::data;
-use crate::networks::{embedder, espdl_spec, runtime, scrfd, yunet, yunet_spec};
+use crate::networks::{embedder, espdl_spec, scrfd, yunet, yunet_spec};
 
 fn picture(path: &Path) -> RgbImage {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     decode(&bytes, &DecodeLimits::default()).unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()))
 }
 
-/// Every photo, or one in ten where the built-in engine would take minutes.
+/// The photos of a kind.
 fn some(files: Vec<PathBuf>, extension: &str) -> Vec<PathBuf> {
-    let step = if runtime().info().kind == RuntimeKind::BuiltIn { 10 } else { 1 };
-    let matching = files.into_iter().filter(|path| path.extension().is_some_and(|found| found == extension));
-    matching.step_by(step).collect()
+    files.into_iter().filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
 #[test]
 fn every_press_photo_gives_the_face_in_its_middle() {
-    let Some(folder) = data::folder("every_press_photo_gives_the_face_in_its_middle") else { return };
+    let Some(folder) = crate::networks::folder("every_press_photo_gives_the_face_in_its_middle") else { return };
     let detector = yunet(&folder, "yunet_s_dynamic.onnx", yunet_spec(640));
     let photos = some(data::files_below(&folder.join("faces/lfw-dev")), "jpg");
     let refused: Vec<String> = photos
@@ -52,7 +50,7 @@ fn every_press_photo_gives_the_face_in_its_middle() {
 
 #[test]
 fn groups_are_refused() {
-    let Some(folder) = data::folder("groups_are_refused") else { return };
+    let Some(folder) = crate::networks::folder("groups_are_refused") else { return };
     let detector = yunet(&folder, "yunet_s_dynamic.onnx", yunet_spec(640));
     for (file, people) in [
         ("images/formats/scientists_1600.jpg", 20),
@@ -83,7 +81,7 @@ fn groups_are_refused() {
 
 #[test]
 fn faces_that_fill_a_small_picture_are_found() {
-    let Some(folder) = data::folder("faces_that_fill_a_small_picture_are_found") else { return };
+    let Some(folder) = crate::networks::folder("faces_that_fill_a_small_picture_are_found") else { return };
     let photos = some(data::files_below(&folder.join("faces/att_faces")), "pgm");
     let detectors: [(&str, Box<dyn Detector>); 2] = [
         ("yunet", Box::new(yunet(&folder, "yunet_s_dynamic.onnx", yunet_spec(640)))),
@@ -100,7 +98,7 @@ fn faces_that_fill_a_small_picture_are_found() {
 #[test]
 fn blurred_dark_and_overexposed_photos_are_refused() {
     use RefusalCode::{Blurred, PoorLighting};
-    let Some(folder) = data::folder("blurred_dark_and_overexposed_photos_are_refused") else { return };
+    let Some(folder) = crate::networks::folder("blurred_dark_and_overexposed_photos_are_refused") else { return };
     let detector = yunet(&folder, "yunet_s_dynamic.onnx", yunet_spec(640));
     let photos = some(data::files_below(&folder.join("faces/lfw-dev")), "jpg");
     let photos: Vec<_> = photos.iter().step_by(photos.len() / 40).collect();
@@ -133,7 +131,7 @@ fn blurred_dark_and_overexposed_photos_are_refused() {
 
 #[test]
 fn a_large_photo_gives_the_same_faces_reduced() {
-    let Some(folder) = data::folder("a_large_photo_gives_the_same_faces_reduced") else { return };
+    let Some(folder) = crate::networks::folder("a_large_photo_gives_the_same_faces_reduced") else { return };
     let picture = picture(&folder.join("faces/group/insightface/t1.jpg"));
     let whole = yunet(&folder, "yunet_s_dynamic.onnx", yunet_spec(2_000)).detect(&picture).expect("a run");
     for (detector, what) in [
@@ -155,7 +153,9 @@ fn yunet_fixed() -> facevault::DetectorSpec {
 
 #[test]
 fn a_photo_compares_with_itself_turned_by_its_orientation() {
-    let Some(folder) = data::folder("a_photo_compares_with_itself_turned_by_its_orientation") else { return };
+    let Some(folder) = crate::networks::folder("a_photo_compares_with_itself_turned_by_its_orientation") else {
+        return;
+    };
     let detector = yunet(&folder, "yunet_s_dynamic.onnx", yunet_spec(640));
     let embedder = embedder(&folder, "espdl_mbf.onnx", espdl_spec());
     let vector = |file: &str| {

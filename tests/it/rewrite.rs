@@ -1,13 +1,13 @@
 //! A rewritten graph computes what the graph computed.
 
 use facevault::ErrorKind;
-use facevault::models::rewrite::{Rule, Rules, rewrite};
+use facevault::onnx::proto::ModelProto;
+use facevault::onnx::rewrite::{Rule, Rules, rewrite};
 use facevault::vision::{Network, NetworkOptions};
 use image::RgbImage;
 use ndarray::Array4;
 use proptest::prelude::*;
 use prost::Message;
-use tract_onnx::pb::ModelProto;
 
 use crate::data;
 use crate::graphs::{Net, Window, float, int, ints, text, value};
@@ -340,9 +340,9 @@ fn without_rules_or_with_parts_unknown_a_graph_stays_as_it_is() {
         ("newer operators", &|model| model.opset_import[0].version = 99),
         ("a nested graph", &|model| {
             let graph = model.graph.clone();
-            model.graph.as_mut().expect("a graph").node[0].attribute.push(tract_onnx::pb::AttributeProto {
+            model.graph.as_mut().expect("a graph").node[0].attribute.push(facevault::onnx::proto::AttributeProto {
                 name: "body".into(),
-                r#type: tract_onnx::pb::attribute_proto::AttributeType::Graph as i32,
+                r#type: facevault::onnx::proto::attribute_proto::AttributeType::Graph as i32,
                 g: graph,
                 ..Default::default()
             });
@@ -428,7 +428,7 @@ fn each_rule_and_all() -> Vec<Rules> {
 
 #[test]
 fn embedders_give_the_same_vectors_of_real_faces() {
-    let Some(folder) = data::folder("embedders_give_the_same_vectors_of_real_faces") else { return };
+    let Some(folder) = crate::networks::folder("embedders_give_the_same_vectors_of_real_faces") else { return };
     for (file, photos, bgr, mean, scale) in EMBEDDERS {
         let onnx = data::read(&folder, &format!("models/{file}"));
         let stock = load(file, &onnx);
@@ -456,7 +456,7 @@ fn embedders_give_the_same_vectors_of_real_faces() {
 
 #[test]
 fn detectors_give_the_same_tensors_of_real_photos() {
-    let Some(folder) = data::folder("detectors_give_the_same_tensors_of_real_photos") else { return };
+    let Some(folder) = crate::networks::folder("detectors_give_the_same_tensors_of_real_photos") else { return };
     let detectors = [
         ("scrfd_500m_kps.onnx", false, 127.5, 128.0),
         ("scrfd_2.5g_kps.onnx", false, 127.5, 128.0),

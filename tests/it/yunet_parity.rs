@@ -49,7 +49,7 @@ impl GoldenFace {
 }
 
 fn golden(test: &str) -> Option<(PathBuf, Vec<Record>)> {
-    let folder = data::folder(test)?;
+    let folder = crate::networks::folder(test)?;
     let golden: Golden =
         serde_json::from_slice(&data::read(&folder, "golden/yunet/golden.json")).expect("the golden values");
     assert!(golden.records.len() >= 33);

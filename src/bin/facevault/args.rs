@@ -114,11 +114,11 @@ pub(crate) struct Global {
     )]
     pub(crate) pack: String,
 
-    /// What runs them: `auto`, `built-in`, or the path of an ONNX Runtime library
+    /// What runs them: `auto`, or the path of an ONNX Runtime library
     #[arg(
         long,
         global = true,
-        value_name = "auto|built-in|PATH",
+        value_name = "auto|PATH",
         env = "FACEVAULT_RUNTIME",
         default_value = "auto",
         hide_env_values = true,
@@ -168,7 +168,6 @@ fn parse_pack(text: &str) -> Result<String, Infallible> {
 fn parse_runtime(text: &str) -> Result<RuntimeChoice, Infallible> {
     match text {
         "" | "auto" => Ok(RuntimeChoice::Auto),
-        "built-in" => Ok(RuntimeChoice::BuiltIn),
         path => Ok(RuntimeChoice::Library(PathBuf::from(path))),
     }
 }
@@ -191,7 +190,7 @@ fn command() -> Command {
 
 fn brief(command: Command) -> Command {
     const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
-  --json  --pack NAME|DIR  --runtime auto|built-in|PATH  --accurate  --client ID
+  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --client ID
   --threads N  -q  -v";
     let help = match command.get_after_help() {
         Some(examples) => format!("{examples}\n\n{ELSEWHERE}"),
@@ -255,7 +254,6 @@ mod tests {
         for (text, choice) in [
             ("", RuntimeChoice::Auto),
             ("auto", RuntimeChoice::Auto),
-            ("built-in", RuntimeChoice::BuiltIn),
             ("./auto", RuntimeChoice::Library("./auto".into())),
         ] {
             assert_eq!(parse_runtime(text), Ok(choice));

@@ -25,7 +25,7 @@ pub(in crate::http) async fn models(
     let data = json!({
         "pack": caller.vault.engine().map(|engine| pack(&app, engine)),
         "runtime": caller.vault.engine().and_then(Engine::runtime).map(|runtime| json!({
-            "kind": runtime.kind,
+            "kind": "onnx_runtime",
             "version": runtime.version,
         })),
         "scores": scores(&app),

@@ -8,7 +8,7 @@
 //! column of the smaller one.
 
 use crate::error::Result;
-use crate::models::onnx::{self, GraphWriter, Value, Window};
+use crate::onnx::{self, GraphWriter, Value, Window};
 
 use super::network::{Convolution, Layer, Step};
 use super::reader::Reader;

@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::mmod_scan::{MmodScan, Spread};
-use crate::models::onnx::{GraphWriter, Size};
+use crate::onnx::{GraphWriter, Size};
 
 use super::graph::{self, Flow};
 use super::network::{Layer, Step, read_network};

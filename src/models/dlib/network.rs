@@ -10,7 +10,7 @@
 //! down-sampling block starts its shortcut. `add_prev` adds what was remembered last.
 
 use crate::error::Result;
-use crate::models::onnx::Window;
+use crate::onnx::Window;
 
 use super::reader::{Reader, Tensor};
 

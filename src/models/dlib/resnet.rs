@@ -1,7 +1,7 @@
 //! dlib's face embedder: a residual network of 29 convolutions, 150 x 150 pixels to 128 numbers.
 
 use crate::error::Result;
-use crate::models::onnx::{GraphWriter, Size};
+use crate::onnx::{GraphWriter, Size};
 
 use super::graph::{self, Flow};
 use super::network::read_network;

@@ -1,7 +1,8 @@
 //! Small networks in dlib's format: what they compute as ONNX, and that damage is refused.
 
 use proptest::prelude::*;
-use tract_onnx::prelude::*;
+
+use crate::onnx::reference;
 
 use super::writer::{Writer, assert_damage_is_refused};
 use super::{detector_onnx, embedder_onnx, shape_model};
@@ -104,14 +105,9 @@ fn largest(values: &[f32]) -> f32 {
     values.iter().copied().fold(f32::MIN, f32::max)
 }
 
-/// Runs an ONNX file on `batch` pictures.
+/// Runs an ONNX file on pictures.
 fn run(onnx: &[u8], sizes: [usize; 4], values: &[f32]) -> Vec<f32> {
-    let model = tract_onnx::onnx().model_for_read(&mut &*onnx).expect("an ONNX file");
-    let model = model.with_input_fact(0, f32::fact(sizes).into()).expect("an input");
-    let model = model.into_optimized().expect("a valid graph").into_runnable().expect("a runnable graph");
-    let input = Tensor::from_shape(&sizes, values).expect("an input of that size");
-    let output = model.run(tvec![input.into()]).expect("a run");
-    output[0].to_plain_array_view::<f32>().expect("numbers").iter().copied().collect()
+    reference::run(onnx, &reference::Tensor::new(&sizes, values)).values
 }
 
 fn assert_close(found: &[f32], expected: &[f32]) {

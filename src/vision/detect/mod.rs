@@ -14,9 +14,10 @@ pub use scrfd::Scrfd;
 pub use yunet::Yunet;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::onnx;
 use crate::spec::DetectorSpec;
 
-use super::{Face, Network, shape};
+use super::{Face, Network};
 
 /// The network's file as `spec` promises it: where it says that any size is taken, a height and
 /// width that the file declares are opened.
@@ -28,9 +29,9 @@ use super::{Face, Network, shape};
 /// [`ErrorKind::ModelUnavailable`] where the file is not a network of one picture.
 pub fn open_size(onnx: Vec<u8>, spec: &DetectorSpec) -> Result<Vec<u8>> {
     let fail = |why: String| Error::new(ErrorKind::ModelUnavailable, format!("the detector's network: {why}"));
-    let (declared, _) = shape::declared(&onnx).map_err(fail)?;
+    let (declared, _) = onnx::declared(&onnx).map_err(fail)?;
     match (spec.fixed_size, declared.as_slice()) {
-        (None, [_, _, Some(_), _] | [_, _, _, Some(_)]) => shape::open(&onnx).map_err(fail),
+        (None, [_, _, Some(_), _] | [_, _, _, Some(_)]) => onnx::open(&onnx).map_err(fail),
         _ => Ok(onnx),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use facevault::models::{Artifact, Home, Manifest};
 use facevault::wire::encode_base64;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,7 +11,7 @@ use super::people::FIELDS;
 use super::{Facevault, Run};
 use crate::{data, packs};
 
-/// Commands with YuNet and a small embedder on the built-in engine, and the folder of test data.
+/// Commands with YuNet and a small embedder and the folder of test data.
 pub(super) struct Photos {
     pub(super) test: Facevault,
     data: PathBuf,
@@ -21,7 +22,7 @@ impl Photos {
     pub(super) fn new(name: &str) -> Option<Self> {
         let data = data::folder(name)?.canonicalize().expect("a folder");
         let pack = packs::pack(name, "yunet_640", "espdl_mbf")?;
-        let test = Facevault::with_ada().with("FACEVAULT_PACK", pack.path()).with("FACEVAULT_RUNTIME", "built-in");
+        let test = Facevault::with_ada().with("FACEVAULT_PACK", pack.path());
         Some(Self { test, data, pack })
     }
 
@@ -162,15 +163,14 @@ fn a_person_gets_other_photos_all_at_once_or_not_at_all() {
 #[test]
 fn the_demo_answers_with_the_pages_fields() {
     let name = "the_demo_answers_with_the_pages_fields";
-    let home = facevault::models::Home::from_env().expect("a data folder");
-    let here = |artifacts: Vec<facevault::models::Artifact>| artifacts.iter().all(|a| a.location(&home).is_file());
-    let dlib = facevault::models::Manifest::builtin("dlib").expect("built in");
-    if !here(facevault::models::Artifact::of_pack(&dlib)) || !here(facevault::models::Artifact::samples()) {
-        return eprintln!("skipped: {name}: the models and photos of `facevault demo` are not installed");
+    let home = Home::from_env().expect("a data folder");
+    let default = Manifest::builtin(Manifest::BUILTIN[0]).expect("built in");
+    let needed = [Artifact::of_pack(&default), Artifact::samples(), Artifact::runtime()].concat();
+    if !needed.iter().all(|artifact| artifact.location(&home).is_file()) {
+        return crate::data::skip(name, "the models and photos of `facevault demo` are not installed");
     }
     let test = Facevault::new().with("FACEVAULT_HOME", home.path()).with("FACEVAULT_PYTHON", "/nowhere/python");
-    let runtime = if here(facevault::models::Artifact::runtime()) { "auto" } else { "built-in" };
-    let told = test.run(["demo", "--runtime", runtime]).ok().stdout;
+    let told = test.run(["demo"]).ok().stdout;
     let answers: Vec<Value> = told
         .split("\n{\n")
         .skip(1)
@@ -208,7 +208,7 @@ fn the_demo_answers_with_the_pages_fields() {
     assert_eq!(yes["data"]["threshold"]["asked"], json!({"fmr": 0.001}));
     assert!(told.lines().all(|line| line.chars().count() < 200), "long strings are cut");
 
-    let steps = test.run(["demo", "--json", "--runtime", runtime]).ok().json()["data"]["steps"].clone();
+    let steps = test.run(["demo", "--json"]).ok().json()["data"]["steps"].clone();
     let steps = steps.as_array().expect("steps");
     assert!(steps.iter().all(|step| step["milliseconds"].as_f64().is_some_and(|took| took > 0.0)));
     let last = steps.iter().rfind(|step| step["answer"]["data"]["images"].is_array()).expect("a person");

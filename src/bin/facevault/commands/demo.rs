@@ -25,7 +25,6 @@ const EXAMPLES: &str = "\
 Examples:
   facevault demo
   facevault demo --from /media/usb        without a network
-  facevault demo --runtime built-in       without ONNX Runtime
   facevault demo --json | jq '.data.steps[] | {step, milliseconds}'";
 
 /// Show what facevault does, on sample photos

@@ -23,7 +23,7 @@ Examples:
   facevault setup --from /media/usb                    without a network
   facevault setup --pack opencv
   facevault setup --pack buffalo_s --accept-licence    non-commercial weights
-  facevault setup --runtime built-in                   models only";
+  facevault setup --runtime /opt/libonnxruntime.so     models only";
 
 /// Install the models and ONNX Runtime
 ///

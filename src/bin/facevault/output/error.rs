@@ -86,7 +86,7 @@ fn advice(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::Conflict => Some("read it again with `person show`, then repeat the change"),
         ErrorKind::Busy => Some("another process is writing to the vault: try again"),
-        ErrorKind::Runtime => Some("`facevault doctor` looks at the runtimes; `--runtime built-in` needs none"),
+        ErrorKind::Runtime => Some("`facevault doctor` looks at ONNX Runtime, and `facevault setup` installs it"),
         ErrorKind::Corrupt => Some("`facevault check` lists everything that is damaged; restore a backup"),
         _ => None,
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use facevault::models::{Artifact, Home, Pack, State};
-use facevault::vision::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeKind, RuntimeOptions};
+use facevault::vision::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
 use facevault::{Engine, PackSource};
 use facevault::{Error, ErrorKind};
 use image::RgbImage;
@@ -131,19 +131,12 @@ fn runtime(home: &Home, context: &Context, findings: &mut Findings) -> bool {
         }
     }
     let choice = context.runtime().clone();
-    let built_in_is_meant = choice == RuntimeChoice::BuiltIn;
     match Runtime::select(&RuntimeOptions { choice, installed: home.runtime_library() }) {
         Ok(runtime) => {
             for notice in &runtime.info().notices {
                 findings.add(Mark::Note, "runtime", notice);
             }
-            let found = describe(runtime.info());
-            if runtime.info().kind == RuntimeKind::BuiltIn && !built_in_is_meant {
-                let advice = "`facevault setup` installs ONNX Runtime, which is faster";
-                findings.add(Mark::Note, "runtime", format!("{found}; {advice}"));
-            } else {
-                findings.add(Mark::Good, "runtime", found);
-            }
+            findings.add(Mark::Good, "runtime", describe(runtime.info()));
             true
         }
         Err(error) => {
@@ -155,14 +148,7 @@ fn runtime(home: &Home, context: &Context, findings: &mut Findings) -> bool {
 
 /// `ONNX Runtime 1.32.0, /path`
 pub(super) fn describe(info: &RuntimeInfo) -> String {
-    let name = match info.kind {
-        RuntimeKind::OnnxRuntime => "ONNX Runtime",
-        RuntimeKind::BuiltIn => "the built-in engine,",
-    };
-    match &info.library {
-        Some(path) => format!("{name} {}, {}", info.version, path.display()),
-        None => format!("{name} {}", info.version),
-    }
+    format!("ONNX Runtime {}, {}", info.version, info.library.display())
 }
 
 fn engine(home: &Home, context: &Context, findings: &mut Findings) {

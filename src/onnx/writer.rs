@@ -1,16 +1,16 @@
 //! Writes ONNX files: one chain of operators after the other, with their weights.
 //!
-//! Only what facevault's converters need, in the forms that both ONNX Runtime and tract run well:
+//! Only what facevault's converters need, in the forms that ONNX Runtime runs well:
 //! operator set 13, weights as raw little-endian `f32`, one input and one output.
 
-use prost::Message;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
+use crate::onnx::proto::attribute_proto::AttributeType;
+use crate::onnx::proto::tensor_proto::DataType;
+use crate::onnx::proto::tensor_shape_proto::{Dimension, dimension};
+use crate::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
     ValueInfoProto, type_proto,
 };
+use prost::Message;
 
 /// The version of the file format; 7 is the one that came with operator set 13's time.
 const IR_VERSION: i64 = 7;
@@ -168,11 +168,11 @@ fn window_attributes(window: Window) -> Vec<AttributeProto> {
     ]
 }
 
-fn integer(name: &str, value: i64) -> AttributeProto {
+pub(crate) fn integer(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: name.to_owned(), r#type: AttributeType::Int as i32, i: value, ..AttributeProto::default() }
 }
 
-fn integers(name: &str, values: &[usize]) -> AttributeProto {
+pub(crate) fn integers(name: &str, values: &[usize]) -> AttributeProto {
     AttributeProto {
         name: name.to_owned(),
         r#type: AttributeType::Ints as i32,

@@ -1,13 +1,13 @@
 //! The sizes that an ONNX file declares for its input, read and written.
 
+use crate::onnx::proto::tensor_shape_proto::Dimension;
+use crate::onnx::proto::tensor_shape_proto::dimension::Value;
+use crate::onnx::proto::type_proto::Value as TypeValue;
+use crate::onnx::proto::{GraphProto, ModelProto, ValueInfoProto};
 use prost::Message;
-use tract_onnx::pb::tensor_shape_proto::Dimension;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value;
-use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 
 /// The declared sizes of the one input, `None` where any size is taken, and the outputs' names.
-pub(super) fn declared(onnx: &[u8]) -> Result<(Vec<Option<usize>>, Vec<String>), String> {
+pub(crate) fn declared(onnx: &[u8]) -> Result<(Vec<Option<usize>>, Vec<String>), String> {
     let mut model = decode(onnx)?;
     let graph = graph(&mut model)?;
     let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
@@ -18,23 +18,8 @@ pub(super) fn declared(onnx: &[u8]) -> Result<(Vec<Option<usize>>, Vec<String>),
     Ok((input_dimensions(graph)?.iter().map(size).collect(), outputs))
 }
 
-/// The same network for inputs of exactly this size.
-pub(super) fn fix(onnx: &[u8], size: [usize; 4]) -> Result<Vec<u8>, String> {
-    let mut model = decode(onnx)?;
-    let graph = graph(&mut model)?;
-    let dimensions = input_dimensions(graph)?;
-    if dimensions.len() != size.len() {
-        return Err(format!("the network's input has {} dimensions, expected 4", dimensions.len()));
-    }
-    for (dimension, size) in dimensions.iter_mut().zip(size) {
-        dimension.value = Some(Value::DimValue(size as i64));
-    }
-    forget_sizes(graph);
-    Ok(model.encode_to_vec())
-}
-
 /// The same network for pictures of any height and width.
-pub(super) fn open(onnx: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn open(onnx: &[u8]) -> Result<Vec<u8>, String> {
     let mut model = decode(onnx)?;
     let graph = graph(&mut model)?;
     let [_, _, height, width] = input_dimensions(graph)?.as_mut_slice() else {

@@ -1,7 +1,7 @@
 //! Whether a tensor's data is what its type and shape say.
 
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
-use tract_onnx::pb::{SparseTensorProto, TensorProto};
+use crate::onnx::proto::tensor_proto::{DataLocation, DataType};
+use crate::onnx::proto::{SparseTensorProto, TensorProto};
 
 use super::MAX_ELEMENTS;
 

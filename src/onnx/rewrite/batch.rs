@@ -6,8 +6,8 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::NodeProto;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
+use crate::onnx::proto::NodeProto;
+use crate::onnx::proto::tensor_shape_proto::dimension::Value as DimensionValue;
 
 use super::graph::{Edit, Graph, integer, stated_batch, stated_dimensions};
 use super::operators::{is_one_of, keeps_pictures_apart};
@@ -61,7 +61,7 @@ pub(super) fn open(graph: &mut Graph) -> usize {
     1
 }
 
-fn open_first(value: &mut tract_onnx::pb::ValueInfoProto) {
+fn open_first(value: &mut crate::onnx::proto::ValueInfoProto) {
     if let Some(first) = stated_dimensions(value).and_then(|dimensions| dimensions.first_mut()) {
         first.value = Some(DimensionValue::DimParam(BATCH.to_owned()));
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::NodeProto;
+use crate::onnx::proto::NodeProto;
 
 use super::graph::{Edit, Graph, attribute, integer, stated_batch};
 use super::operators::{is_one_of, keeps_pictures_apart, keeps_sizes};

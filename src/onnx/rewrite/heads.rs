@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use tract_onnx::pb::NodeProto;
+use crate::onnx::proto::NodeProto;
 
 use super::conv::Conv;
 use super::graph::{Edit, Floats, Graph, integer, integer_attribute, integers_attribute, node};

@@ -7,14 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::Dimension;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimensionValue;
-use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use crate::onnx::proto::attribute_proto::AttributeType;
+use crate::onnx::proto::tensor_proto::DataType;
+use crate::onnx::proto::tensor_shape_proto::Dimension;
+use crate::onnx::proto::tensor_shape_proto::dimension::Value as DimensionValue;
+use crate::onnx::proto::type_proto::Value as TypeValue;
+use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
-use super::super::{MAX_OPSET, MIN_OPSET};
+use crate::onnx::{MAX_OPSET, MIN_OPSET};
 
 /// A constant tensor of 32-bit floats.
 #[derive(Debug, Clone, PartialEq)]

@@ -21,8 +21,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::onnx::proto::ModelProto;
 use prost::Message;
-use tract_onnx::pb::ModelProto;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,7 +30,7 @@ use graph::Graph;
 
 /// Raised by one with each change of what a rule, or the reader of dlib's files, makes of a model:
 /// networks that are kept in their rewritten form are then made anew.
-pub(super) const REVISION: u32 = 2;
+pub(crate) const REVISION: u32 = 2;
 
 /// A rule of rewriting. They are applied in the order in which they stand here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

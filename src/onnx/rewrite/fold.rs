@@ -5,7 +5,7 @@
 //! into its bias only where no zeros are put around the input, because those would have to be
 //! shifted as well. A shift that cannot go is left as `x + b / s`, one pass instead of two.
 
-use tract_onnx::pb::NodeProto;
+use crate::onnx::proto::NodeProto;
 
 use super::conv::{Conv, channels, sizes};
 use super::graph::{Edit, Floats, Graph, attribute, integer, node, stated_sizes};

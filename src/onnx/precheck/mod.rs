@@ -8,8 +8,10 @@ mod tensors;
 
 use std::collections::HashSet;
 
+use crate::onnx::proto::{
+    GraphProto, ModelProto, TypeProto, ValueInfoProto, tensor_proto, tensor_shape_proto, type_proto,
+};
 use prost::Message;
-use tract_onnx::pb::{GraphProto, ModelProto, TypeProto, ValueInfoProto, tensor_proto, tensor_shape_proto, type_proto};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -123,7 +125,7 @@ fn input(graph: &GraphProto) -> Result<(String, [Option<u64>; 4]), String> {
 }
 
 /// The sides that are stated; names, 0 and negative numbers stand for any.
-fn known_sides(shape: &tract_onnx::pb::TensorShapeProto) -> Vec<Option<u64>> {
+fn known_sides(shape: &crate::onnx::proto::TensorShapeProto) -> Vec<Option<u64>> {
     let side = |dimension: &tensor_shape_proto::Dimension| match dimension.value {
         Some(tensor_shape_proto::dimension::Value::DimValue(side)) => u64::try_from(side).ok().filter(|side| *side > 0),
         _ => None,
@@ -145,10 +147,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn of(model: &'a ModelProto) -> Self {
-        Self {
-            functions: model.functions.iter().filter_map(|function| function.domain.as_deref()).collect(),
-            parameters: 0,
-        }
+        Self { functions: model.functions.iter().map(|function| function.domain.as_str()).collect(), parameters: 0 }
     }
 
     fn graph(&mut self, graph: &GraphProto) -> Result<(), String> {
@@ -164,7 +163,7 @@ impl<'a> Walk<'a> {
         self.nodes(&graph.node)
     }
 
-    fn nodes(&mut self, nodes: &[tract_onnx::pb::NodeProto]) -> Result<(), String> {
+    fn nodes(&mut self, nodes: &[crate::onnx::proto::NodeProto]) -> Result<(), String> {
         for node in nodes {
             let domain = node.domain.as_str();
             if !DOMAINS.contains(&domain) && !self.functions.contains(domain) {

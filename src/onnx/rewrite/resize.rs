@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::NodeProto;
+use crate::onnx::proto::NodeProto;
 
 use super::graph::{Edit, Floats, Graph, attribute, integer, stated_sizes};
 use super::shape::{Size, axes_read};

@@ -26,7 +26,7 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::NodeProto;
+use crate::onnx::proto::NodeProto;
 
 use super::conv::{Conv, channels, scale_channels};
 use super::graph::{Edit, Floats, Graph, float_attribute, node};

@@ -1,9 +1,9 @@
-use proptest::prelude::*;
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType, Segment};
-use tract_onnx::pb::{
+use crate::onnx::proto::tensor_proto::{DataLocation, DataType, Segment};
+use crate::onnx::proto::{
     AttributeProto, NodeProto, OperatorSetIdProto, SparseTensorProto, StringStringEntryProto, TensorProto,
     TensorShapeProto,
 };
+use proptest::prelude::*;
 
 use super::*;
 

@@ -32,7 +32,7 @@ fn pays(conv: &Conv, block: usize) -> bool {
     conv.group == 1 && height > 1 && split * GAIN <= whole
 }
 
-fn split_one(graph: &mut Graph, conv: &Conv) -> Option<Vec<tract_onnx::pb::NodeProto>> {
+fn split_one(graph: &mut Graph, conv: &Conv) -> Option<Vec<crate::onnx::proto::NodeProto>> {
     let list = |name: &str| attribute(&conv.template, name).map(|attribute| attribute.ints.clone());
     let ones = |name: &str| list(name).is_none_or(|steps| steps.iter().all(|step| *step == 1));
     let pads = list("pads").unwrap_or(vec![0; 4]);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::NodeProto;
+use crate::onnx::proto::NodeProto;
 
 use super::graph::{Floats, Graph, attribute, integer, integer_attribute, integers_attribute, node};
 use super::operators::keeps_channels_apart;
