@@ -73,7 +73,7 @@ pub use comparison::{
 };
 pub use encoding::{FaceEncoding, ModelId};
 pub use engine::{
-    CompareOptions, Detection, EncodedFace, EncodingMode, Engine, EngineOptions, PackSource, PhotoRules, RewritingGain,
+    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, PackSource, PhotoRules, RewritingGain,
     RewritingStep, Timing,
 };
 pub use error::{
@@ -87,7 +87,9 @@ pub use person::{
     PersonSummary, PersonUpdate, Status, TokenId,
 };
 pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
-pub use spec::{AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, Normalization};
+pub use spec::{
+    AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, Normalization,
+};
 pub use token::{Token, TokenSecret};
 pub use vault::{
     Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, Identification,

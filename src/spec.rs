@@ -41,8 +41,21 @@ pub enum DetectorKind {
     Yunet,
     /// SCRFD with landmarks: strides 8, 16 and 32, two anchors a cell.
     Scrfd,
+    /// CenterFace: one grid of stride 4, tensors of heat, sizes, offsets and landmarks.
+    CenterFace,
     /// dlib's max-margin detector over an image pyramid, with dlib's five-point landmarks.
     Mmod,
+}
+
+impl DetectorKind {
+    /// The landmarks that it gives.
+    #[must_use]
+    pub fn landmarks(self) -> LandmarkScheme {
+        match self {
+            Self::Yunet | Self::Scrfd | Self::CenterFace => LandmarkScheme::EyesNoseMouth,
+            Self::Mmod => LandmarkScheme::EyeCornersNose,
+        }
+    }
 }
 
 /// A detector: its decoder, its input and its limits.
@@ -102,6 +115,21 @@ pub enum Metric {
     Euclidean,
 }
 
+/// Fast or accurate: how many views of a face its encoding is made of.
+///
+/// Encodings of both modes are of one model and can be compared with each other. A pack says in
+/// which mode its networks are meant to be used and was measured; an engine may be asked for the
+/// other one. A photo that a vault knows keeps the encoding that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EncodingMode {
+    /// The aligned face.
+    #[default]
+    Fast,
+    /// The aligned face and its mirror image, their vectors added. Embedding takes twice as long.
+    Accurate,
+}
+
 /// An embedder: its input, its crop and the meaning of its vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,6 +144,9 @@ pub struct EmbedderSpec {
     /// How many faces the network takes in one run; `None` for any number.
     #[serde(default)]
     pub fixed_batch: Option<usize>,
+    /// The mode that the pack is used in unless another one is asked for.
+    #[serde(default)]
+    pub mode: EncodingMode,
     /// The crop.
     pub template: AlignmentTemplate,
 }

@@ -8,8 +8,9 @@ use crate::error::{Error, ImageReport, Refusal, Result, Rule};
 use crate::index;
 use crate::person::ImageBytes;
 
+use super::Engine;
 use super::fuse::fuse;
-use super::{EncodingMode, Engine};
+use crate::spec::EncodingMode;
 
 /// How a probe is verified against a person, or photos are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,7 +11,8 @@ use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
 use crate::vision::{self, AlignedFace, Face, Quality};
 
 use super::timing::Step;
-use super::{Detection, EncodedFace, EncodingMode, Engine, fuse};
+use super::{Detection, EncodedFace, Engine};
+use crate::spec::EncodingMode;
 
 impl Engine {
     /// The faces of a photo.
@@ -122,12 +123,13 @@ impl Engine {
                 vec![face, mirrored]
             }
         };
-        let vectors = self.embed_all(&views)?.into_iter();
-        let fused = vectors
-            .map(|vector| FaceEncoding::new(self.model(), vector))
-            .collect::<Result<Vec<_>>>()
-            .and_then(|encodings| fuse(self.embedder().metric, &encodings));
-        fused.map_err(|error| {
+        let mut vectors = self.embed_all(&views)?;
+        let mut vector = vectors.swap_remove(0);
+        if let Some(mirrored) = vectors.pop() {
+            // Added as they are: the length of each says how sure the network is of it.
+            vector.iter_mut().zip(mirrored).for_each(|(value, other)| *value = (*value + other) / 2.0);
+        }
+        FaceEncoding::new(self.model(), vector).map_err(|error| {
             Error::new(ErrorKind::Runtime, format!("{}: the embedder gave no usable vector", self.name()))
                 .caused_by(error)
         })

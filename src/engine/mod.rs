@@ -6,7 +6,6 @@
 mod compare;
 mod encode;
 mod fuse;
-mod mode;
 mod open;
 mod rewriting;
 mod timing;
@@ -21,7 +20,7 @@ use crate::comparison::CalibrationTable;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::Manifest;
-use crate::spec::EmbedderSpec;
+use crate::spec::{EmbedderSpec, EncodingMode};
 use crate::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
     Workload,
@@ -29,7 +28,6 @@ use crate::vision::{
 
 pub use compare::CompareOptions;
 pub(crate) use fuse::fuse;
-pub use mode::EncodingMode;
 pub use open::{EngineOptions, PackSource};
 pub use rewriting::{RewritingGain, RewritingStep};
 pub use timing::Timing;
@@ -139,7 +137,8 @@ impl Engine {
             })?;
         let (timing, encoded) = (timing::Clock::default(), AtomicU64::new(0));
         let inner = Inner { name, detector, embedder, rules, threads, origin, timing, encoded };
-        Ok(Self { inner: Arc::new(inner), mode: EncodingMode::default() })
+        let mode = inner.embedder.spec().mode;
+        Ok(Self { inner: Arc::new(inner), mode })
     }
 
     /// The pack's name.

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
-use crate::geometry::LandmarkScheme;
 use crate::models::{Format, Home, KeptNetwork, Manifest, Pack, Role, dlib};
 use crate::onnx::rewrite::{Rules, rewrite};
-use crate::spec::DetectorKind;
+use crate::spec::{DetectorKind, EncodingMode};
 use crate::vision::detect::GRID;
 use crate::vision::{
-    Detector, Embedder, Mmod, Network, NetworkClock, NetworkEmbedder, NetworkOptions, Runtime, RuntimeChoice,
-    RuntimeOptions, Scrfd, Workload, Yunet, open_size,
+    CenterFace, Detector, Embedder, Mmod, Network, NetworkClock, NetworkEmbedder, NetworkOptions, Runtime,
+    RuntimeChoice, RuntimeOptions, Scrfd, Workload, Yunet, open_size,
 };
 
-use super::{EncodingMode, Engine, Origin, PhotoRules};
+use super::{Engine, Origin, PhotoRules};
 
 /// Where a pack is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +27,9 @@ pub enum PackSource {
 }
 
 impl Default for PackSource {
-    /// The pack `dlib`.
+    /// The pack `standard`.
     fn default() -> Self {
-        Self::Named("dlib".to_owned())
+        Self::Named(Manifest::BUILTIN[0].to_owned())
     }
 }
 
@@ -50,8 +49,8 @@ pub struct EngineOptions {
     /// What the model's similarities mean; where `None`, the table measured on this machine
     /// ([`Home::calibration`]), else the pack's.
     pub calibration: Option<CalibrationTable>,
-    /// How faces are encoded.
-    pub mode: EncodingMode,
+    /// How faces are encoded; as the pack says where `None`.
+    pub mode: Option<EncodingMode>,
     /// How networks are rewritten before they run; all rules unless said otherwise.
     pub rewriting: Rules,
 }
@@ -119,7 +118,7 @@ impl Engine {
             calibration,
         };
         let engine = Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)?;
-        Ok(engine.in_mode(options.mode))
+        Ok(options.mode.map_or(engine.clone(), |mode| engine.in_mode(mode)))
     }
 }
 
@@ -143,10 +142,7 @@ impl Parts<'_> {
     /// The detector's landmarks must be those that the embedder's crop is made with.
     fn must_fit(&self) -> Result<()> {
         let manifest = self.pack.manifest();
-        let given = match manifest.detector.spec.kind {
-            DetectorKind::Mmod => LandmarkScheme::EyeCornersNose,
-            DetectorKind::Yunet | DetectorKind::Scrfd => LandmarkScheme::EyesNoseMouth,
-        };
+        let given = manifest.detector.spec.kind.landmarks();
         if given == manifest.embedder.spec.template.landmarks {
             return Ok(());
         }
@@ -174,6 +170,7 @@ impl Parts<'_> {
             }
             (DetectorKind::Yunet, Format::Onnx) => Ok(Box::new(Yunet::new(network()?, spec)?)),
             (DetectorKind::Scrfd, Format::Onnx) => Ok(Box::new(Scrfd::new(network()?, spec)?)),
+            (DetectorKind::CenterFace, Format::Onnx) => Ok(Box::new(CenterFace::new(network()?, spec)?)),
             (kind, format) => Err(Error::new(
                 ErrorKind::ModelUnavailable,
                 format!("the pack {:?}: a {kind:?} detector is not read from a {format:?} file", manifest.name),
@@ -183,10 +180,7 @@ impl Parts<'_> {
 
     fn embedder(&self) -> Result<Box<dyn Embedder>> {
         let manifest = self.pack.manifest();
-        let network = self.network(Role::Embedder, self.rewriting, |bytes| match manifest.embedder.model.format {
-            Format::Onnx => Ok(bytes),
-            Format::Dlib => dlib::embedder_onnx(&bytes),
-        })?;
+        let network = self.network(Role::Embedder, self.rewriting, Ok)?;
         Ok(Box::new(NetworkEmbedder::new(network, manifest.embedder.spec.clone(), manifest.model_id())?))
     }
 
@@ -202,7 +196,7 @@ impl Parts<'_> {
                 return network;
             }
         }
-        let onnx = rewrite(&prepare(self.pack.load(role)?)?, rules)?.onnx;
+        let onnx = rewrite(&prepare(self.pack.network(role)?)?, rules)?.onnx;
         kept.write(&onnx);
         self.session(role, onnx)
     }

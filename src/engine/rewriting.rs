@@ -5,7 +5,7 @@ use std::time::Instant;
 use ndarray::{Array4, ArrayD};
 
 use crate::error::Result;
-use crate::models::{Format, Pack, Role, dlib};
+use crate::models::{Pack, Role};
 use crate::onnx::rewrite::{Rule, Rules, rewrite};
 use crate::vision::{Network, NetworkOptions, Runtime, open_size};
 
@@ -69,15 +69,12 @@ fn measure(
     progress: &mut dyn FnMut(f64),
 ) -> Result<RewritingGain> {
     let manifest = pack.manifest();
-    let bytes = pack.load(role)?;
+    let onnx = pack.network(role)?;
     let detector = &manifest.detector.spec;
     let (file, onnx, rules, sides) = match role {
         Role::Detector => {
             let file = &manifest.detector.model;
-            let onnx = match file.format {
-                Format::Dlib => dlib::detector_onnx(&bytes)?.0,
-                Format::Onnx => open_size(bytes, detector)?,
-            };
+            let onnx = open_size(onnx, detector)?;
             let side = detector.fixed_size.unwrap_or(detector.long_side) as usize;
             // The shape of most cameras' pictures.
             let height = if detector.fixed_size.is_some() { side } else { side * 3 / 4 };
@@ -85,10 +82,6 @@ fn measure(
         }
         _ => {
             let file = &manifest.embedder.model;
-            let onnx = match file.format {
-                Format::Dlib => dlib::embedder_onnx(&bytes)?,
-                Format::Onnx => bytes,
-            };
             let side = manifest.embedder.spec.template.size as usize;
             (file, onnx, rules.clone(), [side, side])
         }

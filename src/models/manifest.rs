@@ -80,6 +80,10 @@ pub enum Format {
     Onnx,
     /// dlib's serialised weights.
     Dlib,
+    /// A TensorFlow Lite model of floats.
+    Tflite,
+    /// Espressif's ESP-DL model.
+    Espdl,
 }
 
 /// A file of a pack.
@@ -157,7 +161,7 @@ const FILE_KEYS: [&str; 7] = ["file", "size", "sha256", "format", "source", "lic
 
 impl Manifest {
     /// The names of the packs whose manifests are built in; the first one is the default.
-    pub const BUILTIN: [&str; 4] = ["dlib", "opencv", "buffalo_s", "buffalo_l"];
+    pub const BUILTIN: [&str; 6] = ["standard", "espdl", "dlib", "opencv", "buffalo_s", "buffalo_l"];
 
     /// The built-in manifest of the pack `name`.
     ///
@@ -165,6 +169,8 @@ impl Manifest {
     /// [`ErrorKind::NotFound`] where no such manifest is built in.
     pub fn builtin(name: &str) -> Result<Self> {
         let text = match name {
+            "standard" => include_str!("../../models/standard.toml"),
+            "espdl" => include_str!("../../models/espdl.toml"),
             "dlib" => include_str!("../../models/dlib.toml"),
             "opencv" => include_str!("../../models/opencv.toml"),
             "buffalo_s" => include_str!("../../models/buffalo_s.toml"),

@@ -5,6 +5,8 @@ mod artifact;
 mod calibration;
 mod checksum;
 pub mod dlib;
+pub mod espdl;
+mod flatbuffer;
 mod folder;
 mod home;
 #[cfg(feature = "download")]
@@ -18,6 +20,7 @@ mod pack;
 mod pip;
 mod source;
 mod staging;
+pub mod tflite;
 mod validate;
 
 pub use artifact::{Artifact, State, Terms};

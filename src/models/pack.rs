@@ -9,6 +9,7 @@ use super::checksum::Sha256;
 use super::home::{Home, cannot};
 use super::manifest::{Format, Manifest, ModelFile, Role, is_pack_name};
 use super::missing;
+use super::{dlib, espdl, tflite};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::{Layout, precheck};
@@ -95,19 +96,34 @@ impl Pack {
     }
 
     /// The bytes of the file that has `role`, read anew, with the size and SHA-256 that the
-    /// manifest states. An ONNX model has also passed [`precheck`], and a detector's or embedder's
-    /// input agrees with the manifest.
+    /// manifest states.
     ///
     /// # Errors
     /// [`ErrorKind::ModelUnavailable`] where the pack has no such file, it is missing, or it is not
     /// the one: names the file, what was expected and what was found.
     pub fn load(&self, role: Role) -> Result<Vec<u8>> {
         let (path, model) = self.file(role)?;
+        read(&path, model)
+    }
+
+    /// The network that has `role` as an ONNX model, whatever its file's format. It has passed
+    /// [`precheck`], and a detector's or embedder's input agrees with the manifest.
+    ///
+    /// # Errors
+    /// As for [`Self::load`], and where the file holds no such network.
+    pub fn network(&self, role: Role) -> Result<Vec<u8>> {
+        let (path, model) = self.file(role)?;
         let bytes = read(&path, model)?;
-        if model.format == Format::Onnx {
-            self.check(role, &path, &bytes)?;
-        }
-        Ok(bytes)
+        let named = |error: Error| Error::new(ErrorKind::ModelUnavailable, format!("{}: {error}", path.display()));
+        let onnx = match (model.format, role) {
+            (Format::Onnx, _) => bytes,
+            (Format::Dlib, Role::Detector) => dlib::detector_onnx(&bytes).map_err(named)?.0,
+            (Format::Dlib, _) => dlib::embedder_onnx(&bytes).map_err(named)?,
+            (Format::Tflite, _) => tflite::network_onnx(&bytes).map_err(named)?,
+            (Format::Espdl, _) => espdl::network_onnx(&bytes).map_err(named)?,
+        };
+        self.check(role, &path, &onnx)?;
+        Ok(onnx)
     }
 
     /// Whether the file that has `role` is the one that the manifest names, by size and SHA-256.

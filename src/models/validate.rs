@@ -114,20 +114,23 @@ fn template(template: &AlignmentTemplate) -> Check {
 
 /// What the parts of a pack ask of each other.
 fn agreement(manifest: &Manifest) -> Check {
-    let mmod = manifest.detector.spec.kind == DetectorKind::Mmod;
-    if mmod != (manifest.detector.model.format == Format::Dlib) {
+    let kind = manifest.detector.spec.kind;
+    let mmod = kind == DetectorKind::Mmod;
+    let wanted = if mmod { Format::Dlib } else { Format::Onnx };
+    if manifest.detector.model.format != wanted {
         return Err("[detector] format must be \"dlib\" for the kind \"mmod\" and \"onnx\" for any other".to_owned());
     }
     if mmod && manifest.landmarks.is_none() {
         return Err(format!("[{}] is missing: the detector \"mmod\" gives none", Role::Landmarks));
     }
-    let given = if mmod { LandmarkScheme::EyeCornersNose } else { LandmarkScheme::EyesNoseMouth };
-    if manifest.embedder.spec.template.landmarks == given {
-        Ok(())
-    } else {
-        let name = if mmod { "eye-corners-nose" } else { "eyes-nose-mouth" };
-        Err(format!("[embedder] template.landmarks must be {name:?}, which this pack's detector gives"))
+    if manifest.embedder.spec.template.landmarks == kind.landmarks() {
+        return Ok(());
     }
+    let name = match kind.landmarks() {
+        LandmarkScheme::EyeCornersNose => "eye-corners-nose",
+        LandmarkScheme::EyesNoseMouth => "eyes-nose-mouth",
+    };
+    Err(format!("[embedder] template.landmarks must be {name:?}, which this pack's detector gives"))
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(key: &str, value: T, min: T, max: T) -> Check {

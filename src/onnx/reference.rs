@@ -99,6 +99,7 @@ pub(crate) fn run(onnx: &[u8], input: &Tensor) -> Tensor {
 fn operate(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
     let input = inputs[0];
     match node.op_type.as_str() {
+        "Abs" => input.map(f32::abs),
         "Relu" => input.map(|v| v.max(0.0)),
         "Clip" => input.map(|v| v.clamp(inputs[1].values[0], inputs[2].values[0])),
         "PRelu" => input.with(inputs[1], |v, slope| if v < 0.0 { v * slope } else { v }),
@@ -132,6 +133,8 @@ fn operate(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
             };
             Tensor::new(&inputs[1].values.iter().enumerate().map(size).collect::<Vec<_>>(), &input.values)
         }
+        "Transpose" => transpose(input, &integers(node, "perm").iter().map(|axis| *axis as usize).collect::<Vec<_>>()),
+        "LpNormalization" => unit_length(input),
         "Pad" => pad(input, &inputs[1].values.iter().map(|v| *v as usize).collect::<Vec<_>>()),
         "MatMul" => product(input, inputs[1], false),
         "Gemm" => {
@@ -220,6 +223,30 @@ fn pad(input: &Tensor, pads: &[usize]) -> Tensor {
         inner.map_or(0.0, |inner| input.repeated(&inner))
     };
     Tensor { values: places(&sizes).map(at).collect(), sizes }
+}
+
+fn transpose(input: &Tensor, axes: &[usize]) -> Tensor {
+    let sizes: Vec<usize> = axes.iter().map(|axis| input.sizes[*axis]).collect();
+    let at = |place: Vec<usize>| {
+        let mut from = vec![0; place.len()];
+        axes.iter().zip(&place).for_each(|(axis, p)| from[*axis] = *p);
+        input.repeated(&from)
+    };
+    Tensor { values: places(&sizes).map(at).collect(), sizes }
+}
+
+/// Divides by the Euclidean length over dimension 1.
+fn unit_length(input: &Tensor) -> Tensor {
+    let squares = |mut place: Vec<usize>| {
+        (0..input.sizes[1])
+            .map(|c| {
+                place[1] = c;
+                input.repeated(&place).powi(2)
+            })
+            .sum::<f32>()
+    };
+    let at = |place: Vec<usize>| input.repeated(&place) / squares(place).sqrt();
+    Tensor { values: places(&input.sizes).map(at).collect(), sizes: input.sizes.clone() }
 }
 
 fn product(left: &Tensor, right: &Tensor, transposed: bool) -> Tensor {

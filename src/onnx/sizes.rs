@@ -18,14 +18,14 @@ pub(crate) fn declared(onnx: &[u8]) -> Result<(Vec<Option<usize>>, Vec<String>),
     Ok((input_dimensions(graph)?.iter().map(size).collect(), outputs))
 }
 
-/// The same network for pictures of any height and width.
+/// The same network for any number of pictures of any height and width.
 pub(crate) fn open(onnx: &[u8]) -> Result<Vec<u8>, String> {
     let mut model = decode(onnx)?;
     let graph = graph(&mut model)?;
-    let [_, _, height, width] = input_dimensions(graph)?.as_mut_slice() else {
+    let [batch, _, height, width] = input_dimensions(graph)?.as_mut_slice() else {
         return Err("the network's input has other than 4 dimensions".into());
     };
-    for (dimension, name) in [(height, "height"), (width, "width")] {
+    for (dimension, name) in [(batch, "batch"), (height, "height"), (width, "width")] {
         dimension.value = Some(Value::DimParam(name.into()));
     }
     forget_sizes(graph);

@@ -32,7 +32,7 @@ pub(crate) struct Value(String);
 /// A convolution's weights and geometry.
 #[derive(Debug)]
 pub(crate) struct Convolution {
-    /// Output channels, input channels, rows and columns of a filter.
+    /// Output channels, input channels of one group, rows and columns of a filter.
     pub(crate) shape: [usize; 4],
     /// The filters as little-endian `f32`, in that order.
     pub(crate) filters: Vec<u8>,
@@ -40,6 +40,8 @@ pub(crate) struct Convolution {
     pub(crate) bias: Vec<u8>,
     /// The geometry.
     pub(crate) window: Window,
+    /// Into how many groups the channels fall that are convolved apart; 1 for an ordinary one.
+    pub(crate) groups: usize,
 }
 
 /// How a convolution or pooling moves over its input; each pair is rows, then columns.
@@ -51,6 +53,8 @@ pub(crate) struct Window {
     pub(crate) stride: [usize; 2],
     /// Zeros around the input, the same at both ends.
     pub(crate) padding: [usize; 2],
+    /// Further zeros below and to the right.
+    pub(crate) extra: [usize; 2],
 }
 
 /// An ONNX graph under construction.
@@ -71,7 +75,11 @@ impl GraphWriter {
         let [outputs, ..] = convolution.shape;
         let filters = self.weights("filters", &convolution.shape, DataType::Float, convolution.filters);
         let bias = self.weights("bias", &[outputs], DataType::Float, convolution.bias);
-        self.node("Conv", &[input, &filters, &bias], window_attributes(convolution.window))
+        let mut attributes = window_attributes(convolution.window);
+        if convolution.groups != 1 {
+            attributes.push(integer("group", convolution.groups as i64));
+        }
+        self.node("Conv", &[input, &filters, &bias], attributes)
     }
 
     /// `max(0, x)`.
@@ -79,9 +87,43 @@ impl GraphWriter {
         self.node("Relu", &[input], Vec::new())
     }
 
-    /// The sum of two tensors of the same shape.
+    /// `min(limit, max(0, x))`.
+    pub(crate) fn relu_up_to(&mut self, input: &Value, limit: f32) -> Value {
+        let least = self.weights("least", &[], DataType::Float, 0f32.to_le_bytes().to_vec());
+        let most = self.weights("most", &[], DataType::Float, limit.to_le_bytes().to_vec());
+        self.node("Clip", &[input, &least, &most], Vec::new())
+    }
+
+    /// `x` where it is positive, else `slope * x`. The slopes have the shape `dims`, which is
+    /// repeated over the input's.
+    pub(crate) fn prelu(&mut self, input: &Value, dims: &[usize], slopes: Vec<u8>) -> Value {
+        let slopes = self.weights("slopes", dims, DataType::Float, slopes);
+        self.node("PRelu", &[input, &slopes], Vec::new())
+    }
+
+    /// `max(x, -x)`.
+    pub(crate) fn absolute(&mut self, input: &Value) -> Value {
+        self.node("Abs", &[input], Vec::new())
+    }
+
+    /// The sum of two tensors of the same shape, or of shapes that can be repeated into one.
     pub(crate) fn add(&mut self, left: &Value, right: &Value) -> Value {
         self.node("Add", &[left, right], Vec::new())
+    }
+
+    /// Likewise, the left less the right.
+    pub(crate) fn subtract(&mut self, left: &Value, right: &Value) -> Value {
+        self.node("Sub", &[left, right], Vec::new())
+    }
+
+    /// Likewise, number times number.
+    pub(crate) fn times(&mut self, left: &Value, right: &Value) -> Value {
+        self.node("Mul", &[left, right], Vec::new())
+    }
+
+    /// Numbers that do not depend on the input, as little-endian `f32`.
+    pub(crate) fn constant(&mut self, dims: &[usize], numbers: Vec<u8>) -> Value {
+        self.weights("constant", dims, DataType::Float, numbers)
     }
 
     /// The largest value of each window.
@@ -96,8 +138,28 @@ impl GraphWriter {
 
     /// The mean of each channel: batch and channels remain.
     pub(crate) fn global_average(&mut self, input: &Value) -> Value {
-        let pooled = self.node("GlobalAveragePool", &[input], Vec::new());
-        self.node("Flatten", &[&pooled], vec![integer("axis", 1)])
+        let pooled = self.channel_means(input);
+        self.flatten(&pooled)
+    }
+
+    /// The mean of each channel as a picture of one pixel.
+    pub(crate) fn channel_means(&mut self, input: &Value) -> Value {
+        self.node("GlobalAveragePool", &[input], Vec::new())
+    }
+
+    /// All numbers of a picture in one row: channel after channel, each row after row.
+    pub(crate) fn flatten(&mut self, input: &Value) -> Value {
+        self.node("Flatten", &[input], vec![integer("axis", 1)])
+    }
+
+    /// Pictures of rows, columns and channels from those of channels, rows and columns.
+    pub(crate) fn channels_last(&mut self, input: &Value) -> Value {
+        self.node("Transpose", &[input], vec![integers("perm", &[0, 2, 3, 1])])
+    }
+
+    /// Divides by the Euclidean length over dimension 1.
+    pub(crate) fn unit_length(&mut self, input: &Value) -> Value {
+        self.node("LpNormalization", &[input], vec![integer("axis", 1), integer("p", 2)])
     }
 
     /// Zeros behind the last channel, row and column.
@@ -112,6 +174,19 @@ impl GraphWriter {
     pub(crate) fn multiply(&mut self, input: &Value, rows: usize, columns: usize, matrix: Vec<u8>) -> Value {
         let matrix = self.weights("matrix", &[rows, columns], DataType::Float, matrix);
         self.node("MatMul", &[input, &matrix], Vec::new())
+    }
+
+    /// Rows of `input` times the transpose of a matrix of `outputs` x `inputs`, plus a bias.
+    pub(crate) fn fully_connected(
+        &mut self,
+        input: &Value,
+        [outputs, inputs]: [usize; 2],
+        matrix: Vec<u8>,
+        bias: Vec<u8>,
+    ) -> Value {
+        let matrix = self.weights("matrix", &[outputs, inputs], DataType::Float, matrix);
+        let bias = self.weights("bias", &[outputs], DataType::Float, bias);
+        self.node("Gemm", &[input, &matrix, &bias], vec![integer("transB", 1)])
     }
 
     /// The ONNX file whose one output is `output`, under the given name.
@@ -160,11 +235,11 @@ impl GraphWriter {
 }
 
 fn window_attributes(window: Window) -> Vec<AttributeProto> {
-    let [top, left] = window.padding;
+    let ([top, left], [below, right]) = (window.padding, window.extra);
     vec![
         integers("kernel_shape", &window.size),
         integers("strides", &window.stride),
-        integers("pads", &[top, left, top, left]),
+        integers("pads", &[top, left, top + below, left + right]),
     ]
 }
 
@@ -194,6 +269,5 @@ fn value_info(name: &str, sizes: &[Size]) -> ValueInfoProto {
     ValueInfoProto {
         name: name.to_owned(),
         r#type: Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() }),
-        ..ValueInfoProto::default()
     }
 }

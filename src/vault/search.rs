@@ -2,10 +2,11 @@
 
 use crate::comparison::{CalibrationTable, Decision, Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
-use crate::engine::{CompareOptions, EncodingMode, Engine};
+use crate::engine::{CompareOptions, Engine};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
+use crate::spec::EncodingMode;
 use crate::vision::Face;
 
 use super::Vault;

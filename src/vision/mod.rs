@@ -23,7 +23,7 @@ mod workload;
 
 pub use align::align;
 pub use decode::{DecodeLimits, decode};
-pub use detect::{Mmod, Scrfd, Yunet, open_size};
+pub use detect::{CenterFace, Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;
 pub use landmarks::find_landmarks;
 pub use main_face::{FacePolicy, main_face};
@@ -85,6 +85,35 @@ pub trait Detector: Send + Sync {
     fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<Face, Refusal>> {
         Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy))
     }
+
+    /// The faces of a picture at one look, neither reduced nor enlarged: parts of a large picture
+    /// and small pictures are looked at so.
+    ///
+    /// # Errors
+    /// As for [`Self::detect`].
+    fn glance(&self, picture: &RgbImage) -> Result<Vec<Face>> {
+        self.detect(picture)
+    }
+
+    /// What it can see; `None` for a detector that sees every face of a picture, however small or
+    /// turned, at its one look.
+    fn scope(&self) -> Option<Scope> {
+        None
+    }
+}
+
+/// What a detector can see, in pixels of its canvas.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scope {
+    /// The shorter side of the smallest face that it hardly misses.
+    pub least_face: f32,
+    /// The side of a face that tells best, on a small canvas, which way up it is.
+    pub glance_face: f32,
+    /// The score from which on a face that lies level is taken to be upright; infinite where turned
+    /// faces have scores as high.
+    pub upright_score: f32,
+    /// The largest tilt in degrees at which it lies level.
+    pub upright_roll: f32,
 }
 
 /// Turns aligned faces into vectors.

@@ -5,7 +5,8 @@ use std::io::Cursor;
 use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use facevault::vision::{AlignedFace, Detector, Embedder, Face, FacePolicy, QualityLimits};
 use facevault::{
-    AlignmentTemplate, ColorOrder, EmbedderSpec, Engine, ImageBytes, Metric, ModelId, Normalization, PhotoRules,
+    AlignmentTemplate, ColorOrder, EmbedderSpec, EncodingMode, Engine, ImageBytes, Metric, ModelId, Normalization,
+    PhotoRules,
 };
 use image::{Rgb, RgbImage};
 
@@ -92,8 +93,14 @@ impl MeanEmbedder {
             points: [[6.0, 8.0], [18.0, 8.0], [12.0, 14.0], [7.0, 19.0], [17.0, 19.0]],
         };
         let normalization = Normalization { color: ColorOrder::Rgb, mean: [0.0; 3], scale: [1.0; 3] };
-        let spec =
-            EmbedderSpec { normalization, dimension: DIMENSION, metric: Metric::Cosine, fixed_batch: None, template };
+        let spec = EmbedderSpec {
+            normalization,
+            dimension: DIMENSION,
+            metric: Metric::Cosine,
+            fixed_batch: None,
+            mode: EncodingMode::Fast,
+            template,
+        };
         Self { spec, model }
     }
 }

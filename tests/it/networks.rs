@@ -6,7 +6,8 @@ use facevault::geometry::LandmarkScheme;
 use facevault::vision::detect::{Scrfd, Yunet, open_size};
 use facevault::vision::{Network, NetworkEmbedder, NetworkOptions, Runtime, RuntimeOptions};
 use facevault::{
-    AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, ModelId, Normalization,
+    AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, ModelId,
+    Normalization,
 };
 
 use crate::data;
@@ -87,6 +88,7 @@ pub(crate) fn espdl_spec() -> EmbedderSpec {
         dimension: 512,
         metric: Metric::Cosine,
         fixed_batch: None,
+        mode: EncodingMode::Fast,
         template: AlignmentTemplate { landmarks: LandmarkScheme::EyesNoseMouth, size: 112, points: ARCFACE },
     }
 }
@@ -97,6 +99,7 @@ pub(crate) fn omz_spec() -> EmbedderSpec {
         dimension: 256,
         metric: Metric::Cosine,
         fixed_batch: None,
+        mode: EncodingMode::Fast,
         template: AlignmentTemplate {
             landmarks: LandmarkScheme::EyesNoseMouth,
             size: 128,

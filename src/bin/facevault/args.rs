@@ -127,9 +127,13 @@ pub(crate) struct Global {
     )]
     pub(crate) runtime: RuntimeChoice,
 
-    /// Encode each face together with its mirror image: takes longer, errs less
+    /// Encode each face together with its mirror image: takes longer, errs less; some packs do so by themselves
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) accurate: bool,
+
+    /// Encode each face by one view of it, also where the pack takes two
+    #[arg(long, global = true, conflicts_with = "accurate", help_heading = GLOBAL)]
+    pub(crate) fast: bool,
 
     /// Act for this client (tenant) of the vault instead of its first one
     #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
@@ -190,7 +194,7 @@ fn command() -> Command {
 
 fn brief(command: Command) -> Command {
     const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
-  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --client ID
+  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --fast  --client ID
   --threads N  -q  -v";
     let help = match command.get_after_help() {
         Some(examples) => format!("{examples}\n\n{ELSEWHERE}"),

@@ -73,7 +73,7 @@ impl Context {
             home: Some(self.home()?),
             runtime: self.global.runtime.clone(),
             threads: usize::from(self.global.threads),
-            mode: if self.global.accurate { EncodingMode::Accurate } else { EncodingMode::Fast },
+            mode: mode(self.global.accurate, self.global.fast),
             ..EngineOptions::default()
         })
     }
@@ -122,5 +122,14 @@ impl Context {
     /// What a vault is opened or made with.
     pub(crate) fn vault_options(&self, engine: Option<Engine>) -> VaultOptions {
         VaultOptions { engine, limits: self.limits(), client: self.global.client.clone() }
+    }
+}
+
+/// The mode that was asked for; none leaves it to the pack.
+fn mode(accurate: bool, fast: bool) -> Option<EncodingMode> {
+    match (accurate, fast) {
+        (true, _) => Some(EncodingMode::Accurate),
+        (_, true) => Some(EncodingMode::Fast),
+        _ => None,
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::collections::collection;
 use crate::comparison::{OperatingPoint, Similarity};
 use crate::encoding::FaceEncoding;
-use crate::engine::{CompareOptions, EncodingMode, Engine};
+use crate::engine::{CompareOptions, Engine};
 use crate::error::{Error, ErrorKind};
 use crate::http::answer::{Answer, Reply};
 use crate::http::app::{App, Caller, RequestId};
@@ -20,6 +20,7 @@ use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors, NotFoundErr
 use crate::http::request::{ActiveUserRequest, CompareRequest, CropsRequest, SearchMode, SearchRequest, VerifyRequest};
 use crate::http::{schema, thumbnail};
 use crate::person::{ImageBytes, ImageId, PersonId};
+use crate::spec::EncodingMode;
 use crate::vault::{Candidate, IdentifyOptions, Vault};
 
 /// The lowest minimum scores that may be asked of a search.

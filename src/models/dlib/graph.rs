@@ -131,6 +131,7 @@ fn add(graph: &mut GraphWriter, left: Flow, right: Flow, reader: &Reader<'_>) ->
 fn as_it_stands(convolution: &Convolution<'_>) -> onnx::Convolution {
     onnx::Convolution {
         shape: convolution.shape,
+        groups: 1,
         filters: convolution.filters.bytes().to_vec(),
         bias: convolution.bias.bytes().to_vec(),
         window: convolution.window,
@@ -146,5 +147,5 @@ fn fold(convolution: &Convolution<'_>, gamma: &[f32], beta: &[f32]) -> onnx::Con
         }
     }
     let bias = convolution.bias.values().zip(gamma).zip(beta).flat_map(|((b, g), beta)| (b * g + beta).to_le_bytes());
-    onnx::Convolution { shape: convolution.shape, filters, bias: bias.collect(), window: convolution.window }
+    onnx::Convolution { shape: convolution.shape, groups: 1, filters, bias: bias.collect(), window: convolution.window }
 }

@@ -136,7 +136,12 @@ fn read_window(reader: &mut Reader<'_>, smallest: usize) -> Result<Window> {
         }
         Ok(pair)
     };
-    Ok(Window { size: pair("a window", smallest)?, stride: pair("a step", 1)?, padding: pair("a padding", 0)? })
+    Ok(Window {
+        size: pair("a window", smallest)?,
+        stride: pair("a step", 1)?,
+        padding: pair("a padding", 0)?,
+        extra: [0, 0],
+    })
 }
 
 fn read_convolution<'a>(reader: &mut Reader<'a>) -> Result<Convolution<'a>> {

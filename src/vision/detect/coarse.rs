@@ -19,12 +19,19 @@ use crate::vision::{Face, FacePolicy, main_face};
 
 use super::letterbox::{Letterbox, Placement};
 
-/// The coarse canvas, in parts of the full one.
-const COARSE: f32 = 0.5;
-/// The smallest side of a face in canvas pixels that the detectors hardly miss.
-const SURE: f32 = 24.0;
-/// The face's longer side on the close canvas, in pixels, if it has as many.
-const CLOSE: f32 = 144.0;
+/// How coarsely and how closely a detector looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coarse {
+    /// The longer side of the coarse canvas, in pixels.
+    pub(super) canvas: usize,
+    /// The smallest side of a face in canvas pixels that the detector hardly misses.
+    pub(super) sure: f32,
+    /// The face's longer side on the close canvas, in pixels, if it has as many.
+    pub(super) close: f32,
+    /// The face's longer side on the coarse canvas from which on no close look is needed.
+    pub(super) enough: f32,
+}
+
 /// The side of the part of the picture that is looked at closely, in parts of the face's longer side.
 const AROUND: f32 = 1.7;
 /// How much of the two boxes must agree (intersection over union) for both to be one face.
@@ -33,6 +40,7 @@ const SAME: f32 = 0.5;
 /// The main face, or nothing where the whole picture must be looked at.
 pub(super) fn find(
     letterbox: &Letterbox,
+    coarsely: Coarse,
     picture: &RgbImage,
     policy: FacePolicy,
     see: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
@@ -44,7 +52,7 @@ pub(super) fn find(
         FacePolicy::Only => return Ok(None),
     };
     let (width, height) = picture.dimensions();
-    let coarse_side = (letterbox.limit() as f32 * COARSE) as usize;
+    let coarse_side = coarsely.canvas;
     // A picture little larger than the coarse canvas is as quickly looked at whole.
     if letterbox.is_fixed() || width.max(height) as usize * 2 <= coarse_side * 3 {
         return Ok(None);
@@ -54,11 +62,14 @@ pub(super) fn find(
         return Ok(None);
     };
     // Any face that would take the lead from this one must be large enough to have been seen.
-    if !(coarse.on_canvas(face.bounds.width.min(face.bounds.height)) >= SURE * lead) {
+    if !(coarse.on_canvas(face.bounds.width.min(face.bounds.height)) >= coarsely.sure * lead) {
         return Ok(None);
     }
     let longer = face.bounds.width.max(face.bounds.height);
-    let close = Placement::part(around(&face.bounds, width, height), (CLOSE / longer).min(1.0));
+    if coarse.on_canvas(longer) >= coarsely.enough {
+        return Ok(Some(face));
+    }
+    let close = Placement::part(around(&face.bounds, width, height), (coarsely.close / longer).min(1.0));
     let seen = letterbox.look(picture, close, &see)?;
     let agreement = |other: &Face| other.bounds.iou(&face.bounds);
     let same = seen.into_iter().max_by(|a, b| agreement(a).total_cmp(&agreement(b)));

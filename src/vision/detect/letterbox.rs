@@ -132,6 +132,19 @@ impl Letterbox {
         }
     }
 
+    /// The faces that `find` sees at one look at the picture as it is.
+    pub(super) fn glance(
+        &self,
+        picture: &RgbImage,
+        find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
+    ) -> Result<Vec<Face>> {
+        let size = Size::new(picture.width() as usize, picture.height() as usize);
+        if size.area() == 0 {
+            return Ok(Vec::new());
+        }
+        self.look(picture, Placement::reduced(size, self.fixed.unwrap_or(usize::MAX / 4), self.fixed), find)
+    }
+
     /// The faces that `find` sees on one canvas, as faces of the picture.
     pub(super) fn look(
         &self,

@@ -1,5 +1,6 @@
 //! Detectors: from a picture to faces.
 
+mod centerface;
 mod coarse;
 mod letterbox;
 mod mmod;
@@ -8,6 +9,7 @@ mod outputs;
 mod scrfd;
 mod yunet;
 
+pub use centerface::CenterFace;
 pub use letterbox::GRID;
 pub use mmod::Mmod;
 pub use scrfd::Scrfd;

@@ -12,9 +12,9 @@ use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, Network, main_face};
+use crate::vision::{Detector, Face, FacePolicy, Network, Scope, main_face};
 
-use super::coarse;
+use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
 use super::nms::suppress;
 use super::outputs::{Outputs, STRIDES};
@@ -27,8 +27,13 @@ pub struct Scrfd {
     network: Network,
     outputs: Outputs,
     letterbox: Letterbox,
+    coarse: Coarse,
     spec: DetectorSpec,
 }
+
+/// What the detector can see. A turned face has as high a score as an upright one, so that a score
+/// never tells that a face is upright.
+const SCOPE: Scope = Scope { least_face: 14.0, glance_face: 32.0, upright_score: f32::INFINITY, upright_roll: 0.0 };
 
 impl Scrfd {
     /// A detector that runs `network`. `spec` names nine outputs: scores, boxes and landmarks, each
@@ -42,7 +47,10 @@ impl Scrfd {
         let names = if spec.outputs.is_empty() { network.outputs().to_vec() } else { spec.outputs.clone() };
         let outputs = Outputs::find(&network, &names, 9)?;
         super::check_input(&network, &spec)?;
-        Ok(Self { network, outputs, letterbox: Letterbox::new(&spec), spec })
+        let letterbox = Letterbox::new(&spec);
+        // Half the full canvas: landmarks are those of a close look.
+        let coarse = Coarse { canvas: letterbox.limit() / 2, sure: 24.0, close: 144.0, enough: f32::INFINITY };
+        Ok(Self { network, outputs, letterbox, coarse, spec })
     }
 
     fn look(&self, input: ArrayView4<'_, f32>, canvas: Size) -> Result<Vec<Face>> {
@@ -70,10 +78,18 @@ impl Detector for Scrfd {
     }
 
     fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<Face, Refusal>> {
-        match coarse::find(&self.letterbox, picture, policy, |input, canvas| self.look(input, canvas))? {
+        match coarse::find(&self.letterbox, self.coarse, picture, policy, |input, canvas| self.look(input, canvas))? {
             Some(face) => Ok(Ok(face)),
             None => Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy)),
         }
+    }
+
+    fn glance(&self, picture: &RgbImage) -> Result<Vec<Face>> {
+        self.letterbox.glance(picture, |input, canvas| self.look(input, canvas))
+    }
+
+    fn scope(&self) -> Option<Scope> {
+        Some(SCOPE)
     }
 }
 

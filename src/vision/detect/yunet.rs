@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, Network};
+use crate::vision::{Detector, Face, Network, Scope};
 
 use super::letterbox::Letterbox;
 use super::nms::suppress;
@@ -25,6 +25,10 @@ const OUTPUTS: [&str; 12] = [
     "cls_8", "cls_16", "cls_32", "obj_8", "obj_16", "obj_32", "bbox_8", "bbox_16", "bbox_32", "kps_8", "kps_16",
     "kps_32",
 ];
+
+/// What the detector can see. A turned face has as high a score as an upright one, so that a score
+/// never tells that a face is upright.
+const SCOPE: Scope = Scope { least_face: 14.0, glance_face: 32.0, upright_score: f32::INFINITY, upright_roll: 0.0 };
 
 /// A YuNet network with its limits.
 pub struct Yunet {
@@ -71,6 +75,14 @@ impl Yunet {
 impl Detector for Yunet {
     fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>> {
         self.letterbox.detect(picture, |input, canvas| self.network.run(input, |tensors| self.decode(tensors, canvas)))
+    }
+
+    fn glance(&self, picture: &RgbImage) -> Result<Vec<Face>> {
+        self.letterbox.glance(picture, |input, canvas| self.network.run(input, |tensors| self.decode(tensors, canvas)))
+    }
+
+    fn scope(&self) -> Option<Scope> {
+        Some(SCOPE)
     }
 }
 
