@@ -42,8 +42,8 @@ fn open(pack: PackSource, threads: usize) -> Option<Engine> {
 
 fn steps(criterion: &mut Criterion, name: &str, engine: &Engine, photo: &[u8]) {
     let picture = engine.decode(photo).expect("a picture");
-    let faces = engine.detect_in(&picture).expect("faces");
-    let face = main_face(&faces, picture.dimensions(), FacePolicy::Largest).expect("a face");
+    let faces = engine.detect_in(&picture).expect("faces").1.faces;
+    let face = main_face(&faces, picture.dimensions(), FacePolicy::Largest).expect("a face").face;
     let template = &engine.embedder().template;
     let aligned = align(&picture, &face.landmarks, template).expect("a crop");
     let mut group = criterion.benchmark_group(format!("{name}, {} x {}", picture.width(), picture.height()));

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
-use crate::vision::{self, AlignedFace, Face, Quality};
+use crate::vision::{self, AlignedFace, Face, Quality, Seeker, Turn};
 
 use super::timing::Step;
-use super::{Detection, EncodedFace, Engine};
+use super::{Detection, EncodedFace, Engine, Inner};
 use crate::spec::EncodingMode;
 
 impl Engine {
@@ -23,8 +23,8 @@ impl Engine {
     pub fn detect(&self, image: &[u8]) -> Result<Detection> {
         let picture = self.decode(image).map_err(refused)?;
         let _taken_on = self.inner.origin.workload.take_on(1);
-        let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
-        Ok(Detection { width: picture.width(), height: picture.height(), faces })
+        let (picture, turned, faces) = self.inner.timing.time(Step::Detect, || self.seeker().all(&picture))?;
+        Ok(Detection { width: picture.width(), height: picture.height(), turned, faces })
     }
 
     /// The upright picture of a photo's bytes, within the engine's limits.
@@ -79,12 +79,20 @@ impl Engine {
     pub fn encode_faces(&self, image: &[u8]) -> Result<Vec<(Face, Result<EncodedFace, Refusal>)>> {
         let picture = self.decode(image).map_err(refused)?;
         let taken_on = self.inner.origin.workload.take_on(1);
-        let faces = self.inner.timing.time(Step::Detect, || self.detect_in(&picture))?;
+        let (picture, turned, faces) = self.inner.timing.time(Step::Detect, || self.seeker().all(&picture))?;
         drop(taken_on);
         let _taken_on = self.inner.origin.workload.take_on(faces.len());
         self.inner.threads.install(|| {
-            faces.par_iter().map(|face| Ok((*face, self.encode_face(&picture, face)?))).collect::<Result<Vec<_>>>()
+            faces
+                .par_iter()
+                .map(|face| Ok((*face, self.encode_face(&picture, turned, face)?)))
+                .collect::<Result<Vec<_>>>()
         })
+    }
+
+    pub(super) fn seeker(&self) -> Seeker<'_> {
+        let Inner { detector, rules, threads, .. } = &*self.inner;
+        Seeker { detector: detector.as_ref(), options: &rules.seek, threads }
     }
 
     fn encode_one(&self, image: &[u8], prepare: fn(RgbImage) -> RgbImage) -> Result<Result<EncodedFace, Refusal>> {
@@ -93,13 +101,16 @@ impl Engine {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let policy = self.inner.rules.face;
-        match self.inner.timing.time(Step::Detect, || self.inner.detector.detect_main(&picture, policy))? {
-            Ok(face) => self.encode_face(&picture, &face),
+        match self.inner.timing.time(Step::Detect, || self.seeker().main(&picture, policy))? {
+            Ok(sought) => {
+                let encoded = self.encode_face(&sought.picture, sought.turn, &sought.main.face)?;
+                Ok(encoded.map(|encoded| EncodedFace { others: sought.main.others, ..encoded }))
+            }
             Err(refusal) => Ok(Err(refusal)),
         }
     }
 
-    fn encode_face(&self, picture: &RgbImage, face: &Face) -> Result<Result<EncodedFace, Refusal>> {
+    fn encode_face(&self, picture: &RgbImage, turned: Turn, face: &Face) -> Result<Result<EncodedFace, Refusal>> {
         if face.landmarks.scheme != self.inner.embedder.spec().template.landmarks {
             let message = format!("{}: the detector's landmarks are not those of the embedder's crop", self.name());
             return Err(Error::new(ErrorKind::ModelMismatch, message));
@@ -111,7 +122,7 @@ impl Engine {
         };
         let encoding = self.inner.timing.time(Step::Embed, || self.embedded(aligned))?;
         self.inner.encoded.fetch_add(1, Ordering::Relaxed);
-        Ok(Ok(EncodedFace { face: *face, quality, encoding }))
+        Ok(Ok(EncodedFace { face: *face, turned, others: Vec::new(), quality, encoding }))
     }
 
     /// The encoding of a crop, in the engine's mode.

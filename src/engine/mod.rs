@@ -10,6 +10,7 @@ mod open;
 mod rewriting;
 mod timing;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +24,7 @@ use crate::models::Manifest;
 use crate::spec::{EmbedderSpec, EncodingMode};
 use crate::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
-    Workload,
+    SeekOptions, Turn, Workload,
 };
 
 pub use compare::CompareOptions;
@@ -37,6 +38,8 @@ pub use timing::Timing;
 pub struct PhotoRules {
     /// How large a photo is taken.
     pub decode: DecodeLimits,
+    /// How far a picture is searched, and whether it is turned.
+    pub seek: SeekOptions,
     /// Which of several faces is the one.
     pub face: FacePolicy,
     /// How good the face must be.
@@ -50,6 +53,8 @@ pub struct Detection {
     pub width: u32,
     /// Height of the upright picture in pixels.
     pub height: u32,
+    /// By how much the photo was turned, beyond its EXIF orientation, to be upright.
+    pub turned: Turn,
     /// The faces, highest score first.
     pub faces: Vec<Face>,
 }
@@ -57,8 +62,12 @@ pub struct Detection {
 /// The encoding of a photo's face and what was measured on the way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncodedFace {
-    /// The face.
+    /// The face, in pixels of the upright picture.
     pub face: Face,
+    /// By how much the photo was turned, beyond its EXIF orientation, to be upright.
+    pub turned: Turn,
+    /// The photo's other faces, largest first, where this one was chosen among several.
+    pub others: Vec<Face>,
     /// How good it is.
     pub quality: Quality,
     /// Its encoding.
@@ -236,11 +245,14 @@ impl Engine {
         Err(Error::new(ErrorKind::Runtime, message))
     }
 
-    /// The faces of an upright picture.
+    /// All faces of a picture, highest score first, and the picture itself, turned where its largest
+    /// face was not upright.
     ///
     /// # Errors
     /// [`ErrorKind::Runtime`] where the network fails.
-    pub fn detect_in(&self, picture: &RgbImage) -> Result<Vec<Face>> {
-        self.inner.detector.detect(picture)
+    pub fn detect_in<'p>(&self, picture: &'p RgbImage) -> Result<(Cow<'p, RgbImage>, Detection)> {
+        let (picture, turned, faces) = self.seeker().all(picture)?;
+        let detection = Detection { width: picture.width(), height: picture.height(), turned, faces };
+        Ok((picture, detection))
     }
 }

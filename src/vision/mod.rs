@@ -16,9 +16,11 @@ mod pose;
 mod quality;
 mod resize;
 mod runtime;
+mod seek;
 mod telemetry;
 mod tensor;
 mod thumbnail;
+mod turn;
 mod workload;
 
 pub use align::align;
@@ -26,14 +28,16 @@ pub use decode::{DecodeLimits, decode};
 pub use detect::{CenterFace, Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;
 pub use landmarks::find_landmarks;
-pub use main_face::{FacePolicy, main_face};
+pub use main_face::{FacePolicy, MainFace, RIVAL, main_face};
 pub use network::Network;
 pub use network_options::{NetworkClock, NetworkOptions};
 pub use pose::Pose;
 pub use quality::{Quality, QualityLimits};
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
 
+pub use seek::{SeekOptions, Seeker, Sought};
 pub use thumbnail::thumbnail;
+pub use turn::Turn;
 pub use workload::{TakenOn, Workload};
 
 use image::RgbImage;
@@ -82,7 +86,7 @@ pub trait Detector: Send + Sync {
     ///
     /// # Errors
     /// As for [`Self::detect`]; in the result, the refusal of [`main_face`].
-    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<Face, Refusal>> {
+    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<MainFace, Refusal>> {
         Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy))
     }
 
@@ -107,8 +111,12 @@ pub trait Detector: Send + Sync {
 pub struct Scope {
     /// The shorter side of the smallest face that it hardly misses.
     pub least_face: f32,
-    /// The side of a face that tells best, on a small canvas, which way up it is.
+    /// The longer side of a picture on the full canvas.
+    pub full_side: u32,
+    /// The longer side of a face that tells best, on a small canvas, which way up it is.
     pub glance_face: f32,
+    /// The score on that canvas from which on no other orientation needs to be looked at.
+    pub glance_score: f32,
     /// The score from which on a face that lies level is taken to be upright; infinite where turned
     /// faces have scores as high.
     pub upright_score: f32,

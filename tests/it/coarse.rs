@@ -21,7 +21,8 @@ fn look(detector: &dyn Detector, embedder: &dyn Embedder, path: &Path) -> Option
     let name = path.file_name().expect("a name").to_string_lossy().into_owned();
     let picture = decode(&std::fs::read(path).expect("a file"), &DecodeLimits::default()).ok()?;
     let policy = FacePolicy::default();
-    let whole = main_face(&detector.detect(&picture).expect("a run"), picture.dimensions(), policy);
+    let whole =
+        main_face(&detector.detect(&picture).expect("a run"), picture.dimensions(), policy).map(|main| main.face);
     let coarse = detector.detect_main(&picture, policy).expect("a run");
     let (whole, coarse) = match (whole, coarse) {
         (Ok(whole), Ok(coarse)) => (whole, coarse),
@@ -31,6 +32,7 @@ fn look(detector: &dyn Detector, embedder: &dyn Embedder, path: &Path) -> Option
         }
         (whole, coarse) => panic!("{name}: {whole:?}, coarsely {coarse:?}"),
     };
+    let coarse = coarse.face;
     assert!(whole.bounds.iou(&coarse.bounds) > 0.6, "{name}: {whole:?}, coarsely {coarse:?}");
     let vector = |face: &Face| {
         let aligned = align(&picture, &face.landmarks, &embedder.spec().template).expect("a crop");

@@ -1,6 +1,7 @@
 //! Behaviour, a file each.
 
 mod accurate;
+mod centerface_parity;
 mod children;
 #[cfg(feature = "cli")]
 mod cli;

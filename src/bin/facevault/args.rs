@@ -10,7 +10,7 @@ use clap::builder::styling::AnsiColor;
 use clap::error::ErrorKind as ClapError;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 use facevault::ClientId;
-use facevault::vision::RuntimeChoice;
+use facevault::vision::{FacePolicy, RuntimeChoice};
 
 use crate::commands;
 
@@ -135,6 +135,25 @@ pub(crate) struct Global {
     #[arg(long, global = true, conflicts_with = "accurate", help_heading = GLOBAL)]
     pub(crate) fast: bool,
 
+    /// Which of several faces is meant: portrait (the one that dominates or is framed), largest, central, only
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHICH",
+        default_value = "portrait",
+        value_parser = parse_face,
+        help_heading = GLOBAL
+    )]
+    pub(crate) face: FacePolicy,
+
+    /// The smallest face that must not be missed, in pixels of its shorter side
+    #[arg(long, global = true, value_name = "PIXELS", default_value_t = 40.0, value_parser = parse_min_face, help_heading = GLOBAL)]
+    pub(crate) min_face: f32,
+
+    /// Take photos as they are: do not turn those that are not upright (for cameras that are fixed)
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) no_turn: bool,
+
     /// Act for this client (tenant) of the vault instead of its first one
     #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
     pub(crate) client: Option<ClientId>,
@@ -176,6 +195,21 @@ fn parse_runtime(text: &str) -> Result<RuntimeChoice, Infallible> {
     }
 }
 
+fn parse_face(text: &str) -> Result<FacePolicy, String> {
+    match text {
+        "portrait" => Ok(FacePolicy::default()),
+        "largest" => Ok(FacePolicy::Largest),
+        "central" => Ok(FacePolicy::Central),
+        "only" => Ok(FacePolicy::Only),
+        other => Err(format!("{other:?} is not one of portrait, largest, central and only")),
+    }
+}
+
+fn parse_min_face(text: &str) -> Result<f32, String> {
+    let pixels: f32 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if (16.0..=4096.0).contains(&pixels) { Ok(pixels) } else { Err(format!("{text} is not from 16 to 4096")) }
+}
+
 fn styles() -> Styles {
     Styles::styled()
         .header(AnsiColor::Yellow.on_default().bold())
@@ -194,7 +228,7 @@ fn command() -> Command {
 
 fn brief(command: Command) -> Command {
     const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
-  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --fast  --client ID
+  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --fast  --face WHICH  --min-face PIXELS  --no-turn  --client ID
   --threads N  -q  -v";
     let help = match command.get_after_help() {
         Some(examples) => format!("{examples}\n\n{ELSEWHERE}"),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use facevault::models::Home;
-use facevault::vision::RuntimeChoice;
+use facevault::vision::{QualityLimits, RuntimeChoice, SeekOptions};
 use facevault::{ClientId, ErrorKind, Limits, Result};
-use facevault::{EncodingMode, Engine, EngineOptions, PackSource};
+use facevault::{EncodingMode, Engine, EngineOptions, PackSource, PhotoRules};
 use facevault::{Vault, VaultOptions};
 
 use crate::args::Global;
@@ -74,8 +74,20 @@ impl Context {
             runtime: self.global.runtime.clone(),
             threads: usize::from(self.global.threads),
             mode: mode(self.global.accurate, self.global.fast),
+            rules: self.rules(),
             ..EngineOptions::default()
         })
+    }
+
+    /// What is wanted of a photo.
+    fn rules(&self) -> PhotoRules {
+        let Global { face, min_face, no_turn, .. } = self.global;
+        PhotoRules {
+            face,
+            seek: SeekOptions { min_face, turn: !no_turn },
+            quality: QualityLimits { min_size: min_face, ..QualityLimits::default() },
+            ..PhotoRules::default()
+        }
     }
 
     /// Loads models and runtime; tells what was passed over on the way.

@@ -40,8 +40,8 @@ pub(in crate::http) async fn detect(
         let picture = engine
             .decode(&asked.image)
             .map_err(|refusal| Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }]))?;
-        let faces = engine.detect_in(&picture)?;
-        let passed = faces.iter().filter(|face| score(face) > asked.min_score).take(asked.max_results as usize);
+        let (picture, found) = engine.detect_in(&picture)?;
+        let passed = found.faces.iter().filter(|face| score(face) > asked.min_score).take(asked.max_results as usize);
         let shown = passed.map(|face| -> Result<Value, ApiError> {
             let mut shown = json!(FaceAnswer(face));
             shown["detection_score"] = json!(score(face));

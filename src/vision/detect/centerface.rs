@@ -16,7 +16,7 @@ use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, Network, Scope, main_face};
+use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, main_face};
 
 use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
@@ -32,10 +32,6 @@ const STRIDE: usize = 4;
 /// How the main face is looked for: on 160 pixels first, its landmarks taken from there where it has
 /// 40 of them, else from a close look at 56.
 const COARSE: Coarse = Coarse { canvas: 160, sure: 16.0, close: 56.0, enough: 40.0 };
-
-/// What the detector can see. An upright face of LFW has a score of 0.82 or more (1st percentile);
-/// of turned ones 5 % reach 0.80, with landmarks that show the turn.
-const SCOPE: Scope = Scope { least_face: 14.0, glance_face: 26.0, upright_score: 0.75, upright_roll: 20.0 };
 
 /// A CenterFace network with its limits.
 pub struct CenterFace {
@@ -85,9 +81,9 @@ impl Detector for CenterFace {
         self.letterbox.detect(picture, |input, canvas| self.look(input, canvas))
     }
 
-    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<Face, Refusal>> {
+    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<MainFace, Refusal>> {
         match coarse::find(&self.letterbox, COARSE, picture, policy, |input, canvas| self.look(input, canvas))? {
-            Some(face) => Ok(Ok(face)),
+            Some(main) => Ok(Ok(main)),
             None => Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy)),
         }
     }
@@ -97,7 +93,16 @@ impl Detector for CenterFace {
     }
 
     fn scope(&self) -> Option<Scope> {
-        Some(SCOPE)
+        // An upright face of LFW has a score of 0.82 or more (1st percentile); of turned ones 5 % reach
+        // 0.80, with landmarks that show the turn.
+        Some(Scope {
+            least_face: 14.0,
+            full_side: self.letterbox.limit() as u32,
+            glance_face: 32.0,
+            glance_score: 0.75,
+            upright_score: 0.75,
+            upright_roll: 20.0,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use ndarray::ArrayView4;
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::vision::tensor::Size;
-use crate::vision::{Face, FacePolicy, main_face};
+use crate::vision::{Face, FacePolicy, MainFace, main_face};
 
 use super::letterbox::{Letterbox, Placement};
 
@@ -44,12 +44,12 @@ pub(super) fn find(
     picture: &RgbImage,
     policy: FacePolicy,
     see: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
-) -> Result<Option<Face>> {
+) -> Result<Option<MainFace>> {
     // How many times the side of another face the main one's must be.
     let lead = match policy {
         FacePolicy::Portrait { ratio, .. } | FacePolicy::Dominant { ratio } => ratio.max(1.0).sqrt(),
         FacePolicy::Largest => 1.0,
-        FacePolicy::Only => return Ok(None),
+        FacePolicy::Central | FacePolicy::Only => return Ok(None),
     };
     let (width, height) = picture.dimensions();
     let coarse_side = coarsely.canvas;
@@ -58,22 +58,23 @@ pub(super) fn find(
         return Ok(None);
     }
     let coarse = Placement::reduced(Size::new(width as usize, height as usize), coarse_side, None);
-    let Ok(face) = main_face(&letterbox.look(picture, coarse, &see)?, (width, height), policy) else {
+    let Ok(main) = main_face(&letterbox.look(picture, coarse, &see)?, (width, height), policy) else {
         return Ok(None);
     };
+    let face = main.face;
     // Any face that would take the lead from this one must be large enough to have been seen.
     if !(coarse.on_canvas(face.bounds.width.min(face.bounds.height)) >= coarsely.sure * lead) {
         return Ok(None);
     }
     let longer = face.bounds.width.max(face.bounds.height);
     if coarse.on_canvas(longer) >= coarsely.enough {
-        return Ok(Some(face));
+        return Ok(Some(main));
     }
     let close = Placement::part(around(&face.bounds, width, height), (coarsely.close / longer).min(1.0));
     let seen = letterbox.look(picture, close, &see)?;
     let agreement = |other: &Face| other.bounds.iou(&face.bounds);
     let same = seen.into_iter().max_by(|a, b| agreement(a).total_cmp(&agreement(b)));
-    Ok(same.filter(|same| agreement(same) >= SAME))
+    Ok(same.filter(|same| agreement(same) >= SAME).map(|face| MainFace { face, ..main }))
 }
 
 /// The part of a picture around a box: left, top, width, height.

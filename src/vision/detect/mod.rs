@@ -12,6 +12,7 @@ mod yunet;
 pub use centerface::CenterFace;
 pub use letterbox::GRID;
 pub use mmod::Mmod;
+pub(crate) use nms::suppress;
 pub use scrfd::Scrfd;
 pub use yunet::Yunet;
 

@@ -12,7 +12,7 @@ use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, Network, Scope, main_face};
+use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, main_face};
 
 use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
@@ -30,10 +30,6 @@ pub struct Scrfd {
     coarse: Coarse,
     spec: DetectorSpec,
 }
-
-/// What the detector can see. A turned face has as high a score as an upright one, so that a score
-/// never tells that a face is upright.
-const SCOPE: Scope = Scope { least_face: 14.0, glance_face: 32.0, upright_score: f32::INFINITY, upright_roll: 0.0 };
 
 impl Scrfd {
     /// A detector that runs `network`. `spec` names nine outputs: scores, boxes and landmarks, each
@@ -77,9 +73,9 @@ impl Detector for Scrfd {
         self.letterbox.detect(picture, |input, canvas| self.look(input, canvas))
     }
 
-    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<Face, Refusal>> {
+    fn detect_main(&self, picture: &RgbImage, policy: FacePolicy) -> Result<Result<MainFace, Refusal>> {
         match coarse::find(&self.letterbox, self.coarse, picture, policy, |input, canvas| self.look(input, canvas))? {
-            Some(face) => Ok(Ok(face)),
+            Some(main) => Ok(Ok(main)),
             None => Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy)),
         }
     }
@@ -89,7 +85,16 @@ impl Detector for Scrfd {
     }
 
     fn scope(&self) -> Option<Scope> {
-        Some(SCOPE)
+        // Turned faces have scores as high, and landmarks of upright ones. On 64 x 64 pixels none of
+        // 1,500 turned faces reaches 0.75, which 98 % of upright ones do.
+        Some(Scope {
+            least_face: 14.0,
+            full_side: self.letterbox.limit() as u32,
+            glance_face: 32.0,
+            glance_score: 0.75,
+            upright_score: f32::INFINITY,
+            upright_roll: 0.0,
+        })
     }
 }
 

@@ -26,10 +26,6 @@ const OUTPUTS: [&str; 12] = [
     "kps_32",
 ];
 
-/// What the detector can see. A turned face has as high a score as an upright one, so that a score
-/// never tells that a face is upright.
-const SCOPE: Scope = Scope { least_face: 14.0, glance_face: 32.0, upright_score: f32::INFINITY, upright_roll: 0.0 };
-
 /// A YuNet network with its limits.
 pub struct Yunet {
     network: Network,
@@ -82,7 +78,16 @@ impl Detector for Yunet {
     }
 
     fn scope(&self) -> Option<Scope> {
-        Some(SCOPE)
+        // Turned faces have scores as high, and landmarks of upright ones. On 64 x 64 pixels 3 of
+        // 1,500 turned faces reach 0.88, which 9 in 10 of upright ones do.
+        Some(Scope {
+            least_face: 14.0,
+            full_side: self.letterbox.limit() as u32,
+            glance_face: 32.0,
+            glance_score: 0.88,
+            upright_score: f32::INFINITY,
+            upright_roll: 0.0,
+        })
     }
 }
 

@@ -238,7 +238,7 @@ fn real_faces_are_found_by_photo_and_by_crop_and_strangers_are_not() {
 
     // The face alone, cut off at its own box.
     let picture = engine.decode(second).expect("a picture");
-    let face = engine.detect_in(&picture).expect("faces")[0].bounds;
+    let face = engine.detect_in(&picture).expect("faces").1.faces[0].bounds;
     let [x, y, width, height] = [face.x, face.y, face.width, face.height].map(|side| side.max(0.0) as u32);
     let crop = image::imageops::crop_imm(&picture, x, y, width, height).to_image();
     let mut bytes = std::io::Cursor::new(Vec::new());

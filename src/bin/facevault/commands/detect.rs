@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use facevault::vision::Turn;
 use facevault::wire::FaceAnswer;
 use facevault::{Detection, Engine};
 use facevault::{Error, ErrorKind, ImageReport};
@@ -78,17 +79,25 @@ fn print(found: &[(&Path, Detection)], context: &Context) -> Outcome {
         .iter()
         .map(|(path, detection)| {
             let faces: Vec<_> = detection.faces.iter().map(FaceAnswer).collect();
-            json!({"file": output::path(path), "width": detection.width, "height": detection.height, "faces": faces})
+            json!({
+                "file": output::path(path),
+                "width": detection.width,
+                "height": detection.height,
+                "turned": detection.turned,
+                "faces": faces,
+            })
         })
         .collect();
     context.output.answer(&data, |text| {
-        for (path, Detection { width, height, faces }) in found {
+        for (path, Detection { width, height, turned, faces }) in found {
             let count = match faces.len() {
                 0 => "no face".to_owned(),
                 1 => "1 face".to_owned(),
                 many => format!("{many} faces"),
             };
-            text.heading(format!("{}  {width} x {height}  {count}", path.display()))?;
+            let turned =
+                if *turned == Turn::None { String::new() } else { format!("  turned by {} degrees", turned.degrees()) };
+            text.heading(format!("{}  {width} x {height}{turned}  {count}", path.display()))?;
             let mut listing =
                 Listing::new(&["FACE", "SCORE", "LEFT", "TOP", "WIDTH", "HEIGHT"]).numbers(&[0, 1, 2, 3, 4, 5]);
             for (i, face) in faces.iter().enumerate() {
@@ -112,7 +121,8 @@ fn write_drawn(
     format: ImageFormat,
 ) -> Result<(), Failure> {
     let refused = |refusal| Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }]);
-    let mut picture = engine.decode(image).map_err(refused)?;
+    let picture = engine.decode(image).map_err(refused)?;
+    let mut picture = detection.turned.apply(&picture).unwrap_or(picture);
     draw::faces(&mut picture, &detection.faces);
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).map_err(|error| {

@@ -74,13 +74,15 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
     let named = || arguments.photos.iter().zip(outcomes);
     let data: Vec<Value> = named()
         .map(|(path, outcome)| match outcome {
-            Ok(EncodedFace { face, quality, encoding }) => json!({
+            Ok(EncodedFace { face, turned, others, quality, encoding }) => json!({
                 "file": output::path(path),
                 "status": "ok",
                 "model": encoding.model().to_string(),
                 "dimension": encoding.dimension(),
                 "encoding": encode_base64(&encoding.to_bytes()),
                 "face": FaceAnswer(face),
+                "turned": turned,
+                "others": others.iter().map(FaceAnswer).collect::<Vec<_>>(),
                 "quality": quality,
             }),
             Err(refusal) => json!({

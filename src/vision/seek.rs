@@ -1,0 +1,283 @@
+//! Looking for the faces of a picture that may be turned, or large with small faces in it.
+//!
+//! A detector's first look finds the face of most photos. What it leaves open is settled here:
+//!
+//! * **Which way up.** A photo without its EXIF orientation shows faces lying or upside down, on
+//!   which detectors put upright landmarks and embedders give vectors that resemble each other. Cut
+//!   out and reduced to a small canvas, a face has its highest score the right way up (of 500
+//!   photos of LFW on 64 x 64 pixels: CenterFace and SCRFD always, YuNet but once). So the
+//!   surroundings of the face are looked at in four orientations and the picture is turned by the
+//!   best, unless the detector's first answer leaves no doubt ([`Scope`]).
+//! * **How small.** Where nothing is found, the picture is looked at again in twice the resolution,
+//!   part by part, until the smallest face that is asked for would have been seen.
+
+use std::borrow::Cow;
+
+use fast_image_resize::Resizer;
+use image::RgbImage;
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Refusal, RefusalCode, Result};
+use crate::geometry::{Point, Rect};
+
+use super::detect::suppress;
+use super::resize::resize;
+use super::{Detector, Face, FacePolicy, MainFace, Pose, Scope, Turn, main_face};
+
+/// How far a picture is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeekOptions {
+    /// The shorter side, in pixels, of the smallest face that must not be missed.
+    pub min_face: f32,
+    /// Whether a picture that is not upright is turned. Off for cameras that are fixed: it saves the
+    /// look at other orientations, and a face that lies is then refused or missed.
+    pub turn: bool,
+}
+
+impl Default for SeekOptions {
+    /// Faces of 40 pixels, the smallest that are taken, in any orientation.
+    fn default() -> Self {
+        Self { min_face: 40.0, turn: true }
+    }
+}
+
+/// The face of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sought<'a> {
+    /// The picture, upright.
+    pub picture: Cow<'a, RgbImage>,
+    /// By how much it was turned for that.
+    pub turn: Turn,
+    /// The face and the others, in pixels of the upright picture.
+    pub main: MainFace,
+}
+
+/// The side of a part of a large picture that is looked at by itself, in canvas pixels.
+const TILE: u32 = 640;
+/// The surroundings of a face that are looked at in four orientations, in parts of its longer side.
+const SURROUNDINGS: f32 = 2.0;
+
+/// Looks for faces with a detector.
+pub struct Seeker<'a> {
+    /// The detector.
+    pub detector: &'a dyn Detector,
+    /// How far to look.
+    pub options: &'a SeekOptions,
+    /// Where the parts of a large picture are looked at.
+    pub threads: &'a ThreadPool,
+}
+
+impl Seeker<'_> {
+    /// The face that a picture is taken for, the right way up.
+    ///
+    /// # Errors
+    /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails; in the result, the refusal of
+    /// [`main_face`].
+    pub fn main<'p>(&self, picture: &'p RgbImage, policy: FacePolicy) -> Result<Result<Sought<'p>, Refusal>> {
+        let found = self.detector.detect_main(picture, policy)?;
+        let here = |main| Sought { picture: Cow::Borrowed(picture), turn: Turn::None, main };
+        let Some(scope) = self.detector.scope().filter(|_| !picture.is_empty()) else { return Ok(found.map(here)) };
+        let turn = match &found {
+            Ok(main) if self.options.turn => self.upright(scope, picture, &main.face)?,
+            Err(_) if self.options.turn => self.turn(scope, picture)?,
+            _ => Turn::None,
+        };
+        let (picture, found) = match turn.apply(picture) {
+            Some(turned) => {
+                let found = self.detector.detect_main(&turned, policy)?;
+                (Cow::Owned(turned), found)
+            }
+            None => (Cow::Borrowed(picture), found),
+        };
+        match found {
+            Err(refusal) if refusal.code == RefusalCode::NoFaceDetected => {}
+            found => return Ok(found.map(|main| Sought { picture, turn, main })),
+        }
+        let faces = self.small(scope, &picture)?;
+        let main = match main_face(&faces, picture.dimensions(), policy) {
+            Ok(main) => main,
+            Err(refusal) if refusal.code == RefusalCode::NoFaceDetected => return Ok(Err(self.nothing())),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let further = if self.options.turn { self.upright(scope, &picture, &main.face)? } else { Turn::None };
+        let Some(turned) = further.apply(&picture) else { return Ok(Ok(Sought { picture, turn, main })) };
+        let found = main_face(&self.small(scope, &turned)?, turned.dimensions(), policy);
+        Ok(found.map(|main| Sought { picture: Cow::Owned(turned), turn: turn.then(further), main }))
+    }
+
+    /// All faces of a picture down to the smallest that is asked for, highest score first, and the
+    /// picture in which they are, turned where its largest face is not upright.
+    ///
+    /// # Errors
+    /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails.
+    pub fn all<'p>(&self, picture: &'p RgbImage) -> Result<(Cow<'p, RgbImage>, Turn, Vec<Face>)> {
+        let Some(scope) = self.detector.scope().filter(|_| !picture.is_empty()) else {
+            return Ok((Cow::Borrowed(picture), Turn::None, self.detector.detect(picture)?));
+        };
+        let turn = if self.options.turn { self.turn(scope, picture)? } else { Turn::None };
+        let picture = turn.apply(picture).map_or(Cow::Borrowed(picture), Cow::Owned);
+        let mut faces = self.detector.detect(&picture)?;
+        let finest = self.finest(scope);
+        if finest * long_side(&picture) as f32 > scope.full_side as f32 {
+            faces.extend(self.in_parts(&picture, finest)?);
+            suppress_parts(&mut faces);
+        }
+        Ok((picture, turn, faces))
+    }
+
+    /// By how much a picture must be turned for its largest face to be upright. Where nothing is seen,
+    /// other orientations are looked at, on the full canvas.
+    fn turn(&self, scope: Scope, picture: &RgbImage) -> Result<Turn> {
+        if let Ok(main) = self.detector.detect_main(picture, FacePolicy::Largest)? {
+            return self.upright(scope, picture, &main.face);
+        }
+        let whole = [0, 0, picture.width(), picture.height()];
+        let small = reduced(picture, whole, (scope.full_side as f32 / long_side(picture) as f32).min(1.0))?;
+        for turn in [Turn::Quarter, Turn::ThreeQuarters, Turn::Half] {
+            let Some(turned) = turn.apply(&small) else { continue };
+            if let Ok(main) = self.detector.detect_main(&turned, FacePolicy::Largest)? {
+                // What is seen now may itself be a face that lies.
+                return Ok(turn.then(self.upright(scope, &turned, &main.face)?));
+            }
+        }
+        Ok(Turn::None)
+    }
+
+    /// By how much the picture must be turned for this face to be upright.
+    fn upright(&self, scope: Scope, picture: &RgbImage, face: &Face) -> Result<Turn> {
+        let level = Pose::estimate(&face.landmarks).roll.abs() <= scope.upright_roll;
+        if level && face.score >= scope.upright_score {
+            return Ok(Turn::None);
+        }
+        let side = face.bounds.width.max(face.bounds.height);
+        let part = part_around(picture, face.bounds.center(), side * SURROUNDINGS);
+        let small = reduced(picture, part, (scope.glance_face / side).min(1.0))?;
+        let mut best = (Turn::None, 0.0);
+        for turn in Turn::ALL {
+            let turned = turn.apply(&small);
+            let faces = self.detector.glance(turned.as_ref().unwrap_or(&small))?;
+            let score = faces.iter().map(|face| face.score).fold(0.0, f32::max);
+            if score > best.1 {
+                best = (turn, score);
+            }
+            if turn == Turn::None && score >= scope.glance_score {
+                break;
+            }
+        }
+        Ok(best.0)
+    }
+
+    /// The faces of a picture in which the first look found none: in twice the resolution and so on,
+    /// until there are some or the smallest that is asked for would have been seen.
+    fn small(&self, scope: Scope, picture: &RgbImage) -> Result<Vec<Face>> {
+        let (finest, first) = (self.finest(scope), scope.full_side as f32 / long_side(picture) as f32);
+        let mut scale = first;
+        while scale < finest {
+            scale = (2.0 * scale).min(finest);
+            let faces = self.in_parts(picture, scale)?;
+            if !faces.is_empty() {
+                return Ok(faces);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The reduction at which the smallest face that is asked for is as small as can be seen.
+    fn finest(&self, scope: Scope) -> f32 {
+        (scope.least_face / self.options.min_face.max(1.0)).min(1.0)
+    }
+
+    /// The faces of a picture that is reduced by `scale` and looked at in parts. They overlap by more
+    /// than the faces that a coarser look would have missed.
+    fn in_parts(&self, picture: &RgbImage, scale: f32) -> Result<Vec<Face>> {
+        let (width, height) = picture.dimensions();
+        let tile = (TILE as f32 / scale) as u32;
+        let overlap = ((4.0 * self.options.min_face) as u32).min(tile / 3);
+        let starts = |length: u32| -> Vec<(u32, u32)> {
+            if length <= tile {
+                return vec![(0, length)];
+            }
+            let count = (length - overlap).div_ceil(tile - overlap);
+            let start = |i: u32| u64::from(length - tile) * u64::from(i) / u64::from(count - 1);
+            (0..count).map(|i| (start(i) as u32, tile)).collect()
+        };
+        let parts: Vec<[u32; 4]> = starts(height)
+            .into_iter()
+            .flat_map(|(top, down)| starts(width).into_iter().map(move |(left, across)| [left, top, across, down]))
+            .collect();
+        let look = |part: &[u32; 4]| -> Result<Vec<Face>> {
+            let small = reduced(picture, *part, scale)?;
+            let (sx, sy) = (part[2] as f32 / small.width() as f32, part[3] as f32 / small.height() as f32);
+            let faces = self.detector.glance(&small)?.into_iter().map(|face| placed(face, *part, (sx, sy)));
+            Ok(faces.filter(|face| whole(face, *part, (width, height))).collect())
+        };
+        let found: Vec<Vec<Face>> = self.threads.install(|| parts.par_iter().map(look).collect::<Result<_>>())?;
+        let mut faces = found.concat();
+        suppress_parts(&mut faces);
+        Ok(faces)
+    }
+
+    fn nothing(&self) -> Refusal {
+        let message = format!(
+            "no face of {:.0} pixels or more was found; send a photo that shows the face from the front and well lit",
+            self.options.min_face
+        );
+        Refusal::new(RefusalCode::NoFaceDetected, message)
+    }
+}
+
+/// Of the faces that several looks found, one of each.
+fn suppress_parts(faces: &mut Vec<Face>) {
+    suppress(faces, 0.3);
+}
+
+/// Whether a face lies within a part, or at a side of it that is the picture's own: what is cut by
+/// another side stands whole in the next part.
+fn whole(face: &Face, [left, top, across, down]: [u32; 4], (width, height): (u32, u32)) -> bool {
+    let Rect { x, y, .. } = face.bounds;
+    let (right, bottom) = (left + across, top + down);
+    (left == 0 || x >= left as f32)
+        && (top == 0 || y >= top as f32)
+        && (right >= width || face.bounds.right() <= right as f32)
+        && (bottom >= height || face.bounds.bottom() <= bottom as f32)
+}
+
+/// A face of a reduced part as a face of the picture.
+fn placed(face: Face, part: [u32; 4], (sx, sy): (f32, f32)) -> Face {
+    let (left, top) = (part[0] as f32, part[1] as f32);
+    let x = |x: f32| (x + 0.5) * sx - 0.5 + left;
+    let y = |y: f32| (y + 0.5) * sy - 0.5 + top;
+    let Rect { x: from_left, y: from_top, width, height } = face.bounds;
+    Face {
+        bounds: Rect { x: x(from_left), y: y(from_top), width: width * sx, height: height * sy },
+        landmarks: face.landmarks.map(|p| Point::new(x(p.x), y(p.y))),
+        score: face.score,
+    }
+}
+
+/// The square part of a picture around a point, as far as the picture reaches.
+fn part_around(picture: &RgbImage, middle: Point, side: f32) -> [u32; 4] {
+    let span = |middle: f32, length: u32| {
+        let from = (middle - side / 2.0).max(0.0).floor().min(length as f32 - 1.0) as u32;
+        let to = ((middle + side / 2.0).ceil().max(1.0) as u32).min(length);
+        (from, to.max(from + 1) - from)
+    };
+    let ((left, across), (top, down)) = (span(middle.x, picture.width()), span(middle.y, picture.height()));
+    [left, top, across, down]
+}
+
+/// A part of a picture, reduced by `scale`, at most 1.
+fn reduced(picture: &RgbImage, part: [u32; 4], scale: f32) -> Result<RgbImage> {
+    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
+    let mut small = RgbImage::new(side(part[2]), side(part[3]));
+    let size = small.dimensions();
+    resize(&mut Resizer::new(), picture, Some(part), &mut small, size)?;
+    Ok(small)
+}
+
+fn long_side(picture: &RgbImage) -> u32 {
+    picture.width().max(picture.height())
+}
