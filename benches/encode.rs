@@ -2,8 +2,9 @@
 //! networks'.
 //!
 //! Measures the `dlib` pack, if it is installed, on the installed sample photos, and, if the test
-//! data is there, YuNet with `espdl_mbf` on a part of LFW and SCRFD-500M with it on photos of 1 to 3
-//! megapixels; says what it leaves out. Then what decides how it is built: a photo that is alone,
+//! data is there, the packs `standard` and `espdl` on a part of LFW and on photos of 1 to 3
+//! megapixels, YuNet with `espdl_mbf` on the former and SCRFD-500M with it on the latter; says what it
+//! leaves out. Then what decides how it is built: a photo that is alone,
 //! faces in batches, JPEGs at a part of their size.
 
 mod support;
@@ -188,16 +189,21 @@ fn pack(criterion: &mut Criterion, name: &str, source: PackSource, photos: &[Vec
 
 fn encode(criterion: &mut Criterion) {
     match Home::from_env() {
-        Ok(home) => pack(criterion, "dlib", PackSource::default(), &samples(&home)),
+        Ok(home) => pack(criterion, "dlib", PackSource::Named("dlib".into()), &samples(&home)),
         Err(error) => eprintln!("left out: {error}"),
     }
     match support::data() {
         Some(data) => {
+            let (small, large) = (support::lfw(&data, BATCH), support::large(&data));
+            for name in ["standard", "espdl"] {
+                let source = || PackSource::Named(name.into());
+                pack(criterion, &format!("{name}, LFW"), source(), &small);
+                pack(criterion, &format!("{name}, 1 to 3 megapixels"), source(), &large);
+            }
             let folder = support::pack(&data, "yunet_dynamic", "espdl_mbf");
-            pack(criterion, "yunet + espdl_mbf", PackSource::Folder(folder.path().into()), &support::lfw(&data, BATCH));
+            pack(criterion, "yunet + espdl_mbf", PackSource::Folder(folder.path().into()), &small);
             let folder = support::pack(&data, "scrfd_500m", "espdl_mbf");
             let (name, folder) = ("scrfd_500m + espdl_mbf", PackSource::Folder(folder.path().into()));
-            let large = support::large(&data);
             pack(criterion, name, folder, &large);
             batches(&data);
             scales(&large);

@@ -96,12 +96,20 @@ impl Engine {
     }
 
     fn encode_one(&self, image: &[u8], prepare: fn(RgbImage) -> RgbImage) -> Result<Result<EncodedFace, Refusal>> {
-        let picture = match self.decode(image) {
-            Ok(picture) => prepare(picture),
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        match self.decode(image) {
+            Ok(picture) => self.encode_picture(&prepare(picture)),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// The encoding of the one face of a picture that is decoded already; the refusal where it gives
+    /// none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where a network fails.
+    pub fn encode_picture(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
         let policy = self.inner.rules.face;
-        match self.inner.timing.time(Step::Detect, || self.seeker().main(&picture, policy))? {
+        match self.inner.timing.time(Step::Detect, || self.seeker().main(picture, policy))? {
             Ok(sought) => {
                 let encoded = self.encode_face(&sought.picture, sought.turn, &sought.main.face)?;
                 Ok(encoded.map(|encoded| EncodedFace { others: sought.main.others, ..encoded }))
