@@ -17,6 +17,8 @@ mod install;
 mod kept;
 mod manifest;
 mod missing;
+mod node;
+mod npm;
 mod pack;
 mod pip;
 mod said;

@@ -16,6 +16,17 @@ const PIP_NOISE: [&str; 6] = [
     "WARNING: Cache entry",
 ];
 
+/// What npm adds to each failure of a kind.
+const NPM_NOISE: [&str; 7] = [
+    "A complete log of this run",
+    "notarget In most cases",
+    "notarget a package version that",
+    "network This is a problem related to",
+    "network In most cases",
+    "If you are behind a proxy",
+    "'proxy' config is set properly",
+];
+
 /// Why pip failed, from its log: what it warned of first, then its errors; else its last lines.
 pub(super) fn by_pip(log: &str) -> String {
     let (mut warnings, mut errors) = (Vec::new(), Vec::new());
@@ -43,8 +54,30 @@ pub(super) fn by_pip(log: &str) -> String {
     shown(&[warnings, errors].concat())
 }
 
+/// Why npm failed, from its log: the lines that it marks as errors, without what it adds to each;
+/// else its last lines.
+pub(super) fn by_npm(log: &str) -> String {
+    let mut errors: Vec<String> = Vec::new();
+    for line in log.lines() {
+        let Some(rest) = line.strip_prefix("npm error").or_else(|| line.strip_prefix("npm ERR!")) else { continue };
+        // Indented lines are those of a stack, and where the log is.
+        let said = rest.strip_prefix(' ').unwrap_or(rest);
+        let repeated = said.strip_prefix("errno ").is_some_and(|code| errors.contains(&format!("code {code}")));
+        if said.starts_with([' ', '}']) || NPM_NOISE.iter().any(|noise| said.starts_with(noise)) || repeated {
+            continue;
+        }
+        push_new(&mut errors, said.trim_end().to_owned());
+    }
+    if errors.is_empty() {
+        errors =
+            last(log, 3, &|line| !["npm notice", "npm warn", "npm WARN"].iter().any(|mark| line.starts_with(mark)));
+    }
+    errors.truncate(MAX_LINES);
+    shown(&errors)
+}
+
 fn push_new(lines: &mut Vec<String>, line: String) {
-    if !line.is_empty() && !lines.contains(&line) {
+    if !matches!(line.as_str(), "" | "network" | "notarget" | "404") && !lines.contains(&line) {
         lines.push(line);
     }
 }
@@ -170,6 +203,33 @@ mod tests {
             ),
         ] {
             assert_eq!(by_pip(log), said);
+        }
+    }
+
+    #[test]
+    fn the_lines_of_npm_that_say_why_are_quoted() {
+        for (log, said) in [
+            ("", "nothing"),
+            (
+                "npm notice new version\nnpm error code ETARGET\nnpm error notarget No matching version found for \
+                 a@1.\nnpm error notarget In most cases you or one of your dependencies are requesting\nnpm error A \
+                 complete log of this run can be found in: /root/.npm/_logs/x-debug-0.log\n",
+                "code ETARGET; notarget No matching version found for a@1",
+            ),
+            (
+                "npm ERR! code ENOTFOUND\nnpm ERR! errno ENOTFOUND\nnpm ERR! network request to https://a failed\nnpm \
+                 ERR! network This is a problem related to network connectivity.\nnpm ERR! network \n\nnpm ERR! A \
+                 complete log of this run can be found in:\nnpm ERR!     /root/.npm/_logs/x-debug.log\n",
+                "code ENOTFOUND; network request to https://a failed",
+            ),
+            (
+                "npm error code ECONNREFUSED\nnpm error FetchError: request failed\nnpm error     at \
+                 ClientRequest.<anonymous> (/x.js:1:2) {\nnpm error   port: 9,\nnpm error }\nnpm error\n",
+                "code ECONNREFUSED; FetchError: request failed",
+            ),
+            ("npm WARN old\n/usr/bin/env: 'node': No such file\n", "/usr/bin/env: 'node': No such file"),
+        ] {
+            assert_eq!(by_npm(log), said);
         }
     }
 

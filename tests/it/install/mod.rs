@@ -3,6 +3,7 @@
 mod folder;
 #[cfg(feature = "download")]
 mod network;
+mod npm;
 mod pip;
 #[cfg(feature = "download")]
 mod server;
