@@ -105,12 +105,7 @@ impl Artifact {
     /// with the GNU C library. Elsewhere nothing; `ORT_DYLIB_PATH` names a library of one's own.
     #[must_use]
     pub fn runtime() -> Vec<Self> {
-        let here = if cfg!(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")) {
-            "x86_64-linux-gnu"
-        } else {
-            "another"
-        };
-        list(&Owner::Runtime, include_str!("../../models/runtime.toml"), here)
+        list(&Owner::Runtime, include_str!("../../models/runtime.toml"), here())
     }
 
     /// Four photos to try facevault on: three show one person, `biden.jpg` another one.
@@ -183,6 +178,21 @@ impl Artifact {
             return Ok(State::Damaged);
         }
         Ok(State::Present)
+    }
+}
+
+/// This platform, as the built-in lists name it.
+pub(super) fn here() -> &'static str {
+    if cfg!(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")) {
+        "x86_64-linux-gnu"
+    } else if cfg!(all(target_arch = "aarch64", target_os = "linux", target_env = "gnu")) {
+        "aarch64-linux-gnu"
+    } else if cfg!(all(target_arch = "aarch64", target_os = "macos")) {
+        "aarch64-macos"
+    } else if cfg!(all(target_arch = "x86_64", target_os = "windows")) {
+        "x86_64-windows"
+    } else {
+        "another"
     }
 }
 

@@ -7,13 +7,14 @@ use super::artifact::{Artifact, Origin, State};
 use super::checksum::Sha256;
 use super::home::{Home, cannot};
 use super::install::{Failure, Progress, unpack};
+use super::pip::plain;
 use super::source::{Archive, Source};
 use super::staging::Partial;
 
 /// Installs `artifacts`, which share one origin, out of `folder`: a file of that name beside
 /// others or at its place in a copied data folder, else the archive that holds it.
 ///
-/// A file counts only with its checksum. A source package must be the known one; of a wheel, which
+/// A file counts only with its checksum. A source or npm package must be the known one; of a wheel, which
 /// exists once for each Python, only the file in it must.
 pub(super) fn install(
     home: &Home,
@@ -101,10 +102,9 @@ fn candidates(folder: &Path, source: &Source) -> Result<Vec<PathBuf>, Failure> {
 
 fn is_name_of(source: &Source, name: &str) -> bool {
     match source {
-        Source::Url { .. } => name == source.file_name(),
+        Source::Url { .. } | Source::Npm { .. } => name == source.file_name(),
         Source::Pip { name: package, version, wheel, .. } => {
             // Package indices spell `-`, `_`, `.` and capitals as they like.
-            let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '.'], "_");
             let rest = plain(name).strip_prefix(&plain(&format!("{package}-{version}"))).map(str::to_owned);
             match wheel {
                 Some(_) => rest.is_some_and(|rest| rest.starts_with('_') && rest.ends_with("_whl")),

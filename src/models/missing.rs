@@ -6,6 +6,8 @@ use std::fmt::Write;
 use super::artifact::{Artifact, Owner, State};
 use super::home::Home;
 use super::manifest::Manifest;
+use super::node;
+use super::source::Source;
 use crate::error::{Error, ErrorKind};
 
 /// The error that says which of `artifacts` are missing in `home`, where they come from, which
@@ -57,6 +59,9 @@ fn describe(home: &Home, artifacts: &[Artifact], why: Option<&str>) -> Error {
         }
         None => {
             let _ = write!(text, ". `{command}` fetches what is missing.");
+            if missing.iter().any(|artifact| matches!(artifact.source(), Some(Source::Npm { .. }))) {
+                text += &npm_is_needed();
+            }
         }
     }
     let archived = missing.iter().any(|artifact| artifact.source().is_some_and(|source| source.archive().is_some()));
@@ -70,6 +75,17 @@ fn describe(home: &Home, artifacts: &[Artifact], why: Option<&str>) -> Error {
         text += "; an ONNX Runtime library of your own is named by ORT_DYLIB_PATH";
     }
     Error::new(ErrorKind::ModelUnavailable, text)
+}
+
+/// What is said where npm is needed, which not every machine has.
+fn npm_is_needed() -> String {
+    match node::size() {
+        Some(size) => {
+            let size = megabytes(size);
+            format!(" It uses npm; where there is none, it fetches npm for the moment ({size}) and removes it.")
+        }
+        None => " It uses npm, which comes with Node.js.".to_owned(),
+    }
 }
 
 /// The command that installs all of `missing`.
@@ -94,7 +110,8 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn megabytes(bytes: u64) -> String {
+/// A size in kB or MB.
+pub(super) fn megabytes(bytes: u64) -> String {
     if bytes < 100_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
 }
 

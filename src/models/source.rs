@@ -21,6 +21,15 @@ pub enum Source {
         /// The package's file and the place inside it.
         archive: Archive,
     },
+    /// Inside an npm package, which npm downloads as it is configured on the machine.
+    Npm {
+        /// The package's name, with its scope if it has one: `@scope/name`.
+        name: String,
+        /// Its version.
+        version: String,
+        /// The package's file and the place inside it.
+        archive: Archive,
+    },
     /// At an address: `https`, or `http` on loopback.
     Url {
         /// The address.
@@ -57,7 +66,7 @@ impl Source {
     #[must_use]
     pub fn archive(&self) -> Option<&Archive> {
         match self {
-            Self::Pip { archive, .. } => Some(archive),
+            Self::Pip { archive, .. } | Self::Npm { archive, .. } => Some(archive),
             Self::Url { archive, .. } => archive.as_ref(),
         }
     }
@@ -68,6 +77,10 @@ impl Source {
         match self {
             Self::Pip { name, version, wheel: None, .. } => format!("{name}-{version}.tar.gz"),
             Self::Pip { name, version, wheel: Some(_), .. } => format!("{name}-{version}-*.whl"),
+            // As `npm pack` names it.
+            Self::Npm { name, version, .. } => {
+                format!("{}-{version}.tgz", name.trim_start_matches('@').replace('/', "-"))
+            }
             Self::Url { url, .. } => {
                 let path = url.split(['?', '#']).next().unwrap_or_default();
                 path.rsplit('/').next().unwrap_or_default().to_owned()
@@ -85,6 +98,10 @@ impl Source {
                 (name, version, wheel) == (other_name, other_version, other_wheel)
                     && archive.sha256 == other_archive.sha256
             }
+            (
+                Self::Npm { name, version, archive },
+                Self::Npm { name: other_name, version: other_version, archive: other_archive },
+            ) => (name, version) == (other_name, other_version) && archive.sha256 == other_archive.sha256,
             (Self::Url { url, archive: Some(archive) }, Self::Url { url: other, archive: Some(other_archive) }) => {
                 url == other && archive.sha256 == other_archive.sha256
             }
@@ -97,6 +114,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pip { name, version, .. } => write!(f, "the package {name}=={version}"),
+            Self::Npm { name, version, .. } => write!(f, "the npm package {name}@{version}"),
             Self::Url { url, .. } => f.write_str(url),
         }
     }
@@ -108,6 +126,7 @@ impl fmt::Display for Source {
 struct Table {
     pip: Option<String>,
     wheel: Option<Wheel>,
+    npm: Option<String>,
     url: Option<String>,
     archive_sha256: Option<Sha256>,
     archive_size: Option<u64>,
@@ -128,8 +147,8 @@ impl TryFrom<Table> for Source {
             (None, None, None) => None,
             _ => return Err("a source in an archive has both archive_sha256 and member".to_owned()),
         };
-        match (table.pip, table.url, archive) {
-            (Some(requirement), None, Some(archive)) => {
+        match (table.pip, table.npm, table.url, archive) {
+            (Some(requirement), None, None, Some(archive)) => {
                 let (name, version) = split_requirement(&requirement)
                     .ok_or_else(|| format!("pip must be NAME==VERSION, is {requirement:?}"))?;
                 if let Some(Wheel { python, platform }) = &table.wheel
@@ -139,14 +158,21 @@ impl TryFrom<Table> for Source {
                 }
                 Ok(Self::Pip { name, version, wheel: table.wheel, archive })
             }
-            (Some(_), None, None) => Err("a source with pip has archive_sha256 and member".to_owned()),
-            (None, Some(url), archive) if table.wheel.is_none() => {
+            (None, Some(package), None, Some(archive)) if table.wheel.is_none() => {
+                let (name, version) = split_package(&package)
+                    .ok_or_else(|| format!("npm must be NAME@VERSION or @SCOPE/NAME@VERSION, is {package:?}"))?;
+                Ok(Self::Npm { name, version, archive })
+            }
+            (Some(_), None, None, None) => Err("a source with pip has archive_sha256 and member".to_owned()),
+            (None, Some(_), None, None) => Err("a source with npm has archive_sha256 and member".to_owned()),
+            (None, None, Some(url), archive) if table.wheel.is_none() => {
                 if !is_allowed_url(&url) {
                     return Err(format!("url must start with https://, is {url:?}"));
                 }
                 Ok(Self::Url { url, archive })
             }
-            _ => Err("a source has either pip or url".to_owned()),
+            _ if table.wheel.is_some() => Err("wheel belongs to a source with pip".to_owned()),
+            _ => Err("a source has one of pip, npm and url".to_owned()),
         }
     }
 }
@@ -156,13 +182,26 @@ fn split_requirement(requirement: &str) -> Option<(String, String)> {
     (is_plain(name) && is_plain(version)).then(|| (name.to_owned(), version.to_owned()))
 }
 
+/// The name, with its scope, and the version of `NAME@VERSION`. A tag, such as `latest`, is no
+/// version: what it stands for changes.
+fn split_package(package: &str) -> Option<(String, String)> {
+    let (name, version) = package.rsplit_once('@')?;
+    let named = match name.strip_prefix('@') {
+        Some(scoped) => scoped.split_once('/').is_some_and(|(scope, name)| is_plain(scope) && is_plain(name)),
+        None => is_plain(name),
+    };
+    let exact = is_plain(version) && version.starts_with(|c: char| c.is_ascii_digit());
+    (named && exact).then(|| (name.to_owned(), version.to_owned()))
+}
+
 /// Letters, digits and `._-`, starting with a letter or digit: no option, path or pattern.
 fn is_plain(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-fn is_member_path(path: &str) -> bool {
+/// Whether a path stays in the folder that it is relative to.
+pub(super) fn is_member_path(path: &str) -> bool {
     !path.contains(['\\', '\0', ':']) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
@@ -212,6 +251,13 @@ mod tests {
             (package.to_string().as_str(), package.file_name().as_str()),
             ("the package a_b==1.0", "a_b-1.0.tar.gz")
         );
+        for (npm, shown, file) in [
+            ("a-b@1.0.24", "the npm package a-b@1.0.24", "a-b-1.0.24.tgz"),
+            ("@s/a.b@2.0.0-rc.1", "the npm package @s/a.b@2.0.0-rc.1", "s-a.b-2.0.0-rc.1.tgz"),
+        ] {
+            let package = parse(&format!("npm = '{npm}'\narchive_sha256 = '{SUM}'\nmember = 'a/b.dat'")).expect("npm");
+            assert_eq!((package.to_string().as_str(), package.file_name().as_str()), (shown, file));
+        }
         let file = parse("url = 'https://example.org/x/y.onnx?raw=true'").expect("url");
         assert_eq!(file.file_name(), "y.onnx");
         assert!(parse("url = 'http://127.0.0.1:80/a'").is_ok() && parse("url = 'http://[::1]:8/a'").is_ok());
@@ -221,8 +267,21 @@ mod tests {
     fn what_is_not_a_source_is_refused() {
         let archive = format!("archive_sha256 = '{SUM}'\nmember = 'm'\n");
         for (text, reason) in [
-            (String::new(), "either pip or url"),
-            (format!("{archive}pip = 'a==1'\nurl = 'https://e.org/a'"), "either pip or url"),
+            (String::new(), "one of pip, npm and url"),
+            (format!("{archive}pip = 'a==1'\nurl = 'https://e.org/a'"), "one of pip, npm and url"),
+            (format!("{archive}pip = 'a==1'\nnpm = 'a@1'"), "one of pip, npm and url"),
+            ("npm = 'a@1'".to_owned(), "archive_sha256 and member"),
+            (format!("{archive}npm = 'a'"), "NAME@VERSION"),
+            (format!("{archive}npm = '@s@1'"), "NAME@VERSION"),
+            (format!("{archive}npm = 's/a@1'"), "NAME@VERSION"),
+            (format!("{archive}npm = '@s/../a@1'"), "NAME@VERSION"),
+            (format!("{archive}npm = 'a@latest'"), "NAME@VERSION"),
+            (format!("{archive}npm = '--registry@1'"), "NAME@VERSION"),
+            (format!("{archive}npm = 'a@https://e.org/a'"), "NAME@VERSION"),
+            (
+                format!("{archive}npm = 'a@1'\nwheel = {{ python = '3.12', platform = 'any' }}"),
+                "wheel belongs to a source with pip",
+            ),
             ("pip = 'a==1'".to_owned(), "archive_sha256 and member"),
             (format!("pip = 'a==1'\narchive_sha256 = '{SUM}'"), "both archive_sha256 and member"),
             ("url = 'https://e.org/a'\narchive_size = 3".to_owned(), "both archive_sha256 and member"),

@@ -3,6 +3,7 @@
 mod folder;
 #[cfg(feature = "download")]
 mod network;
+mod npm;
 mod pip;
 #[cfg(feature = "download")]
 mod server;
@@ -106,6 +107,24 @@ impl Progress for Watch {
         self.stop_at.is_some_and(|stop| done >= stop)
             || self.started.zip(self.stop_after).is_some_and(|(started, after)| started.elapsed() >= after)
     }
+}
+
+/// A program at `path` that is this script.
+#[cfg(unix)]
+fn program(path: &Path, script: &str) -> std::path::PathBuf {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    // Another process writes it: a child that some test starts meanwhile would inherit a file open
+    // for writing here, and what is open for writing cannot be started.
+    let mut writer = Command::new("sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    writer.stdin.take().expect("piped").write_all(script.as_bytes()).expect("written");
+    assert!(writer.wait().expect("ended").success());
+    path.to_owned()
 }
 
 fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {

@@ -2,35 +2,22 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use facevault::models::{Artifact, Installer, Sha256};
 
-use super::{DETECTOR, TestHome, Watch, contents, manifest, tar};
+use super::{DETECTOR, TestHome, Watch, contents, manifest, program, tar};
 
 /// A program that finds `--dest` and `--requirement` among its arguments, then does as told.
 fn python(folder: &Path, does: &str) -> PathBuf {
-    let path = folder.join("python");
     let script = format!(
         "#!/bin/sh\nprintf '%s\\n' \"$@\" > {0}/arguments\n\
          while [ $# -gt 0 ]; do case \"$1\" in --dest) dest=$2;; --requirement) list=$2;; esac; shift; done\n\
-         cp \"$list\" {0}/requirements; mkdir -p \"$dest\"\n{does}\n",
+         cp \"$list\" {0}/requirements; cp \"$PIP_CONFIG_FILE\" {0}/settings; env > {0}/environment; mkdir -p \"$dest\"\n{does}\n",
         folder.display()
     );
-    // Another process writes it: a child that some test starts meanwhile would inherit a file open
-    // for writing here, and what is open for writing cannot be started.
-    let mut writer = Command::new("sh")
-        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
-        .arg(&path)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    writer.stdin.take().expect("piped").write_all(script.as_bytes()).expect("written");
-    assert!(writer.wait().expect("ended").success());
-    path
+    program(&folder.join("python"), &script)
 }
 
 fn packaged() -> (Vec<u8>, Vec<Artifact>) {
@@ -70,6 +57,15 @@ fn pip_is_asked_once_for_the_pinned_package() {
     for option in ["--no-deps", "--require-hashes", "--no-binary\nmade_up"] {
         assert!(arguments.contains(&format!("\n{option}\n")), "{option}: {arguments}");
     }
+    let environment = fs::read_to_string(tools.join("environment")).expect("read");
+    for setting in ["PIP_REQUIRE_VIRTUALENV=0", "PIP_REQUIRE_HASHES=0", "PIP_USER=0", "PIP_QUIET=0"] {
+        assert!(environment.lines().any(|line| line == setting), "{setting}: {environment}");
+    }
+    if std::env::var_os("PIP_CONFIG_FILE").is_none() {
+        let settings = fs::read_to_string(tools.join("settings")).expect("read");
+        let cleared = settings.split('[').filter(|section| section.contains("\ntarget =\n")).count();
+        assert_eq!(cleared, 3, "{settings}");
+    }
     let total = Some(archive.len() as u64);
     assert!(watch.seen.contains(&("made_up 1.0".into(), 1000, total)), "{:?}", watch.seen);
 }
@@ -97,6 +93,14 @@ fn what_pip_says_stands_in_the_paragraph_and_nothing_is_left() {
         (
             python(&tools, "echo Looking; echo 'ERROR: No matching distribution' >&2; exit 1"),
             "says: ERROR: No matching",
+        ),
+        (
+            python(
+                &test.beside("others"),
+                "echo 'WARNING: Retrying (Retry(total=0)) after connection broken by x: http://me:secret@host/'\n\
+                 printf 'ERROR: \\033[31mNo matching distribution\\n' >&2; exit 1",
+            ),
+            "says: WARNING: connection broken by x: http://***@host/; ERROR: \\u{1b}[31mNo matching distribution. ",
         ),
         (tools.join("nobody"), "cannot be started"),
     ] {
