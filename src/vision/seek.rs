@@ -81,9 +81,14 @@ impl Seeker<'_> {
         let here = |main| Sought { picture: Cow::Borrowed(picture), turn: Turn::None, main };
         let Some(scope) = self.detector.scope().filter(|_| !picture.is_empty()) else { return Ok(found.map(here)) };
         let turn = match &found {
-            Ok(main) if self.options.turn => self.upright(scope, picture, &main.face)?,
-            Err(_) if self.options.turn => self.turn(scope, picture)?,
-            _ => Turn::None,
+            _ if !self.options.turn => Turn::None,
+            Ok(main) => self.upright(scope, picture, &main.face)?,
+            Err(refusal) if refusal.code == RefusalCode::NoFaceDetected => self.unseen(scope, picture)?,
+            // Of several faces the largest tells whether they stand on their heads.
+            Err(_) => match self.detector.detect_main(picture, FacePolicy::Largest)? {
+                Ok(main) => self.upright(scope, picture, &main.face)?,
+                Err(_) => Turn::None,
+            },
         };
         let (picture, found) = match turn.apply(picture) {
             Some(turned) => {
@@ -117,9 +122,20 @@ impl Seeker<'_> {
         let Some(scope) = self.detector.scope().filter(|_| !picture.is_empty()) else {
             return Ok((Cow::Borrowed(picture), Turn::None, self.detector.detect(picture)?));
         };
-        let turn = if self.options.turn { self.turn(scope, picture)? } else { Turn::None };
-        let picture = turn.apply(picture).map_or(Cow::Borrowed(picture), Cow::Owned);
-        let mut faces = self.detector.detect(&picture)?;
+        let mut faces = self.detector.detect(picture)?;
+        let largest = faces.iter().max_by(|a, b| a.bounds.area().total_cmp(&b.bounds.area()));
+        let turn = match largest {
+            _ if !self.options.turn => Turn::None,
+            Some(face) => self.upright(scope, picture, face)?,
+            None => self.unseen(scope, picture)?,
+        };
+        let picture = match turn.apply(picture) {
+            Some(turned) => {
+                faces = self.detector.detect(&turned)?;
+                Cow::Owned(turned)
+            }
+            None => Cow::Borrowed(picture),
+        };
         let finest = self.finest(scope);
         if finest * long_side(&picture) as f32 > scope.full_side as f32 {
             faces.extend(self.in_parts(&picture, finest)?);
@@ -128,22 +144,21 @@ impl Seeker<'_> {
         Ok((picture, turn, faces))
     }
 
-    /// By how much a picture must be turned for its largest face to be upright. Where nothing is seen,
-    /// other orientations are looked at, on the full canvas.
-    fn turn(&self, scope: Scope, picture: &RgbImage) -> Result<Turn> {
-        if let Ok(main) = self.detector.detect_main(picture, FacePolicy::Largest)? {
-            return self.upright(scope, picture, &main.face);
-        }
+    /// By how much a picture in which nothing was seen must be turned for its face to be seen upright:
+    /// the other orientations are looked at on a canvas of half the size.
+    fn unseen(&self, scope: Scope, picture: &RgbImage) -> Result<Turn> {
         let whole = [0, 0, picture.width(), picture.height()];
-        let small = reduced(picture, whole, (scope.full_side as f32 / long_side(picture) as f32).min(1.0))?;
-        for turn in [Turn::Quarter, Turn::ThreeQuarters, Turn::Half] {
+        let small = reduced(picture, whole, (scope.full_side as f32 / 2.0 / long_side(picture) as f32).min(1.0))?;
+        let mut best = (Turn::None, 0.0);
+        for turn in [Turn::Quarter, Turn::Half, Turn::ThreeQuarters] {
             let Some(turned) = turn.apply(&small) else { continue };
-            if let Ok(main) = self.detector.detect_main(&turned, FacePolicy::Largest)? {
+            let faces = self.detector.glance(&turned)?;
+            if let Some(face) = faces.first().filter(|face| face.score > best.1) {
                 // What is seen now may itself be a face that lies.
-                return Ok(turn.then(self.upright(scope, &turned, &main.face)?));
+                best = (turn.then(self.upright(scope, &turned, face)?), face.score);
             }
         }
-        Ok(Turn::None)
+        Ok(best.0)
     }
 
     /// By how much the picture must be turned for this face to be upright.
