@@ -24,6 +24,7 @@ mod layering;
 mod measuring;
 mod models;
 mod networks;
+mod orientation;
 mod packs;
 mod photos;
 mod reencode;
