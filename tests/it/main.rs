@@ -15,6 +15,8 @@ mod fakes;
 mod graphs;
 #[cfg(feature = "cli")]
 mod harness;
+#[cfg(feature = "heic")]
+mod heic;
 #[cfg(all(feature = "http", feature = "download"))]
 mod http;
 mod identify;

@@ -34,8 +34,8 @@ use heif::Kind;
 use orientation::Stated;
 
 /// How large a picture is taken. Decoding a JPEG takes 3 to 6 bytes a pixel beside the file, 10 where
-/// it is progressive and 9 where it is of four inks: the largest that the default takes need less
-/// than 512 MiB (`tests/it/decode.rs`).
+/// it is progressive and 9 where it is of four inks; a HEIC takes 3, and 11 to 14 where it is not
+/// stored in tiles. The largest that the default takes need less than 512 MiB (`tests/it/decode.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Bytes of the file.
@@ -54,7 +54,8 @@ impl Default for DecodeLimits {
     }
 }
 
-/// Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file and turns it upright as its EXIF
+/// Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file, or a HEIC file where the feature `heic` is
+/// on, and turns it upright as its EXIF
 /// orientation says, or its XMP orientation where EXIF says nothing; an orientation that is not one
 /// of 1 to 8 is ignored.
 ///
@@ -75,10 +76,27 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> 
     // Decoders are fuzzed, not proved: a panic in one is one more kind of damaged file.
     catch_unwind(AssertUnwindSafe(|| match format {
         Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Heif(kind) => Err(undecodable(not_read(kind.name()))),
+        Format::Heif(kind) => decode_heif(kind, bytes, limits),
         Format::Other(format) => decode_any(format, bytes, limits),
     }))
     .unwrap_or_else(|_| Err(damaged(format.name())))
+}
+
+#[cfg(feature = "heic")]
+fn decode_heif(kind: Kind, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    if kind == Kind::Avif { Err(undecodable(not_read(kind.name()))) } else { heif::decode(bytes, limits) }
+}
+
+#[cfg(not(feature = "heic"))]
+fn decode_heif(kind: Kind, _: &[u8], _: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    Err(undecodable(if kind == Kind::Avif {
+        not_read(kind.name())
+    } else {
+        let name = kind.name();
+        format!(
+            "{name} pictures are not read by this build; save the photo as JPEG or PNG, or build facevault with its feature heic"
+        )
+    }))
 }
 
 fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
@@ -204,9 +222,10 @@ fn format_of(bytes: &[u8]) -> Result<Format, Refusal> {
     if bytes.starts_with(b"\xff\x0a") || bytes.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") {
         return Err(undecodable(not_read("JPEG XL")));
     }
-    Err(undecodable(
-        "this is not a picture in a known format; JPEG, PNG, WebP, GIF, BMP, TIFF and PNM pictures are read",
-    ))
+    let known = if cfg!(feature = "heic") { "HEIC, " } else { "" };
+    Err(undecodable(format!(
+        "this is not a picture in a known format; JPEG, PNG, {known}WebP, GIF, BMP, TIFF and PNM pictures are read"
+    )))
 }
 
 fn not_read(format: &str) -> String {

@@ -127,9 +127,8 @@ fn from_xmp(packet: &[u8]) -> Option<Orientation> {
             }
         }
     }
-    let is_orientation = |name: &[u8]| {
-        name.strip_suffix(b":Orientation").is_some_and(|prefix| prefixes.iter().any(|known| *known == prefix))
-    };
+    let is_orientation =
+        |name: &[u8]| name.strip_suffix(b":Orientation").is_some_and(|prefix| prefixes.contains(&prefix));
     let number = |text: &[u8]| match text.trim_ascii() {
         [digit @ b'1'..=b'8'] => Orientation::from_exif(digit - b'0'),
         _ => None,

@@ -1,6 +1,14 @@
 //! HEIF, the container of what telephones store: HEIC inside where the pictures are compressed with
 //! HEVC, AVIF where they are with AV1. Layout of the first box: ISO/IEC 14496-12, section 4.3.
 
+#[cfg(feature = "heic")]
+mod coded;
+#[cfg(feature = "heic")]
+mod heic;
+
+#[cfg(feature = "heic")]
+pub(super) use heic::decode;
+
 /// What a HEIF file says that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
