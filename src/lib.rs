@@ -35,6 +35,7 @@
 //! |---|---|---|
 //! | `cli` | yes | the command `facevault` |
 //! | `download` | with `cli` | installation over HTTPS |
+//! | `heic` | yes | photos in HEIC, as telephones store them |
 //! | `http` | yes | the HTTP surface, and `facevault serve` where there is the command |
 
 // -- vocabulary: plain data, no I/O

@@ -162,6 +162,74 @@ fn a_file_cut_anywhere_is_refused() {
     }
 }
 
+/// A picture with grain, as JPEG of each of the kinds that place the end differently.
+fn jpegs() -> Vec<(&'static str, Vec<u8>)> {
+    use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+    let grain = |i: u32| (i.wrapping_mul(2_654_435_761) >> 27) as u8;
+    let picture = RgbImage::from_fn(67, 45, |x, y| image::Rgb([x as u8 * 3, y as u8 * 5, 90 + grain(x * 45 + y)]));
+    let encoder = |sampling, format| {
+        Encoder::new(picture.as_raw(), if format == PixelFormat::Rgb { 67 } else { 201 }, 45, format)
+            .subsampling(sampling)
+            .quality(85)
+    };
+    [
+        ("baseline", encoder(Subsampling::S420, PixelFormat::Rgb)),
+        ("full resolution", encoder(Subsampling::S444, PixelFormat::Rgb).optimize_huffman(true)),
+        ("with restarts", encoder(Subsampling::S422, PixelFormat::Rgb).restart_blocks(3)),
+        ("grey", encoder(Subsampling::S444, PixelFormat::Grayscale)),
+        ("progressive", encoder(Subsampling::S420, PixelFormat::Rgb).progressive(true)),
+        ("grey, progressive", encoder(Subsampling::S444, PixelFormat::Grayscale).progressive(true)),
+    ]
+    .map(|(what, encoder)| (what, encoder.encode().expect("a JPEG")))
+    .to_vec()
+}
+
+#[test]
+fn a_jpeg_that_lacks_only_its_end_is_taken() {
+    for (what, whole) in jpegs() {
+        let expected = decoded(&whole).expect(what);
+        let (data, end) = whole.split_at(whole.len() - 2);
+        assert_eq!(end, [0xff, 0xd9], "{what}");
+        for (tail, bytes) in [
+            ("no end", &[][..]),
+            ("half an end", &[0xff]),
+            ("zeros", &[0; 4096]),
+            ("erased memory", &[0xff; 4096]),
+            ("a line", b"\r\n--boundary--\r\n"),
+            ("another marker", &[0xff, 0xfe, 0, 20, 1, 2]),
+            ("behind the end", b"\xff\xd9 and more \xff\xda"),
+        ] {
+            let file = [data, bytes].concat();
+            let picture = decoded(&file).unwrap_or_else(|refusal| panic!("{what}, {tail}: {refusal}"));
+            assert!(picture == expected, "{what}: {tail}");
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_that_lacks_more_than_its_end_is_refused() {
+    for (what, whole) in jpegs() {
+        let expected = decoded(&whole).expect(what);
+        let mut taken = 0;
+        for cut in 0..whole.len() - 2 {
+            for tail in [&[][..], &[0xff], &[0; 4096]] {
+                match decoded(&[&whole[..cut], tail].concat()) {
+                    Err(refusal) => assert_eq!(refusal.code, RefusalCode::UndecodableImage, "{what} cut at {cut}"),
+                    // The last byte, or two, may hold nothing but what fills them up.
+                    Ok(picture) => {
+                        assert!(picture == expected && cut + 3 >= whole.len() - 1, "{what} cut at {cut}");
+                        taken += 1;
+                    }
+                }
+            }
+        }
+        assert!(taken <= 3, "{what}");
+        // Noise instead of the second half is not taken for the picture's data.
+        let noise: Vec<u8> = (0..4096u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8 & 0x7f).collect();
+        assert!(decoded(&[&whole[..whole.len() / 2], &noise].concat()).is_err(), "{what} overwritten");
+    }
+}
+
 #[test]
 fn limits_are_told_with_the_measured_value() {
     let picture = RgbImage::from_fn(60, 40, |x, y| image::Rgb([x as u8 * 4, y as u8 * 6, 77]));
@@ -188,13 +256,23 @@ fn limits_are_told_with_the_measured_value() {
 #[test]
 fn known_formats_that_are_not_read_are_named() {
     for (start, named) in [
-        (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
-        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "AVIF"),
+        (&b"\0\0\0\x18ftypavif\0\0\0\0avifmif1"[..], "AVIF"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
         (b"\xff\x0a\0\0\0\0", "JPEG XL"),
         (b"\0\0\x01\0\x01\0\x10\x10", "ICO"),
     ] {
         let refusal = decoded(start).expect_err(named);
         assert_eq!(refusal.message, format!("{named} pictures are not read; save the photo as JPEG or PNG"));
+    }
+    if cfg!(not(feature = "heic")) {
+        for (start, named) in
+            [(&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"), (b"\0\0\0\x14ftypmif1\0\0\0\0mif1", "HEIF")]
+        {
+            let message = decoded(start).expect_err(named).message;
+            assert!(
+                message.starts_with(&format!("{named} pictures are not read by this build; save the photo as JPEG"))
+            );
+        }
     }
 }
 

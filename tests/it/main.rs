@@ -16,6 +16,8 @@ mod fakes;
 mod graphs;
 #[cfg(feature = "cli")]
 mod harness;
+#[cfg(feature = "heic")]
+mod heic;
 #[cfg(all(feature = "http", feature = "download"))]
 mod http;
 mod identify;
@@ -25,6 +27,7 @@ mod layering;
 mod measuring;
 mod models;
 mod networks;
+mod orientation;
 mod packs;
 mod photos;
 mod reencode;

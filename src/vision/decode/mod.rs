@@ -12,8 +12,11 @@
 //! people see; colours hidden under transparency are never looked at. Of an animation the first
 //! frame is taken.
 
+mod heif;
 mod jpeg;
+mod orientation;
 mod pixels;
+mod png;
 mod webp;
 
 use std::error::Error as StdError;
@@ -27,9 +30,12 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, Rg
 
 use crate::error::{Refusal, RefusalCode};
 
+use heif::Kind;
+use orientation::Stated;
+
 /// How large a picture is taken. Decoding a JPEG takes 3 to 6 bytes a pixel beside the file, 10 where
-/// it is progressive and 9 where it is of four inks: the largest that the default takes need less
-/// than 512 MiB (`tests/it/decode.rs`).
+/// it is progressive and 9 where it is of four inks; a HEIC takes 3, and 11 to 14 where it is not
+/// stored in tiles. The largest that the default takes need less than 512 MiB (`tests/it/decode.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Bytes of the file.
@@ -48,8 +54,10 @@ impl Default for DecodeLimits {
     }
 }
 
-/// Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file and turns it upright as its EXIF
-/// orientation says; an orientation that is not one of 1 to 8 is ignored.
+/// Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file, or a HEIC file where the feature `heic` is
+/// on, and turns it upright as its EXIF
+/// orientation says, or its XMP orientation where EXIF says nothing; an orientation that is not one
+/// of 1 to 8 is ignored.
 ///
 /// # Errors
 /// [`RefusalCode::UndecodableImage`] for what is empty, no picture in a known format, cut short or
@@ -67,10 +75,28 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> 
     let format = format_of(bytes)?;
     // Decoders are fuzzed, not proved: a panic in one is one more kind of damaged file.
     catch_unwind(AssertUnwindSafe(|| match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits),
-        _ => decode_any(format, bytes, limits),
+        Format::Jpeg => jpeg::decode(bytes, limits),
+        Format::Heif(kind) => decode_heif(kind, bytes, limits),
+        Format::Other(format) => decode_any(format, bytes, limits),
     }))
-    .unwrap_or_else(|_| Err(damaged(format)))
+    .unwrap_or_else(|_| Err(damaged(format.name())))
+}
+
+#[cfg(feature = "heic")]
+fn decode_heif(kind: Kind, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    if kind == Kind::Avif { Err(undecodable(not_read(kind.name()))) } else { heif::decode(bytes, limits) }
+}
+
+#[cfg(not(feature = "heic"))]
+fn decode_heif(kind: Kind, _: &[u8], _: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    Err(undecodable(if kind == Kind::Avif {
+        not_read(kind.name())
+    } else {
+        let name = kind.name();
+        format!(
+            "{name} pictures are not read by this build; save the photo as JPEG or PNG, or build facevault with its feature heic"
+        )
+    }))
 }
 
 fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
@@ -78,21 +104,28 @@ fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Resul
     let input = Cursor::new(bytes);
     match format {
         ImageFormat::Png => {
-            unpack(format, PngDecoder::with_limits(input, image_limits(limits)).map_err(refuse)?, limits)
+            let decoder = PngDecoder::with_limits(input, image_limits(limits)).map_err(refuse)?;
+            unpack(format, decoder, limits, || png::stated(bytes))
         }
         ImageFormat::WebP => {
             webp::check_frames(bytes, limits)?;
-            unpack(format, WebPDecoder::new(input).map_err(refuse)?, limits)
+            unpack(format, WebPDecoder::new(input).map_err(refuse)?, limits, || webp::stated(bytes))
         }
-        ImageFormat::Gif => unpack(format, GifDecoder::new(input).map_err(refuse)?, limits),
-        ImageFormat::Bmp => unpack(format, BmpDecoder::new(input).map_err(refuse)?, limits),
-        ImageFormat::Tiff => unpack(format, TiffDecoder::new(input).map_err(refuse)?, limits),
-        ImageFormat::Pnm => unpack(format, PnmDecoder::new(input).map_err(refuse)?, limits),
+        ImageFormat::Gif => unpack(format, GifDecoder::new(input).map_err(refuse)?, limits, Stated::default),
+        ImageFormat::Bmp => unpack(format, BmpDecoder::new(input).map_err(refuse)?, limits, Stated::default),
+        ImageFormat::Tiff => unpack(format, TiffDecoder::new(input).map_err(refuse)?, limits, || tiff_stated(bytes)),
+        ImageFormat::Pnm => unpack(format, PnmDecoder::new(input).map_err(refuse)?, limits, Stated::default),
         _ => Err(undecodable(not_read(name(format)))),
     }
 }
 
-fn unpack(format: ImageFormat, mut decoder: impl ImageDecoder, limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
+/// Decodes what `decoder` has read the header of. `stated` looks for the orientation.
+fn unpack(
+    format: ImageFormat,
+    mut decoder: impl ImageDecoder,
+    limits: &DecodeLimits,
+    stated: impl FnOnce() -> Stated,
+) -> Result<RgbImage, Refusal> {
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
     // Four-colour and palette pictures are wider while they are unpacked than in the end.
@@ -104,8 +137,14 @@ fn unpack(format: ImageFormat, mut decoder: impl ImageDecoder, limits: &DecodeLi
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         Ok((orientation, DynamicImage::from_decoder(decoder)?))
     };
-    let (orientation, image) = image().map_err(|error| explain(format, &error))?;
-    Ok(pixels::upright(pixels::to_rgb(image), orientation))
+    let (own, image) = image().map_err(|error| explain(format, &error))?;
+    Ok(pixels::upright(pixels::to_rgb(image), stated().orientation().unwrap_or(own)))
+}
+
+fn tiff_stated(bytes: &[u8]) -> Stated {
+    let mut stated = Stated::default();
+    stated.tiff(bytes);
+    stated
 }
 
 fn image_limits(limits: &DecodeLimits) -> image::Limits {
@@ -154,20 +193,39 @@ fn check_frame(bytes: u64, limits: &DecodeLimits) -> Result<(), Refusal> {
     Err(too_large(bytes, limit, message))
 }
 
-/// The format by the first bytes. A format that is known but not read is named in the refusal.
-fn format_of(bytes: &[u8]) -> Result<ImageFormat, Refusal> {
-    if let Ok(format) = image::guess_format(bytes) {
-        return Ok(format);
+/// What is in a file.
+#[derive(Clone, Copy)]
+enum Format {
+    Jpeg,
+    Heif(Kind),
+    Other(ImageFormat),
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Heif(kind) => kind.name(),
+            Self::Other(format) => name(format),
+        }
     }
-    let heif = bytes.get(4..8) == Some(b"ftyp") && matches!(bytes.get(8..11), Some(b"hei" | b"hev" | b"mif" | b"msf"));
-    let jxl = bytes.starts_with(b"\xff\x0a") || bytes.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n");
-    Err(match (heif, jxl) {
-        (true, _) => undecodable(not_read("HEIC")),
-        (_, true) => undecodable(not_read("JPEG XL")),
-        _ => undecodable(
-            "this is not a picture in a known format; JPEG, PNG, WebP, GIF, BMP, TIFF and PNM pictures are read",
-        ),
-    })
+}
+
+/// The format by the first bytes. A format that is known but not read is named in the refusal.
+fn format_of(bytes: &[u8]) -> Result<Format, Refusal> {
+    if let Some(kind) = Kind::of(bytes) {
+        return Ok(Format::Heif(kind));
+    }
+    if let Ok(format) = image::guess_format(bytes) {
+        return Ok(if format == ImageFormat::Jpeg { Format::Jpeg } else { Format::Other(format) });
+    }
+    if bytes.starts_with(b"\xff\x0a") || bytes.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") {
+        return Err(undecodable(not_read("JPEG XL")));
+    }
+    let known = if cfg!(feature = "heic") { "HEIC, " } else { "" };
+    Err(undecodable(format!(
+        "this is not a picture in a known format; JPEG, PNG, {known}WebP, GIF, BMP, TIFF and PNM pictures are read"
+    )))
 }
 
 fn not_read(format: &str) -> String {
@@ -209,12 +267,12 @@ fn too_much_memory() -> Refusal {
     )
 }
 
-fn damaged(format: ImageFormat) -> Refusal {
-    undecodable(format!("the {} file is damaged; send another copy of the photo", name(format)))
+fn damaged(format: &str) -> Refusal {
+    undecodable(format!("the {format} file is damaged; send another copy of the photo"))
 }
 
-fn cut_short(format: ImageFormat) -> Refusal {
-    undecodable(format!("the {} file is cut short; send the whole file", name(format)))
+fn cut_short(format: &str) -> Refusal {
+    undecodable(format!("the {format} file is cut short; send the whole file"))
 }
 
 /// What a decoder's error means for the one who sent the photo.
@@ -225,8 +283,8 @@ fn explain(format: ImageFormat, error: &ImageError) -> Refusal {
             name(format)
         )),
         ImageError::Limits(_) => too_much_memory(),
-        _ if ends_early(error) => cut_short(format),
-        _ => damaged(format),
+        _ if ends_early(error) => cut_short(name(format)),
+        _ => damaged(name(format)),
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) fn to_rgb(image: DynamicImage) -> RgbImage {
     RgbImage::from_raw(width, height, raw).unwrap_or_default()
 }
 
-fn on_white(color: u8, alpha: u8) -> u8 {
+/// A colour of this opacity on white.
+pub(super) fn on_white(color: u8, alpha: u8) -> u8 {
     let (color, alpha) = (u32::from(color), u32::from(alpha));
     ((color * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }

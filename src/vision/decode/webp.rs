@@ -1,16 +1,15 @@
-//! The sizes that a WebP file states inside.
+//! The sizes and the orientation that a WebP file states inside.
 //!
 //! The container states a canvas, and each compressed frame states its own size again; the decoder
 //! makes room for the frame before it compares both. So every frame's header is looked at first.
 //! Layout: RFC 9649, sections 2 to 4.
 
-use image::ImageFormat;
-
 use crate::error::Refusal;
 
+use super::orientation::Stated;
 use super::{DecodeLimits, check_size, cut_short, damaged};
 
-const FORMAT: ImageFormat = ImageFormat::WebP;
+const FORMAT: &str = "WebP";
 
 /// Refuses a file shorter than it states, and frames of more pixels than are taken.
 pub(super) fn check_frames(bytes: &[u8], limits: &DecodeLimits) -> Result<(), Refusal> {
@@ -18,6 +17,23 @@ pub(super) fn check_frames(bytes: &[u8], limits: &DecodeLimits) -> Result<(), Re
     let end = 8 + stated as usize;
     let file = bytes.get(12..end).ok_or_else(|| if end < 12 { damaged(FORMAT) } else { cut_short(FORMAT) })?;
     check_chunks(file, limits, true)
+}
+
+/// What the file's EXIF and XMP chunks say. `bytes` have passed [`check_frames`].
+pub(super) fn stated(bytes: &[u8]) -> Stated {
+    let mut stated = Stated::default();
+    let mut rest = bytes.get(12..).unwrap_or_default();
+    while let Some((header, body)) = rest.split_at_checked(8) {
+        let length = u32_le(&header[4..]) as usize;
+        let Some(content) = body.get(..length) else { break };
+        match &header[..4] {
+            b"EXIF" => stated.exif(content),
+            b"XMP " => stated.xmp(content),
+            _ => {}
+        }
+        rest = body.get(length.next_multiple_of(2)..).unwrap_or_default();
+    }
+    stated
 }
 
 fn check_chunks(mut rest: &[u8], limits: &DecodeLimits, frames: bool) -> Result<(), Refusal> {

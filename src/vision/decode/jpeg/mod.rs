@@ -7,17 +7,21 @@
 //! The format has no checksum, and decoders are made to show something of every file: by default
 //! the rest of a file that ends early comes out grey, and stray bytes are stepped over. So warnings
 //! are errors here, and the markers are followed to the end of the picture beforehand. Damage that
-//! happens to decode to other pixels of the right number cannot be seen by anyone.
+//! happens to decode to other pixels of the right number cannot be seen by anyone. A file that lacks
+//! nothing but its end marker has all pixels, and is taken.
 
+mod markers;
+
+use image::RgbImage;
 use image::metadata::Orientation;
-use image::{ImageFormat, RgbImage};
 use libjpeg_turbo_rs::{DecodeLimits as DecoderLimits, Decoder, FrameHeader, JpegError, PixelFormat};
 
 use crate::error::Refusal;
 
-use super::{DecodeLimits, check_frame, check_size, cut_short, damaged, name, pixels, too_much_memory, undecodable};
+use super::{DecodeLimits, check_frame, check_size, cut_short, damaged, pixels, too_much_memory, undecodable};
+use markers::{mend, reaches_end, stated};
 
-const FORMAT: ImageFormat = ImageFormat::Jpeg;
+const FORMAT: &str = "JPEG";
 
 /// Every scan of a progressive picture goes over the whole of it, so their number is a cost that
 /// the file's size does not bound. Encoders write about ten.
@@ -29,9 +33,10 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Re
         JpegError::AllocationFailed { .. } => too_much_memory(),
         _ => broken(bytes),
     };
-    // Sizes are compared below, where a refusal can say both numbers.
-    let own = DecoderLimits { max_pixels: u64::MAX, max_scans: MAX_SCANS, ..DecoderLimits::default() };
-    let mut decoder = Decoder::new_with_limits(bytes, own).map_err(refuse)?;
+    let whole = reaches_end(bytes);
+    let mended = if whole { None } else { mend(bytes) };
+    let source = mended.as_ref().map_or(bytes, |mended| mended.file());
+    let mut decoder = open(source).map_err(refuse)?;
     let frame = decoder.header();
     let (width, height) = (u32::from(frame.width), u32::from(frame.height));
     check_size(width, height, limits)?;
@@ -40,25 +45,39 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Re
     if decoder.is_arithmetic() || !is_read(frame) {
         return Err(not_read());
     }
-    if !reaches_end(bytes) {
-        return Err(broken(bytes));
+    let format = if inks { PixelFormat::Cmyk } else { PixelFormat::Rgb };
+    if !whole {
+        let shortened = mended.as_ref().ok_or_else(|| broken(bytes))?.shortened();
+        let decodes = |mut decoder: Decoder<'_>| {
+            decoder.set_output_format(format);
+            decoder.decode_image()
+        };
+        if open(&shortened).and_then(decodes).is_ok() {
+            return Err(broken(bytes));
+        }
     }
-    decoder.set_output_format(if inks { PixelFormat::Cmyk } else { PixelFormat::Rgb });
-    decoder.set_stop_on_warning(true);
-    // As libjpeg does where a progressive file leaves out the last bits.
-    decoder.set_block_smoothing(true);
-    let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk);
+    decoder.set_output_format(format);
     let mut raw = decoder.decode_image().map_err(refuse)?.data;
     drop(decoder);
     if inks {
         to_rgb(&mut raw);
     }
     let image = RgbImage::from_raw(width, height, raw).ok_or_else(|| damaged(FORMAT))?;
-    Ok(pixels::upright(image, orientation.unwrap_or(Orientation::NoTransforms)))
+    Ok(pixels::upright(image, stated(bytes).orientation().unwrap_or(Orientation::NoTransforms)))
+}
+
+fn open(bytes: &[u8]) -> Result<Decoder<'_>, JpegError> {
+    // Sizes are compared by the caller, where a refusal can say both numbers.
+    let limits = DecoderLimits { max_pixels: u64::MAX, max_scans: MAX_SCANS, ..DecoderLimits::default() };
+    let mut decoder = Decoder::new_with_limits(bytes, limits)?;
+    decoder.set_stop_on_warning(true);
+    // As libjpeg does where a progressive file leaves out the last bits.
+    decoder.set_block_smoothing(true);
+    Ok(decoder)
 }
 
 fn not_read() -> Refusal {
-    undecodable(format!("this kind of {} file is not read; save the photo as an ordinary JPEG", name(FORMAT)))
+    undecodable(format!("this kind of {FORMAT} file is not read; save the photo as an ordinary JPEG"))
 }
 
 /// Whether the decoder reads pictures of this kind as libjpeg does: 8 bits a sample, and of four
@@ -96,58 +115,6 @@ fn to_rgb(raw: &mut Vec<u8>) {
 /// What is wrong with a file that cannot be decoded: a file that still has its end was not cut.
 fn broken(bytes: &[u8]) -> Refusal {
     if bytes.ends_with(&[0xff, 0xd9]) || reaches_end(bytes) { damaged(FORMAT) } else { cut_short(FORMAT) }
-}
-
-/// Whether the markers lead from the file's start to the end of its picture. Thumbnails inside
-/// segments are stepped over, and what follows the end does not matter.
-///
-/// Method: ITU-T T.81, annex B: a segment states its length; after a scan's header the compressed
-/// data runs to the next `FF` that is followed by neither `00` nor a restart marker.
-fn reaches_end(bytes: &[u8]) -> bool {
-    const END: u8 = 0xd9;
-    const SCAN: u8 = 0xda;
-    let mut at = 2;
-    while let Some(marker) = next_marker(bytes, &mut at) {
-        match marker {
-            END => return true,
-            // Markers without a segment: restarts, start of image, temporary.
-            0xd0..=0xd8 | 0x01 => {}
-            _ => {
-                let Some(length) = bytes.get(at..at + 2) else { return false };
-                at += usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
-                if marker == SCAN {
-                    skip_scan(bytes, &mut at);
-                }
-            }
-        }
-    }
-    false
-}
-
-/// The code of the next marker at or after `at`, which moves behind it.
-fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
-    *at += bytes.get(*at..)?.iter().position(|byte| *byte == 0xff)?;
-    *at += bytes[*at..].iter().position(|byte| *byte != 0xff)?;
-    *at += 1;
-    Some(bytes[*at - 1])
-}
-
-/// Moves `at` over compressed data to the marker behind it.
-fn skip_scan(bytes: &[u8], at: &mut usize) {
-    while let Some(rest) = bytes.get(*at..) {
-        let Some(found) = rest.iter().position(|byte| *byte == 0xff) else { break };
-        match rest.get(found + 1) {
-            Some(0x00 | 0xd0..=0xd7) => *at += found + 2,
-            // A fill byte: the next one may start a marker.
-            Some(0xff) => *at += found + 1,
-            Some(_) => {
-                *at += found;
-                return;
-            }
-            None => break,
-        }
-    }
-    *at = bytes.len();
 }
 
 #[cfg(test)]
@@ -195,27 +162,5 @@ mod tests {
         let mut raw = vec![255, 255, 255, 255, 0, 255, 128, 255, 255, 255, 0, 100, 50, 100, 200, 0];
         to_rgb(&mut raw);
         assert_eq!(raw, [255, 255, 255, 0, 255, 128, 100, 100, 0, 0, 0, 0]);
-    }
-
-    #[test]
-    fn markers_are_followed_to_the_end() {
-        const APP_WITH_END_INSIDE: [u8; 8] = [0xff, 0xe1, 0, 6, 0xff, 0xd9, 0xff, 0xd9];
-        const SCAN: [u8; 10] = [0xff, 0xda, 0, 2, 7, 0xff, 0x00, 0xff, 0xd3, 7];
-        for (what, parts, reaches) in [
-            ("nothing", vec![], false),
-            ("end only", vec![&[0xff, 0xd9][..]], true),
-            ("fill bytes", vec![&[0xff, 0xff, 0xff, 0xd9][..]], true),
-            ("end in a segment", vec![&APP_WITH_END_INSIDE[..]], false),
-            ("scan without end", vec![&APP_WITH_END_INSIDE[..], &SCAN], false),
-            ("scan with end", vec![&APP_WITH_END_INSIDE[..], &SCAN, &[0xff, 0xd9]], true),
-            ("two scans", vec![&SCAN[..], &SCAN, &[0xff, 0xd9, 1, 2, 3]], true),
-            ("half an end", vec![&SCAN[..], &[0xff]], false),
-            ("half a segment", vec![&[0xff, 0xe0, 0][..]], false),
-            ("segment beyond the file", vec![&[0xff, 0xe0, 0xff, 0xff, 0xff, 0xd9][..]], false),
-        ] {
-            let file: Vec<u8> =
-                [&[0xff, 0xd8][..]].iter().chain(&parts).flat_map(|part| part.iter().copied()).collect();
-            assert_eq!(reaches_end(&file), reaches, "{what}");
-        }
     }
 }
