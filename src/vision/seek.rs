@@ -57,6 +57,10 @@ pub struct Sought<'a> {
 
 /// The side of a part of a large picture that is looked at by itself, in canvas pixels.
 const TILE: u32 = 640;
+/// How much finer a picture is looked at once more where no face of the size asked for was found.
+const BEYOND: f32 = 1.8;
+/// The largest canvas of that look in pixels.
+const MOST_BEYOND: f64 = 8e6;
 /// The surroundings of a face that are looked at in four orientations, in parts of its longer side.
 const SURROUNDINGS: f32 = 2.0;
 
@@ -197,7 +201,10 @@ impl Seeker<'_> {
                 return Ok(faces);
             }
         }
-        Ok(Vec::new())
+        // One more look, so that a face that is too small can be told from none.
+        let beyond = (BEYOND * scale).min(1.0);
+        let pixels = f64::from(picture.width()) * f64::from(picture.height()) * f64::from(beyond * beyond);
+        if beyond > scale && pixels <= MOST_BEYOND { self.in_parts(picture, beyond) } else { Ok(Vec::new()) }
     }
 
     /// The reduction at which the smallest face that is asked for is as small as can be seen.

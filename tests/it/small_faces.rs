@@ -59,7 +59,9 @@ fn faces_of_forty_pixels_are_found_in_photos_of_many_megapixels() {
     let Some(engine) = engine(TEST, SeekOptions::default()) else { return };
     let Some(folder) = data::folder(TEST) else { return };
     for (width, height) in [(4000, 3000), (6000, 4000), (8000, 6000)] {
-        let sides: Vec<f32> = (0..49).map(|i| 40.0 * 1.045f32.powi(i)).collect();
+        // The largest fits its place in a grid of 7 by 7.
+        let most = 0.75 * 96.0 / 250.0 * height as f32 / 7.0;
+        let sides: Vec<f32> = (0..49).map(|i| 40.0 * (most / 40.0).powf(i as f32 / 48.0)).collect();
         let (picture, places) = composite(&folder, (width, height), &sides);
         let begun = Instant::now();
         let found = engine.detect_in(&picture).expect("a run").1;
