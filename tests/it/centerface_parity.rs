@@ -76,9 +76,13 @@ fn picture(path: &Path) -> RgbImage {
     decode(&bytes, &DecodeLimits::default()).unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()))
 }
 
-fn detector(pack: &Pack) -> CenterFace {
-    // As the golden values were made: pictures are never scaled.
-    let spec = DetectorSpec { long_side: 4_000, ..pack.manifest().detector.spec.clone() };
+/// CenterFace as it is installed, for pictures up to `long_side` pixels without reduction.
+pub(crate) fn installed(test: &str, long_side: u32) -> Option<CenterFace> {
+    Some(detector(&standard(test)?, long_side))
+}
+
+fn detector(pack: &Pack, long_side: u32) -> CenterFace {
+    let spec = DetectorSpec { long_side, ..pack.manifest().detector.spec.clone() };
     let onnx = open_size(pack.network(Role::Detector).expect("a network"), &spec).expect("of any size");
     let network = Network::load(&runtime(), NetworkOptions::new("centerface"), onnx).expect("a network");
     CenterFace::new(network, spec).expect("a detector")
@@ -94,7 +98,8 @@ fn faces_are_centerfaces_own() {
     const TEST: &str = "faces_are_centerfaces_own";
     let Some((folder, records)) = golden(TEST) else { return };
     let Some(pack) = standard(TEST) else { return };
-    let detector = detector(&pack);
+    // As the golden values were made: pictures are never scaled.
+    let detector = detector(&pack, 4_000);
     let (mut least_iou, mut most_off) = (1.0f32, 0.0f32);
     for record in &records {
         let picture = picture(&folder.join(&record.image));

@@ -44,13 +44,25 @@ fn look(detector: &dyn Detector, embedder: &dyn Embedder, path: &Path) -> Option
 #[test]
 fn the_main_face_is_the_same_looked_at_coarsely() {
     let Some(folder) = crate::networks::folder("coarse::the_main_face_is_the_same_looked_at_coarsely") else { return };
-    let embedder = embedder(&folder, "espdl_mbf.onnx", espdl_spec());
-    let detector = scrfd(&folder, "scrfd_500m_kps.onnx", 640);
+    compare(&folder, &scrfd(&folder, "scrfd_500m_kps.onnx", 640), 38);
+}
+
+#[test]
+fn centerface_needs_few_pixels() {
+    const TEST: &str = "coarse::centerface_needs_few_pixels";
+    let Some(folder) = crate::networks::folder(TEST) else { return };
+    let Some(detector) = crate::centerface_parity::installed(TEST, 640) else { return };
+    compare(&folder, &detector, 38);
+}
+
+/// Photos of one person are as much alike whether the face was found coarsely or on the whole picture.
+fn compare(folder: &Path, detector: &dyn Detector, pairs: usize) {
+    let embedder = embedder(folder, "espdl_mbf.onnx", espdl_spec());
     let faces = folder.join("faces/deepface/unit/dataset");
     let mut photos = data::files_below(&faces);
     photos.extend(data::files_below(&folder.join("faces/group")));
     photos.retain(|path| path.extension().is_some_and(|extension| extension == "jpg"));
-    let both: Vec<Both> = photos.par_iter().filter_map(|path| look(&detector, &embedder, path)).collect();
+    let both: Vec<Both> = photos.par_iter().filter_map(|path| look(detector, &embedder, path)).collect();
     assert!(both.len() > 55, "{} photos have a main face", both.len());
 
     // The mean similarity of the pairs of one person, and of different people.
@@ -65,7 +77,7 @@ fn the_main_face_is_the_same_looked_at_coarsely() {
     };
     let (mated, non_mated) = (mean("Yes"), mean("No"));
     eprintln!("mated {mated:?}, non-mated {non_mated:?}");
-    assert_eq!((mated.0, non_mated.0), (38, 262));
+    assert!(mated.0 >= pairs, "{} pairs of one person", mated.0);
     assert!(mated.2 > mated.1 - 0.005, "one person's photos are as much alike: {mated:?}");
     assert!(non_mated.2 < non_mated.1 + 0.005, "different people's are not more alike: {non_mated:?}");
 }
