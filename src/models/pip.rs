@@ -95,11 +95,16 @@ pub(super) fn download(
     let shown = python.display();
     let checking = format!("pip checks {name} {version}");
     let file = plain(name);
+    let mut complete = false;
     let ended = child::run(command, &log, progress, &mut |progress| {
-        match (child::largest(&scratch, 2, &|name| plain(name).starts_with(&file)), archive.size) {
+        let done = child::largest(&scratch, 2, &|name| plain(name).starts_with(&file));
+        // The file moves once it is there.
+        complete |= archive.size.is_some_and(|size| done >= size);
+        if complete {
             // pip unpacks a source package and asks its build script who it is, which takes a while.
-            (done, Some(size)) if done >= size => progress.update(&checking, 0, None),
-            (done, size) => progress.update(label, done, size),
+            progress.update(&checking, 0, None);
+        } else {
+            progress.update(label, done, archive.size);
         }
     })?;
     match ended {

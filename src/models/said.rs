@@ -17,12 +17,14 @@ const PIP_NOISE: [&str; 6] = [
 ];
 
 /// What npm adds to each failure of a kind.
-const NPM_NOISE: [&str; 7] = [
+const NPM_NOISE: [&str; 9] = [
     "A complete log of this run",
     "notarget In most cases",
     "notarget a package version that",
     "network This is a problem related to",
     "network In most cases",
+    "network If you are behind a proxy",
+    "syscall ",
     "If you are behind a proxy",
     "'proxy' config is set properly",
 ];
@@ -217,7 +219,7 @@ mod tests {
                 "code ETARGET; notarget No matching version found for a@1",
             ),
             (
-                "npm ERR! code ENOTFOUND\nnpm ERR! errno ENOTFOUND\nnpm ERR! network request to https://a failed\nnpm \
+                "npm ERR! code ENOTFOUND\nnpm ERR! syscall getaddrinfo\nnpm ERR! errno ENOTFOUND\nnpm ERR! network request to https://a failed\nnpm \
                  ERR! network This is a problem related to network connectivity.\nnpm ERR! network \n\nnpm ERR! A \
                  complete log of this run can be found in:\nnpm ERR!     /root/.npm/_logs/x-debug.log\n",
                 "code ENOTFOUND; network request to https://a failed",
