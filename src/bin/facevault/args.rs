@@ -62,6 +62,7 @@ Environment:
   FACEVAULT_RUNTIME  as --runtime
   ORT_DYLIB_PATH     an ONNX Runtime library that `--runtime auto` tries first
   FACEVAULT_PYTHON   the Python whose pip fetches packages, instead of `python3`
+  FACEVAULT_NPM      the npm that fetches packages, instead of `npm`
   FACEVAULT_LOG      what is logged to standard error: `info`, `debug`, `facevault::store=trace`
 
 `facevault help COMMAND` explains a command and shows examples.";
