@@ -96,21 +96,31 @@ fn a_folder_that_is_not_there_is_said() {
 
 /// The real packages, where `FACEVAULT_TEST_PACKAGES` names a folder of them.
 #[test]
-fn the_default_pack_the_runtime_and_the_samples_come_out_of_their_packages() {
+fn packs_the_runtime_and_the_samples_come_out_of_their_packages() {
     let Some(folder) = std::env::var_os("FACEVAULT_TEST_PACKAGES").map(PathBuf::from) else {
-        eprintln!("skipped: the_default_pack_the_runtime_and_the_samples: FACEVAULT_TEST_PACKAGES is not set");
+        eprintln!(
+            "skipped: packs_the_runtime_and_the_samples_come_out_of_their_packages: FACEVAULT_TEST_PACKAGES is not set"
+        );
         return;
     };
     let test = TestHome::new();
-    let mut artifacts = Artifact::of_pack(&Manifest::builtin("dlib").expect("built in"));
+    let mut artifacts = Vec::new();
+    for name in ["standard", "dlib"] {
+        artifacts.extend(Artifact::of_pack(&Manifest::builtin(name).expect("built in")));
+    }
     artifacts.extend(Artifact::runtime());
     artifacts.extend(Artifact::samples());
     let installed = Installer::new(&test.home).from_folder(&folder).install(&artifacts, &mut ()).expect("installed");
     assert_eq!(installed.len(), artifacts.len());
     assert!(test.all_present(&artifacts));
-    let pack = Pack::installed(&test.home, "dlib").expect("a pack");
-    for role in [Role::Detector, Role::Landmarks, Role::Embedder] {
-        assert!(pack.load(role).is_ok(), "{role}");
+    for (name, roles) in [
+        ("standard", &[Role::Detector, Role::Embedder][..]),
+        ("dlib", &[Role::Detector, Role::Landmarks, Role::Embedder]),
+    ] {
+        let pack = Pack::installed(&test.home, name).expect("a pack");
+        for role in roles {
+            assert!(pack.load(*role).is_ok(), "{name} {role}");
+        }
     }
     assert_eq!(test.home.runtime_library().is_some(), !Artifact::runtime().is_empty());
 }
