@@ -122,7 +122,7 @@ impl Npm {
             Ended::Well => Ok(found),
             _ => {
                 let why = match named {
-                    Some(named) => format!("{} cannot be run", named.display()),
+                    Some(named) => format!("npm cannot be run as {}", named.display()),
                     None => "npm is not on this machine".to_owned(),
                 };
                 node::bring(python, &why, folder, progress).map(Self::Brought)

@@ -144,7 +144,7 @@ fn where_there_is_no_npm_it_is_fetched_by_its_hash_and_nothing_else_of_it_runs()
         let message = error.expect_err("another wheel").to_string();
         test.assert_empty();
         assert!(!test.folder.path().join("mark").exists());
-        let cannot = format!("{} cannot be run", none.display());
+        let cannot = format!("npm cannot be run as {}", none.display());
         assert!(message.contains(&cannot) && message.contains("name npm in FACEVAULT_NPM"), "{message}");
         assert!(message.contains("put made-up-1.0.2.tgz, or the files themselves"), "{message}");
         if !cfg!(all(target_os = "linux", target_env = "gnu")) {
