@@ -140,7 +140,7 @@ pub(crate) fn value(name: &str, sizes: &[Option<i64>]) -> ValueInfoProto {
     let shape = Some(TensorShapeProto { dim: sizes.iter().enumerate().map(dimension).collect() });
     let tensor = Value::TensorType(Tensor { elem_type: DataType::Float as i32, shape });
     let r#type = Some(TypeProto { value: Some(tensor), ..TypeProto::default() });
-    ValueInfoProto { name: name.to_owned(), r#type, ..ValueInfoProto::default() }
+    ValueInfoProto { name: name.to_owned(), r#type }
 }
 
 pub(crate) fn int(name: &str, i: i64) -> AttributeProto {

@@ -41,6 +41,16 @@ impl Facevault {
         test
     }
 
+    /// The same with ONNX Runtime installed in the data folder, where this machine has it.
+    pub(crate) fn with_runtime(self) -> Self {
+        if let Some(library) = runtime_library() {
+            let folder = self.path().join("home/runtime");
+            std::fs::create_dir_all(&folder).expect("a folder");
+            std::fs::copy(&library, folder.join(library.file_name().expect("a name"))).expect("copied");
+        }
+        self
+    }
+
     /// The same with a variable in the environment.
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<Path>) -> Self {
         self.environment.push((name.into(), value.as_ref().display().to_string()));

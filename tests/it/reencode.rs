@@ -12,7 +12,7 @@ use facevault::{
 };
 
 use super::fakes::{engine, engine_of, engine_with, photo, photo_of};
-use super::{children, data, packs};
+use super::{children, data};
 
 const OLD: ModelId = ModelId::from_bytes([1; 16]);
 const NEW: ModelId = ModelId::from_bytes([2; 16]);

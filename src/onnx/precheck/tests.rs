@@ -27,7 +27,7 @@ fn value(name: &str, kind: DataType, shape: &[i64]) -> ValueInfoProto {
         shape: Some(TensorShapeProto { dim: shape.iter().map(dim).collect() }),
     };
     let kind = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
-    ValueInfoProto { name: name.into(), r#type: Some(kind), ..ValueInfoProto::default() }
+    ValueInfoProto { name: name.into(), r#type: Some(kind) }
 }
 
 /// A small model that passes; each case below breaks one thing.

@@ -133,7 +133,8 @@ fn what_cannot_be_answered_is_told_with_what_to_do() {
             .fails(2, "this model has none: give a similarity, or make a table with `facevault calibrate`");
     }
     test.run(&["identify", "v", &three, "--collection", "nowhere"]).fails(2, "there is no collection \"nowhere\"");
-    test.run(&["identify", "v", &test.photo(NONE), "--similarity", "0.3"]).fails(1, "no face was found; send a photo");
+    test.run(&["identify", "v", &test.photo(NONE), "--similarity", "0.3"])
+        .fails(1, "no face of 40 pixels or more was found; send a photo");
     test.run(&["init", "empty"]).ok();
     let run = test.run(&["identify", "empty", &three, "--similarity", "0.3"]);
     assert!(run.code == 1 && run.stdout.contains("nobody was searched: add people"), "{run:#?}");
