@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         photo::write_whole(path, section.as_bytes())?;
     }
     let saved = match arguments.save {
-        true => Some(context.home()?.save_calibration(engine.model(), &section)?),
+        true => Some(context.home()?.save_measured(engine.model(), &section)?),
         false => None,
     };
     if let Some(path) = saved.as_ref().filter(|_| table.smallest_fmr() > DEFAULT_FMR) {
