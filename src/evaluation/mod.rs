@@ -8,6 +8,7 @@
 
 mod cache;
 mod csv;
+pub mod damage;
 mod dataset;
 mod encode;
 mod folder;
