@@ -16,6 +16,7 @@ mod lfw_pairs;
 mod measure;
 mod pairs_csv;
 mod pictures;
+mod recognizability;
 pub mod report;
 
 pub use cache::EncodingCache;
@@ -23,3 +24,4 @@ pub use dataset::{Dataset, DatasetPair};
 pub use encode::DatasetEncodings;
 pub use measure::{About, Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, Source, calibrate};
 pub use pictures::Pictures;
+pub use recognizability::RecognizabilityOptions;

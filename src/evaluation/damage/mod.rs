@@ -6,7 +6,9 @@
 //! lengths in pixels are those for eyes [`UNIT`] pixels apart, as in the photos of LFW.
 
 mod cover;
+mod encode;
 mod light;
+mod measure;
 mod soften;
 
 use std::fmt;
@@ -18,6 +20,9 @@ use serde::{Serialize, Serializer};
 use crate::geometry::{Point, Rect};
 use crate::statistics::SplitMix64;
 use crate::vision::Face;
+
+pub use encode::{DamagedEncodings, MOST_PEOPLE, Outcome, halves};
+pub use measure::{DamageReport, DamageRow};
 
 /// The largest distance of the eyes, in pixels, that damages are done at.
 pub const EYES: f32 = 48.0;
