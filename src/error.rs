@@ -359,6 +359,8 @@ pub enum RefusalCode {
     PoorLighting,
     /// Not sharp.
     Blurred,
+    /// Its vector does not say whose face it is.
+    NotRecognizable,
     /// A quality network's score is too low.
     LowQuality,
     /// A liveness network takes it for a picture of a picture.
@@ -379,6 +381,7 @@ impl RefusalCode {
             Self::FaceRotationTooLarge => "face_rotation_too_large",
             Self::PoorLighting => "poor_lighting",
             Self::Blurred => "blurred",
+            Self::NotRecognizable => "not_recognizable",
             Self::LowQuality => "low_quality",
             Self::LivenessFailed => "liveness_failed",
         }

@@ -46,6 +46,7 @@ pub mod geometry;
 mod mmod_scan;
 mod patch;
 mod person;
+mod recognizability;
 mod shape_model;
 mod spec;
 mod token;
@@ -87,6 +88,7 @@ pub use person::{
     Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery,
     PersonSummary, PersonUpdate, Status, TokenId,
 };
+pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
 pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use spec::{
     AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, Normalization,

@@ -8,11 +8,11 @@ use rayon::prelude::*;
 
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
-use crate::vision::{self, AlignedFace, Face, Quality, Seeker, Turn};
+use crate::spec::EncodingMode;
+use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn};
 
 use super::timing::Step;
 use super::{Detection, EncodedFace, Engine, Inner};
-use crate::spec::EncodingMode;
 
 impl Engine {
     /// The faces of a photo.
@@ -32,7 +32,7 @@ impl Engine {
     /// # Errors
     /// A refusal for bytes that are no picture or too large a one.
     pub fn decode(&self, image: &[u8]) -> Result<RgbImage, Refusal> {
-        self.inner.timing.time(Step::Decode, || vision::decode(image, &self.inner.rules.decode))
+        self.inner.timing.time(Step::Decode, || vision::decode(image, &self.rules.decode))
     }
 
     /// The encoding of the one face of a photo.
@@ -43,6 +43,15 @@ impl Engine {
     pub fn encode(&self, image: &[u8]) -> Result<EncodedFace> {
         let _taken_on = self.inner.origin.workload.take_on(1);
         self.encode_one(image, |picture| picture)?.map_err(refused)
+    }
+
+    /// The encoding of the one face of a picture that was decoded already, as [`Self::encode`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Runtime`] where a network fails; in the result, why there is no encoding.
+    pub fn encode_picture(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
+        let _taken_on = self.inner.origin.workload.take_on(1);
+        self.encode_upright(picture)
     }
 
     /// The encodings of many photos, in their order, as many at a time as the engine has threads.
@@ -91,25 +100,42 @@ impl Engine {
     }
 
     pub(super) fn seeker(&self) -> Seeker<'_> {
-        let Inner { detector, rules, threads, .. } = &*self.inner;
-        Seeker { detector: detector.as_ref(), options: &rules.seek, threads }
+        let Inner { detector, threads, .. } = &*self.inner;
+        Seeker { detector: detector.as_ref(), options: &self.rules.seek, threads }
     }
 
     fn encode_one(&self, image: &[u8], prepare: fn(RgbImage) -> RgbImage) -> Result<Result<EncodedFace, Refusal>> {
         match self.decode(image) {
-            Ok(picture) => self.encode_picture(&prepare(picture)),
+            Ok(picture) => self.encode_upright(&prepare(picture)),
             Err(refusal) => Ok(Err(refusal)),
         }
     }
 
-    /// The encoding of the one face of a picture that is decoded already; the refusal where it gives
-    /// none.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Runtime`] where a network fails.
-    pub fn encode_picture(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
-        let policy = self.inner.rules.face;
-        match self.inner.timing.time(Step::Detect, || self.seeker().main(picture, policy))? {
+    /// The encoding of the face as it is found. Where the embedder cannot recognise it, it may have
+    /// been taken the wrong way up: the other orientations are tried, and the one counts in which it is
+    /// recognised best.
+    fn encode_upright(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
+        let found = self.encode_sought(picture, self.seeker())?;
+        let unrecognised = matches!(&found, Err(refusal) if refusal.code == RefusalCode::NotRecognizable);
+        if !(unrecognised && self.rules.seek.turn) {
+            return Ok(found);
+        }
+        let as_it_is = SeekOptions { turn: false, ..self.rules.seek };
+        let mut best: Option<EncodedFace> = None;
+        for turn in Turn::ALL {
+            let turned = turn.apply(picture);
+            let seeker = Seeker { options: &as_it_is, ..self.seeker() };
+            let Ok(encoded) = self.encode_sought(turned.as_ref().unwrap_or(picture), seeker)? else { continue };
+            if best.as_ref().is_none_or(|best| encoded.recognizability > best.recognizability) {
+                best = Some(EncodedFace { turned: turn, ..encoded });
+            }
+        }
+        Ok(best.map_or(found, Ok))
+    }
+
+    fn encode_sought(&self, picture: &RgbImage, seeker: Seeker<'_>) -> Result<Result<EncodedFace, Refusal>> {
+        let policy = self.rules.face;
+        match self.inner.timing.time(Step::Detect, || seeker.main(picture, policy))? {
             Ok(sought) => {
                 let encoded = self.encode_face(&sought.picture, sought.turn, &sought.main.face)?;
                 Ok(encoded.map(|encoded| EncodedFace { others: sought.main.others, ..encoded }))
@@ -130,7 +156,27 @@ impl Engine {
         };
         let encoding = self.inner.timing.time(Step::Embed, || self.embedded(aligned))?;
         self.inner.encoded.fetch_add(1, Ordering::Relaxed);
-        Ok(Ok(EncodedFace { face: *face, turned, others: Vec::new(), quality, encoding }))
+        let others = Vec::new();
+        Ok((self.recognizable(&encoding)).map(|recognizability| EncodedFace {
+            face: *face,
+            turned,
+            others,
+            quality,
+            encoding,
+            recognizability,
+        }))
+    }
+
+    /// How recognisable the face of an encoding of this engine's model is; `None` where that was not
+    /// measured for the model.
+    ///
+    /// # Errors
+    /// [`RefusalCode::NotRecognizable`] where it is below the limit and the rules ask for it.
+    pub fn recognizable(&self, encoding: &FaceEncoding) -> Result<Option<f64>, Refusal> {
+        let Some(rule) = self.recognizability() else { return Ok(None) };
+        let vector = encoding.vector();
+        let asked = self.rules.quality.recognizable;
+        if asked { rule.check(vector).map(Some) } else { Ok(Some(rule.value(vector))) }
     }
 
     /// The encoding of a crop, in the engine's mode.
@@ -162,7 +208,7 @@ impl Engine {
             Refusal::new(RefusalCode::LowQuality, message)
         })?;
         let quality = Quality::measure(picture, face);
-        self.inner.rules.quality.check(&quality)?;
+        self.rules.quality.check(&quality)?;
         Ok((aligned, quality))
     }
 }

@@ -21,6 +21,7 @@ use crate::comparison::CalibrationTable;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::Manifest;
+use crate::recognizability::Recognizability;
 use crate::spec::{EmbedderSpec, EncodingMode};
 use crate::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
@@ -72,12 +73,16 @@ pub struct EncodedFace {
     pub quality: Quality,
     /// Its encoding.
     pub encoding: FaceEncoding,
+    /// How recognisable it is ([`Recognizability::value`]); `None` where that was not measured for
+    /// the model.
+    pub recognizability: Option<f64>,
 }
 
 /// Detects faces and computes face encodings.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    rules: Arc<PhotoRules>,
     mode: EncodingMode,
 }
 
@@ -85,7 +90,6 @@ struct Inner {
     name: String,
     detector: Box<dyn Detector>,
     embedder: Box<dyn Embedder>,
-    rules: PhotoRules,
     threads: ThreadPool,
     origin: Origin,
     timing: timing::Clock,
@@ -100,6 +104,7 @@ struct Origin {
     clock: Option<NetworkClock>,
     workload: Workload,
     calibration: Option<CalibrationTable>,
+    recognizability: Option<Recognizability>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -145,9 +150,9 @@ impl Engine {
                 Error::new(ErrorKind::Runtime, "the engine's threads cannot be started").caused_by(error)
             })?;
         let (timing, encoded) = (timing::Clock::default(), AtomicU64::new(0));
-        let inner = Inner { name, detector, embedder, rules, threads, origin, timing, encoded };
+        let inner = Inner { name, detector, embedder, threads, origin, timing, encoded };
         let mode = inner.embedder.spec().mode;
-        Ok(Self { inner: Arc::new(inner), mode })
+        Ok(Self { inner: Arc::new(inner), rules: Arc::new(rules), mode })
     }
 
     /// The pack's name.
@@ -171,7 +176,13 @@ impl Engine {
     /// The same engine in this mode; it shares everything with this one.
     #[must_use]
     pub fn in_mode(&self, mode: EncodingMode) -> Self {
-        Self { inner: Arc::clone(&self.inner), mode }
+        Self { mode, ..self.clone() }
+    }
+
+    /// The same engine with other rules for photos; it shares everything else with this one.
+    #[must_use]
+    pub fn with_rules(&self, rules: PhotoRules) -> Self {
+        Self { rules: Arc::new(rules), ..self.clone() }
     }
 
     /// The embedder's input, crop and metric.
@@ -183,7 +194,7 @@ impl Engine {
     /// What is wanted of a photo.
     #[must_use]
     pub fn rules(&self) -> &PhotoRules {
-        &self.inner.rules
+        &self.rules
     }
 
     /// What is in the pack: files, licences, what the networks take and give; `None` for an engine
@@ -203,6 +214,12 @@ impl Engine {
     #[must_use]
     pub fn calibration(&self) -> Option<&CalibrationTable> {
         self.inner.origin.calibration.as_ref()
+    }
+
+    /// How recognisable a face must be, if that was measured for the model.
+    #[must_use]
+    pub fn recognizability(&self) -> Option<&Recognizability> {
+        self.inner.origin.recognizability.as_ref()
     }
 
     /// How many photos are worked on at once.

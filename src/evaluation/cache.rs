@@ -19,6 +19,8 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::models::Sha256;
 
+use super::recognizability::unchecked;
+
 const HEAD: &[u8] = b"facevault encodings 1\n";
 const HASH: usize = 32;
 /// What stands before a record's bytes.
@@ -51,7 +53,7 @@ impl EncodingCache {
             env!("CARGO_PKG_VERSION"),
             engine.model(),
             engine.mode(),
-            engine.rules(),
+            unchecked(engine).rules(),
             manifest.text()
         );
         let path = folder.join(format!("{}.encodings", Sha256::of(made_by.as_bytes())));

@@ -10,6 +10,7 @@ use crate::models::Sha256;
 use super::Dataset;
 use super::cache::EncodingCache;
 use super::dataset::unreadable;
+use super::recognizability::unchecked;
 
 /// Photos that are read at a time, for each thread.
 const PHOTOS_A_THREAD: usize = 16;
@@ -28,10 +29,22 @@ pub struct DatasetEncodings {
 }
 
 impl DatasetEncodings {
+    /// Takes the encodings out for which `refusal` gives one.
+    pub fn refuse(&mut self, refusal: impl Fn(&FaceEncoding) -> Option<Refusal>) {
+        for (place, encoding) in self.encodings.iter_mut().enumerate() {
+            if let Some(refusal) = encoding.as_ref().and_then(&refusal) {
+                *encoding = None;
+                self.refusals.push((place, refusal));
+            }
+        }
+        self.refusals.sort_by_key(|(place, _)| *place);
+    }
+
     /// The encodings of `dataset`'s photos by `engine`, as many at a time as the engine has threads.
     ///
     /// Those that `cache` knows are taken from it, and it learns the others; what was done before an
-    /// error or a stop is kept in it. `goes_on` is told now and then how many photos are done, and
+    /// error or a stop is kept in it. What it keeps does not depend on how recognisable a face must
+    /// be: that is asked of every encoding anew. `goes_on` is told now and then how many photos are done, and
     /// says whether to go on.
     ///
     /// # Errors
@@ -44,6 +57,7 @@ impl DatasetEncodings {
         mut cache: Option<&mut EncodingCache>,
         goes_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Self> {
+        let unchecked = unchecked(engine);
         let mut outcomes: Vec<Result<FaceEncoding, Refusal>> = Vec::with_capacity(dataset.photos.len());
         let mut cached = 0;
         let mut stopped = Ok(());
@@ -51,7 +65,7 @@ impl DatasetEncodings {
             if !goes_on(outcomes.len()) {
                 break;
             }
-            match encode_group(engine, dataset, group, cache.as_deref_mut(), &mut cached) {
+            match encode_group(&unchecked, dataset, group, cache.as_deref_mut(), &mut cached) {
                 Ok(group) => outcomes.extend(group),
                 Err(error) => {
                     stopped = Err(error);
@@ -69,7 +83,9 @@ impl DatasetEncodings {
         let encodings = (outcomes.into_iter().enumerate())
             .map(|(place, outcome)| outcome.map_err(|refusal| refusals.push((place, refusal))).ok())
             .collect();
-        Ok(Self { encodings, refusals, cached, complete })
+        let mut encoded = Self { encodings, refusals, cached, complete };
+        encoded.refuse(|encoding| engine.recognizable(encoding).err());
+        Ok(encoded)
     }
 }
 

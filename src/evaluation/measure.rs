@@ -205,7 +205,7 @@ pub fn calibrate(
 }
 
 /// How alike the photos at two places are; `None` where one has no encoding.
-fn similarities<'a>(
+pub(super) fn similarities<'a>(
     dataset: &Dataset,
     encodings: &'a [Option<FaceEncoding>],
     metric: Metric,
@@ -228,7 +228,10 @@ fn similarities<'a>(
     })
 }
 
-fn compare(dataset: &Dataset, similarity: &(impl Fn(usize, usize) -> Option<f64> + Sync)) -> Result<Comparisons> {
+pub(super) fn compare(
+    dataset: &Dataset,
+    similarity: &(impl Fn(usize, usize) -> Option<f64> + Sync),
+) -> Result<Comparisons> {
     match &dataset.pairs {
         None => Comparisons::all_against_all(&dataset.people, similarity),
         Some(pairs) => {

@@ -8,6 +8,7 @@
 
 mod cache;
 mod csv;
+pub mod damage;
 mod dataset;
 mod encode;
 mod folder;
@@ -15,6 +16,7 @@ mod lfw_pairs;
 mod measure;
 mod pairs_csv;
 mod pictures;
+mod recognizability;
 pub mod report;
 
 pub use cache::EncodingCache;
@@ -22,3 +24,4 @@ pub use dataset::{Dataset, DatasetPair};
 pub use encode::DatasetEncodings;
 pub use measure::{About, Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, Source, calibrate};
 pub use pictures::Pictures;
+pub use recognizability::RecognizabilityOptions;

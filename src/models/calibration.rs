@@ -1,6 +1,7 @@
-//! Tables that were measured here: `calibrations/<model id>.toml` in the data folder.
+//! What was measured here of a model: `calibrations/<model id>.toml` in the data folder.
 //!
-//! A file holds the section `[calibration]` as a manifest has it, so that it can be pasted into one.
+//! A file holds the section `[calibration]`, and `[recognizability]` where that was measured too, as
+//! a manifest has them, so that they can be pasted into one.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,61 +14,68 @@ use super::home::{Home, cannot};
 use crate::comparison::{CalibrationTable, MeasuredOn};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::recognizability::Recognizability;
 
-#[derive(Deserialize)]
+/// What `facevault calibrate` measures of a model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    calibration: CalibrationTable,
+pub struct Measured {
+    /// What its similarities mean.
+    pub calibration: CalibrationTable,
+    /// How recognisable a face must be, where that was measured.
+    pub recognizability: Option<Recognizability>,
 }
 
-/// The table of a text that holds the section `[calibration]` and nothing else.
-///
-/// # Errors
-/// [`ErrorKind::Invalid`] for anything else.
-pub fn parse_calibration(text: &str) -> Result<CalibrationTable> {
-    let file: Result<File, toml::de::Error> = toml::from_str(text);
-    let wrong = |error: toml::de::Error| {
-        Error::new(ErrorKind::Invalid, format!("no calibration table: {}", error.message())).caused_by(error)
-    };
-    Ok(file.map_err(wrong)?.calibration)
+impl Measured {
+    /// Reads a text that holds the section `[calibration]`, perhaps `[recognizability]`, and nothing
+    /// else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            Error::new(ErrorKind::Invalid, format!("no calibration table: {}", error.message())).caused_by(error)
+        })
+    }
 }
 
 impl Home {
-    /// Where the table measured here for `model` is, or would be.
+    /// Where what was measured here of `model` is, or would be.
     #[must_use]
     pub fn calibration_file(&self, model: ModelId) -> PathBuf {
         self.path().join("calibrations").join(format!("{model}.toml"))
     }
 
-    /// The table measured here for `model`; it is used instead of the pack's own.
+    /// What was measured here of `model`; it is used instead of the pack's own.
     ///
     /// # Errors
-    /// [`ErrorKind::ModelUnavailable`] where the file is not such a table, [`ErrorKind::Io`] where
+    /// [`ErrorKind::ModelUnavailable`] where the file holds anything else, [`ErrorKind::Io`] where
     /// it cannot be read.
-    pub fn calibration(&self, model: ModelId) -> Result<Option<CalibrationTable>> {
+    pub fn measured(&self, model: ModelId) -> Result<Option<Measured>> {
         let path = self.calibration_file(model);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot("read", &path, error)),
         };
-        let table = parse_calibration(&text).map_err(|error| {
+        let measured = Measured::parse(&text).map_err(|error| {
             let what = format!("{} is {error}; delete it or make it anew", path.display());
             Error::new(ErrorKind::ModelUnavailable, what)
         })?;
-        Ok(Some(table))
+        Ok(Some(measured))
     }
 
-    /// Keeps a table for `model`, in the place of an earlier one; says where it is.
+    /// Keeps the sections of what was measured of `model`, in the place of earlier ones; says where
+    /// they are.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] where it cannot be written; an earlier table is then still there.
-    pub fn save_calibration(&self, model: ModelId, section: &str) -> Result<PathBuf> {
+    /// [`ErrorKind::Io`] where they cannot be written; earlier ones are then still there.
+    pub fn save_measured(&self, model: ModelId, sections: &str) -> Result<PathBuf> {
         let path = self.calibration_file(model);
         let folder = self.path().join("calibrations");
         let written = fs::create_dir_all(&folder).and_then(|()| {
             let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-            file.write_all(section.as_bytes())?;
+            file.write_all(sections.as_bytes())?;
             file.as_file().sync_all()?;
             file.persist(&path).map_err(|error| error.error)
         });
@@ -102,10 +110,62 @@ pub fn calibration_section(table: &CalibrationTable, comments: &[&str]) -> Strin
     text
 }
 
+/// The section `[recognizability]` of a manifest.
+#[must_use]
+pub fn recognizability_section(rule: &Recognizability) -> String {
+    // Writing to a string does not fail.
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let mut text = format!("[recognizability]\nlimit = {:?}\nweight = {:?}\nkinds = [\n", rule.limit(), rule.weight());
+    for kind in rule.kinds() {
+        let (step, mean) = kind.encoded();
+        let _ = writeln!(text, "    {{ name = {}, step = {step:?}, mean = \"{mean}\" }},", quoted(kind.name()));
+    }
+    text.push_str("]\n");
+    let Some(data) = rule.measured_on() else { return text };
+    let _ = write!(
+        text,
+        "\n[recognizability.measured_on]\nname = {}\nsha256 = \"{}\"\nphotos = {}\nrefused = {:?}\nasked_fmr = \
+         {:?}\ndamage = [\n",
+        quoted(&data.name),
+        data.sha256,
+        data.photos,
+        data.refused,
+        data.asked_fmr
+    );
+    for kind in &data.damage {
+        let _ = writeln!(
+            text,
+            "    {{ name = {}, photos = {}, found = {}, accepted = {}, fmr = {:?} }},",
+            quoted(&kind.name),
+            kind.photos,
+            kind.found,
+            kind.accepted,
+            kind.fmr
+        );
+    }
+    text.push_str("]\n");
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::comparison::CalibrationPoint;
+    use crate::recognizability::{DamageMean, DamageOutcome, RecognizabilityData};
+
+    fn rule() -> Recognizability {
+        let damage = DamageOutcome { name: "night".into(), photos: 9, found: 8, accepted: 7, fmr: 1e-5 };
+        let data = RecognizabilityData {
+            name: "a \"quoted\" name\n".into(),
+            sha256: "0a".repeat(32),
+            photos: 100,
+            refused: 0.01,
+            asked_fmr: 1e-3,
+            damage: vec![damage.clone(), DamageOutcome { name: "mask".into(), ..damage }],
+        };
+        let kinds = ["night", "mask"].map(|name| DamageMean::new(name, &[0.5, -1e-7, 0.25]).expect("a mean"));
+        Recognizability::new(8.0, 2.0, kinds.to_vec()).and_then(|rule| rule.with_data(data)).expect("a rule")
+    }
 
     fn table() -> CalibrationTable {
         let measured_on = MeasuredOn {
@@ -123,10 +183,15 @@ mod tests {
     fn a_table_is_kept_and_read_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let (home, model) = (Home::at(folder.path().join("home")), ModelId::from_bytes([7; 16]));
-        assert_eq!(home.calibration(model).expect("nothing there"), None);
+        assert_eq!(home.measured(model).expect("nothing there"), None);
         for comment in ["first", "second,\nwith two lines"] {
-            home.save_calibration(model, &calibration_section(&table(), &[comment])).expect("written");
-            assert_eq!(home.calibration(model).expect("readable"), Some(table()));
+            let section = calibration_section(&table(), &[comment]);
+            for recognizability in [None, Some(rule())] {
+                let second = recognizability.as_ref().map(recognizability_section).unwrap_or_default();
+                home.save_measured(model, &format!("{section}\n{second}")).expect("written");
+                let expected = Measured { calibration: table(), recognizability };
+                assert_eq!(home.measured(model).expect("readable"), Some(expected));
+            }
         }
         assert_eq!(fs::read_dir(folder.path().join("home/calibrations")).expect("listed").count(), 1);
     }
@@ -135,8 +200,8 @@ mod tests {
     fn a_file_that_is_no_table_is_an_error_with_its_path() {
         let folder = tempfile::tempdir().expect("a folder");
         let (home, model) = (Home::at(folder.path()), ModelId::from_bytes([7; 16]));
-        home.save_calibration(model, "[calibration]\npoints = []\n").expect("written");
-        let error = home.calibration(model).expect_err("no table");
+        home.save_measured(model, "[calibration]\npoints = []\n").expect("written");
+        let error = home.measured(model).expect_err("no table");
         assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
         assert!(
             error.to_string().contains("calibrations") && error.to_string().contains("no calibration table"),

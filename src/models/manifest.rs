@@ -15,6 +15,7 @@
 //! kind = "yunet"                       # from here on: the fields of `DetectorSpec`, `EmbedderSpec`
 //!
 //! [calibration]                        # optional: a `CalibrationTable`
+//! [recognizability]                    # optional: a `Recognizability`
 //! ```
 
 use std::fmt;
@@ -29,6 +30,7 @@ use super::validate;
 use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::recognizability::Recognizability;
 use crate::spec::{DetectorSpec, EmbedderSpec};
 
 /// The manifest format that this version reads.
@@ -140,6 +142,8 @@ pub struct Manifest {
     pub liveness: Option<ModelFile>,
     /// What the embedder's similarities mean, where it was measured.
     pub calibration: Option<CalibrationTable>,
+    /// How recognisable a face must be for the embedder, where it was measured.
+    pub recognizability: Option<Recognizability>,
     text: String,
 }
 
@@ -154,6 +158,7 @@ struct Head {
     #[serde(default)]
     accept_licence: bool,
     calibration: Option<CalibrationTable>,
+    recognizability: Option<Recognizability>,
 }
 
 /// The keys of a role that belong to its file; the others belong to its specification.
@@ -216,6 +221,7 @@ impl Manifest {
             quality,
             liveness,
             calibration: head.calibration,
+            recognizability: head.recognizability,
             text: text.to_owned(),
         };
         validate::manifest(&manifest).map_err(wrong)?;

@@ -28,7 +28,7 @@ pub mod tflite;
 mod validate;
 
 pub use artifact::{Artifact, State, Terms};
-pub use calibration::{calibration_section, parse_calibration};
+pub use calibration::{Measured, calibration_section, recognizability_section};
 pub use checksum::Sha256;
 pub use home::Home;
 pub use install::{Installer, Progress};

@@ -33,6 +33,9 @@ pub(super) fn manifest(manifest: &Manifest) -> Check {
     }
     detector(&manifest.detector.spec).map_err(|what| format!("[detector] {what}"))?;
     embedder(&manifest.embedder.spec).map_err(|what| format!("[embedder] {what}"))?;
+    if let Some(rule) = &manifest.recognizability {
+        rule.must_fit(manifest.embedder.spec.dimension).map_err(|error| format!("[recognizability] {error}"))?;
+    }
     agreement(manifest)
 }
 

@@ -19,4 +19,5 @@ mod roc;
 pub use comparisons::{Comparisons, ScoredPair, WORST_PAIRS};
 pub use histogram::Histogram;
 pub use interval::{Interval, MeasuredRate, PersonTrials, bootstrap_over_people, wilson};
+pub(crate) use random::SplitMix64;
 pub use roc::{EqualError, RocPoint, Scores};

@@ -36,7 +36,7 @@ pub enum FacePolicy {
 }
 
 /// From which part of its area on another face is about as large as a portrait's.
-pub const RIVAL: f32 = 0.6;
+pub const RIVAL: f32 = 0.7;
 
 /// The face that a picture is taken for, and those that it was chosen from.
 #[derive(Debug, Clone, PartialEq)]

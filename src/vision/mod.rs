@@ -113,15 +113,28 @@ pub struct Scope {
     pub least_face: f32,
     /// The longer side of a picture on the full canvas.
     pub full_side: u32,
-    /// The longer side of a face that tells best, on a small canvas, which way up it is.
-    pub glance_face: f32,
-    /// The score on that canvas from which on no other orientation needs to be looked at.
-    pub glance_score: f32,
-    /// The score from which on a face that lies level is taken to be upright; infinite where turned
-    /// faces have scores as high.
-    pub upright_score: f32,
-    /// The largest tilt in degrees at which it lies level.
-    pub upright_roll: f32,
+    /// How it tells which way up a face is.
+    pub upright: Upright,
+}
+
+/// How a detector tells which way up a face is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Upright {
+    /// By its score: of the four orientations of a face on a small canvas the upright one has the
+    /// highest.
+    Score {
+        /// The longer side of the face on that canvas in pixels.
+        face: f32,
+        /// The score there from which on no other orientation needs to be looked at.
+        enough: f32,
+        /// The score at the first look from which on a face that lies level is upright; infinite where
+        /// turned faces have scores as high.
+        sure: f32,
+        /// The largest tilt in degrees at which it lies level.
+        level: f32,
+    },
+    /// Not at all: the embedder tells, by what it cannot recognise.
+    Unknown,
 }
 
 /// Turns aligned faces into vectors.

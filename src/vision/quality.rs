@@ -79,6 +79,9 @@ pub struct QualityLimits {
     pub min_contrast: f32,
     /// The least [`Quality::sharpness`].
     pub min_sharpness: f32,
+    /// Whether a face is refused whose vector does not say whose it is, where the pack says how to
+    /// tell ([`Recognizability`](crate::Recognizability)). That is found out after all of the above.
+    pub recognizable: bool,
 }
 
 impl Default for QualityLimits {
@@ -96,6 +99,7 @@ impl Default for QualityLimits {
             max_brightness: 235.0,
             min_contrast: 8.0,
             min_sharpness: 0.003,
+            recognizable: true,
         }
     }
 }
@@ -114,6 +118,7 @@ impl QualityLimits {
             max_brightness: 255.0,
             min_contrast: 0.0,
             min_sharpness: 0.0,
+            recognizable: false,
         }
     }
 

@@ -24,7 +24,7 @@ use crate::geometry::{Point, Rect};
 
 use super::detect::suppress;
 use super::resize::resize;
-use super::{Detector, Face, FacePolicy, MainFace, Pose, Scope, Turn, main_face};
+use super::{Detector, Face, FacePolicy, MainFace, Pose, Scope, Turn, Upright, main_face};
 
 /// How far a picture is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl Seeker<'_> {
         let faces = self.small(scope, &picture)?;
         let main = match main_face(&faces, picture.dimensions(), policy) {
             Ok(main) => main,
-            Err(refusal) if refusal.code == RefusalCode::NoFaceDetected => return Ok(Err(self.nothing())),
+            Err(refusal) if refusal.code == RefusalCode::NoFaceDetected => return Ok(Err(self.nothing(scope))),
             Err(refusal) => return Ok(Err(refusal)),
         };
         let further = if self.options.turn { self.upright(scope, &picture, &main.face)? } else { Turn::None };
@@ -149,10 +149,15 @@ impl Seeker<'_> {
     }
 
     /// By how much a picture in which nothing was seen must be turned for its face to be seen upright:
-    /// the other orientations are looked at on a canvas of half the size.
+    /// the other orientations are looked at on a canvas of half the size, on a full one where the
+    /// detector sees no small faces.
     fn unseen(&self, scope: Scope, picture: &RgbImage) -> Result<Turn> {
         let whole = [0, 0, picture.width(), picture.height()];
-        let small = reduced(picture, whole, (scope.full_side as f32 / 2.0 / long_side(picture) as f32).min(1.0))?;
+        let side = match scope.upright {
+            Upright::Score { .. } => scope.full_side as f32 / 2.0,
+            Upright::Unknown => scope.full_side as f32,
+        };
+        let small = reduced(picture, whole, (side / long_side(picture) as f32).min(1.0))?;
         let mut best = (Turn::None, 0.0);
         for turn in [Turn::Quarter, Turn::Half, Turn::ThreeQuarters] {
             let Some(turned) = turn.apply(&small) else { continue };
@@ -167,13 +172,13 @@ impl Seeker<'_> {
 
     /// By how much the picture must be turned for this face to be upright.
     fn upright(&self, scope: Scope, picture: &RgbImage, face: &Face) -> Result<Turn> {
-        let level = Pose::estimate(&face.landmarks).roll.abs() <= scope.upright_roll;
-        if level && face.score >= scope.upright_score {
+        let Upright::Score { face: small_face, enough, sure, level } = scope.upright else { return Ok(Turn::None) };
+        if Pose::estimate(&face.landmarks).roll.abs() <= level && face.score >= sure {
             return Ok(Turn::None);
         }
         let side = face.bounds.width.max(face.bounds.height);
         let part = part_around(picture, face.bounds.center(), side * SURROUNDINGS);
-        let small = reduced(picture, part, (scope.glance_face / side).min(1.0))?;
+        let small = reduced(picture, part, (small_face / side).min(1.0))?;
         let mut best = (Turn::None, 0.0);
         for turn in Turn::ALL {
             let turned = turn.apply(&small);
@@ -182,7 +187,7 @@ impl Seeker<'_> {
             if score > best.1 {
                 best = (turn, score);
             }
-            if turn == Turn::None && score >= scope.glance_score {
+            if turn == Turn::None && score >= enough {
                 break;
             }
         }
@@ -242,10 +247,10 @@ impl Seeker<'_> {
         Ok(faces)
     }
 
-    fn nothing(&self) -> Refusal {
+    fn nothing(&self, scope: Scope) -> Refusal {
         let message = format!(
             "no face of {:.0} pixels or more was found; send a photo that shows the face from the front and well lit",
-            self.options.min_face
+            self.options.min_face.max(scope.least_face)
         );
         Refusal::new(RefusalCode::NoFaceDetected, message)
     }

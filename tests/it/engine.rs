@@ -42,12 +42,15 @@ fn lowest_between_formats(engine: &Engine, folder: &Path) -> (f64, String) {
 fn every_format_gives_the_encoding_of_the_png() {
     const TEST: &str = "engine::every_format_gives_the_encoding_of_the_png";
     let Some(folder) = data::folder(TEST) else { return };
-    match Engine::open(&EngineOptions::default()) {
-        Ok(engine) => {
-            let (lowest, name) = lowest_between_formats(&engine, &folder.join("images/formats"));
-            assert!(lowest >= 0.99, "{name}: {lowest}");
+    // The lowest was that of 16 bits of grey with `standard`, and of a WebP with `dlib`.
+    for (name, limit) in [("standard", 0.985), ("dlib", 0.99)] {
+        match Engine::open(&EngineOptions { pack: PackSource::Named(name.into()), ..EngineOptions::default() }) {
+            Ok(engine) => {
+                let (lowest, file) = lowest_between_formats(&engine, &folder.join("images/formats"));
+                assert!(lowest >= limit, "{name}, {file}: {lowest}");
+            }
+            Err(error) => data::skip(TEST, &error.to_string()),
         }
-        Err(error) => eprintln!("skipped: {TEST} with the pack dlib: {error}"),
     }
 }
 

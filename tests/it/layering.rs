@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
         "mmod_scan",
         "patch",
         "person",
+        "recognizability",
         "shape_model",
         "spec",
         "token",

@@ -184,7 +184,7 @@ fn a_manifest_that_disagrees_with_its_network_is_refused() {
         let text = fs::read_to_string(&manifest).expect("read");
         assert!(text.contains(from));
         fs::write(&manifest, text.replace(from, to)).expect("written");
-        let message = Pack::open_dir(folder.path()).and_then(|pack| pack.load(role)).expect_err(to).to_string();
+        let message = Pack::open_dir(folder.path()).and_then(|pack| pack.network(role)).expect_err(to).to_string();
         assert!(message.contains(reason), "{message}");
     }
 }

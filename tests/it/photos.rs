@@ -33,7 +33,7 @@ fn every_press_photo_gives_the_face_in_its_middle() {
             let picture = picture(path);
             let faces = detector.detect(&picture).expect("a run");
             let outcome =
-                main_face(&faces, picture.dimensions(), FacePolicy::default()).map(|main| main.face).and_then(|face| {
+                main_face(&faces, picture.dimensions(), FacePolicy::Central).map(|main| main.face).and_then(|face| {
                     QualityLimits::default().check(&Quality::measure(&picture, &face))?;
                     Ok(face.bounds.center())
                 });
@@ -121,7 +121,7 @@ fn blurred_dark_and_overexposed_photos_are_refused() {
             let original = picture(path);
             // The face is looked for in the good photo: what is spoilt is its quality.
             let faces = detector.detect(&original).expect("a run");
-            let face = main_face(&faces, original.dimensions(), FacePolicy::default()).expect("one face").face;
+            let face = main_face(&faces, original.dimensions(), FacePolicy::Central).expect("one face").face;
             let quality = Quality::measure(&spoil(&original), &face);
             QualityLimits::default().check(&quality).err().map(|refusal| refusal.code) == expected
         });
@@ -162,7 +162,7 @@ fn a_photo_compares_with_itself_turned_by_its_orientation() {
     let vector = |file: &str| {
         let picture = picture(&folder.join("images/formats").join(file));
         let faces = detector.detect(&picture).expect("a run");
-        let face = main_face(&faces, picture.dimensions(), FacePolicy::default()).expect("one face").face;
+        let face = main_face(&faces, picture.dimensions(), FacePolicy::Central).expect("one face").face;
         let crop = align(&picture, &face.landmarks, &embedder.spec().template).expect("five landmarks");
         embedder.embed(&[crop]).expect("a run").remove(0)
     };

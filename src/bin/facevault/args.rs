@@ -136,16 +136,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, conflicts_with = "accurate", help_heading = GLOBAL)]
     pub(crate) fast: bool,
 
-    /// Which of several faces is meant: portrait (the one that dominates or is framed), largest, central, only
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHICH",
-        default_value = "portrait",
-        value_parser = parse_face,
-        help_heading = GLOBAL
-    )]
-    pub(crate) face: FacePolicy,
+    /// Which of several faces is meant: portrait (the one that dominates or is framed), largest, central, only.
+    /// By default portrait, for calibrate and evaluate central
+    #[arg(long, global = true, value_name = "WHICH", value_parser = parse_face, help_heading = GLOBAL)]
+    pub(crate) face: Option<FacePolicy>,
 
     /// The smallest face that must not be missed, in pixels of its shorter side
     #[arg(long, global = true, value_name = "PIXELS", default_value_t = 40.0, value_parser = parse_min_face, help_heading = GLOBAL)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use facevault::models::Home;
-use facevault::vision::{QualityLimits, RuntimeChoice, SeekOptions};
+use facevault::vision::{FacePolicy, QualityLimits, RuntimeChoice, SeekOptions};
 use facevault::{ClientId, ErrorKind, Limits, Result};
 use facevault::{EncodingMode, Engine, EngineOptions, PackSource, PhotoRules};
 use facevault::{Vault, VaultOptions};
@@ -83,11 +83,16 @@ impl Context {
     fn rules(&self) -> PhotoRules {
         let Global { face, min_face, no_turn, .. } = self.global;
         PhotoRules {
-            face,
+            face: face.unwrap_or_default(),
             seek: SeekOptions { min_face, turn: !no_turn },
             quality: QualityLimits { min_size: min_face, ..QualityLimits::default() },
             ..PhotoRules::default()
         }
+    }
+
+    /// What `--face` says.
+    pub(crate) fn face(&self) -> Option<FacePolicy> {
+        self.global.face
     }
 
     /// Loads models and runtime; tells what was passed over on the way.

@@ -2,6 +2,7 @@
 //! anywhere. It reads on a telephone, in the dark and on paper.
 
 mod chart;
+mod damage;
 mod figures;
 mod html;
 
@@ -12,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use self::chart::{Axis, Mark, TradeOff};
+pub use self::damage::damage_page;
 use self::figures::{asked_percent, count, percent, percent_range, rate};
 use self::html::escape;
 use super::{Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, Source};

@@ -16,7 +16,7 @@ use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, main_face};
+use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, Upright, main_face};
 
 use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
@@ -98,10 +98,7 @@ impl Detector for CenterFace {
         Some(Scope {
             least_face: 14.0,
             full_side: self.letterbox.limit() as u32,
-            glance_face: 32.0,
-            glance_score: 0.75,
-            upright_score: 0.75,
-            upright_roll: 20.0,
+            upright: Upright::Score { face: 32.0, enough: 0.75, sure: 0.75, level: 20.0 },
         })
     }
 }

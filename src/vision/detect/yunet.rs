@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, Network, Scope};
+use crate::vision::{Detector, Face, Network, Scope, Upright};
 
 use super::letterbox::Letterbox;
 use super::nms::suppress;
@@ -83,10 +83,7 @@ impl Detector for Yunet {
         Some(Scope {
             least_face: 14.0,
             full_side: self.letterbox.limit() as u32,
-            glance_face: 48.0,
-            glance_score: f32::INFINITY,
-            upright_score: f32::INFINITY,
-            upright_roll: 0.0,
+            upright: Upright::Score { face: 48.0, enough: f32::INFINITY, sure: f32::INFINITY, level: 0.0 },
         })
     }
 }

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use facevault::evaluation::{self, Dataset};
-use facevault::models::calibration_section;
-use facevault::{CalibrationTable, MeasuredOn};
+use facevault::evaluation::{self, Dataset, RecognizabilityOptions};
+use facevault::models::{calibration_section, recognizability_section};
+use facevault::vision::QualityLimits;
+use facevault::{CalibrationTable, Engine, MeasuredOn, PhotoRules, Recognizability};
 use serde_json::json;
 
 use super::Outcome;
-use super::measuring::{How, command_line};
+use super::measuring::{How, command_line, with_progress};
 use crate::context::Context;
-use crate::output::{self, Listing};
+use crate::output::{self, Listing, Text};
 use crate::photo;
 
 const EXAMPLES: &str = "\
@@ -32,8 +33,17 @@ const DEFAULT_FMR: f64 = 1e-3;
 /// in missed matches (FNMR, with a 95 % interval over pairs and people). Use photos of the kind that
 /// will be searched: rates differ between cameras, light and groups of people.
 ///
-/// With --save the table is used from now on by this model on this machine, instead of the pack's
-/// own; --output writes it as the section of a manifest.
+/// Photos on which nobody can be recognised give vectors that resemble each other. So photos of up
+/// to 400 people are damaged in many ways, to learn what such vectors look like, and a limit is set
+/// that refuses 1 % of the photos as they are. The table is then made of what the limit lets
+/// through. This takes a folder of 100 people or more; with less, or with --table-only, the pack's
+/// own limit stays.
+///
+/// Where a photo shows several faces, the one in the middle counts, because data sets name photos
+/// after it; --face says otherwise.
+///
+/// With --save both are used from now on by this model on this machine, instead of the pack's own;
+/// --output writes them as sections of a manifest.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -49,11 +59,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Use the table from now on
+    /// Leave the limit below which a face cannot be recognised as it is
+    #[arg(long)]
+    table_only: bool,
+
+    /// The share of these photos that the limit refuses
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, value_parser = parse_share, conflicts_with = "table_only")]
+    refuse: f64,
+
+    /// Use what was measured from now on
     #[arg(long)]
     save: bool,
 
-    /// Write the table to this file, as a manifest's section
+    /// Write what was measured to this file, as sections of a manifest
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -61,19 +79,40 @@ pub(crate) struct Arguments {
     how: How,
 }
 
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if (0.0..=0.1).contains(&share) { Ok(share) } else { Err(format!("{text} is not from 0 to 0.1")) }
+}
+
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let dataset = Dataset::open(&arguments.data, arguments.images.as_deref())?;
     let engine = arguments.how.engine(context)?;
-    let encoded = arguments.how.encode(&engine, &dataset, context)?;
     let name = arguments.name.as_ref().unwrap_or(&dataset.name);
-    let table =
-        evaluation::calibrate(&dataset, &encoded.encodings, engine.embedder().metric, name, &dataset.sha256()?)?;
-    let section = calibration_section(&table, &[&command_line()]);
+    let measures = !arguments.table_only && Recognizability::can_be_measured_on(&dataset);
+    let taking = if measures { without_limit(&engine) } else { engine.clone() };
+    let mut encoded = arguments.how.encode(&taking, &dataset, context)?;
+    let sha256 = dataset.sha256()?;
+    let rule = match measures {
+        true => Some(with_progress(context, |goes_on| {
+            let options = RecognizabilityOptions { refused: arguments.refuse };
+            Recognizability::measure(&engine, &dataset, &encoded.encodings, (name, &sha256), options, goes_on)
+        })?),
+        false => None,
+    };
+    if let Some(rule) = &rule {
+        encoded.refuse(|encoding| rule.check(encoding.vector()).err());
+    }
+    let table = evaluation::calibrate(&dataset, &encoded.encodings, engine.embedder().metric, name, &sha256)?;
+    let mut section = calibration_section(&table, &[&command_line()]);
+    if let Some(rule) = &rule {
+        section.push('\n');
+        section.push_str(&recognizability_section(rule));
+    }
     if let Some(path) = &arguments.output {
         photo::write_whole(path, section.as_bytes())?;
     }
     let saved = match arguments.save {
-        true => Some(context.home()?.save_calibration(engine.model(), &section)?),
+        true => Some(context.home()?.save_measured(engine.model(), &section)?),
         false => None,
     };
     if let Some(path) = saved.as_ref().filter(|_| table.smallest_fmr() > DEFAULT_FMR) {
@@ -87,6 +126,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let data = json!({
         "model": engine.model().to_string(),
         "table": table,
+        "recognizability": rule,
         "photos": dataset.photos.len(),
         "photos_without_encoding": encoded.refusals.len(),
         "saved": saved.as_deref().map(output::path),
@@ -101,11 +141,41 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             encoded.refusals.len(),
         ))?;
         text.listing(&points(&table), "no points")?;
+        match &rule {
+            Some(rule) => limit(text, rule)?,
+            None => text.line("the limit below which a face cannot be recognised was not measured")?,
+        }
         match &saved {
             Some(path) => text.line(format!("used from now on: {}", path.display())),
             None => text.line("not kept: --save uses it from now on, --output writes it to a file"),
         }
     })
+}
+
+/// The engine that takes faces whether or not they can be recognised.
+fn without_limit(engine: &Engine) -> Engine {
+    let rules = engine.rules().clone();
+    engine.with_rules(PhotoRules { quality: QualityLimits { recognizable: false, ..rules.quality }, ..rules })
+}
+
+fn limit(text: &mut Text<'_>, rule: &Recognizability) -> std::io::Result<()> {
+    let Some(data) = rule.measured_on() else { return Ok(()) };
+    text.line(format!(
+        "a face can be recognised from {:.3} on (weight {}); {:.2} % of {} photos are below",
+        rule.limit(),
+        rule.weight(),
+        100.0 * data.refused,
+        data.photos,
+    ))?;
+    let headings = ["DAMAGE", "PHOTOS", "FACE FOUND", "TAKEN", "FMR OF THESE"];
+    let mut listing = Listing::new(&headings).numbers(&[1, 2, 3, 4]);
+    for kind in &data.damage {
+        let fmr = if kind.accepted > 1 { format!("{:.4}", kind.fmr) } else { "-".into() };
+        let counts = [kind.photos, kind.found, kind.accepted].map(|count| count.to_string());
+        listing.row([kind.name.clone()].into_iter().chain(counts).chain([fmr]));
+    }
+    text.listing(&listing, "nothing was damaged")?;
+    text.line(format!("FMR at the threshold for {:e}", data.asked_fmr))
 }
 
 fn points(table: &CalibrationTable) -> Listing {

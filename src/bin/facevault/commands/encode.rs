@@ -74,7 +74,7 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
     let named = || arguments.photos.iter().zip(outcomes);
     let data: Vec<Value> = named()
         .map(|(path, outcome)| match outcome {
-            Ok(EncodedFace { face, turned, others, quality, encoding }) => json!({
+            Ok(EncodedFace { face, turned, others, quality, encoding, recognizability }) => json!({
                 "file": output::path(path),
                 "status": "ok",
                 "model": encoding.model().to_string(),
@@ -84,6 +84,7 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
                 "turned": turned,
                 "others": others.iter().map(FaceAnswer).collect::<Vec<_>>(),
                 "quality": quality,
+                "recognizability": recognizability,
             }),
             Err(refusal) => json!({
                 "file": output::path(path),

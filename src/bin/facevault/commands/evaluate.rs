@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use facevault::evaluation::report::{self, Page};
-use facevault::evaluation::{About, Dataset, DatasetEncodings, Evaluation, Pictures, Source};
+use facevault::evaluation::{Dataset, DatasetEncodings, Evaluation, Pictures, Source};
 use facevault::statistics::MeasuredRate;
 use facevault::{Engine, Error, ErrorKind, Rule};
 
-use super::Outcome;
-use super::measuring::{How, command_line, licence};
+use super::measuring::{How, about, command_line};
+use super::{Outcome, damaged};
 use crate::context::Context;
 use crate::output::{self, Listing, Text};
 use crate::photo;
@@ -19,7 +19,8 @@ Examples:
   facevault evaluate --protocol all --images photos/ --report report.html
   facevault evaluate --protocol pairs --pairs pairs.csv --images photos/ --pack ./my-pack
   facevault evaluate --protocol lfw --pairs pairs.txt --images lfw/ --json
-  facevault evaluate --protocol open-set --images photos/";
+  facevault evaluate --protocol open-set --images photos/
+  facevault evaluate --protocol damage --images photos/ --markdown damage.md";
 
 /// How photos are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,6 +33,8 @@ enum Protocol {
     All,
     /// Searches (1:N): half of the people are enrolled, the others are strangers, then the reverse
     OpenSet,
+    /// Photos damaged on purpose: what is refused, and what is let through
+    Damage,
 }
 
 /// Measure a model's error rates on photos of people you know
@@ -40,7 +43,13 @@ enum Protocol {
 /// non-match rate (FNMR): how often photos of one person are not. In searches, FPIR is the share of
 /// strangers for whom somebody is found, FNIR the share of enrolled people who are not found first.
 /// Intervals are 95 %, over pairs and over people. A photo that gives no encoding counts as an error
-/// in all its comparisons.
+/// in all its comparisons. Where a photo shows several faces, the one in the middle counts, because
+/// data sets name photos after it; --face says otherwise.
+///
+/// The protocol `damage` damages one photo of each of up to 400 people (noise, blur, covered eyes,
+/// and so on) and says how many are refused and how often two of the others, of different people,
+/// are taken for one person. Where the model's limit was learned on the same photos, the people
+/// that it was learned on are left out.
 ///
 /// The report is one page that needs no network, with the curves, and with small pictures of the
 /// worst pairs: treat it as you treat the photos.
@@ -55,13 +64,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
 
-    /// The folder of photos; for `all` and `open-set` with one folder per person
+    /// The folder of photos; for `all`, `open-set` and `damage` with one folder per person
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
     /// Write a page with curves, histograms and the worst pairs
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+
+    /// For `damage`: put the table into this page, in the place of an earlier one of the same pack
+    #[arg(long, value_name = "FILE.md")]
+    markdown: Option<PathBuf>,
 
     #[command(flatten)]
     how: How,
@@ -70,15 +83,11 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let dataset = dataset(arguments)?;
     let engine = arguments.how.engine(context)?;
+    if arguments.protocol == Protocol::Damage {
+        return damaged::run(&dataset, &engine, arguments.markdown.as_deref(), context);
+    }
     let encoded = arguments.how.encode(&engine, &dataset, context)?;
-    let about = About {
-        pack: engine.name().to_owned(),
-        model: engine.model(),
-        metric: engine.embedder().metric,
-        licence: licence(&engine),
-        data: dataset.name.clone(),
-        sha256: dataset.sha256()?,
-    };
+    let about = about(&engine, &dataset)?;
     let evaluation = Evaluation::measure(about, &dataset, &encoded.encodings, engine.calibration())?;
     if let (Protocol::OpenSet, Some(reason)) = (arguments.protocol, &evaluation.no_searches) {
         return Err(Error::new(ErrorKind::Invalid, reason.clone()).into());
@@ -101,6 +110,15 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
 
 fn dataset(arguments: &Arguments) -> Result<Dataset, Error> {
     let (pairs, images) = (arguments.pairs.as_deref(), arguments.images.as_deref());
+    let damage = arguments.protocol == Protocol::Damage;
+    for (field, given, wanted) in
+        [("report", arguments.report.is_some(), !damage), ("markdown", arguments.markdown.is_some(), damage)]
+    {
+        if given && !wanted {
+            let rule = if damage { "is not for the protocol damage" } else { "is for the protocol damage" };
+            return Err(Error::invalid(field, Rule::Other(rule.into())));
+        }
+    }
     let needed = |field: &str| Error::invalid(field, Rule::Required);
     let of_pairs = |read: fn(&Path, &Path) -> Result<Dataset, Error>| {
         let pairs = pairs.ok_or_else(|| needed("pairs"))?;
@@ -112,7 +130,7 @@ fn dataset(arguments: &Arguments) -> Result<Dataset, Error> {
     match arguments.protocol {
         Protocol::Lfw => of_pairs(Dataset::of_lfw_pairs),
         Protocol::Pairs => of_pairs(Dataset::of_pairs_csv),
-        Protocol::All | Protocol::OpenSet => {
+        Protocol::All | Protocol::OpenSet | Protocol::Damage => {
             if pairs.is_some() {
                 let rule = Rule::Other("is for the protocols lfw and pairs: this one takes a folder of people".into());
                 return Err(Error::invalid("pairs", rule));

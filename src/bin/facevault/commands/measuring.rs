@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use clap::Args;
-use facevault::evaluation::{Dataset, DatasetEncodings, EncodingCache};
-use facevault::vision::QualityLimits;
-use facevault::{Engine, Result};
+use facevault::evaluation::{About, Dataset, DatasetEncodings, EncodingCache};
+use facevault::vision::{FacePolicy, QualityLimits};
+use facevault::{Engine, ErrorKind, Result};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -27,9 +27,10 @@ pub(super) struct How {
 }
 
 impl How {
-    /// Loads models and runtime.
+    /// Loads models and runtime. Data sets name a photo after the face in its middle.
     pub(super) fn engine(&self, context: &Context) -> Result<Engine> {
         let mut options = context.engine_options()?;
+        options.rules.face = context.face().unwrap_or(FacePolicy::Central);
         if self.any_quality {
             options.rules.quality = QualityLimits::off();
         }
@@ -66,6 +67,26 @@ impl How {
     }
 }
 
+/// Does `work` on damaged photos, showing how far it is; it is told by Ctrl-C to stop.
+pub(super) fn with_progress<T>(
+    context: &Context,
+    work: impl FnOnce(&mut dyn FnMut(usize, usize) -> bool) -> Result<T>,
+) -> Result<T, Failure> {
+    let bar = progress::counting(&context.output, "damaging photos", 0);
+    let guard = interrupt::Guard::new();
+    let done = work(&mut |photos, all| {
+        bar.set_length(all as u64);
+        bar.set_position(photos as u64);
+        !interrupt::requested()
+    });
+    drop(guard);
+    bar.finish_and_clear();
+    done.map_err(|error| match error.kind() {
+        ErrorKind::Cancelled => Failure::Interrupted(error.to_string()),
+        _ => error.into(),
+    })
+}
+
 /// The command line as it would be typed.
 pub(super) fn command_line() -> String {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -82,10 +103,17 @@ fn quoted(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// The licence of what an engine's encodings are made with.
-pub(super) fn licence(engine: &Engine) -> String {
+/// What is measured on what.
+pub(super) fn about(engine: &Engine, dataset: &Dataset) -> Result<About> {
     let own = engine.manifest().map(|manifest| manifest.embedder.model.licence.as_ref().unwrap_or(&manifest.licence));
-    own.cloned().unwrap_or_default()
+    Ok(About {
+        pack: engine.name().to_owned(),
+        model: engine.model(),
+        metric: engine.embedder().metric,
+        licence: own.cloned().unwrap_or_default(),
+        data: dataset.name.clone(),
+        sha256: dataset.sha256()?,
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod check;
 mod collection;
 mod compare;
 mod confirm;
+mod damaged;
 mod demo;
 mod detect;
 mod doctor;

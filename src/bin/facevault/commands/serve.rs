@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use facevault::http::{Server, ServerOptions, TlsFiles};
-use facevault::models::parse_calibration;
+use facevault::models::Measured;
 use facevault::{CalibrationTable, Error, ErrorKind, Result};
 use serde_json::json;
 
@@ -140,5 +140,6 @@ fn options(arguments: &Arguments) -> Result<ServerOptions> {
 fn table(file: &Path) -> Result<CalibrationTable> {
     let wrong = |what: String| Error::new(ErrorKind::Invalid, format!("{}: {what}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()).caused_by(error))?;
-    parse_calibration(&text).map_err(|error| wrong(error.to_string()).caused_by(error))
+    let measured = Measured::parse(&text).map_err(|error| wrong(error.to_string()).caused_by(error))?;
+    Ok(measured.calibration)
 }
