@@ -56,13 +56,13 @@ pub struct Sought<'a> {
 }
 
 /// The side of a part of a large picture that is looked at by itself, in canvas pixels.
-const TILE: u32 = 640;
+const TILE: u32 = 416;
 /// How much finer a picture is looked at once more where no face of the size asked for was found.
 const BEYOND: f32 = 1.8;
 /// The largest canvas of that look in pixels.
 const MOST_BEYOND: f64 = 8e6;
 /// The surroundings of a face that are looked at in four orientations, in parts of its longer side.
-const SURROUNDINGS: f32 = 2.0;
+const SURROUNDINGS: f32 = 2.4;
 
 /// Looks for faces with a detector.
 pub struct Seeker<'a> {

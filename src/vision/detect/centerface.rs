@@ -96,7 +96,7 @@ impl Detector for CenterFace {
         // An upright face of LFW has a score of 0.82 or more (1st percentile); of turned ones 5 % reach
         // 0.80, with landmarks that show the turn.
         Some(Scope {
-            least_face: 14.0,
+            least_face: 16.0,
             full_side: self.letterbox.limit() as u32,
             upright: Upright::Score { face: 32.0, enough: 0.75, sure: 0.75, level: 20.0 },
         })
