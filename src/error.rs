@@ -211,7 +211,8 @@ impl StdError for Error {
 }
 
 /// A field of a request and the rule that it breaks.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{field:?} {rule}")]
 pub struct Violation {
     /// The field as the request spells it, with the index inside a list: `images[2]`.
     pub field: String,
@@ -219,27 +220,28 @@ pub struct Violation {
     pub rule: Rule,
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}", self.field, self.rule)
-    }
-}
-
-/// A rule that a field of a request can break.
-#[derive(Debug, Clone, PartialEq)]
+/// A rule that a field of a request can break. Its text is the end of a sentence that starts with the
+/// field.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rule {
     /// The field is missing.
+    #[error("is required")]
     Required,
     /// There is no such field.
+    #[error("is not allowed")]
     NotAllowed,
     /// `null` where a value is needed.
+    #[error("must not be null")]
     NotNull,
     /// Another JSON type than the named one, with its article: `"a string"`.
+    #[error("must be {0}")]
     Type(&'static str),
     /// Not one of the listed values.
+    #[error("must be one of [{}]", .0.join(", "))]
     OneOf(&'static [&'static str]),
     /// A text outside these lengths, in characters.
+    #[error("must have {min} to {max} characters")]
     Length {
         /// The fewest characters.
         min: usize,
@@ -247,6 +249,7 @@ pub enum Rule {
         max: usize,
     },
     /// A list outside these lengths.
+    #[error("must have {min} to {max} items")]
     Count {
         /// The fewest items.
         min: usize,
@@ -254,6 +257,7 @@ pub enum Rule {
         max: usize,
     },
     /// A number outside this range, both ends included.
+    #[error("must be from {min} to {max}")]
     Range {
         /// The smallest number.
         min: f64,
@@ -261,14 +265,19 @@ pub enum Rule {
         max: f64,
     },
     /// A number below this one.
+    #[error("must be greater than or equal to {0}")]
     AtLeast(f64),
     /// A number above this one.
+    #[error("must be less than or equal to {0}")]
     AtMost(f64),
     /// Not base64, in neither alphabet.
+    #[error("must be base64")]
     Base64,
     /// Not a date that the calendar has, or one in the future.
+    #[error("must be a date: {0}")]
     Date(String),
     /// More bytes than are taken.
+    #[error("must have at most {limit} bytes, has {found}")]
     TooLarge {
         /// The bytes found.
         found: u64,
@@ -276,35 +285,16 @@ pub enum Rule {
         limit: u64,
     },
     /// Names something that is not there.
+    #[error("names an unknown {0}")]
     Unknown(String),
     /// Any other rule, as the end of a sentence that starts with the field: `must be ...`.
+    #[error("{0}")]
     Other(String),
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Required => f.write_str("is required"),
-            Self::NotAllowed => f.write_str("is not allowed"),
-            Self::NotNull => f.write_str("must not be null"),
-            Self::Type(name) => write!(f, "must be {name}"),
-            Self::OneOf(values) => write!(f, "must be one of [{}]", values.join(", ")),
-            Self::Length { min, max } => write!(f, "must have {min} to {max} characters"),
-            Self::Count { min, max } => write!(f, "must have {min} to {max} items"),
-            Self::Range { min, max } => write!(f, "must be from {min} to {max}"),
-            Self::AtLeast(min) => write!(f, "must be greater than or equal to {min}"),
-            Self::AtMost(max) => write!(f, "must be less than or equal to {max}"),
-            Self::Base64 => f.write_str("must be base64"),
-            Self::Date(why) => write!(f, "must be a date: {why}"),
-            Self::TooLarge { found, limit } => write!(f, "must have at most {limit} bytes, has {found}"),
-            Self::Unknown(what) => write!(f, "names an unknown {what}"),
-            Self::Other(rule) => f.write_str(rule),
-        }
-    }
-}
-
 /// Why a photo gave no face encoding (failure to enroll).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}: {message}")]
 pub struct Refusal {
     /// The reason, as programs read it.
     pub code: RefusalCode,
@@ -327,14 +317,6 @@ impl Refusal {
         Self { code, measured: Some(measured), limit: Some(limit), message: message.into() }
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
-    }
-}
-
-impl StdError for Refusal {}
 
 /// The reasons for which a photo is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

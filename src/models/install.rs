@@ -185,24 +185,22 @@ impl<'a> Installer<'a> {
 }
 
 /// Why an installation stopped.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// It was asked to.
+    #[error("it was interrupted")]
     Cancelled,
     /// A source does not answer or does not have the file: a folder may.
+    #[error("{0}")]
     Unreachable(String),
     /// Something else; the error says it all.
-    Wrong(Error),
+    #[error(transparent)]
+    Wrong(#[from] Error),
 }
 
 impl Failure {
     pub(super) fn if_cancelled(progress: &dyn Progress) -> Result<(), Self> {
         if progress.cancelled() { Err(Self::Cancelled) } else { Ok(()) }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Wrong(error)
     }
 }
 

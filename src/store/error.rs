@@ -16,26 +16,15 @@ use crate::error::{Error, ErrorKind};
 use crate::person::PersonId;
 
 /// What went wrong inside the store: an error that is ready for the caller, or SQLite's own.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub(super) enum Fault {
-    Told(Error),
-    Sqlite(rusqlite::Error),
+    Told(#[from] Error),
+    Sqlite(#[from] rusqlite::Error),
 }
 
 /// What the store's inner functions return.
 pub(super) type Outcome<T> = Result<T, Fault>;
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Told(error)
-    }
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
 
 impl Fault {
     /// Stored bytes of a person are not what was written; `what` ends the sentence.

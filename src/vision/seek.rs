@@ -56,7 +56,7 @@ pub struct Sought<'a> {
 }
 
 /// The side of a part of a large picture that is looked at by itself, in canvas pixels.
-const TILE: u32 = 416;
+const TILE: u32 = 320;
 /// How much finer a picture is looked at once more where no face of the size asked for was found.
 const BEYOND: f32 = 1.8;
 /// The largest canvas of that look in pixels.
