@@ -27,6 +27,7 @@ mod models;
 mod networks;
 mod packs;
 mod photos;
+mod recognizability;
 mod reencode;
 mod rewrite;
 mod search;
