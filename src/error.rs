@@ -341,6 +341,8 @@ pub enum RefusalCode {
     PoorLighting,
     /// Not sharp.
     Blurred,
+    /// Eyes or mouth are covered.
+    FaceOccluded,
     /// Its vector does not say whose face it is.
     NotRecognizable,
     /// A quality network's score is too low.
@@ -363,6 +365,7 @@ impl RefusalCode {
             Self::FaceRotationTooLarge => "face_rotation_too_large",
             Self::PoorLighting => "poor_lighting",
             Self::Blurred => "blurred",
+            Self::FaceOccluded => "face_occluded",
             Self::NotRecognizable => "not_recognizable",
             Self::LowQuality => "low_quality",
             Self::LivenessFailed => "liveness_failed",

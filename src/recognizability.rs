@@ -206,8 +206,10 @@ impl Recognizability {
         if value >= limit {
             return Ok(value);
         }
+        // Three digits of the limit, whatever the length of the model's vectors.
+        let digits = (2.0 - limit.max(1e-6).log10().floor()).clamp(0.0, 9.0) as usize;
         let message = format!(
-            "the face cannot be recognised: {value:.2} is measured, {limit:.2} is needed; send a photo that is sharp, evenly lit, upright and shows the whole face uncovered"
+            "the face cannot be recognised: {value:.digits$} is measured, {limit:.digits$} is needed; send a photo that is sharp, evenly lit, upright and shows the whole face uncovered"
         );
         Err(Refusal::measured(RefusalCode::NotRecognizable, value, limit, message))
     }

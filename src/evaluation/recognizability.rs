@@ -19,7 +19,7 @@ use crate::statistics::calibrate::FEWEST_PAIRS;
 use crate::vision::{QualityLimits, SeekOptions};
 
 /// The weights that are tried.
-const WEIGHTS: [f64; 7] = [0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0];
+const WEIGHTS: [f64; 8] = [0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0];
 /// The rates whose thresholds decide what a false match is: the first one that the data carries.
 const ASKED: [f64; 2] = [1e-3, 1e-2];
 /// How many vectors a mean is made of at least.
@@ -30,12 +30,14 @@ const FEWEST_VECTORS: usize = 10;
 pub struct RecognizabilityOptions {
     /// The share of good photos that the limit refuses, 0 to 0.5.
     pub refused: f64,
+    /// The kinds of damage of which is counted what the limit lets through.
+    pub counted: &'static [Damage],
 }
 
 impl Default for RecognizabilityOptions {
-    /// One photo in a hundred.
+    /// One photo in a hundred; all kinds of damage.
     fn default() -> Self {
-        Self { refused: 0.01 }
+        Self { refused: 0.01, counted: &Damage::ALL[1..] }
     }
 }
 
@@ -83,7 +85,7 @@ impl Recognizability {
         let means = learned.means()?;
         let values = |rule: &Self| sorted(good.iter().map(|vector| rule.value(vector)).collect());
         let unlimited = Self::new(0.0, weight, means.clone())?;
-        // Six digits, rounded down: what lies on the limit is taken.
+        // Rounded down: what lies on the limit is taken.
         let limit = (limit(&values(&unlimited), options.refused) * 1e6).floor() / 1e6;
         let rule = Self::new(limit, weight, means)?;
         let refused = values(&rule).partition_point(|value| *value < limit);
@@ -92,8 +94,7 @@ impl Recognizability {
             .map(|encoding| encoding.clone().filter(|found| rule.check(found.vector()).is_ok()))
             .collect();
         let (_, threshold) = self::threshold(dataset, &kept, metric)?;
-        let kinds: Vec<(Damage, Engine)> =
-            Damage::ALL.into_iter().skip(1).map(|damage| (damage, unchecked.clone())).collect();
+        let kinds: Vec<(Damage, Engine)> = options.counted.iter().map(|damage| (*damage, unchecked.clone())).collect();
         let found = DamagedEncodings::compute(&unchecked, &kinds, dataset, &measuring, &mut |done| {
             goes_on(learning.len() + done, all)
         })?;
@@ -270,13 +271,12 @@ mod tests {
     fn encodings(kinds: &[(Damage, usize, f64, f64)]) -> DamagedEncodings {
         let mut random = SplitMix64::new(3);
         let model = ModelId::from_bytes([1; 16]);
-        let outcomes = |from, pull, length: f64| {
-            (0..50).map(|_| Ok(FaceEncoding::new(model, vector(&mut random, from, pull, length)).expect("finite")))
+        let mut outcomes = |from, pull, length| {
+            let mut encoding = || FaceEncoding::new(model, vector(&mut random, from, pull, length)).expect("finite");
+            (0..50).map(|_| Ok(encoding())).collect::<Vec<_>>()
         };
-        let mut outcomes = outcomes;
-        let kinds: Vec<_> = (kinds.iter())
-            .map(|(damage, from, pull, length)| (*damage, outcomes(*from, *pull, *length).collect()))
-            .collect();
+        let kinds: Vec<_> =
+            (kinds.iter()).map(|(damage, from, pull, length)| (*damage, outcomes(*from, *pull, *length))).collect();
         DamagedEncodings { kinds, photos: 50 }
     }
 

@@ -255,6 +255,7 @@ fn sentence(violation: &Violation) -> String {
 fn word(code: RefusalCode) -> &'static str {
     match code {
         RefusalCode::FaceTooSmall => "face_too_far",
+        RefusalCode::FaceOccluded => "face_occluded",
         RefusalCode::NotRecognizable => "low_quality",
         other => other.as_str(),
     }

@@ -30,6 +30,7 @@ mod networks;
 mod orientation;
 mod packs;
 mod photos;
+mod recognizability;
 mod reencode;
 mod rewrite;
 mod search;

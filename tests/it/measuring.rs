@@ -132,12 +132,16 @@ mod command {
     /// A folder of the first photos of `people` people of `faces/lfw-dev`, and of all photos of those
     /// that have two or more.
     fn people(test: &Facevault, shared: &Path, people: usize) {
+        people_into(test, "people", shared, people);
+    }
+
+    fn people_into(test: &Facevault, folder: &str, shared: &Path, people: usize) {
         let from = shared.join("faces/lfw-dev");
         let mut names: Vec<_> = fs::read_dir(&from).expect("people").flatten().map(|entry| entry.path()).collect();
         names.retain(|path| path.is_dir());
         names.sort_by_key(|path| (std::cmp::Reverse(fs::read_dir(path).expect("photos").count()), path.clone()));
         for person in names.iter().take(people) {
-            let to = test.path().join("people").join(person.file_name().expect("a name"));
+            let to = test.path().join(folder).join(person.file_name().expect("a name"));
             fs::create_dir_all(&to).expect("a folder");
             for photo in fs::read_dir(person).expect("photos").flatten().take(2) {
                 fs::copy(photo.path(), to.join(photo.file_name())).expect("copied");
@@ -173,6 +177,18 @@ mod command {
 
         let after = test.run(open_set).ok().json();
         assert!(rows(&after).iter().any(|row| row["source"] == "table"), "{after}");
+        // Of 40 people too little is learned of what cannot be recognised.
+        assert!(made["data"]["recognizability"].is_null() && !section.contains("[recognizability]"), "{made}");
+        people_into(&test, "few", &shared, 3);
+        let damage = ["evaluate", "--protocol", "damage", "--images", "few", "--markdown", "damage.md", "--json"];
+        let found = test.run(damage).ok().json();
+        let kinds = found["data"]["rows"].as_array().expect("rows");
+        assert_eq!((&kinds[0]["damage"], &kinds[0]["accepted"]), (&"none".into(), &3.into()), "{found}");
+        assert_eq!((kinds.len(), &found["data"]["asked_fmr"], &found["data"]["limit"]), (27, &0.01.into(), &().into()));
+        let page = fs::read_to_string(test.path().join("damage.md")).expect("written");
+        assert!(page.contains("`facevault evaluate --protocol damage --images few --markdown damage.md --json`"));
+        assert!(page.contains("| undamaged | 3 | 3 | 0.0000 | 3 | 0.0 |"), "{page}");
+
         let text =
             test.run(["evaluate", "--protocol", "all", "--images", "people", "--report", "page.html"]).ok().stdout;
         assert!(text.contains("80 photos of 40 people") && text.contains("written: page.html"), "{text}");
@@ -209,6 +225,10 @@ mod command {
             (vec!["evaluate", "--protocol", "pairs", "--pairs", "missing.csv"], "there is no photo x.jpg"),
             (vec!["evaluate", "--protocol", "pairs", "--pairs", "odd.csv"], "line 2, column same"),
             (vec!["evaluate", "--protocol", "lfw", "--pairs", "bad.csv"], "bad.csv"),
+            (vec!["evaluate", "--protocol", "damage"], "\"images\" is required"),
+            (vec!["evaluate", "--protocol", "damage", "--report", "x.html"], "is not for the protocol damage"),
+            (vec!["evaluate", "--protocol", "all", "--markdown", "x.md"], "is for the protocol damage"),
+            (vec!["calibrate", "one", "--refuse", "0.5"], "0.5 is not from 0 to 0.1"),
             (vec!["calibrate", "none"], "there is no folder or file none"),
             (vec!["calibrate", "one"], "two people or more"),
             (vec!["calibrate", "one", "--images", "one"], "is a folder of people"),

@@ -40,7 +40,7 @@ fn section(report: &DamageReport, title: &str, command: &str) -> String {
         report.asked_fmr,
         report.threshold,
         match report.limit {
-            Some(limit) => format!("least value of recognisability {limit:.3}"),
+            Some(limit) => format!("least value of recognisability {limit:.4}"),
             None => "no limit of recognisability".into(),
         },
     );

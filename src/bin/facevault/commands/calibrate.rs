@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let sha256 = dataset.sha256()?;
     let rule = match measures {
         true => Some(with_progress(context, |goes_on| {
-            let options = RecognizabilityOptions { refused: arguments.refuse };
+            let options = RecognizabilityOptions { refused: arguments.refuse, ..RecognizabilityOptions::default() };
             Recognizability::measure(&engine, &dataset, &encoded.encodings, (name, &sha256), options, goes_on)
         })?),
         false => None,
@@ -161,7 +161,7 @@ fn without_limit(engine: &Engine) -> Engine {
 fn limit(text: &mut Text<'_>, rule: &Recognizability) -> std::io::Result<()> {
     let Some(data) = rule.measured_on() else { return Ok(()) };
     text.line(format!(
-        "a face can be recognised from {:.3} on (weight {}); {:.2} % of {} photos are below",
+        "a face can be recognised from {:.4} on (weight {}); {:.2} % of {} photos are below",
         rule.limit(),
         rule.weight(),
         100.0 * data.refused,

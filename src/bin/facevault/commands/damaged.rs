@@ -50,7 +50,7 @@ fn print(text: &mut Text<'_>, found: &DamageReport) -> std::io::Result<()> {
         found.asked_fmr,
         found.threshold,
         match found.limit {
-            Some(limit) => format!("a face can be recognised from {limit:.3} on"),
+            Some(limit) => format!("a face can be recognised from {limit:.4} on"),
             None => "there is no limit below which a face cannot be recognised".into(),
         }
     ))?;
