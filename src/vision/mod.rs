@@ -8,6 +8,7 @@ mod embed;
 mod idle;
 mod landmarks;
 mod library;
+mod light;
 mod main_face;
 mod network;
 mod network_options;

@@ -4,10 +4,9 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Refusal, RefusalCode};
-use crate::geometry::{LandmarkScheme, Landmarks, Point, SimilarityTransform};
 
 use super::Face;
-use super::align::warp;
+use super::light::Light;
 use super::pose::Pose;
 
 /// What is measured of a face in its picture.
@@ -30,6 +29,12 @@ pub struct Quality {
     /// size that embedders see. A press photo has about 0.08; blurred until its vector has a cosine
     /// of 0.6 to that of the sharp photo it has about 0.003.
     pub sharpness: f32,
+    /// The part of the face that lies within the picture, 0 to 1, by where the landmarks say that it is:
+    /// the box of a face that is cut off ends at the picture's side.
+    pub visible: f32,
+    /// The median of the Laplacian's magnitude over the luma's standard deviation: how noisy the face is.
+    /// Press photos have 0.06 to 0.22; noise of 32 grey levels gives 0.5 or more.
+    pub grain: f32,
     /// As [`Self::sharpness`], by the lesser of the two second differences, across and down: a hand that
     /// moved leaves one of them. The least of 400 press photos was 0.003; moved by a seventh of the
     /// face's width it is about 0.0007.
@@ -63,6 +68,8 @@ impl Quality {
             brightness: light.mean as f32,
             contrast: light.variance.sqrt() as f32,
             sharpness: light.sharpness() as f32,
+            visible: light.visible,
+            grain: light.grain,
             acuity: light.acuity() as f32,
             eye_detail: light.eye_detail,
             mouth_detail: light.mouth_detail,
@@ -92,6 +99,10 @@ pub struct QualityLimits {
     pub min_contrast: f32,
     /// The least [`Quality::sharpness`].
     pub min_sharpness: f32,
+    /// The least [`Quality::visible`].
+    pub min_visible: f32,
+    /// The largest [`Quality::grain`].
+    pub max_grain: f32,
     /// The least [`Quality::acuity`].
     pub min_acuity: f32,
     /// The least [`Quality::eye_detail`].
@@ -118,9 +129,11 @@ impl Default for QualityLimits {
             max_brightness: 235.0,
             min_contrast: 8.0,
             min_sharpness: 0.003,
-            min_acuity: 0.0015,
-            min_eye_detail: 0.1,
-            min_mouth_detail: 0.15,
+            min_visible: 0.9,
+            max_grain: 0.35,
+            min_acuity: 0.0025,
+            min_eye_detail: 0.06,
+            min_mouth_detail: 0.1,
             recognizable: true,
         }
     }
@@ -140,6 +153,8 @@ impl QualityLimits {
             max_brightness: 255.0,
             min_contrast: 0.0,
             min_sharpness: 0.0,
+            min_visible: 0.0,
+            max_grain: f32::INFINITY,
             min_acuity: 0.0,
             min_eye_detail: 0.0,
             min_mouth_detail: 0.0,
@@ -174,6 +189,15 @@ impl QualityLimits {
                 "the face's distance to the border of the photo is {margin:.2} of its width, {limit:.2} is needed; send a photo that shows the whole head"
             );
             return refuse(FaceCloseToBorder, margin, limit, message);
+        }
+        if below(quality.visible, self.min_visible) {
+            let (seen, limit) = (quality.visible, self.min_visible);
+            let message = format!(
+                "{:.0} % of the face is in the photo, {:.0} % is needed; send a photo that shows the whole head",
+                100.0 * seen,
+                100.0 * limit
+            );
+            return refuse(FaceCloseToBorder, seen, limit, message);
         }
         for (angle, limit, how, what) in [
             (pose.yaw, self.max_yaw, "turned to the side by", "face the camera"),
@@ -210,6 +234,11 @@ impl QualityLimits {
             );
             return refuse(Blurred, sharpness, limit, message);
         }
+        if above(quality.grain, self.max_grain) {
+            let (grain, limit) = (quality.grain, self.max_grain);
+            let message = format!("the face is noisy: {grain:.2}, at most {limit:.2} is taken; use more light");
+            return refuse(PoorLighting, grain, limit, message);
+        }
         if below(quality.acuity, self.min_acuity) {
             let limit = self.min_acuity;
             let message = format!(
@@ -232,113 +261,11 @@ impl QualityLimits {
     }
 }
 
-/// The luma of a face: its mean, its variance, and the variances of its Laplacian and of the second
-/// differences across and down; how much there is to see of eyes and mouth.
-#[derive(Default)]
-struct Light {
-    mean: f64,
-    variance: f64,
-    laplacian: f64,
-    across: f64,
-    down: f64,
-    eye_detail: f32,
-    mouth_detail: f32,
-}
-
-/// The side of the crop on which light is measured.
-const CROP: usize = 112;
-/// The part of it that shows the face and little else: columns and rows.
-const COLUMNS: std::ops::Range<usize> = 16..96;
-const ROWS: std::ops::Range<usize> = 16..104;
-/// Where the eyes and the nose lie in the crop.
-const EYES: [Point; 2] = [Point::new(38.3, 51.6), Point::new(73.5, 51.6)];
-const NOSE_TIP: Point = Point::new(56.0, 71.7);
-const NOSE_BOTTOM: Point = Point::new(56.0, 78.0);
-/// The variance that rounding to whole grey levels alone gives the Laplacian: each of its five
-/// numbers has a variance of 1/12, its weights' squares sum up to 20.
-const ROUNDING: f64 = 20.0 / 12.0;
-/// The same for a second difference in one direction, whose weights' squares sum up to 6.
-const ROUNDING_OF_ONE: f64 = 6.0 / 12.0;
-/// Where the mouth lies in the crop.
-const MOUTH: Point = Point::new(56.0, 92.0);
-/// The half width and height, in pixels of the crop, of what is looked at of an eye and of the mouth.
-const EYE: [usize; 2] = [9, 6];
-const LIPS: [usize; 2] = [14, 7];
-
-impl Light {
-    fn measure(picture: &RgbImage, landmarks: &Landmarks) -> Self {
-        let (left, right) = landmarks.eyes();
-        let nose = match landmarks.scheme {
-            LandmarkScheme::EyesNoseMouth => NOSE_TIP,
-            LandmarkScheme::EyeCornersNose => NOSE_BOTTOM,
-        };
-        let from = [left, right, landmarks.nose()];
-        let Some(transform) = SimilarityTransform::estimate(&from, &[EYES[0], EYES[1], nose]) else {
-            return Self::default();
-        };
-        Self::of(&warp(picture, &transform, CROP as u32))
-    }
-
-    fn of(crop: &RgbImage) -> Self {
-        // ITU-R BT.601.
-        let luma: Vec<f32> = crop
-            .pixels()
-            .map(|image::Rgb([r, g, b])| 0.299 * f32::from(*r) + 0.587 * f32::from(*g) + 0.114 * f32::from(*b))
-            .collect();
-        let at = |x: usize, y: usize| luma[y * CROP + x];
-        let moments = |value: &dyn Fn(usize, usize) -> f32| {
-            let (mut sum, mut squares) = (0.0, 0.0);
-            for y in ROWS {
-                for x in COLUMNS {
-                    let value = f64::from(value(x, y));
-                    sum += value;
-                    squares += value * value;
-                }
-            }
-            let count = (ROWS.len() * COLUMNS.len()) as f64;
-            let mean = sum / count;
-            (mean, (squares / count - mean * mean).max(0.0))
-        };
-        let (mean, variance) = moments(&at);
-        let (_, laplacian) =
-            moments(&|x, y| at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y));
-        let (_, across) = moments(&|x, y| at(x - 1, y) + at(x + 1, y) - 2.0 * at(x, y));
-        let (_, down) = moments(&|x, y| at(x, y - 1) + at(x, y + 1) - 2.0 * at(x, y));
-        let deviation = variance.sqrt() as f32;
-        let detail = |middle: Point, [half_width, half_height]: [usize; 2]| {
-            let (x, y) = (middle.x.round() as usize, middle.y.round() as usize);
-            let mut seen = Vec::with_capacity((2 * half_width + 1) * (2 * half_height + 1));
-            for y in y - half_height..=y + half_height {
-                for x in x - half_width..=x + half_width {
-                    let around = (y - 1..=y + 1).flat_map(|y| (x - 1..=x + 1).map(move |x| at(x, y)));
-                    let (low, high) = around.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
-                    seen.push(high - low);
-                }
-            }
-            let middle = seen.len() / 2;
-            let (_, median, _) = seen.select_nth_unstable_by(middle, f32::total_cmp);
-            if deviation > 0.0 { *median / deviation } else { 0.0 }
-        };
-        let eye_detail = EYES.map(|eye| detail(eye, EYE)).into_iter().fold(f32::MAX, f32::min);
-        Self { mean, variance, laplacian, across, down, eye_detail, mouth_detail: detail(MOUTH, LIPS) }
-    }
-
-    /// The lesser of the second differences' variances over the luma's.
-    fn acuity(&self) -> f64 {
-        let lesser = self.across.min(self.down);
-        if self.variance > 0.0 { (lesser - ROUNDING_OF_ONE).max(0.0) / self.variance } else { 0.0 }
-    }
-
-    fn sharpness(&self) -> f64 {
-        if self.variance > 0.0 { (self.laplacian - ROUNDING).max(0.0) / self.variance } else { 0.0 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use image::Rgb;
 
-    use crate::geometry::Rect;
+    use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 
     use super::*;
 
@@ -382,12 +309,17 @@ mod tests {
         let across = |y: f32, x: f32| 120.0 + 40.0 * (x / 3.0).sin() + 40.0 * (y / 3.0).sin();
         let covered = |rows: std::ops::Range<f32>| picture(|x, y| if rows.contains(&y) { 9.0 } else { across(y, x) });
         let (no_eyes, no_mouth) = (covered(140.0..178.0), covered(190.0..222.0));
+        let noisy = picture(|x, y| across(y, x) + 120.0 * ((x * 12.9898 + y * 78.233).sin() * 43_758.547).fract());
         let moved = picture(|_, y| 120.0 + 60.0 * (y / 3.0).sin());
         let with = |change: &dyn Fn(&mut Face)| {
             let mut face = face();
             change(&mut face);
             face
         };
+        let cut = with(&|face| {
+            face.landmarks.points = face.landmarks.points.map(|p| Point::new(p.x - 175.0, p.y));
+            face.bounds.x = 0.0;
+        });
         let shrunk = with(&|face| {
             face.bounds.width = 39.0;
         });
@@ -411,9 +343,11 @@ mod tests {
             ("bright", &bright, upright, PoorLighting, 235.0),
             ("flat", &flat, upright, PoorLighting, 8.0),
             ("blurred", &blurred, upright, Blurred, f64::from(0.003f32)),
-            ("moved", &moved, upright, Blurred, f64::from(0.0015f32)),
-            ("dark glasses", &no_eyes, upright, FaceOccluded, f64::from(0.1f32)),
-            ("a mask", &no_mouth, upright, FaceOccluded, f64::from(0.15f32)),
+            ("moved", &moved, upright, Blurred, f64::from(0.0025f32)),
+            ("noisy", &noisy, upright, PoorLighting, f64::from(0.35f32)),
+            ("cut off", &good, cut, FaceCloseToBorder, f64::from(0.9f32)),
+            ("dark glasses", &no_eyes, upright, FaceOccluded, f64::from(0.06f32)),
+            ("a mask", &no_mouth, upright, FaceOccluded, f64::from(0.1f32)),
         ] {
             let quality = Quality::measure(picture, &face);
             let refusal = QualityLimits::default().check(&quality).expect_err(what);

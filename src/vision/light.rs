@@ -1,0 +1,133 @@
+//! What the luma of a face says: light, sharpness, noise, and whether eyes and mouth can be seen.
+
+use image::RgbImage;
+
+use crate::geometry::{LandmarkScheme, Landmarks, Point, SimilarityTransform};
+
+use super::align::warp;
+
+/// The luma of a face: its mean, its variance, and the variances of its Laplacian and of the second
+/// differences across and down; how much there is to see of eyes and mouth.
+#[derive(Default)]
+pub(super) struct Light {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+    pub(super) laplacian: f64,
+    pub(super) across: f64,
+    pub(super) down: f64,
+    pub(super) grain: f32,
+    pub(super) visible: f32,
+    pub(super) eye_detail: f32,
+    pub(super) mouth_detail: f32,
+}
+
+/// The side of the crop on which light is measured.
+const CROP: usize = 112;
+/// The part of it that shows the face and little else: columns and rows.
+const COLUMNS: std::ops::Range<usize> = 16..96;
+const ROWS: std::ops::Range<usize> = 16..104;
+/// Where the eyes and the nose lie in the crop.
+const EYES: [Point; 2] = [Point::new(38.3, 51.6), Point::new(73.5, 51.6)];
+const NOSE_TIP: Point = Point::new(56.0, 71.7);
+const NOSE_BOTTOM: Point = Point::new(56.0, 78.0);
+/// The variance that rounding to whole grey levels alone gives the Laplacian: each of its five
+/// numbers has a variance of 1/12, its weights' squares sum up to 20.
+const ROUNDING: f64 = 20.0 / 12.0;
+/// The same for a second difference in one direction, whose weights' squares sum up to 6.
+const ROUNDING_OF_ONE: f64 = 6.0 / 12.0;
+/// Where the mouth lies in the crop.
+const MOUTH: Point = Point::new(56.0, 92.0);
+/// The half width and height, in pixels of the crop, of what is looked at of an eye and of the mouth.
+const EYE: [usize; 2] = [9, 6];
+const LIPS: [usize; 2] = [14, 7];
+
+impl Light {
+    pub(super) fn measure(picture: &RgbImage, landmarks: &Landmarks) -> Self {
+        let (left, right) = landmarks.eyes();
+        let nose = match landmarks.scheme {
+            LandmarkScheme::EyesNoseMouth => NOSE_TIP,
+            LandmarkScheme::EyeCornersNose => NOSE_BOTTOM,
+        };
+        let from = [left, right, landmarks.nose()];
+        let Some(transform) = SimilarityTransform::estimate(&from, &[EYES[0], EYES[1], nose]) else {
+            return Self::default();
+        };
+        Self { visible: visible(picture, &transform), ..Self::of(&warp(picture, &transform, CROP as u32)) }
+    }
+
+    fn of(crop: &RgbImage) -> Self {
+        // ITU-R BT.601.
+        let luma: Vec<f32> = crop
+            .pixels()
+            .map(|image::Rgb([r, g, b])| 0.299 * f32::from(*r) + 0.587 * f32::from(*g) + 0.114 * f32::from(*b))
+            .collect();
+        let at = |x: usize, y: usize| luma[y * CROP + x];
+        let moments = |value: &dyn Fn(usize, usize) -> f32| {
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for y in ROWS {
+                for x in COLUMNS {
+                    let value = f64::from(value(x, y));
+                    sum += value;
+                    squares += value * value;
+                }
+            }
+            let count = (ROWS.len() * COLUMNS.len()) as f64;
+            let mean = sum / count;
+            (mean, (squares / count - mean * mean).max(0.0))
+        };
+        let (mean, variance) = moments(&at);
+        let (_, laplacian) =
+            moments(&|x, y| at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y));
+        let mut magnitudes: Vec<f32> = ROWS
+            .flat_map(|y| COLUMNS.map(move |x| (x, y)))
+            .map(|(x, y)| (at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y)).abs())
+            .collect();
+        let middle = magnitudes.len() / 2;
+        let (_, magnitude, _) = magnitudes.select_nth_unstable_by(middle, f32::total_cmp);
+        let (_, across) = moments(&|x, y| at(x - 1, y) + at(x + 1, y) - 2.0 * at(x, y));
+        let (_, down) = moments(&|x, y| at(x, y - 1) + at(x, y + 1) - 2.0 * at(x, y));
+        let deviation = variance.sqrt() as f32;
+        let detail = |middle: Point, [half_width, half_height]: [usize; 2]| {
+            let (x, y) = (middle.x.round() as usize, middle.y.round() as usize);
+            let mut seen = Vec::with_capacity((2 * half_width + 1) * (2 * half_height + 1));
+            for y in y - half_height..=y + half_height {
+                for x in x - half_width..=x + half_width {
+                    let around = (y - 1..=y + 1).flat_map(|y| (x - 1..=x + 1).map(move |x| at(x, y)));
+                    let (low, high) = around.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+                    seen.push(high - low);
+                }
+            }
+            let middle = seen.len() / 2;
+            let (_, median, _) = seen.select_nth_unstable_by(middle, f32::total_cmp);
+            if deviation > 0.0 { *median / deviation } else { 0.0 }
+        };
+        let eye_detail = EYES.map(|eye| detail(eye, EYE)).into_iter().fold(f32::MAX, f32::min);
+        let grain = if deviation > 0.0 { *magnitude / deviation } else { 0.0 };
+        let mouth_detail = detail(MOUTH, LIPS);
+        Self { mean, variance, laplacian, across, down, grain, visible: 1.0, eye_detail, mouth_detail }
+    }
+
+    /// The lesser of the second differences' variances over the luma's.
+    pub(super) fn acuity(&self) -> f64 {
+        let lesser = self.across.min(self.down);
+        if self.variance > 0.0 { (lesser - ROUNDING_OF_ONE).max(0.0) / self.variance } else { 0.0 }
+    }
+
+    pub(super) fn sharpness(&self) -> f64 {
+        if self.variance > 0.0 { (self.laplacian - ROUNDING).max(0.0) / self.variance } else { 0.0 }
+    }
+}
+
+/// The part of the face, as the crop has it, that lies within the picture.
+fn visible(picture: &RgbImage, transform: &SimilarityTransform) -> f32 {
+    let back = transform.inverse();
+    let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+    let places = ROWS.step_by(4).flat_map(|y| COLUMNS.step_by(4).map(move |x| (x as f64, y as f64)));
+    let (mut inside, mut all) = (0u32, 0u32);
+    for (x, y) in places {
+        let (px, py) = (back.a * x - back.b * y + back.tx, back.b * x + back.a * y + back.ty);
+        all += 1;
+        inside += u32::from(px > -1.0 && py > -1.0 && px < width && py < height);
+    }
+    inside as f32 / all as f32
+}
