@@ -19,7 +19,7 @@ use crate::statistics::calibrate::FEWEST_PAIRS;
 use crate::vision::{QualityLimits, SeekOptions};
 
 /// The weights that are tried.
-const WEIGHTS: [f64; 8] = [0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0];
+const WEIGHTS: [f64; 7] = [0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0];
 /// The rates whose thresholds decide what a false match is: the first one that the data carries.
 const ASKED: [f64; 2] = [1e-3, 1e-2];
 /// How many vectors a mean is made of at least.
