@@ -3,7 +3,8 @@
 
 Every stack is a process that has loaded its models and photos and waits. They take turns, one round
 each, several times, so that whatever slows the machine down slows all of them. Needs the test data
-($FACEVAULT_TEST_DATA, else ../shared), the installed pack `dlib` and the installed ONNX Runtime.
+($FACEVAULT_TEST_DATA, else ../shared), the installed packs `standard`, `espdl` and `dlib` and the installed ONNX
+Runtime.
 
     benches/peers/compare.py                 installs the peers into target/peers, builds, measures
     benches/peers/compare.py --rounds 9 --only lfw
@@ -138,7 +139,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--python", help="an interpreter that has the peers, instead of target/peers")
     parser.add_argument("--worker", help="the built worker, instead of building it")
-    parser.add_argument("--only", choices=["lfw", "large", "dlib", "yunet"], action="append")
+    parser.add_argument("--only", choices=["packs-lfw", "packs-large", "lfw", "large", "dlib", "yunet"], action="append")
     arguments = parser.parse_args()
     if not DATA.is_dir():
         raise SystemExit(f"there is no test data in {DATA}: set FACEVAULT_TEST_DATA")
@@ -160,7 +161,26 @@ def main():
         def theirs(name, stack, source, threads=cores):
             return (name, [peers, HERE / "worker.py", stack, source, threads])
 
+        def packs(kind, title):
+            """The packs that install with one command, beside what people use today."""
+            return lambda: measure(
+                f"the packs, {title}",
+                "standard",
+                [
+                    ours("standard", "standard"),
+                    ours("standard, 1 thread", "standard", threads="1"),
+                    ours("espdl", "espdl"),
+                    ours("espdl, 1 thread", "espdl", threads="1"),
+                    theirs("InsightFace 2.1, SCRFD-500M + espdl_mbf", "insightface", models),
+                    theirs("face_recognition 1.3", "face_recognition", "-"),
+                ],
+                photos(kind),
+                max(3, arguments.rounds // 2),
+            )
+
         tables = {
+            "packs-lfw": packs("lfw", "LFW-size photos"),
+            "packs-large": packs("large", "photos of 1 to 3 megapixels"),
             "lfw": lambda: measure(
                 "SCRFD-500M + espdl_mbf, LFW-size photos",
                 "facevault",
