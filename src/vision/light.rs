@@ -17,6 +17,7 @@ pub(super) struct Light {
     pub(super) down: f64,
     pub(super) grain: f32,
     pub(super) visible: f32,
+    pub(super) color_balance: f32,
     pub(super) eye_detail: f32,
     pub(super) mouth_detail: f32,
 }
@@ -104,7 +105,14 @@ impl Light {
         let eye_detail = EYES.map(|eye| detail(eye, EYE)).into_iter().fold(f32::MAX, f32::min);
         let grain = if deviation > 0.0 { *magnitude / deviation } else { 0.0 };
         let mouth_detail = detail(MOUTH, LIPS);
-        Self { mean, variance, laplacian, across, down, grain, visible: 1.0, eye_detail, mouth_detail }
+        let mut colors = [0u64; 3];
+        for (y, x) in ROWS.flat_map(|y| COLUMNS.map(move |x| (y, x))) {
+            let pixel = crop.get_pixel(x as u32, y as u32);
+            colors.iter_mut().zip(pixel.0).for_each(|(sum, value)| *sum += u64::from(value));
+        }
+        let (weakest, strongest) = colors.iter().fold((u64::MAX, 0), |(low, high), c| (low.min(*c), high.max(*c)));
+        let color_balance = if strongest > 0 { weakest as f32 / strongest as f32 } else { 1.0 };
+        Self { mean, variance, laplacian, across, down, grain, visible: 1.0, color_balance, eye_detail, mouth_detail }
     }
 
     /// The lesser of the second differences' variances over the luma's.

@@ -2,6 +2,7 @@
 
 mod align;
 mod align_dlib;
+mod blocking;
 mod decode;
 pub mod detect;
 mod embed;
