@@ -91,8 +91,8 @@ fn damaged_photos_are_refused_and_good_ones_are_taken() {
         (Damage::Turned(2), &as_it_stands, 0..=2),
         (Damage::Night, &guarded, 0..=20),
         (Damage::Blur(6), &guarded, 0..=1),
-        (Damage::EyesBar, &guarded, 0..=20),
-        (Damage::Mask, &guarded, 0..=20),
+        (Damage::EyesBar, &guarded, 0..=30),
+        (Damage::Mask, &guarded, 0..=30),
         (Damage::Mask, &open, 36..=40),
     ];
     let engines: Vec<(Damage, Engine)> = kinds.iter().map(|(damage, engine, _)| (*damage, (*engine).clone())).collect();
