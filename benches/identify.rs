@@ -129,7 +129,7 @@ fn append(criterion: &mut Criterion, gallery: &Gallery, random: &mut Random) {
 }
 
 fn fill(path: &Path, random: &mut Random) {
-    let model = ModelInfo { id: MODEL, name: "bench".into(), dimension: DIMENSION, metric: Metric::Cosine };
+    let model = ModelInfo { id: MODEL, name: "bench".into(), dimension: DIMENSION, metric: Metric::Cosine, mode: None };
     let store = Store::create(path, &CreateOptions { model: Some(model), ..CreateOptions::default() });
     let store = store.expect("a vault");
     let client = store.default_client().expect("a client");

@@ -219,8 +219,8 @@ impl Load {
 fn fill(path: &std::path::Path, engine: &Engine, photos: &[Vec<u8>]) {
     let mut real = photos.iter();
     let spec = engine.embedder();
-    let id = engine.model();
-    let model = ModelInfo { id, name: "bench".into(), dimension: spec.dimension, metric: spec.metric };
+    let (id, mode) = (engine.model(), Some(engine.mode()));
+    let model = ModelInfo { id, name: "bench".into(), dimension: spec.dimension, metric: spec.metric, mode };
     let client = ClientId::new("load").expect("an id");
     let store =
         Store::create(path, &CreateOptions { client: Some(client.clone()), model: Some(model) }).expect("a vault");

@@ -26,7 +26,7 @@ struct Fixture {
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().expect("a folder");
     let id = ModelId::from_bytes([1; 16]);
-    let model = ModelInfo { id, name: "bench".into(), dimension: DIMENSION, metric: Metric::Cosine };
+    let model = ModelInfo { id, name: "bench".into(), dimension: DIMENSION, metric: Metric::Cosine, mode: None };
     let options = CreateOptions { model: Some(model), ..CreateOptions::default() };
     let store = Store::create(folder.path().join("bench.vault"), &options).expect("a vault");
     let client = store.default_client().expect("a client");

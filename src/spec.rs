@@ -1,5 +1,7 @@
 //! What a network takes and what it gives: plain data that manifests state and networks obey.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::{LandmarkScheme, Point};
@@ -117,9 +119,10 @@ pub enum Metric {
 
 /// Fast or accurate: how many views of a face its encoding is made of.
 ///
-/// Encodings of both modes are of one model and can be compared with each other. A pack says in
-/// which mode its networks are meant to be used and was measured; an engine may be asked for the
-/// other one. A photo that a vault knows keeps the encoding that it has.
+/// Encodings of both modes are of one model and can be compared with each other, but thresholds
+/// belong to a model in a mode. A pack says in which mode its networks are meant to be used and was
+/// measured; an engine may be asked for the other one. A vault notes the mode of its encodings with
+/// the first of them and keeps to it, whatever engine it is opened with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncodingMode {
@@ -128,6 +131,32 @@ pub enum EncodingMode {
     Fast,
     /// The aligned face and its mirror image, their vectors added. Embedding takes twice as long.
     Accurate,
+}
+
+impl EncodingMode {
+    /// The mode as manifests, vaults and the command write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Accurate => "accurate",
+        }
+    }
+
+    /// The other one of both.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Fast => Self::Accurate,
+            Self::Accurate => Self::Fast,
+        }
+    }
+}
+
+impl fmt::Display for EncodingMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// An embedder: its input, its crop and the meaning of its vectors.
@@ -144,7 +173,8 @@ pub struct EmbedderSpec {
     /// How many faces the network takes in one run; `None` for any number.
     #[serde(default)]
     pub fixed_batch: Option<usize>,
-    /// The mode that the pack is used in unless another one is asked for.
+    /// The mode that the pack is meant for and measured in: it is used unless another one is asked for
+    /// or noted by the vault.
     #[serde(default)]
     pub mode: EncodingMode,
     /// The crop.

@@ -17,7 +17,8 @@ use crate::spec::EncodingMode;
 pub struct CompareOptions {
     /// How sure an answer must be.
     pub operating_point: OperatingPoint,
-    /// How the photos are encoded; as the engine does by itself where `None`.
+    /// How the photos are encoded; where `None`, as the vault notes, else as the engine does by itself.
+    /// [`Engine::compare`] judges by the table of this mode, a vault by that of its own.
     pub mode: Option<EncodingMode>,
 }
 
@@ -54,16 +55,16 @@ impl Engine {
     /// As for [`Self::probe`], the photos of `gallery` standing behind those of `probe`;
     /// [`Invalid`](crate::ErrorKind::Invalid) where the model's table cannot carry the operating point.
     pub fn compare(&self, probe: &[ImageBytes], gallery: &[ImageBytes], options: &CompareOptions) -> Result<Decision> {
-        let threshold = options.operating_point.threshold(self.calibration(), 1)?;
+        let engine = self.in_mode(options.mode.unwrap_or(self.mode()));
+        let threshold = options.operating_point.threshold(engine.calibration(), 1)?;
         if probe.is_empty() || gallery.is_empty() {
             return Err(Error::invalid(if probe.is_empty() { "probe" } else { "gallery" }, Rule::Required));
         }
-        let engine = self.in_mode(options.mode.unwrap_or(self.mode()));
         let encodings = engine.encodings(&[probe, gallery].concat(), |picture| picture)?;
         let (probe, gallery) = encodings.split_at(probe.len());
         let metric = self.embedder().metric;
         let similarity = index::compare(metric, &fuse(metric, gallery)?, &fuse(metric, probe)?)?;
-        Ok(threshold.decide(Similarity::new(similarity)?, self.calibration()))
+        Ok(threshold.decide(Similarity::new(similarity)?, engine.calibration()))
     }
 
     /// The encodings of photos none of which may be refused.

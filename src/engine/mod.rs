@@ -8,6 +8,7 @@ mod encode;
 mod fuse;
 mod open;
 mod rewriting;
+mod tables;
 mod timing;
 
 use std::borrow::Cow;
@@ -103,8 +104,7 @@ struct Origin {
     runtime: Option<RuntimeInfo>,
     clock: Option<NetworkClock>,
     workload: Workload,
-    calibration: Option<CalibrationTable>,
-    recognizability: Option<Recognizability>,
+    tables: tables::Tables,
 }
 
 impl std::fmt::Debug for Engine {
@@ -173,7 +173,14 @@ impl Engine {
         self.mode
     }
 
-    /// The same engine in this mode; it shares everything with this one.
+    /// The engine's mode where it is not the one that its pack is meant for.
+    #[must_use]
+    pub fn other_mode(&self) -> Option<EncodingMode> {
+        Some(self.mode).filter(|mode| *mode != self.embedder().mode)
+    }
+
+    /// The same engine in this mode, with what was measured of the model in it; it shares everything
+    /// with this one.
     #[must_use]
     pub fn in_mode(&self, mode: EncodingMode) -> Self {
         Self { mode, ..self.clone() }
@@ -210,16 +217,29 @@ impl Engine {
         self.inner.origin.runtime.as_ref()
     }
 
-    /// What the model's similarities mean, if that was measured.
+    /// What the model's similarities mean in the engine's mode, if that was measured. In the mode that
+    /// is not the pack's, the table of the pack's mode stands in for one that was never made.
     #[must_use]
     pub fn calibration(&self) -> Option<&CalibrationTable> {
-        self.inner.origin.calibration.as_ref()
+        self.calibration_in(self.mode)
     }
 
-    /// How recognisable a face must be, if that was measured for the model.
+    /// The mode in which the table of [`Self::calibration`] was measured.
+    #[must_use]
+    pub fn calibration_mode(&self) -> Option<EncodingMode> {
+        self.inner.origin.tables.calibration(self.mode).map(|(mode, _)| mode)
+    }
+
+    /// As [`Self::calibration`], in this mode.
+    pub(crate) fn calibration_in(&self, mode: EncodingMode) -> Option<&CalibrationTable> {
+        self.inner.origin.tables.calibration(mode).map(|(_, table)| table)
+    }
+
+    /// How recognisable a face must be in the engine's mode, if that was measured for the model; as
+    /// with [`Self::calibration`], what was measured in the pack's mode stands in.
     #[must_use]
     pub fn recognizability(&self) -> Option<&Recognizability> {
-        self.inner.origin.recognizability.as_ref()
+        self.inner.origin.tables.recognizability(self.mode)
     }
 
     /// How many photos are worked on at once.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::comparison::CalibrationTable;
-use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{Format, Home, KeptNetwork, Manifest, Pack, Role, dlib};
 use crate::onnx::rewrite::{Rules, rewrite};
@@ -16,6 +15,7 @@ use crate::vision::{
     RuntimeChoice, RuntimeOptions, Scrfd, Workload, Yunet, open_size,
 };
 
+use super::tables::Tables;
 use super::{Engine, Origin, PhotoRules};
 
 /// Where a pack is.
@@ -47,13 +47,14 @@ pub struct EngineOptions {
     pub threads: usize,
     /// What is wanted of a photo.
     pub rules: PhotoRules,
-    /// What the model's similarities mean; where `None`, the table measured on this machine
-    /// ([`Home::measured`]), else the pack's.
+    /// What the model's similarities mean in the mode that the engine is opened in; where `None`, the
+    /// table measured on this machine ([`Home::measured`]), else the pack's if it is of that mode.
     pub calibration: Option<CalibrationTable>,
     /// How recognisable a face must be; found in the same places where `None`. Whether that is asked
     /// of a face at all is one of the rules ([`QualityLimits`](crate::vision::QualityLimits)).
     pub recognizability: Option<Recognizability>,
-    /// How faces are encoded; as the pack says where `None`.
+    /// How faces are encoded; as the pack says where `None`. A vault that notes the mode of the
+    /// model's encodings keeps to that one.
     pub mode: Option<EncodingMode>,
     /// How networks are rewritten before they run; all rules unless said otherwise.
     pub rewriting: Rules,
@@ -106,39 +107,17 @@ impl Engine {
         parts.must_fit()?;
         let (detector, embedder) = rayon::join(|| parts.detector(), || parts.embedder());
         let manifest = pack.manifest().clone();
-        let model = manifest.model_id();
-        let measured = home.measured(model)?;
-        let (here, rule_here) = measured.map(|here| (here.calibration, here.recognizability)).unzip();
         let name = manifest.name.clone();
         let origin = Origin {
             runtime: Some(runtime.info().clone()),
             clock: Some(parts.clock.clone()),
             workload: parts.workload.clone(),
-            calibration: options
-                .calibration
-                .clone()
-                .or(here)
-                .or_else(|| manifest.calibration.clone())
-                .or_else(|| of_built_in(model, |manifest| manifest.calibration)),
-            recognizability: (options.recognizability.clone().or(rule_here.flatten()))
-                .or_else(|| manifest.recognizability.clone())
-                .or_else(|| of_built_in(model, |manifest| manifest.recognizability)),
+            tables: Tables::find(&home, &manifest, options)?,
             manifest: Some(manifest),
         };
-        if let Some(rule) = &origin.recognizability {
-            let fits = rule.must_fit(pack.manifest().embedder.spec.dimension);
-            fits.map_err(|error| Error::new(ErrorKind::ModelUnavailable, format!("recognizability: {error}")))?;
-        }
         let engine = Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)?;
         Ok(options.mode.map_or(engine.clone(), |mode| engine.in_mode(mode)))
     }
-}
-
-/// What the built-in manifest of the same model has: a pack that was installed before that was
-/// measured has a manifest without it.
-fn of_built_in<T>(model: ModelId, take: impl Fn(Manifest) -> Option<T>) -> Option<T> {
-    let manifests = Manifest::BUILTIN.iter().filter_map(|name| Manifest::builtin(name).ok());
-    manifests.filter(|manifest| manifest.model_id() == model).find_map(take)
 }
 
 struct Parts<'a> {

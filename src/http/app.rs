@@ -68,14 +68,15 @@ impl std::ops::Deref for App {
 impl App {
     pub(super) fn new(vault: Vault, options: ServerOptions) -> Self {
         let engine = vault.engine();
-        let table = options.calibration.as_ref().or_else(|| engine.and_then(Engine::calibration));
+        let table = options.calibration.as_ref().map_or_else(|| vault.calibration(), |table| Ok(Some(table)));
         let scale = match (table, engine) {
-            (Some(table), _) => Scale::new(table).map_err(|error| format!("scores need more data: {error}")),
-            (None, Some(engine)) => Err(format!(
+            (Err(error), _) => Err(format!("the vault cannot be read: {error}")),
+            (Ok(Some(table)), _) => Scale::new(table).map_err(|error| format!("scores need more data: {error}")),
+            (Ok(None), Some(engine)) => Err(format!(
                 "the model {} has no table from similarity to false match rate: make one with `facevault calibrate`",
                 engine.name()
             )),
-            (None, None) => Err("no model is loaded".to_owned()),
+            (Ok(None), None) => Err("no model is loaded".to_owned()),
         };
         let threads = engine.map_or(1, Engine::threads);
         Self(Arc::new(Shared {

@@ -47,7 +47,7 @@ pub struct ServerOptions {
     pub grace: Duration,
     /// How many unknown tokens a second one address may show before it is answered 429.
     pub bad_tokens_per_second: u32,
-    /// The table behind the scores; the pack's own where `None`.
+    /// The table behind the scores; where `None`, the engine's for the vault's mode.
     pub calibration: Option<CalibrationTable>,
     /// The manifest of the engine's pack, for its licence.
     pub manifest: Option<Manifest>,

@@ -1,4 +1,5 @@
-//! What was measured here of a model: `calibrations/<model id>.toml` in the data folder.
+//! What was measured here of a model: `calibrations/<model id>.toml` in the data folder for the mode
+//! that its pack is meant for, `calibrations/<model id>-<mode>.toml` for the other one.
 //!
 //! A file holds the section `[calibration]`, and `[recognizability]` where that was measured too, as
 //! a manifest has them, so that they can be pasted into one.
@@ -15,8 +16,9 @@ use crate::comparison::{CalibrationTable, MeasuredOn};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::recognizability::Recognizability;
+use crate::spec::EncodingMode;
 
-/// What `facevault calibrate` measures of a model.
+/// What `facevault calibrate` measures of a model in one mode.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
@@ -40,19 +42,22 @@ impl Measured {
 }
 
 impl Home {
-    /// Where what was measured here of `model` is, or would be.
+    /// Where what was measured here of `model` is, or would be: in the pack's own mode where
+    /// `other_mode` is `None`, else in the mode that is not the pack's.
     #[must_use]
-    pub fn calibration_file(&self, model: ModelId) -> PathBuf {
-        self.path().join("calibrations").join(format!("{model}.toml"))
+    pub fn calibration_file(&self, model: ModelId, other_mode: Option<EncodingMode>) -> PathBuf {
+        let mode = other_mode.map(|mode| format!("-{mode}")).unwrap_or_default();
+        self.path().join("calibrations").join(format!("{model}{mode}.toml"))
     }
 
-    /// What was measured here of `model`; it is used instead of the pack's own.
+    /// What was measured here of `model` in the mode that [`Self::calibration_file`] takes; it is used
+    /// instead of the pack's own.
     ///
     /// # Errors
     /// [`ErrorKind::ModelUnavailable`] where the file holds anything else, [`ErrorKind::Io`] where
     /// it cannot be read.
-    pub fn measured(&self, model: ModelId) -> Result<Option<Measured>> {
-        let path = self.calibration_file(model);
+    pub fn measured(&self, model: ModelId, other_mode: Option<EncodingMode>) -> Result<Option<Measured>> {
+        let path = self.calibration_file(model, other_mode);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -65,13 +70,13 @@ impl Home {
         Ok(Some(measured))
     }
 
-    /// Keeps the sections of what was measured of `model`, in the place of earlier ones; says where
-    /// they are.
+    /// Keeps the sections of what was measured of `model` in the mode that [`Self::calibration_file`]
+    /// takes, in the place of earlier ones; says where they are.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] where they cannot be written; earlier ones are then still there.
-    pub fn save_measured(&self, model: ModelId, sections: &str) -> Result<PathBuf> {
-        let path = self.calibration_file(model);
+    pub fn save_measured(&self, model: ModelId, other_mode: Option<EncodingMode>, sections: &str) -> Result<PathBuf> {
+        let path = self.calibration_file(model, other_mode);
         let folder = self.path().join("calibrations");
         let written = fs::create_dir_all(&folder).and_then(|()| {
             let mut file = tempfile::NamedTempFile::new_in(&folder)?;
@@ -183,25 +188,31 @@ mod tests {
     fn a_table_is_kept_and_read_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let (home, model) = (Home::at(folder.path().join("home")), ModelId::from_bytes([7; 16]));
-        assert_eq!(home.measured(model).expect("nothing there"), None);
+        assert_eq!(home.measured(model, None).expect("nothing there"), None);
         for comment in ["first", "second,\nwith two lines"] {
             let section = calibration_section(&table(), &[comment]);
             for recognizability in [None, Some(rule())] {
                 let second = recognizability.as_ref().map(recognizability_section).unwrap_or_default();
-                home.save_measured(model, &format!("{section}\n{second}")).expect("written");
+                home.save_measured(model, None, &format!("{section}\n{second}")).expect("written");
                 let expected = Measured { calibration: table(), recognizability };
-                assert_eq!(home.measured(model).expect("readable"), Some(expected));
+                assert_eq!(home.measured(model, None).expect("readable"), Some(expected));
             }
         }
         assert_eq!(fs::read_dir(folder.path().join("home/calibrations")).expect("listed").count(), 1);
+        let accurate = Some(EncodingMode::Accurate);
+        assert_eq!(home.measured(model, accurate).expect("nothing there"), None);
+        let path = home.save_measured(model, accurate, &calibration_section(&table(), &[])).expect("written");
+        assert!(path.ends_with(format!("calibrations/{model}-accurate.toml")), "{}", path.display());
+        assert!(home.measured(model, accurate).expect("readable").is_some_and(|found| found.recognizability.is_none()));
+        assert!(home.measured(model, None).expect("readable").is_some_and(|found| found.recognizability.is_some()));
     }
 
     #[test]
     fn a_file_that_is_no_table_is_an_error_with_its_path() {
         let folder = tempfile::tempdir().expect("a folder");
         let (home, model) = (Home::at(folder.path()), ModelId::from_bytes([7; 16]));
-        home.save_measured(model, "[calibration]\npoints = []\n").expect("written");
-        let error = home.measured(model).expect_err("no table");
+        home.save_measured(model, None, "[calibration]\npoints = []\n").expect("written");
+        let error = home.measured(model, None).expect_err("no table");
         assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
         assert!(
             error.to_string().contains("calibrations") && error.to_string().contains("no calibration table"),

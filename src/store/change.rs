@@ -68,7 +68,8 @@ pub struct NewPersonRecord {
     pub collections: Vec<String>,
     /// The photos in their order.
     pub images: Vec<NewImage>,
-    /// What made the photos' encodings: it becomes the vault's model if there is none yet.
+    /// What made the photos' encodings, and in which mode: it becomes the vault's model if there is
+    /// none yet.
     pub model: Option<ModelInfo>,
 }
 
@@ -91,7 +92,8 @@ pub struct PersonChange {
     pub collections: Option<Vec<String>>,
     /// The photos.
     pub images: ImagesChange,
-    /// What made the encodings of new photos: it becomes the vault's model if there is none yet.
+    /// What made the encodings of new photos, and in which mode: it becomes the vault's model if there
+    /// is none yet.
     pub model: Option<ModelInfo>,
     /// Refuse with [`Conflict`](crate::ErrorKind::Conflict) unless this is the current version.
     pub expected_version: Option<u64>,

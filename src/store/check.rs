@@ -166,7 +166,8 @@ fn encodings(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
 }
 
 fn encoding(row: &Row<'_>, person: &PersonId, image: &ImageId) -> Outcome<()> {
-    let model = ModelRow { key: row.get(2)?, id: columns::model(row, 3)?, dimension: models::dimension(row, 4)? };
+    let (key, id, dimension) = (row.get(2)?, columns::model(row, 3)?, models::dimension(row, 4)?);
+    let model = ModelRow { key, id, dimension, mode: None };
     let bytes = row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?;
     images::check_vector(person.as_str(), image.as_str(), &model, bytes, row.get(5)?)?;
     FaceEncoding::from_bytes(model.id, bytes)

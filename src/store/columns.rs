@@ -9,6 +9,7 @@ use rusqlite::{Error, Result, Row};
 
 use crate::encoding::ModelId;
 use crate::person::{DateOfBirth, Gender, Status};
+use crate::spec::EncodingMode;
 
 /// An id.
 pub(super) fn id<T: FromStr<Err = crate::Error>>(row: &Row<'_>, index: usize) -> Result<T> {
@@ -48,6 +49,13 @@ pub(super) fn count(row: &Row<'_>, index: usize) -> Result<u64> {
 pub(super) fn model(row: &Row<'_>, index: usize) -> Result<ModelId> {
     let bytes = row.get_ref(index)?.as_blob()?;
     bytes.try_into().map(ModelId::from_bytes).map_err(|_| wrong(index, Type::Blob))
+}
+
+/// The mode of a model's encodings, where it is noted.
+pub(super) fn mode(row: &Row<'_>, index: usize) -> Result<Option<EncodingMode>> {
+    let Some(text) = row.get_ref(index)?.as_str_or_null()? else { return Ok(None) };
+    let named = [EncodingMode::Fast, EncodingMode::Accurate].into_iter().find(|mode| mode.as_str() == text);
+    named.map(Some).ok_or_else(|| wrong(index, Type::Text))
 }
 
 /// The error of a value that this code does not write. The value is not part of it.

@@ -11,7 +11,7 @@ use super::{Store, columns, generation, images};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, ImageBytes, ImageId, PersonId};
-use crate::spec::Metric;
+use crate::spec::{EncodingMode, Metric};
 
 /// A model as a vault knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub struct ModelInfo {
     pub dimension: usize,
     /// How vectors are compared.
     pub metric: Metric,
+    /// The mode in which photos are encoded; `None` where it is unknown, as in a vault that was made
+    /// before vaults noted it. It is noted when the model becomes known and then never changes.
+    pub mode: Option<EncodingMode>,
 }
 
 /// A photo somewhere in the vault.
@@ -47,6 +50,7 @@ pub(super) struct ModelRow {
     pub(super) key: i64,
     pub(super) id: ModelId,
     pub(super) dimension: usize,
+    pub(super) mode: Option<EncodingMode>,
 }
 
 impl Store {
@@ -57,7 +61,7 @@ impl Store {
     pub fn active_model(&self) -> Result<Option<ModelInfo>> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT id, name, dimension, metric FROM models WHERE key = (SELECT active_model FROM meta)",
+                "SELECT id, name, dimension, metric, mode FROM models WHERE key = (SELECT active_model FROM meta)",
             )?;
             Ok(statement.query_row([], info).optional()?)
         })
@@ -70,13 +74,13 @@ impl Store {
     pub fn models(&self) -> Result<Vec<ModelInfo>> {
         self.read(|connection| {
             let mut statement =
-                connection.prepare_cached("SELECT id, name, dimension, metric FROM models ORDER BY key")?;
+                connection.prepare_cached("SELECT id, name, dimension, metric, mode FROM models ORDER BY key")?;
             Ok(statement.query_map([], info)?.collect::<Result<_, _>>()?)
         })
     }
 
     /// Makes a model known, so that the vault takes its encodings; the first one becomes active.
-    /// One that is known already stays as it is.
+    /// One that is known already stays as it is, mode included.
     ///
     /// # Errors
     /// [`ErrorKind::ModelMismatch`] where the vault knows it with another dimension or metric, and
@@ -249,22 +253,39 @@ impl ModelRow {
         }
         Ok(())
     }
+
+    /// Refuses encodings of another mode than the one that is noted.
+    fn check_mode(&self, made_in: Option<EncodingMode>) -> Result<()> {
+        match (self.mode, made_in) {
+            (Some(noted), Some(made_in)) if noted != made_in => {
+                let message =
+                    format!("the encoding was made in the {made_in} mode, the vault takes those of the {noted} mode");
+                Err(Error::new(ErrorKind::ModelMismatch, message))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The active model.
 pub(super) fn active(connection: &Connection) -> Outcome<Option<ModelRow>> {
     let mut statement = connection
-        .prepare_cached("SELECT key, id, dimension FROM models WHERE key = (SELECT active_model FROM meta)")?;
+        .prepare_cached("SELECT key, id, dimension, mode FROM models WHERE key = (SELECT active_model FROM meta)")?;
     Ok(statement.query_row([], row).optional()?)
 }
 
-/// The active model, which `first` becomes if there is none.
-pub(super) fn active_or(connection: &Connection, first: Option<&ModelInfo>) -> Outcome<Option<ModelRow>> {
+/// The active model, which `made_by`, the model of the encodings that come, becomes if there is none.
+/// Refuses encodings that were made in another mode than the one that is noted.
+pub(super) fn active_or(connection: &Connection, made_by: Option<&ModelInfo>) -> Outcome<Option<ModelRow>> {
     let known = active(connection)?;
-    match (known, first) {
+    match (known, made_by) {
         (None, Some(first)) => {
             add(connection, first)?;
             active(connection)
+        }
+        (Some(known), Some(made_by)) if known.id == made_by.id => {
+            known.check_mode(made_by.mode)?;
+            Ok(Some(known))
         }
         (known, _) => Ok(known),
     }
@@ -279,7 +300,7 @@ fn add(connection: &Connection, model: &ModelInfo) -> Outcome<()> {
 
 /// The model with this id, if the vault knows it.
 pub(super) fn find(connection: &Connection, model: &ModelId) -> Outcome<Option<ModelRow>> {
-    let mut statement = connection.prepare_cached("SELECT key, id, dimension FROM models WHERE id = ?1")?;
+    let mut statement = connection.prepare_cached("SELECT key, id, dimension, mode FROM models WHERE id = ?1")?;
     Ok(statement.query_row([model.as_bytes()], row).optional()?)
 }
 
@@ -311,14 +332,15 @@ pub(super) fn insert(connection: &Connection, model: &ModelInfo) -> Outcome<i64>
         let message = format!("a model has 1 to 65536 components, found {}", model.dimension);
         return Err(Error::new(ErrorKind::Invalid, message).into());
     }
-    connection.prepare_cached("INSERT INTO models (id, name, dimension, metric) VALUES (?1, ?2, ?3, ?4)")?.execute(
-        params![
+    connection
+        .prepare_cached("INSERT INTO models (id, name, dimension, metric, mode) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
             model.id.as_bytes(),
             model.name,
             i64::try_from(model.dimension).unwrap_or(i64::MAX),
-            metric_word(model.metric)
-        ],
-    )?;
+            metric_word(model.metric),
+            model.mode.map(EncodingMode::as_str)
+        ])?;
     Ok(connection.last_insert_rowid())
 }
 
@@ -329,7 +351,8 @@ fn is_there(connection: &Connection, image: &ImageRef) -> Outcome<bool> {
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
-    Ok(ModelRow { key: row.get(0)?, id: columns::model(row, 1)?, dimension: dimension(row, 2)? })
+    let (id, dimension, mode) = (columns::model(row, 1)?, dimension(row, 2)?, columns::mode(row, 3)?);
+    Ok(ModelRow { key: row.get(0)?, id, dimension, mode })
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<ModelInfo> {
@@ -337,7 +360,8 @@ fn info(row: &Row<'_>) -> rusqlite::Result<ModelInfo> {
         "cosine" => Metric::Cosine,
         _ => Metric::Euclidean,
     };
-    Ok(ModelInfo { id: columns::model(row, 0)?, name: row.get(1)?, dimension: dimension(row, 2)?, metric })
+    let (id, dimension, mode) = (columns::model(row, 0)?, dimension(row, 2)?, columns::mode(row, 4)?);
+    Ok(ModelInfo { id, name: row.get(1)?, dimension, metric, mode })
 }
 
 /// The components of a model's vectors.

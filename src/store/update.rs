@@ -66,7 +66,7 @@ impl Store {
     /// [`ErrorKind::NotFound`] for the person or a photo to be removed, [`ErrorKind::Conflict`]
     /// where `expected_version` is not the current one, [`ErrorKind::Invalid`] that names each
     /// unknown collection or says how many photos there may be, [`ErrorKind::ModelMismatch`]
-    /// where an encoding is not the active model's, [`ErrorKind::Corrupt`] where a photo or an
+    /// where an encoding is not of the active model and its mode, [`ErrorKind::Corrupt`] where a photo or an
     /// encoding that stays has flipped bits, and as for every write.
     pub fn update_person(
         &self,

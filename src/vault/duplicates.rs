@@ -90,7 +90,8 @@ impl Vault {
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         // A person is searched for with each of its own encodings as well.
         let compared = comparisons(gallery, comparisons(gallery, people_searched));
-        let threshold = options.operating_point.threshold(self.calibration(), compared)?;
+        let table = self.calibration()?;
+        let threshold = options.operating_point.threshold(table, compared)?;
         let threshold = Threshold { people_searched, ..threshold };
 
         let floor = threshold.similarity.get();
@@ -112,7 +113,7 @@ impl Vault {
         drop(entries);
         let pairs = found.cut().into_iter().map(|(people, Likeness { similarity, images })| {
             let similarity = Similarity::new(similarity)?;
-            let fmr = self.calibration().map(|table| table.fmr_at(similarity));
+            let fmr = table.map(|table| table.fmr_at(similarity));
             Ok(DuplicatePair { people, images, similarity, fmr })
         });
         Ok(Duplicates {

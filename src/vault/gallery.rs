@@ -267,7 +267,13 @@ impl Done {
 /// What a vault notes of an engine's model.
 pub(super) fn engine_model(engine: &crate::engine::Engine) -> ModelInfo {
     let spec = engine.embedder();
-    ModelInfo { id: engine.model(), name: engine.name().to_owned(), dimension: spec.dimension, metric: spec.metric }
+    ModelInfo {
+        id: engine.model(),
+        name: engine.name().to_owned(),
+        dimension: spec.dimension,
+        metric: spec.metric,
+        mode: Some(engine.mode()),
+    }
 }
 
 /// Puts a gallery in order on a thread of its own, while searches go on. One that has changed

@@ -1,7 +1,7 @@
 //! Is a new person there already? Asked before photos are encoded, and once more inside the
 //! transaction that adds the person, so that two who come at the same time cannot both pass.
 
-use crate::comparison::{OperatingPoint, Similarity, Threshold};
+use crate::comparison::{CalibrationTable, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
 use crate::engine::fuse;
 use crate::error::{Duplicate, DuplicateReason, Error, ErrorKind, Result};
@@ -11,6 +11,7 @@ use crate::store::{GalleryPerson, NewImage, NewPersonRecord, Standing};
 
 use super::Vault;
 use super::gallery::MOST_CHANGES;
+use super::photos::Prepared;
 use super::search::comparisons;
 
 /// What makes a new person one who is there already. Nothing, unless said otherwise.
@@ -50,8 +51,7 @@ impl Vault {
         if let Some(point) = face {
             Faces::new(self, point, wanted.as_deref())?;
         }
-        let images = self.prepare(&new.images, None)?;
-        let model = self.model_of(&images);
+        let Prepared { images, model } = self.prepare(&new.images, None)?;
         let record = NewPersonRecord { model, ..NewPersonRecord::new(new, images) };
         loop {
             let faces = match face {
@@ -96,6 +96,7 @@ fn refuse_namesake(namesake: Option<PersonId>) -> Result<()> {
 struct Faces<'a> {
     vault: &'a Vault,
     gallery: Gallery,
+    table: Option<&'a CalibrationTable>,
     threshold: Threshold,
     wanted: Option<&'a [CollectionId]>,
 }
@@ -104,8 +105,9 @@ impl<'a> Faces<'a> {
     fn new(vault: &'a Vault, point: OperatingPoint, wanted: Option<&'a [CollectionId]>) -> Result<Self> {
         let gallery = vault.gallery(&vault.searched_model()?)?;
         let people_searched = gallery.count_people(wanted) as u64;
-        let threshold = point.threshold(vault.calibration(), comparisons(&gallery, people_searched))?;
-        Ok(Self { vault, gallery, threshold: Threshold { people_searched, ..threshold }, wanted })
+        let table = vault.calibration()?;
+        let threshold = point.threshold(table, comparisons(&gallery, people_searched))?;
+        Ok(Self { vault, gallery, table, threshold: Threshold { people_searched, ..threshold }, wanted })
     }
 
     /// Refuses photos of somebody in the gallery; gives what they were compared by.
@@ -140,7 +142,7 @@ impl<'a> Faces<'a> {
     }
 
     fn refuse(&self, found: Match) -> Result<()> {
-        let decision = self.threshold.decide(Similarity::new(found.similarity)?, self.vault.calibration());
+        let decision = self.threshold.decide(Similarity::new(found.similarity)?, self.table);
         if !decision.accepted {
             return Ok(());
         }

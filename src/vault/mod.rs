@@ -26,6 +26,7 @@ mod collections;
 mod duplicates;
 mod gallery;
 mod known;
+mod mode;
 mod persons;
 mod photos;
 mod reencode;
@@ -129,7 +130,9 @@ impl Vault {
             Some(client) => known(&store, client)?,
             None => store.default_client()?,
         };
-        Ok(Self { inner: Arc::new(Inner { store, engine, limits, galleries: Default::default() }), client })
+        let vault = Self { inner: Arc::new(Inner { store, engine, limits, galleries: Default::default() }), client };
+        vault.tell_of_mode()?;
+        Ok(vault)
     }
 
     /// The same vault as another client sees it.
@@ -161,7 +164,8 @@ impl Vault {
         &self.client
     }
 
-    /// What encodes photos, if the vault was opened with it.
+    /// What encodes photos, if the vault was opened with it, in its own mode: the vault uses it in that
+    /// of [`Self::encoding_mode`].
     #[must_use]
     pub fn engine(&self) -> Option<&Engine> {
         self.inner.engine.as_ref()

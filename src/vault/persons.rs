@@ -7,6 +7,7 @@ use crate::person::{
 };
 use crate::store::{ImagesChange, PersonChange, Removed};
 
+use super::photos::Prepared;
 use super::{DuplicatePolicy, Vault};
 
 /// What became of a person who left a collection.
@@ -28,7 +29,7 @@ impl Vault {
     /// [`Refused`](crate::ErrorKind::Refused) with the outcome of every photo if one gives no
     /// encoding, [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) for photos without an
     /// engine, [`ModelMismatch`](crate::ErrorKind::ModelMismatch) where the engine's model is not
-    /// the vault's.
+    /// the vault's, or another process enrolled the first photo meanwhile in another mode.
     pub fn create_person(&self, new: &NewPerson) -> Result<Person> {
         self.create_person_unless_known(new, &DuplicatePolicy::default())
     }
@@ -46,17 +47,17 @@ impl Vault {
         if let Patch::Set(collections) = &update.collections {
             self.collections_exist(collections)?;
         }
-        let images = match &update.images {
-            ImagesUpdate::Keep => ImagesChange::Keep,
-            ImagesUpdate::Clear => ImagesChange::Clear,
-            ImagesUpdate::Replace(photos) => ImagesChange::Replace(self.prepare(photos, Some(id))?),
-            ImagesUpdate::Edit { remove, add } => {
-                ImagesChange::Edit { remove: remove.clone(), add: self.prepare(add, Some(id))? }
+        let (images, model) = match &update.images {
+            ImagesUpdate::Keep => (ImagesChange::Keep, None),
+            ImagesUpdate::Clear => (ImagesChange::Clear, None),
+            ImagesUpdate::Replace(photos) => {
+                let Prepared { images, model } = self.prepare(photos, Some(id))?;
+                (ImagesChange::Replace(images), model)
             }
-        };
-        let model = match &images {
-            ImagesChange::Replace(new) | ImagesChange::Edit { add: new, .. } => self.model_of(new),
-            ImagesChange::Keep | ImagesChange::Clear => None,
+            ImagesUpdate::Edit { remove, add } => {
+                let Prepared { images, model } = self.prepare(add, Some(id))?;
+                (ImagesChange::Edit { remove: remove.clone(), add: images }, model)
+            }
         };
         let change = PersonChange { model, ..PersonChange::new(update, images) };
         let written = self.store().update_person(&self.client, id, &change, self.limits())?;

@@ -16,10 +16,18 @@ use super::gallery::engine_model;
 /// Encodings by the SHA-256 of their photo.
 type Encodings = HashMap<[u8; 32], FaceEncoding>;
 
+/// Images and what made the encodings of those that are new.
+pub(super) struct Prepared {
+    pub(super) images: Vec<NewImage>,
+    /// The engine's model in the mode that was used, which the first encodings make the vault's; `None`
+    /// where nothing was encoded.
+    pub(super) model: Option<ModelInfo>,
+}
+
 impl Vault {
     /// Images with their encodings, in the order of `photos`. What `person` already has under the
     /// vault's model is not encoded again, and the same bytes twice are encoded once.
-    pub(super) fn prepare(&self, photos: &[ImageBytes], person: Option<&PersonId>) -> Result<Vec<NewImage>> {
+    pub(super) fn prepare(&self, photos: &[ImageBytes], person: Option<&PersonId>) -> Result<Prepared> {
         let mut images: Vec<NewImage> = photos.par_iter().map(|bytes| NewImage::new(bytes.clone())).collect();
         let mut encodings = match (person, self.store().active_model()?) {
             (Some(person), Some(model)) => self.store().known_images(&self.client, person, &model.id)?,
@@ -32,16 +40,17 @@ impl Vault {
                 unknown.push(index);
             }
         }
-        if !unknown.is_empty() {
-            self.encode_unknown(&images, &unknown, &mut encodings)?;
-        }
+        let model = match unknown.is_empty() {
+            true => None,
+            false => Some(self.encode_unknown(&images, &unknown, &mut encodings)?),
+        };
         for image in &mut images {
             image.encoding = encodings.get(image.sha256()).cloned();
         }
-        Ok(images)
+        Ok(Prepared { images, model })
     }
 
-    fn encode_unknown(&self, images: &[NewImage], unknown: &[usize], encodings: &mut Encodings) -> Result<()> {
+    fn encode_unknown(&self, images: &[NewImage], unknown: &[usize], encodings: &mut Encodings) -> Result<ModelInfo> {
         let engine = self.encoding_engine()?;
         let photos: Vec<&[u8]> = unknown.iter().map(|index| images[*index].bytes().as_slice()).collect();
         let mut refusals: HashMap<[u8; 32], Refusal> = HashMap::new();
@@ -53,22 +62,16 @@ impl Vault {
             }
         }
         if refusals.is_empty() {
-            return Ok(());
+            return Ok(engine_model(&engine));
         }
         let outcomes = images.iter().map(|image| refusals.get(image.sha256()).cloned());
         Err(Error::refused(outcomes.enumerate().map(|(index, refusal)| ImageReport { index, refusal }).collect()))
     }
 
-    /// The model of these images' encodings, if they have any: the first ones decide the vault's.
-    pub(super) fn model_of(&self, images: &[NewImage]) -> Option<ModelInfo> {
-        let encoded = images.iter().any(|image| image.encoding.is_some());
-        self.engine().filter(|_| encoded).map(engine_model)
-    }
-
-    /// The engine, if its encodings may go into this vault.
-    fn encoding_engine(&self) -> Result<&Engine> {
-        let engine = self.needed_engine()?;
-        let own = engine_model(engine);
+    /// The engine in the vault's mode, if its encodings may go into this vault.
+    fn encoding_engine(&self) -> Result<Engine> {
+        let engine = self.engine_in(None)?;
+        let own = engine_model(&engine);
         let Some(active) = self.store().active_model()?.filter(|active| active.id != own.id) else {
             return Ok(engine);
         };

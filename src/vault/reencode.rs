@@ -43,7 +43,7 @@ pub struct ReencodeProgress {
 /// What a re-encoding did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reencoded {
-    /// The engine's model.
+    /// The engine's model, in the mode that was used.
     pub model: ModelInfo,
     /// Photos that were encoded in this run.
     pub encoded: u64,
@@ -72,6 +72,9 @@ impl Vault {
     /// as ever, with the old model. It can be broken off by `progress`, or killed, and goes on where
     /// it was when it is called again.
     ///
+    /// A model that is new to the vault is noted with the engine's mode; for one that the vault knows,
+    /// photos are encoded in the mode that it notes.
+    ///
     /// Other processes that hold the vault open with the old model find nobody by it afterwards,
     /// unless the old encodings are kept, and say so: they have to open it with the new one.
     ///
@@ -84,11 +87,13 @@ impl Vault {
         options: &ReencodeOptions,
         progress: impl FnMut(ReencodeProgress) -> ControlFlow<()>,
     ) -> Result<Reencoded> {
-        let engine = self.needed_engine()?;
-        let model = engine_model(engine);
-        self.store().add_model(&model)?;
+        self.store().add_model(&engine_model(self.needed_engine()?))?;
+        // The vault notes the mode by now, unless it knew the model before vaults did.
+        let engine = self.engine_in(None)?;
+        let model = engine_model(&engine);
         let total = self.store().count_images_without(&model.id)?;
-        let mut run = Run { vault: self, engine, model: &model, encoded: 0, refusals: HashMap::new(), total, progress };
+        let mut run =
+            Run { vault: self, engine: &engine, model: &model, encoded: 0, refusals: HashMap::new(), total, progress };
         let is_active = loop {
             run.encode_missing()?;
             let active = self.store().active_model()?.map_or(model.id, |active| active.id);

@@ -1,8 +1,8 @@
 //! The verbs that search: identify (who is this?) and verify (is this that person?).
 
-use crate::comparison::{CalibrationTable, Decision, Fmr, OperatingPoint, Similarity, Threshold};
+use crate::comparison::{Decision, Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
-use crate::engine::{CompareOptions, Engine};
+use crate::engine::CompareOptions;
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
@@ -21,7 +21,8 @@ pub struct IdentifyOptions {
     /// How sure an answer must be. [`OperatingPoint::Fpir`] fits best: it takes the number of
     /// people searched into account.
     pub operating_point: OperatingPoint,
-    /// How photos are encoded; as the engine does by itself where `None`.
+    /// How photos are encoded; where `None`, as the vault notes, else as the engine does by itself.
+    /// Thresholds are those of the vault's mode ([`Vault::encoding_mode`]) either way.
     pub mode: Option<EncodingMode>,
 }
 
@@ -96,7 +97,7 @@ impl Vault {
     /// that the model's table cannot carry; [`Refused`](ErrorKind::Refused) with the outcome of
     /// every photo; [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine.
     pub fn identify(&self, photos: &[ImageBytes], options: &IdentifyOptions) -> Result<Identification> {
-        self.identify_encoding(&self.probing_engine(options.mode)?.probe(photos)?, options)
+        self.identify_encoding(&self.engine_in(options.mode)?.probe(photos)?, options)
     }
 
     /// Who is this, given an encoding?
@@ -127,7 +128,7 @@ impl Vault {
         let searched = self.searched_by(&model)?;
         let gallery = &searched.gallery;
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
-        let table = self.calibration();
+        let table = self.calibration()?;
         let threshold = options.operating_point.threshold(table, comparisons(gallery, people_searched))?;
         let threshold = Threshold { people_searched, ..threshold };
         let people_without_encoding = searched.without_encoding.len() as u64;
@@ -160,7 +161,7 @@ impl Vault {
     /// As for [`Self::identify`], but a face that cannot be encoded is in the answer, and so is a
     /// photo without faces: an empty list.
     pub fn identify_faces(&self, photo: &[u8], options: &IdentifyOptions) -> Result<Vec<IdentifiedFace>> {
-        let faces = self.probing_engine(options.mode)?.encode_faces(photo)?;
+        let faces = self.engine_in(options.mode)?.encode_faces(photo)?;
         let probes: Vec<FaceEncoding> =
             faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
         let mut answers = self.identify_encodings(&probes, options)?.into_iter();
@@ -180,7 +181,7 @@ impl Vault {
     /// [`Self::identify`].
     pub fn verify(&self, id: &PersonId, photos: &[ImageBytes], options: &CompareOptions) -> Result<Verification> {
         self.store().person_summary(&self.client, id)?;
-        self.verify_encoding(id, &self.probing_engine(options.mode)?.probe(photos)?, options)
+        self.verify_encoding(id, &self.engine_in(options.mode)?.probe(photos)?, options)
     }
 
     /// Is this that person, given an encoding?
@@ -196,7 +197,8 @@ impl Vault {
     ) -> Result<Verification> {
         let summary = self.store().person_summary(&self.client, id)?;
         let model = self.searched_model()?;
-        let threshold = options.operating_point.threshold(self.calibration(), 1)?;
+        let table = self.calibration()?;
+        let threshold = options.operating_point.threshold(table, 1)?;
         let encodings = self.store().encodings(&self.client, id, &model.id)?;
         if summary.status != crate::person::Status::Active {
             return Err(Error::invalid("id", Rule::Other("must be a person whose status is active".into())));
@@ -217,7 +219,7 @@ impl Vault {
                 ),
             });
         };
-        let decision = threshold.decide(Similarity::new(similarity)?, self.calibration());
+        let decision = threshold.decide(Similarity::new(similarity)?, table);
         Ok(Verification { person: id.clone(), image, decision })
     }
 
@@ -229,16 +231,6 @@ impl Vault {
     pub fn people_without_encoding(&self) -> Result<Vec<PersonId>> {
         let model = self.searched_model()?;
         self.store().people_without_encoding(&self.client, &model.id)
-    }
-
-    /// The engine in the mode that was asked for.
-    fn probing_engine(&self, mode: Option<EncodingMode>) -> Result<Engine> {
-        let engine = self.needed_engine()?;
-        Ok(engine.in_mode(mode.unwrap_or(engine.mode())))
-    }
-
-    pub(super) fn calibration(&self) -> Option<&CalibrationTable> {
-        self.engine().and_then(Engine::calibration)
     }
 
     pub(super) fn resolve(&self, names: Option<&[String]>) -> Result<Option<Vec<CollectionId>>> {

@@ -70,7 +70,7 @@ fn damaged_photos_are_refused_and_good_ones_are_taken() {
     // On people who had no part in it.
     let table = evaluation::calibrate(&known, &encoded.encodings, Metric::Cosine, "part", &hash).expect("a table");
     let sections = format!("{}\n{}", calibration_section(&table, &[]), recognizability_section(&rule));
-    home.save_measured(engine.model(), &sections).expect("written");
+    home.save_measured(engine.model(), None, &sections).expect("written");
     options.home = Some(home);
     // The data folder of the test has no runtime of its own.
     if let Some(library) = Home::from_env().ok().and_then(|home| home.runtime_library()) {

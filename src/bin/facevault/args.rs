@@ -128,7 +128,8 @@ pub(crate) struct Global {
     )]
     pub(crate) runtime: RuntimeChoice,
 
-    /// Encode each face together with its mirror image: takes longer, errs less; some packs do so by themselves
+    /// Encode each face together with its mirror image: takes longer, errs less; some packs do so by themselves.
+    /// A vault keeps to the mode of its first encodings
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) accurate: bool,
 

@@ -127,13 +127,26 @@ impl Context {
     pub(crate) fn vault_with_engine(&self, path: &Path) -> Result<Vault> {
         // A file that is no vault is told before models are loaded.
         drop(self.vault(path)?);
-        Vault::open(path, self.vault_options(Some(self.engine()?)))
+        self.told_of_mode(Vault::open(path, self.vault_options(Some(self.engine()?)))?)
     }
 
     /// Opens a vault for searching by photo: nothing of it is written.
     pub(crate) fn vault_for_searching(&self, path: &Path) -> Result<Vault> {
         drop(self.vault_for_reading(path)?);
-        Vault::open_read_only(path, self.vault_options(Some(self.engine()?)))
+        self.told_of_mode(Vault::open_read_only(path, self.vault_options(Some(self.engine()?)))?)
+    }
+
+    /// Says so where the vault keeps to another mode than the one that was asked for.
+    fn told_of_mode(&self, vault: Vault) -> Result<Vault> {
+        let asked = mode(self.global.accurate, self.global.fast);
+        if let (Some(asked), Some(used)) = (asked, vault.encoding_mode()?)
+            && asked != used
+        {
+            self.output.notice(&format!(
+                "--{asked} is not used: the vault's encodings are of the {used} mode, and photos are encoded in it"
+            ));
+        }
+        Ok(vault)
     }
 
     /// What a vault is opened or made with.

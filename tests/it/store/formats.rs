@@ -7,10 +7,10 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use facevault::store::{CreateOptions, NewPersonRecord, Store};
+use facevault::store::{CreateOptions, ModelInfo, NewPersonRecord, Store};
 use facevault::{
-    ClientId, CollectionId, DateOfBirth, ErrorKind, Gender, NewCollection, PersonId, PersonQuery, Result, Status,
-    Token, TokenId,
+    ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection, PersonId, PersonQuery, Result,
+    Status, Token, TokenId,
 };
 use jiff::Timestamp;
 
@@ -73,12 +73,16 @@ fn vault_of(version: u32, folder: &Path) -> PathBuf {
     path
 }
 
-/// Every version's file holds this.
-fn holds_what_was_written(store: &Store) -> Result<()> {
+/// Every version's file holds this; versions before 3 do not know the model's mode.
+fn holds_what_was_written(store: &Store, mode: Option<EncodingMode>) -> Result<()> {
     let client = ClientId::new("client_1")?;
     assert_eq!(store.default_client()?, client);
     assert_eq!(store.clients()?, [client.clone(), ClientId::new("client_2")?]);
-    assert_eq!(store.active_model()?, Some(model_info(MODEL)));
+    let model = ModelInfo { mode, ..model_info(MODEL) };
+    assert_eq!(store.active_model()?, Some(model.clone()));
+    // A model whose mode is unknown stays so, whoever adds it again.
+    store.add_model(&model_info(MODEL))?;
+    assert_eq!(store.models()?, [model]);
     let groups = store.collections(&client)?;
     assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["Staff", "Visitors"]);
     assert_eq!(groups[0].description.as_deref(), Some("Staff of the house"));
@@ -97,41 +101,54 @@ fn holds_what_was_written(store: &Store) -> Result<()> {
 
     let missed = store.changes_since(0, &MODEL, 100)?.expect("nothing was forgotten");
     assert_eq!((missed.generation, missed.written.len(), missed.removed.len()), (3, 1, 1));
-    store.insert_person(&client, &person("New", &[b"new"]))?;
+    let made_by = Some(model_info(MODEL));
+    store.insert_person(&client, &NewPersonRecord { model: made_by, ..person("New", &[b"new"]) })?;
+    assert_eq!(store.active_model()?.and_then(|model| model.mode), mode);
     assert!(store.check()?.is_clean());
     Ok(())
 }
 
-#[test]
-fn version_1_is_taken_to_the_present_version_and_holds_what_was_written() -> Result<()> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = vault_of(1, folder.path());
-    let error = Store::open_read_only(&path).expect_err("an older version is opened for writing once");
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    let store = Store::open(&path)?;
-    assert_eq!(store.tokens(&ClientId::new("client_1")?)?, []);
-    holds_what_was_written(&store)?;
-    drop(store);
-    assert!(Store::open_read_only(&path)?.check()?.is_clean());
+/// What became of tokens: version 1 has none.
+fn has_the_token(store: &Store) -> Result<()> {
+    assert_eq!(store.tokens(&ClientId::new("client_1")?)?, [token()?]);
+    assert_eq!(store.tokens(&ClientId::new("client_2")?)?, []);
+    assert_eq!(store.token(&token()?.id)?, Some((token()?, [7; 32])));
     Ok(())
 }
 
 #[test]
-fn version_2_opens_and_holds_what_was_written() -> Result<()> {
+fn versions_1_and_2_are_taken_to_the_present_version_and_hold_what_was_written() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    for version in [1, 2] {
+        let path = vault_of(version, folder.path());
+        let error = Store::open_read_only(&path).expect_err("an older version is opened for writing once");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let store = Store::open(&path)?;
+        match version {
+            1 => assert_eq!(store.tokens(&ClientId::new("client_1")?)?, []),
+            _ => has_the_token(&store)?,
+        }
+        holds_what_was_written(&store, None)?;
+        drop(store);
+        assert!(Store::open_read_only(&path)?.check()?.is_clean());
+    }
+    Ok(())
+}
+
+#[test]
+fn version_3_opens_and_holds_what_was_written() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
     if std::env::var_os("FACEVAULT_WRITE_FORMATS").is_some() {
         let path = folder.path().join("written");
         write(&path)?;
-        let file = std::fs::File::create(data("vault-v2.gz")).expect("a file");
+        let file = std::fs::File::create(data("vault-v3.gz")).expect("a file");
         let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
         packed.write_all(&std::fs::read(&path).expect("the vault")).expect("writes");
         packed.finish().expect("writes");
     }
-    let path = vault_of(2, folder.path());
+    let path = vault_of(3, folder.path());
     assert!(Store::open_read_only(&path)?.check()?.is_clean());
     let store = Store::open(&path)?;
-    assert_eq!(store.tokens(&ClientId::new("client_1")?)?, [token()?]);
-    assert_eq!(store.tokens(&ClientId::new("client_2")?)?, []);
-    assert_eq!(store.token(&token()?.id)?, Some((token()?, [7; 32])));
-    holds_what_was_written(&store)
+    has_the_token(&store)?;
+    holds_what_was_written(&store, model_info(MODEL).mode)
 }

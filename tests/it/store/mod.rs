@@ -18,7 +18,7 @@ mod tokens;
 use std::path::{Path, PathBuf};
 
 use facevault::store::{CreateOptions, ModelInfo, NewImage, NewPersonRecord, Store};
-use facevault::{ClientId, FaceEncoding, Limits, Metric, ModelId, PersonQuery};
+use facevault::{ClientId, EncodingMode, FaceEncoding, Limits, Metric, ModelId, PersonQuery};
 use rusqlite::types::Value;
 
 /// The model of every vault here: four components.
@@ -29,7 +29,8 @@ const LIMITS: Limits = Limits { max_images: 4, max_image_bytes: 1 << 20 };
 
 fn model_info(id: ModelId) -> ModelInfo {
     let dimension = if id == MODEL { 4 } else { 3 };
-    ModelInfo { id, name: format!("synthetic {dimension}"), dimension, metric: Metric::Cosine }
+    let (metric, mode) = (Metric::Cosine, Some(EncodingMode::Accurate));
+    ModelInfo { id, name: format!("synthetic {dimension}"), dimension, metric, mode }
 }
 
 /// A vault in a folder of its own.

@@ -1,7 +1,7 @@
 //! The way from one model to the next.
 
-use facevault::store::{CreateOptions, Erasure, ModelInfo, Store};
-use facevault::{ErrorKind, FaceEncoding, Metric, Result};
+use facevault::store::{CreateOptions, Erasure, ModelInfo, NewPersonRecord, Store};
+use facevault::{EncodingMode, ErrorKind, FaceEncoding, Metric, Result};
 
 use super::{MODEL, OTHER_MODEL, Vault, encoding, model_info, person};
 
@@ -116,11 +116,24 @@ fn models_are_held_to_what_is_known_of_them() -> Result<()> {
     {
         assert_eq!(store.add_model(&other).expect_err("another one").kind(), ErrorKind::ModelMismatch);
     }
+    // A model that is known keeps its mode, and takes no encodings of the other one.
+    let fast = ModelInfo { mode: Some(EncodingMode::Fast), ..model_info(MODEL) };
+    store.add_model(&fast)?;
+    assert_eq!(store.models()?, [model_info(MODEL)]);
+    for (mode, is_taken) in [(Some(EncodingMode::Accurate), true), (None, true), (Some(EncodingMode::Fast), false)] {
+        let model = Some(ModelInfo { mode, ..model_info(MODEL) });
+        let written = store.insert_person(&client, &NewPersonRecord { model, ..person("P", &[b"b"]) });
+        match written {
+            Ok(_) => assert!(is_taken, "{mode:?}"),
+            Err(error) => assert_eq!((error.kind(), is_taken), (ErrorKind::ModelMismatch, false), "{error}"),
+        }
+    }
     let endless = ModelInfo { dimension: 65_537, ..model_info(OTHER_MODEL) };
     assert_eq!(store.add_model(&endless).expect_err("too long").kind(), ErrorKind::Invalid);
 
     store.add_model(&model_info(OTHER_MODEL))?;
     let gap = store.images_without(&OTHER_MODEL, None, 1)?.remove(0);
+    assert_eq!(store.models()?, [model_info(MODEL), model_info(OTHER_MODEL)]);
     for wrong in [encoding(MODEL, b"a"), FaceEncoding::new(OTHER_MODEL, vec![1.0; 4])?] {
         let error = store.add_encodings(&OTHER_MODEL, &[(gap.clone(), wrong)]).expect_err("a mismatch");
         assert_eq!(error.kind(), ErrorKind::ModelMismatch);

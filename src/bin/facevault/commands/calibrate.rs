@@ -42,8 +42,8 @@ const DEFAULT_FMR: f64 = 1e-3;
 /// Where a photo shows several faces, the one in the middle counts, because data sets name photos
 /// after it; --face says otherwise.
 ///
-/// With --save both are used from now on by this model on this machine, instead of the pack's own;
-/// --output writes them as sections of a manifest.
+/// With --save both are used from now on by this model in this mode (--fast or --accurate, else the
+/// pack's) on this machine, instead of the pack's own; --output writes them as sections of a manifest.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -103,7 +103,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         encoded.refuse(|encoding| rule.check(encoding.vector()).err());
     }
     let table = evaluation::calibrate(&dataset, &encoded.encodings, engine.embedder().metric, name, &sha256)?;
-    let mut section = calibration_section(&table, &[&command_line()]);
+    let other_mode = engine.other_mode().map(|mode| format!("of the {mode} mode: for a manifest with that mode alone"));
+    let comments: Vec<String> = std::iter::once(command_line()).chain(other_mode).collect();
+    let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
+    let mut section = calibration_section(&table, &comments);
     if let Some(rule) = &rule {
         section.push('\n');
         section.push_str(&recognizability_section(rule));
@@ -112,7 +115,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         photo::write_whole(path, section.as_bytes())?;
     }
     let saved = match arguments.save {
-        true => Some(context.home()?.save_measured(engine.model(), &section)?),
+        true => Some(context.home()?.save_measured(engine.model(), engine.other_mode(), &section)?),
         false => None,
     };
     if let Some(path) = saved.as_ref().filter(|_| table.smallest_fmr() > DEFAULT_FMR) {
@@ -125,6 +128,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     }
     let data = json!({
         "model": engine.model().to_string(),
+        "mode": engine.mode(),
         "table": table,
         "recognizability": rule,
         "photos": dataset.photos.len(),
@@ -133,7 +137,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     });
     context.output.answer(&data, |text| {
         let MeasuredOn { name, people, mated_pairs, non_mated_pairs, .. } = table.measured_on();
-        text.heading(format!("{} on {name}", engine.name()))?;
+        text.heading(format!("{} on {name}, {} mode", engine.name(), engine.mode()))?;
         text.line(format!(
             "{people} people, {} photos ({} without encoding), {mated_pairs} pairs of one person, {non_mated_pairs} of \
              different people",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use facevault::ErrorKind;
+use facevault::{EncodingMode, ErrorKind};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -31,7 +31,10 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let started = Instant::now();
-    let report = context.vault_for_reading(&arguments.vault)?.check()?;
+    let vault = context.vault_for_reading(&arguments.vault)?;
+    let report = vault.check()?;
+    // Where the file is too damaged for this, the report says so.
+    let model = vault.active_model().ok().flatten();
     let problems: Vec<Value> =
         report.problems.iter().map(|problem| json!({"person": problem.person, "message": problem.what})).collect();
     let data = json!({
@@ -40,6 +43,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         "images": report.images,
         "encodings": report.encodings,
         "problems": problems,
+        "model": model.as_ref().map(|model| {
+            json!({"id": model.id.to_string(), "name": model.name, "mode": model.mode})
+        }),
     });
     context.output.answer(&data, |text| {
         for problem in &report.problems {
@@ -52,7 +58,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         let found = if report.is_clean() { "no damage".to_owned() } else { format!("{} damages", problems.len()) };
         let (persons, images, encodings) = (report.persons, report.images, report.encodings);
         let took = duration(started.elapsed());
-        text.check(mark, format!("{found} in {persons} people, {images} photos, {encodings} encodings ({took})"))
+        text.check(mark, format!("{found} in {persons} people, {images} photos, {encodings} encodings ({took})"))?;
+        model.iter().try_for_each(|model| {
+            let mode = model.mode.map_or("unknown", EncodingMode::as_str);
+            text.line(format!("model {} ({}), encoding mode {mode}", model.name, model.id))
+        })
     })?;
     if report.is_clean() { Ok(()) } else { Err(Failure::Told(ErrorKind::Corrupt.exit_code())) }
 }

@@ -158,13 +158,23 @@ fn engine(home: &Home, context: &Context, findings: &mut Findings) {
         Err(error) => return findings.bad("engine", &error),
     };
     let took = duration(started.elapsed());
-    findings.add(Mark::Good, "engine", format!("loaded in {took}, {} photos at a time", engine.threads()));
+    findings.add(
+        Mark::Good,
+        "engine",
+        format!("loaded in {took}, {} photos at a time, {} mode", engine.threads(), engine.mode()),
+    );
     match engine.calibration() {
         Some(table) => {
             let (on, points) = (table.measured_on(), table.points());
             let range =
                 format!("FMR {:e} to {:e}", table.smallest_fmr(), points.first().map_or(1.0, |point| point.fmr));
             findings.add(Mark::Good, "table", format!("measured on {}, {} people: {range}", on.name, on.people));
+            if let Some(other) = engine.calibration_mode().filter(|mode| *mode != engine.mode()) {
+                let mode = engine.mode();
+                let found =
+                    format!("of the {other} mode; `facevault calibrate --{mode} --save` makes one for the {mode} mode");
+                findings.add(Mark::Note, "table", found);
+            }
         }
         None => findings.add(Mark::Note, "table", "none: thresholds cannot be asked for as a rate; see `calibrate`"),
     }

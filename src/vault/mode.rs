@@ -1,0 +1,65 @@
+//! The mode of a vault's encodings: what was enrolled and what is looked for are encoded alike, and
+//! thresholds are those of the mode, whatever engine the vault is opened with.
+
+use crate::comparison::CalibrationTable;
+use crate::encoding::ModelId;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::spec::EncodingMode;
+use crate::store::ModelInfo;
+
+use super::Vault;
+
+impl Vault {
+    /// The model of the vault's encodings, with the mode that the vault notes; `None` before the first
+    /// encoding.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn active_model(&self) -> Result<Option<ModelInfo>> {
+        self.store().active_model()
+    }
+
+    /// The mode in which photos are encoded for this vault: the one that it notes of the engine's model,
+    /// else the engine's own. `None` without an engine.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn encoding_mode(&self) -> Result<Option<EncodingMode>> {
+        let Some(engine) = self.engine() else { return Ok(None) };
+        Ok(Some(self.noted_mode(engine.model())?.unwrap_or(engine.mode())))
+    }
+
+    /// The table by which similarities to this vault's encodings are judged: the engine's, in the mode of
+    /// [`Self::encoding_mode`]. It is the same for probes in another mode.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn calibration(&self) -> Result<Option<&CalibrationTable>> {
+        let mode = self.encoding_mode()?;
+        Ok(self.engine().zip(mode).and_then(|(engine, mode)| engine.calibration_in(mode)))
+    }
+
+    /// The engine in the mode that was asked for, else in the vault's.
+    pub(super) fn engine_in(&self, asked: Option<EncodingMode>) -> Result<Engine> {
+        let engine = self.needed_engine()?;
+        let mode = asked.or(self.encoding_mode()?);
+        Ok(engine.in_mode(mode.unwrap_or(engine.mode())))
+    }
+
+    /// Warns where the engine's own mode is not the one that is used.
+    pub(super) fn tell_of_mode(&self) -> Result<()> {
+        if let (Some(engine), Some(used)) = (self.engine(), self.encoding_mode()?)
+            && engine.mode() != used
+        {
+            let own = engine.mode();
+            tracing::warn!(vault = %used, engine = %own, "photos are encoded in the vault's mode, not in the engine's");
+        }
+        Ok(())
+    }
+
+    fn noted_mode(&self, model: ModelId) -> Result<Option<EncodingMode>> {
+        let known = self.store().models()?.into_iter().find(|known| known.id == model);
+        Ok(known.and_then(|known| known.mode))
+    }
+}
