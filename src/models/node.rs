@@ -290,7 +290,7 @@ mod tests {
         let source = Source::Pip { name: "made-up".to_owned(), version: "1".to_owned(), wheel: Some(wheel), archive };
         let place = folder.path().join("place");
         fs::create_dir(&place).expect("a folder");
-        let node = fetch(&source, Some(&python), "no npm", &place, &mut ()).ok().expect("fetched");
+        let node = fetch(&source, Some(&python), "no npm", &place, &mut ()).expect("fetched");
         let left: Vec<_> = fs::read_dir(&place).expect("read").flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(left, ["node"]);
         let mut command = Command::new("sh");

@@ -32,7 +32,7 @@ pub(super) fn measure(picture: &RgbImage, bounds: &Rect) -> f32 {
         let [r, g, b] = picture.get_pixel(x as u32, y as u32).0.map(f64::from);
         0.299 * r + 0.587 * g + 0.114 * b
     };
-    let rows = ratio(across.clone(), down.clone(), |along, line| luma(along, line));
+    let rows = ratio(across.clone(), down.clone(), luma);
     let columns = ratio(down, across, |along, line| luma(line, along));
     rows.min(columns) as f32
 }

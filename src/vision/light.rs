@@ -5,6 +5,7 @@ use image::RgbImage;
 use crate::geometry::{LandmarkScheme, Landmarks, Point, SimilarityTransform};
 
 use super::align::warp;
+use super::resize::reduced;
 
 /// The luma of a face: its mean, its variance, and the variances of its Laplacian and of the second
 /// differences across and down; how much there is to see of eyes and mouth.
@@ -36,6 +37,8 @@ const NOSE_BOTTOM: Point = Point::new(56.0, 78.0);
 const ROUNDING: f64 = 20.0 / 12.0;
 /// The same for a second difference in one direction, whose weights' squares sum up to 6.
 const ROUNDING_OF_ONE: f64 = 6.0 / 12.0;
+/// A face is large whose crop has fewer than this many of its pixels a side, as a share.
+const LARGE: f64 = 0.7;
 /// Where the mouth lies in the crop.
 const MOUTH: Point = Point::new(56.0, 92.0);
 /// The half width and height, in pixels of the crop, of what is looked at of an eye and of the mouth.
@@ -53,7 +56,11 @@ impl Light {
         let Some(transform) = SimilarityTransform::estimate(&from, &[EYES[0], EYES[1], nose]) else {
             return Self::default();
         };
-        Self { visible: visible(picture, &transform), ..Self::of(&warp(picture, &transform, CROP as u32)) }
+        let crop = match small(picture, &transform) {
+            Some((small, transform)) => warp(&small, &transform, CROP as u32),
+            None => warp(picture, &transform, CROP as u32),
+        };
+        Self { visible: visible(picture, &transform), ..Self::of(&crop) }
     }
 
     fn of(crop: &RgbImage) -> Self {
@@ -124,6 +131,30 @@ impl Light {
     pub(super) fn sharpness(&self) -> f64 {
         if self.variance > 0.0 { (self.laplacian - ROUNDING).max(0.0) / self.variance } else { 0.0 }
     }
+}
+
+/// A large face's surroundings at the crop's size, and the transform from there: read pixel by pixel, a
+/// large face would look noisy.
+fn small(picture: &RgbImage, transform: &SimilarityTransform) -> Option<(RgbImage, SimilarityTransform)> {
+    let scale = transform.a.hypot(transform.b);
+    if scale >= LARGE {
+        return None;
+    }
+    let (back, side) = (transform.inverse(), CROP as f32);
+    let corners = [(0.0, 0.0), (side, 0.0), (0.0, side), (side, side)].map(|(x, y)| back.apply(Point::new(x, y)));
+    let span = |at: fn(&Point) -> f32, length: u32| {
+        let low = corners.iter().map(at).fold(f32::MAX, f32::min).clamp(0.0, length as f32 - 1.0) as u32;
+        let high = corners.iter().map(at).fold(f32::MIN, f32::max).clamp(0.0, length as f32).ceil() as u32;
+        (low, high.max(low + 1) - low)
+    };
+    let ((left, width), (top, height)) = (span(|p| p.x, picture.width()), span(|p| p.y, picture.height()));
+    let small = reduced(picture, [left, top, width, height], scale as f32).ok()?;
+    let (across, down) = (small.width() as f32 / width as f32, small.height() as f32 / height as f32);
+    let to_small =
+        |p: Point| Point::new((p.x - left as f32 + 0.5) * across - 0.5, (p.y - top as f32 + 0.5) * down - 0.5);
+    let places = [(0.0, 0.0), (side, 0.0), (0.0, side), (side, side)].map(|(x, y)| Point::new(x, y));
+    let transform = SimilarityTransform::estimate(&corners.map(to_small), &places)?;
+    Some((small, transform))
 }
 
 /// The part of the face, as the crop has it, that lies within the picture.

@@ -32,3 +32,12 @@ pub(super) fn resize(
     }
     resizer.resize_typed(&source, &mut target, &options).map_err(|error| fail(error.to_string()))
 }
+
+/// A part of a picture, reduced by `scale`, at most 1.
+pub(super) fn reduced(picture: &RgbImage, part: [u32; 4], scale: f32) -> Result<RgbImage> {
+    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
+    let mut small = RgbImage::new(side(part[2]), side(part[3]));
+    let size = small.dimensions();
+    resize(&mut Resizer::new(), picture, Some(part), &mut small, size)?;
+    Ok(small)
+}

@@ -13,7 +13,6 @@
 
 use std::borrow::Cow;
 
-use fast_image_resize::Resizer;
 use image::RgbImage;
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -23,7 +22,7 @@ use crate::error::{Refusal, RefusalCode, Result};
 use crate::geometry::{Point, Rect};
 
 use super::detect::suppress;
-use super::resize::resize;
+use super::resize::reduced;
 use super::{Detector, Face, FacePolicy, MainFace, Pose, Scope, Turn, Upright, main_face};
 
 /// How far a picture is searched.
@@ -294,15 +293,6 @@ fn part_around(picture: &RgbImage, middle: Point, side: f32) -> [u32; 4] {
     };
     let ((left, across), (top, down)) = (span(middle.x, picture.width()), span(middle.y, picture.height()));
     [left, top, across, down]
-}
-
-/// A part of a picture, reduced by `scale`, at most 1.
-fn reduced(picture: &RgbImage, part: [u32; 4], scale: f32) -> Result<RgbImage> {
-    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
-    let mut small = RgbImage::new(side(part[2]), side(part[3]));
-    let size = small.dimensions();
-    resize(&mut Resizer::new(), picture, Some(part), &mut small, size)?;
-    Ok(small)
 }
 
 fn long_side(picture: &RgbImage) -> u32 {
