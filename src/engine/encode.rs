@@ -116,8 +116,14 @@ impl Engine {
     /// recognised best.
     fn encode_upright(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
         let found = self.encode_sought(picture, self.seeker())?;
-        let unrecognised = matches!(&found, Err(refusal) if refusal.code == RefusalCode::NotRecognizable);
-        if !(unrecognised && self.rules.seek.turn) {
+        use RefusalCode::{FaceOccluded, FaceRotationTooLarge, NotRecognizable};
+        let doubtful = match &found {
+            Err(refusal) => matches!(refusal.code, FaceOccluded | FaceRotationTooLarge | NotRecognizable),
+            Ok(_) => false,
+        };
+        // Without a measured limit nothing would tell which orientation is the right one.
+        let told = self.rules.quality.recognizable && self.recognizability().is_some();
+        if !(doubtful && told && self.rules.seek.turn) {
             return Ok(found);
         }
         let as_it_is = SeekOptions { turn: false, ..self.rules.seek };

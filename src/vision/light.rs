@@ -109,7 +109,7 @@ impl Light {
             let (_, median, _) = seen.select_nth_unstable_by(middle, f32::total_cmp);
             if deviation > 0.0 { *median / deviation } else { 0.0 }
         };
-        let eye_detail = EYES.map(|eye| detail(eye, EYE)).into_iter().fold(f32::MAX, f32::min);
+        let eye_detail = EYES.map(|eye| detail(eye, EYE)).into_iter().fold(0.0, f32::max);
         let grain = if deviation > 0.0 { *magnitude / deviation } else { 0.0 };
         let mouth_detail = detail(MOUTH, LIPS);
         let mut colors = [0u64; 3];
