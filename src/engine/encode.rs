@@ -9,10 +9,13 @@ use rayon::prelude::*;
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
 use crate::spec::EncodingMode;
-use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn};
+use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn, Upright};
 
 use super::timing::Step;
 use super::{Detection, EncodedFace, Engine, Inner};
+
+/// Below how many times the limit a face is recognised barely: 3 % of clean photos with dlib's networks.
+const BARELY: f64 = 1.06;
 
 impl Engine {
     /// The faces of a photo.
@@ -119,7 +122,12 @@ impl Engine {
         use RefusalCode::{FaceOccluded, FaceRotationTooLarge, NotRecognizable};
         let doubtful = match &found {
             Err(refusal) => matches!(refusal.code, FaceOccluded | FaceRotationTooLarge | NotRecognizable),
-            Ok(_) => false,
+            // A detector that never tells which way up a face is leaves that to what is recognised barely.
+            Ok(found) => {
+                let unknown = self.inner.detector.scope().is_some_and(|scope| scope.upright == Upright::Unknown);
+                let barely = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
+                unknown && found.recognizability.is_some_and(|value| value < barely)
+            }
         };
         // Without a measured limit nothing would tell which orientation is the right one.
         let told = self.rules.quality.recognizable && self.recognizability().is_some();

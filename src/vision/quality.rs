@@ -126,6 +126,9 @@ pub struct QualityLimits {
     pub recognizable: bool,
 }
 
+/// The largest turn to the side, in degrees, at which eyes and mouth are looked for.
+const FRONTAL: f32 = 45.0;
+
 impl Default for QualityLimits {
     /// Limits that refuse what cannot work and take what may. The main faces of all 1,549 photos of
     /// a part of LFW pass; there the least values are size 63, margin 0.12, brightness 48,
@@ -279,11 +282,13 @@ impl QualityLimits {
             );
             return refuse(Blurred, quality.acuity, limit, message);
         }
+        // Of a face that is turned away eyes and mouth lie at its edge, where the crop shows what is behind it.
+        let frontal = pose.yaw.abs() <= FRONTAL;
         for (value, limit, what, advice) in [
             (quality.eye_detail, self.min_eye_detail, "eyes", "take off dark glasses"),
             (quality.mouth_detail, self.min_mouth_detail, "mouth", "take off the mask"),
         ] {
-            if below(value, limit) {
+            if frontal && below(value, limit) {
                 let message =
                     format!("the {what} cannot be seen: {value:.2} of detail, {limit:.2} is needed; {advice}");
                 return refuse(FaceOccluded, value, limit, message);
