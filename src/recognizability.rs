@@ -66,7 +66,7 @@ pub struct RecognizabilityData {
     pub refused: f64,
     /// The false match rate whose threshold the figures of `damage` belong to.
     pub asked_fmr: f64,
-    /// What is let through of each kind of damage, on people of whom no mean was made.
+    /// What is let through of each kind of damage, on people whose photos made no mean.
     pub damage: Vec<DamageOutcome>,
 }
 

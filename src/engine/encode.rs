@@ -118,8 +118,8 @@ impl Engine {
     /// been taken the wrong way up: the other orientations are tried, and the one counts in which it is
     /// recognised best.
     fn encode_upright(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
-        let found = self.encode_sought(picture, self.seeker())?;
         use RefusalCode::{FaceOccluded, FaceRotationTooLarge, NotRecognizable};
+        let found = self.encode_sought(picture, self.seeker())?;
         let doubtful = match &found {
             Err(refusal) => matches!(refusal.code, FaceOccluded | FaceRotationTooLarge | NotRecognizable),
             // A detector that never tells which way up a face is leaves that to what is recognised barely.
@@ -129,14 +129,15 @@ impl Engine {
                 unknown && found.recognizability.is_some_and(|value| value < barely)
             }
         };
-        // Without a measured limit nothing would tell which orientation is the right one.
-        let told = self.rules.quality.recognizable && self.recognizability().is_some();
-        if !(doubtful && told && self.rules.seek.turn) {
+        // Without a measured limit nothing would say which orientation is the right one.
+        let measured = self.rules.quality.recognizable && self.recognizability().is_some();
+        if !(doubtful && measured && self.rules.seek.turn) {
             return Ok(found);
         }
         let as_it_is = SeekOptions { turn: false, ..self.rules.seek };
-        let mut best: Option<EncodedFace> = None;
-        for turn in Turn::ALL {
+        let mut best: Option<EncodedFace> = found.as_ref().ok().cloned();
+        let tried = best.as_ref().map(|best| best.turned);
+        for turn in Turn::ALL.into_iter().filter(|turn| Some(*turn) != tried) {
             let turned = turn.apply(picture);
             let seeker = Seeker { options: &as_it_is, ..self.seeker() };
             let Ok(encoded) = self.encode_sought(turned.as_ref().unwrap_or(picture), seeker)? else { continue };

@@ -44,7 +44,7 @@ impl DatasetEncodings {
     ///
     /// Those that `cache` knows are taken from it, and it learns the others; what was done before an
     /// error or a stop is kept in it. What it keeps does not depend on how recognisable a face must
-    /// be: that is asked of every encoding anew. `goes_on` is told now and then how many photos are done, and
+    /// be: that is asked of every encoding anew. `goes_on` is called now and then with how many photos are done, and
     /// says whether to go on.
     ///
     /// # Errors

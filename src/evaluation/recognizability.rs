@@ -53,7 +53,7 @@ impl Recognizability {
     }
 
     /// Measures it for an engine's model. `encodings` are those of the data's photos in their order,
-    /// whatever their value; `name` and `sha256` say what data it is. `goes_on` is told now and then
+    /// whatever their value; `name` and `sha256` say what data it is. `goes_on` is called now and then with
     /// how many photos have been damaged and how many there are, and says whether to go on.
     ///
     /// # Errors

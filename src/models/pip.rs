@@ -56,7 +56,7 @@ pub(super) struct Package<'a> {
 }
 
 /// Downloads `package` with the pip of `python` into `folder`, which holds nothing else, and answers
-/// where it is. `label` is what `progress` is told.
+/// where it is. `label` is what `progress` shows.
 pub(super) fn download(
     python: Option<&Path>,
     package: &Package<'_>,

@@ -33,7 +33,7 @@ impl DamagedEncodings {
     /// Damages the photos at `places` of a data set and encodes them: each kind by the engine beside
     /// it. `engine` finds the faces that are damaged.
     ///
-    /// `goes_on` is told now and then how many photos are done, and says whether to go on.
+    /// `goes_on` is called now and then with how many photos are done, and answers whether to go on.
     ///
     /// # Errors
     /// [`Cancelled`](ErrorKind::Cancelled) where `goes_on` says to stop,

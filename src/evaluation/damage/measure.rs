@@ -25,7 +25,7 @@ pub struct DamageReport {
     pub about: About,
     /// How many people's photos were damaged, one of each.
     pub people: u64,
-    /// Whether people were left out of whom the model's limit was learned.
+    /// Whether people were left out because the model's limit was chosen on their photos.
     pub held_out: bool,
     /// The false match rate asked for.
     pub asked_fmr: f64,
@@ -61,9 +61,9 @@ pub struct DamageRow {
 
 impl DamageReport {
     /// Damages one photo of each of at most [`MOST_PEOPLE`](super::MOST_PEOPLE) people in every way,
-    /// and encodes them as `engine`'s rules say. Where the model's limit was learned on the same
-    /// data, the people that it was learned on are left out. `goes_on` is told now and then how many
-    /// photos are done and how many there are, and says whether to go on.
+    /// and encodes them as `engine`'s rules say. Where the model's limit was chosen on the same
+    /// data, the people it was chosen on are left out. `goes_on` is called now and then with how many
+    /// photos are done and how many there are, and answers whether to go on.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where the model has no table, and as for

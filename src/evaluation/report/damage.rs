@@ -36,7 +36,7 @@ fn section(report: &DamageReport, title: &str, command: &str) -> String {
         "{title}\n`{command}`\n\nOne photo of each of {} people of {}{}. FMR asked for: {:e}, threshold {:.4}; {}.\n\n",
         report.people,
         report.about.data,
-        if report.held_out { ", none of whom the limit was learned on" } else { "" },
+        if report.held_out { ", whose photos had no part in choosing the limit" } else { "" },
         report.asked_fmr,
         report.threshold,
         match report.limit {

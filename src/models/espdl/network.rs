@@ -42,7 +42,7 @@ pub(super) struct Node<'a> {
     attributes: HashMap<&'a str, Attribute<'a>>,
 }
 
-/// What a node is told besides its inputs.
+/// The settings of a node.
 #[derive(Debug)]
 enum Attribute<'a> {
     Float(f32),

@@ -1,4 +1,4 @@
-//! The operators of a `.tflite` file, and what each is told besides its inputs.
+//! The operators of a `.tflite` file, and the settings of each.
 //!
 //! Slots, names and values are those of TensorFlow's `schema.fbs`, version 3.
 

@@ -67,7 +67,7 @@ impl How {
     }
 }
 
-/// Does `work` on damaged photos, showing how far it is; it is told by Ctrl-C to stop.
+/// Does `work` on damaged photos, showing how far it is; Ctrl-C stops it.
 pub(super) fn with_progress<T>(
     context: &Context,
     work: impl FnOnce(&mut dyn FnMut(usize, usize) -> bool) -> Result<T>,
