@@ -78,6 +78,12 @@ impl Rect {
         Point::new(self.x + self.width / 2.0, self.y + self.height / 2.0)
     }
 
+    /// Whether a point lies within, sides included.
+    #[must_use]
+    pub fn contains(&self, point: Point) -> bool {
+        self.x <= point.x && point.x <= self.right() && self.y <= point.y && point.y <= self.bottom()
+    }
+
     /// The area shared with `other`.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> f32 {

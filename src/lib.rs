@@ -75,7 +75,7 @@ pub use comparison::{
 };
 pub use encoding::{FaceEncoding, ModelId};
 pub use engine::{
-    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, PackSource, PhotoRules, RewritingGain,
+    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, FaceOutcome, PackSource, PhotoRules, RewritingGain,
     RewritingStep, Timing,
 };
 pub use error::{

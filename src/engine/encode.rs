@@ -12,7 +12,7 @@ use crate::spec::EncodingMode;
 use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn, Upright};
 
 use super::timing::Step;
-use super::{Detection, EncodedFace, Engine, Inner};
+use super::{Detection, EncodedFace, Engine, FaceOutcome, Inner};
 
 /// Below how many times the limit a face is recognised barely: 3 % of clean photos with dlib's networks.
 const BARELY: f64 = 1.06;
@@ -83,28 +83,57 @@ impl Engine {
     }
 
     /// The encodings of every face of a photo that is good enough, highest score first, for photos
-    /// of groups; refusals stand where a face is not.
+    /// of groups; refusals stand where a face is not. Also by how much the photo was turned to be
+    /// upright: boxes are in pixels of the upright picture.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] for bytes that are no picture or too large a one,
     /// [`ErrorKind::Runtime`] where a network fails.
-    pub fn encode_faces(&self, image: &[u8]) -> Result<Vec<(Face, Result<EncodedFace, Refusal>)>> {
+    pub fn encode_faces(&self, image: &[u8]) -> Result<(Turn, Vec<FaceOutcome>)> {
         let picture = self.decode(image).map_err(refused)?;
+        let (turned, faces) = self.faces_of(&picture, self.seeker())?;
+        let unrecognised = |(_, outcome): &FaceOutcome| {
+            outcome.as_ref().is_err_and(|refusal| refusal.code == RefusalCode::NotRecognizable)
+        };
+        if faces.is_empty() || !faces.iter().all(unrecognised) || !self.turns_by_encoding() {
+            return Ok((turned, faces));
+        }
+        let mut best = (turned, faces);
+        for turn in Turn::ALL.into_iter().filter(|turn| *turn != turned) {
+            let other = turn.apply(&picture);
+            let (_, faces) = self.faces_of(other.as_ref().unwrap_or(&picture), self.level_seeker())?;
+            let recognised = |faces: &[FaceOutcome]| faces.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+            if recognised(&faces) > recognised(&best.1) {
+                best = (turn, faces);
+            }
+        }
+        Ok(best)
+    }
+
+    fn faces_of(&self, picture: &RgbImage, seeker: Seeker<'_>) -> Result<(Turn, Vec<FaceOutcome>)> {
         let taken_on = self.inner.origin.workload.take_on(1);
-        let (picture, turned, faces) = self.inner.timing.time(Step::Detect, || self.seeker().all(&picture))?;
+        let (picture, turned, faces) = self.inner.timing.time(Step::Detect, || seeker.all(picture))?;
         drop(taken_on);
         let _taken_on = self.inner.origin.workload.take_on(faces.len());
-        self.inner.threads.install(|| {
-            faces
-                .par_iter()
-                .map(|face| Ok((*face, self.encode_face(&picture, turned, face)?)))
-                .collect::<Result<Vec<_>>>()
-        })
+        let encode = |face: &Face| Ok((*face, self.encode_face(&picture, turned, face)?));
+        let faces = self.inner.threads.install(|| faces.par_iter().map(encode).collect::<Result<Vec<_>>>())?;
+        Ok((turned, faces))
+    }
+
+    /// Whether the embedder may say that a photo was taken the wrong way up: without a measured limit
+    /// nothing would say which orientation is the right one.
+    fn turns_by_encoding(&self) -> bool {
+        self.rules.seek.turn && self.rules.quality.recognizable && self.recognizability().is_some()
+    }
+
+    /// Looks at pictures as they are.
+    fn level_seeker(&self) -> Seeker<'_> {
+        Seeker { options: SeekOptions { turn: false, ..self.rules.seek }, ..self.seeker() }
     }
 
     pub(super) fn seeker(&self) -> Seeker<'_> {
         let Inner { detector, threads, .. } = &*self.inner;
-        Seeker { detector: detector.as_ref(), options: &self.rules.seek, threads }
+        Seeker { detector: detector.as_ref(), options: self.rules.seek, threads }
     }
 
     fn encode_one(&self, image: &[u8], prepare: fn(RgbImage) -> RgbImage) -> Result<Result<EncodedFace, Refusal>> {
@@ -129,18 +158,15 @@ impl Engine {
                 unknown && found.recognizability.is_some_and(|value| value < barely)
             }
         };
-        // Without a measured limit nothing would say which orientation is the right one.
-        let measured = self.rules.quality.recognizable && self.recognizability().is_some();
-        if !(doubtful && measured && self.rules.seek.turn) {
+        if !(doubtful && self.turns_by_encoding()) {
             return Ok(found);
         }
-        let as_it_is = SeekOptions { turn: false, ..self.rules.seek };
         let mut best: Option<EncodedFace> = found.as_ref().ok().cloned();
         let tried = best.as_ref().map(|best| best.turned);
         for turn in Turn::ALL.into_iter().filter(|turn| Some(*turn) != tried) {
             let turned = turn.apply(picture);
-            let seeker = Seeker { options: &as_it_is, ..self.seeker() };
-            let Ok(encoded) = self.encode_sought(turned.as_ref().unwrap_or(picture), seeker)? else { continue };
+            let picture = turned.as_ref().unwrap_or(picture);
+            let Ok(encoded) = self.encode_sought(picture, self.level_seeker())? else { continue };
             if best.as_ref().is_none_or(|best| encoded.recognizability > best.recognizability) {
                 best = Some(EncodedFace { turned: turn, ..encoded });
             }

@@ -20,7 +20,7 @@ use rayon::ThreadPool;
 
 use crate::comparison::CalibrationTable;
 use crate::encoding::{FaceEncoding, ModelId};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::models::Manifest;
 use crate::recognizability::Recognizability;
 use crate::spec::{EmbedderSpec, EncodingMode};
@@ -78,6 +78,9 @@ pub struct EncodedFace {
     /// the model.
     pub recognizability: Option<f64>,
 }
+
+/// A face of a photo, and its encoding or why it gave none.
+pub type FaceOutcome = (Face, Result<EncodedFace, Refusal>);
 
 /// Detects faces and computes face encodings.
 #[derive(Clone)]

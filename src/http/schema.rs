@@ -325,6 +325,8 @@ pub(super) struct DetectedFace {
     detection_score: f64,
     /// Empty: nobody enrolled is looked at.
     persons: Vec<String>,
+    /// By how many degrees, clockwise, the photo was turned to be upright: 0, 90, 180 or 270.
+    turned: u16,
     /// What was measured: size and distance of the eyes in pixels, pose in degrees, light, sharpness.
     #[schema(nullable = false)]
     attributes: Option<Object>,

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
 use crate::spec::EncodingMode;
-use crate::vision::Face;
+use crate::vision::{Face, Turn};
 
 use super::Vault;
 
@@ -83,8 +83,10 @@ pub struct Verification {
 /// A face of a group photo and who it may be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IdentifiedFace {
-    /// The face.
+    /// The face, in pixels of the upright photo.
     pub face: Face,
+    /// By how much the photo was turned, beyond its EXIF orientation, to be upright.
+    pub turned: Turn,
     /// Who it may be, or why the face cannot be encoded.
     pub outcome: Result<Identification, Refusal>,
 }
@@ -161,12 +163,13 @@ impl Vault {
     /// As for [`Self::identify`], but a face that cannot be encoded is in the answer, and so is a
     /// photo without faces: an empty list.
     pub fn identify_faces(&self, photo: &[u8], options: &IdentifyOptions) -> Result<Vec<IdentifiedFace>> {
-        let faces = self.engine_in(options.mode)?.encode_faces(photo)?;
+        let (turned, faces) = self.engine_in(options.mode)?.encode_faces(photo)?;
         let probes: Vec<FaceEncoding> =
             faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
         let mut answers = self.identify_encodings(&probes, options)?.into_iter();
         let answer = |(face, outcome): (Face, Result<_, Refusal>)| IdentifiedFace {
             face,
+            turned,
             outcome: outcome.map(|_| answers.next().expect("one answer a probe")),
         };
         Ok(faces.into_iter().map(answer).collect())

@@ -103,7 +103,8 @@ fn choose(faces: &[Face], (width, height): (u32, u32), policy: FacePolicy) -> Re
                 let rivals = largest.iter().filter(|other| other.bounds.area() >= RIVAL * face.bounds.area());
                 rivals.count() > 1
             };
-            let mut middle = largest.iter().filter(|face| covers(&face.bounds, width / 2.0, height / 2.0));
+            let centre = Point::new(width / 2.0, height / 2.0);
+            let mut middle = largest.iter().filter(|face| face.bounds.contains(centre));
             match (middle.next(), middle.next()) {
                 (Some(face), None) if framed(&face.bounds) && !rivalled(face) => Ok(**face),
                 _ => several(ratio),
@@ -117,10 +118,6 @@ fn choose(faces: &[Face], (width, height): (u32, u32), policy: FacePolicy) -> Re
             Err(Refusal::measured(RefusalCode::MultipleFacesDetected, faces.len() as f64, 1.0, message))
         }
     }
-}
-
-fn covers(bounds: &Rect, x: f32, y: f32) -> bool {
-    bounds.x <= x && x <= bounds.right() && bounds.y <= y && y <= bounds.bottom()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod main_face;
 mod network;
 mod network_options;
 mod onnx_runtime;
+mod part;
 mod pose;
 mod quality;
 mod resize;

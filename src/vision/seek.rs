@@ -19,9 +19,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Refusal, RefusalCode, Result};
-use crate::geometry::{Point, Rect};
+use crate::geometry::Rect;
 
 use super::detect::suppress;
+use super::part::{self, Part};
 use super::resize::reduced;
 use super::{Detector, Face, FacePolicy, MainFace, Pose, Scope, Turn, Upright, main_face};
 
@@ -68,7 +69,7 @@ pub struct Seeker<'a> {
     /// The detector.
     pub detector: &'a dyn Detector,
     /// How far to look.
-    pub options: &'a SeekOptions,
+    pub options: SeekOptions,
     /// Where the parts of a large picture are looked at.
     pub threads: &'a ThreadPool,
 }
@@ -176,7 +177,7 @@ impl Seeker<'_> {
             return Ok(Turn::None);
         }
         let side = face.bounds.width.max(face.bounds.height);
-        let part = part_around(picture, face.bounds.center(), side * SURROUNDINGS);
+        let part = part::around(face.bounds.center(), side * SURROUNDINGS, picture.dimensions());
         let small = reduced(picture, part, (small_face / side).min(1.0))?;
         let mut best = (Turn::None, 0.0);
         for turn in Turn::ALL {
@@ -230,14 +231,14 @@ impl Seeker<'_> {
             let start = |i: u32| u64::from(length - tile) * u64::from(i) / u64::from(count - 1);
             (0..count).map(|i| (start(i) as u32, tile)).collect()
         };
-        let parts: Vec<[u32; 4]> = starts(height)
+        let parts: Vec<Part> = starts(height)
             .into_iter()
             .flat_map(|(top, down)| starts(width).into_iter().map(move |(left, across)| [left, top, across, down]))
             .collect();
-        let look = |part: &[u32; 4]| -> Result<Vec<Face>> {
+        let look = |part: &Part| -> Result<Vec<Face>> {
             let small = reduced(picture, *part, scale)?;
             let (sx, sy) = (part[2] as f32 / small.width() as f32, part[3] as f32 / small.height() as f32);
-            let faces = self.detector.glance(&small)?.into_iter().map(|face| placed(face, *part, (sx, sy)));
+            let faces = self.detector.glance(&small)?.into_iter().map(|face| part::to_picture(face, *part, (sx, sy)));
             Ok(faces.filter(|face| whole(face, *part, (width, height))).collect())
         };
         let found: Vec<Vec<Face>> = self.threads.install(|| parts.par_iter().map(look).collect::<Result<_>>())?;
@@ -262,37 +263,13 @@ fn suppress_parts(faces: &mut Vec<Face>) {
 
 /// Whether a face lies within a part, or at a side of it that is the picture's own: what is cut by
 /// another side stands whole in the next part.
-fn whole(face: &Face, [left, top, across, down]: [u32; 4], (width, height): (u32, u32)) -> bool {
+fn whole(face: &Face, [left, top, across, down]: Part, (width, height): (u32, u32)) -> bool {
     let Rect { x, y, .. } = face.bounds;
     let (right, bottom) = (left + across, top + down);
     (left == 0 || x >= left as f32)
         && (top == 0 || y >= top as f32)
         && (right >= width || face.bounds.right() <= right as f32)
         && (bottom >= height || face.bounds.bottom() <= bottom as f32)
-}
-
-/// A face of a reduced part as a face of the picture.
-fn placed(face: Face, part: [u32; 4], (sx, sy): (f32, f32)) -> Face {
-    let (left, top) = (part[0] as f32, part[1] as f32);
-    let x = |x: f32| (x + 0.5) * sx - 0.5 + left;
-    let y = |y: f32| (y + 0.5) * sy - 0.5 + top;
-    let Rect { x: from_left, y: from_top, width, height } = face.bounds;
-    Face {
-        bounds: Rect { x: x(from_left), y: y(from_top), width: width * sx, height: height * sy },
-        landmarks: face.landmarks.map(|p| Point::new(x(p.x), y(p.y))),
-        score: face.score,
-    }
-}
-
-/// The square part of a picture around a point, as far as the picture reaches.
-fn part_around(picture: &RgbImage, middle: Point, side: f32) -> [u32; 4] {
-    let span = |middle: f32, length: u32| {
-        let from = (middle - side / 2.0).max(0.0).floor().min(length as f32 - 1.0) as u32;
-        let to = ((middle + side / 2.0).ceil().max(1.0) as u32).min(length);
-        (from, to.max(from + 1) - from)
-    };
-    let ((left, across), (top, down)) = (span(middle.x, picture.width()), span(middle.y, picture.height()));
-    [left, top, across, down]
 }
 
 fn long_side(picture: &RgbImage) -> u32 {

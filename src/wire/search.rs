@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::person::PersonId;
 use crate::vault::{Candidate, DuplicatePair, Duplicates, Identification, IdentifiedFace, Verification};
+use crate::vision::Turn;
 
 use super::FaceAnswer;
 
@@ -56,7 +57,7 @@ impl Serialize for CandidateAnswer<'_> {
     }
 }
 
-/// A face of a group photo: `{"face", "status": "ok", ...}` with the fields of
+/// A face of a group photo: `{"face", "turned", "status": "ok", ...}` with the fields of
 /// [`IdentificationAnswer`], or `"refused"` with those of the refusal.
 pub struct IdentifiedFaceAnswer<'a> {
     /// The face and who it may be.
@@ -70,17 +71,18 @@ impl Serialize for IdentifiedFaceAnswer<'_> {
         #[derive(serde::Serialize)]
         struct Answer<'a, T: Serialize> {
             face: FaceAnswer<'a>,
+            turned: Turn,
             status: &'static str,
             #[serde(flatten)]
             outcome: T,
         }
-        let face = FaceAnswer(&self.face.face);
+        let (face, turned) = (FaceAnswer(&self.face.face), self.face.turned);
         match &self.face.outcome {
             Ok(identification) => {
                 let outcome = IdentificationAnswer { identification, names: self.names };
-                Answer { face, status: "ok", outcome }.serialize(serializer)
+                Answer { face, turned, status: "ok", outcome }.serialize(serializer)
             }
-            Err(outcome) => Answer { face, status: "refused", outcome }.serialize(serializer),
+            Err(outcome) => Answer { face, turned, status: "refused", outcome }.serialize(serializer),
         }
     }
 }
@@ -190,7 +192,8 @@ mod tests {
         };
         let refusal = Refusal::measured(RefusalCode::FaceTooSmall, 20.0, 40.0, "too small");
         let shown = |outcome| {
-            let answer = IdentifiedFaceAnswer { face: &IdentifiedFace { face, outcome }, names: &names() };
+            let answer =
+                IdentifiedFaceAnswer { face: &IdentifiedFace { face, turned: Turn::None, outcome }, names: &names() };
             serde_json::to_string(&answer).expect("JSON")
         };
         assert!(shown(Ok(identification())).ends_with(&format!(r#""status":"ok",{FIELDS}}}"#)));

@@ -18,7 +18,8 @@ use crate::wire::FaceAnswer;
 
 /// Find the faces of a photo
 ///
-/// Best first. Boxes and landmarks are in pixels of the upright photo. Nobody enrolled is looked at:
+/// Best first. Boxes and landmarks are in pixels of the upright photo; `turned` says by how many degrees
+/// it was turned for that, beyond its EXIF orientation. Nobody enrolled is looked at:
 /// `persons` is empty.
 #[utoipa::path(
     post, path = "/v2/face-recognition/detect", tag = "detect", operation_id = "detect",
@@ -47,6 +48,7 @@ pub(in crate::http) async fn detect(
             shown["detection_score"] = json!(score(face));
             shown["thumbnail"] = json!(thumbnail::of_face(&picture, &face.bounds)?);
             shown["persons"] = json!([]);
+            shown["turned"] = json!(found.turned);
             if !asked.return_landmarks {
                 shown.as_object_mut().map(|fields| fields.remove("landmarks"));
             }

@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use crate::onnx::proto::NodeProto;
 use crate::onnx::proto::tensor_shape_proto::dimension::Value as DimensionValue;
 
-use super::graph::{Edit, Graph, integer, stated_batch, stated_dimensions};
+use super::graph::{Edit, Graph};
+use super::nodes::{integer, stated_batch, stated_dimensions};
 use super::operators::{is_one_of, keeps_pictures_apart};
 use super::shape::permutation;
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::onnx::proto::NodeProto;
 
-use super::graph::{Floats, Graph, attribute, integer, integer_attribute, integers_attribute, node};
+use super::graph::{Floats, Graph};
+use super::nodes::{attribute, integer, integer_attribute, integers_attribute, node};
 use super::operators::keeps_channels_apart;
 use super::shape::{Size, axes_read};
 

@@ -8,7 +8,8 @@
 use crate::onnx::proto::NodeProto;
 
 use super::conv::{Conv, channels, sizes};
-use super::graph::{Edit, Floats, Graph, attribute, integer, node, stated_sizes};
+use super::graph::{Edit, Floats, Graph};
+use super::nodes::{attribute, integer, node, stated_sizes};
 
 /// What a node does to each channel of one value: `s x + b`.
 struct Affine {

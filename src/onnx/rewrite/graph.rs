@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::onnx::proto::attribute_proto::AttributeType;
 use crate::onnx::proto::tensor_proto::DataType;
-use crate::onnx::proto::tensor_shape_proto::Dimension;
-use crate::onnx::proto::tensor_shape_proto::dimension::Value as DimensionValue;
-use crate::onnx::proto::type_proto::Value as TypeValue;
 use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use crate::onnx::{MAX_OPSET, MIN_OPSET};
+
+use super::nodes::value_type;
 
 /// A constant tensor of 32-bit floats.
 #[derive(Debug, Clone, PartialEq)]
@@ -394,10 +393,6 @@ fn stated_tensor_is_plain(node: &NodeProto) -> bool {
         && matches!(node.attribute.as_slice(), [value] if value.name == "value" && value.t.is_some())
 }
 
-fn value_type(value: &ValueInfoProto) -> Option<&TypeValue> {
-    value.r#type.as_ref()?.value.as_ref()
-}
-
 fn dims(tensor: &TensorProto) -> Option<Vec<usize>> {
     tensor.dims.iter().map(|size| usize::try_from(*size).ok()).collect()
 }
@@ -408,58 +403,4 @@ fn checked<T, R>(dims: Vec<usize>, data: Vec<T>, make: impl FnOnce(Vec<usize>, V
 
 fn elements(dims: &[usize]) -> Option<usize> {
     dims.iter().try_fold(1usize, |count, size| count.checked_mul(*size))
-}
-
-/// The sizes stated for an input or output.
-pub(super) fn stated_dimensions(value: &mut ValueInfoProto) -> Option<&mut Vec<Dimension>> {
-    let TypeValue::TensorType(tensor) = value.r#type.as_mut()?.value.as_mut()?;
-    tensor.shape.as_mut().map(|shape| &mut shape.dim)
-}
-
-/// The sizes stated for an input, none where any is taken.
-pub(super) fn stated_sizes(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
-    let TypeValue::TensorType(tensor) = value_type(value)?;
-    let size = |dimension: &Dimension| match dimension.value {
-        Some(DimensionValue::DimValue(size)) => usize::try_from(size).ok().filter(|size| *size > 0),
-        _ => None,
-    };
-    Some(tensor.shape.as_ref()?.dim.iter().map(size).collect())
-}
-
-/// The first size stated for an input, where it is a number.
-pub(super) fn stated_batch(value: &ValueInfoProto) -> Option<usize> {
-    stated_sizes(value)?.first().copied().flatten()
-}
-
-/// A node of a standard operator.
-pub(super) fn node(kind: &str, name: String, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        input: inputs.iter().map(|&input| input.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        name,
-        op_type: kind.to_owned(),
-        ..NodeProto::default()
-    }
-}
-
-pub(super) fn integer_attribute(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), r#type: AttributeType::Int as i32, i: value, ..AttributeProto::default() }
-}
-
-pub(super) fn integers_attribute(name: &str, values: &[i64]) -> AttributeProto {
-    let (r#type, ints) = (AttributeType::Ints as i32, values.to_vec());
-    AttributeProto { name: name.to_owned(), r#type, ints, ..AttributeProto::default() }
-}
-
-pub(super) fn float_attribute(name: &str, value: f32) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), r#type: AttributeType::Float as i32, f: value, ..AttributeProto::default() }
-}
-
-pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
-}
-
-/// An integer attribute, or what it is where it is absent.
-pub(super) fn integer(node: &NodeProto, name: &str, absent: i64) -> i64 {
-    attribute(node, name).map_or(absent, |attribute| attribute.i)
 }

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use crate::onnx::proto::NodeProto;
 
 use super::conv::Conv;
-use super::graph::{Edit, Floats, Graph, integer, integer_attribute, integers_attribute, node};
+use super::graph::{Edit, Floats, Graph};
+use super::nodes::{integer, integer_attribute, integers_attribute, node};
 use super::shape::{permutation, single};
 
 /// A convolution and what follows it up to the rows of numbers.

@@ -10,6 +10,7 @@ mod conv;
 mod fold;
 mod graph;
 mod heads;
+mod nodes;
 mod operators;
 mod pad;
 mod prelu;

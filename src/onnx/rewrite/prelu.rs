@@ -29,7 +29,8 @@ use std::collections::HashMap;
 use crate::onnx::proto::NodeProto;
 
 use super::conv::{Conv, channels, scale_channels};
-use super::graph::{Edit, Floats, Graph, float_attribute, node};
+use super::graph::{Edit, Floats, Graph};
+use super::nodes::{float_attribute, node};
 
 /// The largest slope, in magnitude, for which `a x` and `(1 - a) x` are added: beyond it the sum
 /// loses digits.

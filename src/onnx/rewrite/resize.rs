@@ -10,7 +10,8 @@ use std::collections::HashMap;
 
 use crate::onnx::proto::NodeProto;
 
-use super::graph::{Edit, Floats, Graph, attribute, integer, stated_sizes};
+use super::graph::{Edit, Floats, Graph};
+use super::nodes::{attribute, integer, stated_sizes};
 use super::shape::{Size, axes_read};
 
 /// What height and width of a value are the input's divided by.

@@ -7,7 +7,8 @@
 //! dlib's detector, 9 x 9 from 45 channels to 1, costs a ninth.
 
 use super::conv::Conv;
-use super::graph::{Edit, Floats, Graph, attribute, integers_attribute};
+use super::graph::{Edit, Floats, Graph};
+use super::nodes::{attribute, integers_attribute};
 
 /// How much less a convolution must cost for the trouble of a second one.
 const GAIN: usize = 2;

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use crate::onnx::proto::NodeProto;
 
-use super::graph::{Edit, Graph, attribute, integer, stated_batch};
+use super::graph::{Edit, Graph};
+use super::nodes::{attribute, integer, stated_batch};
 use super::operators::{is_one_of, keeps_pictures_apart, keeps_sizes};
 
 /// Makes the targets of `Reshape` constant where zeros and numbers can say them.

@@ -13,7 +13,8 @@ use image::RgbImage;
 use ndarray::ArrayView4;
 
 use crate::error::Result;
-use crate::geometry::Rect;
+use crate::geometry::Point;
+use crate::vision::part;
 use crate::vision::tensor::Size;
 use crate::vision::{Face, FacePolicy, MainFace, main_face};
 
@@ -48,8 +49,8 @@ pub(super) fn find(
     // How many times the side of another face the main one's must be.
     let lead = match policy {
         FacePolicy::Portrait { ratio, .. } | FacePolicy::Dominant { ratio } => ratio.max(1.0).sqrt(),
-        FacePolicy::Largest => 1.0,
-        FacePolicy::Central | FacePolicy::Only => return Ok(None),
+        FacePolicy::Largest | FacePolicy::Central => 1.0,
+        FacePolicy::Only => return Ok(None),
     };
     let (width, height) = picture.dimensions();
     let coarse_side = coarsely.canvas;
@@ -62,6 +63,11 @@ pub(super) fn find(
         return Ok(None);
     };
     let face = main.face;
+    // A face that was too small to be seen may be nearer to the middle, unless this one covers it.
+    let middle = Point::new(width as f32 / 2.0, height as f32 / 2.0);
+    if policy == FacePolicy::Central && !face.bounds.contains(middle) {
+        return Ok(None);
+    }
     // Any face that would take the lead from this one must be large enough to have been seen.
     if !(coarse.on_canvas(face.bounds.width.min(face.bounds.height)) >= coarsely.sure * lead) {
         return Ok(None);
@@ -70,40 +76,12 @@ pub(super) fn find(
     if coarse.on_canvas(longer) >= coarsely.enough {
         return Ok(Some(main));
     }
-    let close = Placement::part(around(&face.bounds, width, height), (coarsely.close / longer).min(1.0));
+    let close = Placement::part(
+        part::around(face.bounds.center(), longer * AROUND, (width, height)),
+        (coarsely.close / longer).min(1.0),
+    );
     let seen = letterbox.look(picture, close, &see)?;
     let agreement = |other: &Face| other.bounds.iou(&face.bounds);
     let same = seen.into_iter().max_by(|a, b| agreement(a).total_cmp(&agreement(b)));
     Ok(same.filter(|same| agreement(same) >= SAME).map(|face| MainFace { face, ..main }))
-}
-
-/// The part of a picture around a box: left, top, width, height.
-fn around(bounds: &Rect, width: u32, height: u32) -> [u32; 4] {
-    let (middle, half) = (bounds.center(), bounds.width.max(bounds.height) * AROUND / 2.0);
-    let span = |middle: f32, length: u32| {
-        let from = (middle - half).max(0.0).floor().min(length as f32 - 1.0) as u32;
-        let to = ((middle + half).ceil().max(1.0) as u32).min(length);
-        (from, to.max(from + 1) - from)
-    };
-    let ((left, across), (top, down)) = (span(middle.x, width), span(middle.y, height));
-    [left, top, across, down]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_part_around_a_face_stays_in_the_picture() {
-        let rect = |x, y, width, height| Rect { x, y, width, height };
-        for (bounds, part) in [
-            (rect(400.0, 300.0, 100.0, 80.0), [365, 255, 170, 170]),
-            (rect(-20.0, -10.0, 100.0, 100.0), [0, 0, 115, 125]),
-            (rect(950.0, 700.0, 100.0, 100.0), [915, 665, 85, 85]),
-            (rect(-500.0, 2000.0, 100.0, 100.0), [0, 749, 1, 1]),
-            (rect(0.0, 0.0, 5000.0, 5000.0), [0, 0, 1000, 750]),
-        ] {
-            assert_eq!(around(&bounds, 1000, 750), part, "{bounds:?}");
-        }
-    }
 }

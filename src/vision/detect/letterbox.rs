@@ -10,10 +10,11 @@ use image::RgbImage;
 use ndarray::ArrayView4;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::geometry::{Point, Rect};
+
 use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::Face;
 use crate::vision::idle::Idle;
+use crate::vision::part::{self, Part};
 use crate::vision::resize::resize;
 use crate::vision::tensor::{Size, fill_planes};
 
@@ -43,7 +44,7 @@ pub(super) struct Placement {
     /// The part of it that shows the picture, from the upper left.
     content: Size,
     /// The part of the picture that is shown: left, top, width, height.
-    part: [u32; 4],
+    part: Part,
     /// Pixels of the picture for one of the canvas, to the right and downwards.
     scale: (f32, f32),
 }
@@ -60,7 +61,7 @@ impl Placement {
 
     /// A part of a picture (left, top, width, height), its pixels as they are or reduced by `scale`,
     /// at most 1.
-    pub(super) fn part(part: [u32; 4], scale: f32) -> Self {
+    pub(super) fn part(part: Part, scale: f32) -> Self {
         let reduce = |side: u32| ((side as f32 * scale).round() as usize).max(1);
         let shown = Size::new(part[2] as usize, part[3] as usize);
         Self { part, ..Self::of(shown, Size::new(reduce(part[2]), reduce(part[3])), None) }
@@ -88,19 +89,9 @@ impl Placement {
         length / self.scale.0.max(self.scale.1)
     }
 
-    /// A face on the canvas as a face of the picture. A canvas pixel shows a block of the picture
-    /// and stands for its middle.
+    /// A face on the canvas as a face of the picture.
     pub(super) fn to_picture(self, face: Face) -> Face {
-        let (sx, sy) = self.scale;
-        let (from_left, from_top) = (self.part[0] as f32, self.part[1] as f32);
-        let x = |x: f32| (x + 0.5) * sx - 0.5 + from_left;
-        let y = |y: f32| (y + 0.5) * sy - 0.5 + from_top;
-        let Rect { x: left, y: top, width, height } = face.bounds;
-        Face {
-            bounds: Rect { x: x(left), y: y(top), width: width * sx, height: height * sy },
-            landmarks: face.landmarks.map(|p| Point::new(x(p.x), y(p.y))),
-            score: face.score,
-        }
+        part::to_picture(face, self.part, self.scale)
     }
 }
 
@@ -121,9 +112,6 @@ impl Letterbox {
         find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
     ) -> Result<Vec<Face>> {
         let size = Size::new(picture.width() as usize, picture.height() as usize);
-        if size.area() == 0 {
-            return Ok(Vec::new());
-        }
         let limit = self.limit();
         let faces = self.look(picture, Placement::reduced(size, limit, self.fixed), &find)?;
         match Placement::doubled(size, limit, self.fixed) {
@@ -139,9 +127,6 @@ impl Letterbox {
         find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
     ) -> Result<Vec<Face>> {
         let size = Size::new(picture.width() as usize, picture.height() as usize);
-        if size.area() == 0 {
-            return Ok(Vec::new());
-        }
         self.look(picture, Placement::reduced(size, self.fixed.unwrap_or(usize::MAX / 4), self.fixed), find)
     }
 
@@ -152,6 +137,9 @@ impl Letterbox {
         placement: Placement,
         find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
     ) -> Result<Vec<Face>> {
+        if picture.is_empty() {
+            return Ok(Vec::new());
+        }
         let Size { width, height } = placement.canvas;
         let faces = self.idle.lend(|buffers| {
             self.fill(picture, placement, buffers)?;
@@ -192,7 +180,7 @@ impl Letterbox {
 
 #[cfg(test)]
 mod tests {
-    use crate::geometry::{LandmarkScheme, Landmarks};
+    use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
     use crate::spec::ColorOrder;
 
     use super::*;
