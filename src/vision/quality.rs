@@ -46,8 +46,8 @@ pub struct Quality {
     /// face's width it is about 0.0007.
     pub acuity: f32,
     /// How much there is to see where the eyes are, of the eye that shows more (the other one of a face
-    /// that is turned lies at its edge): the median over its pixels of the difference between the lightest and the darkest neighbour, in standard deviations
-    /// of the face's luma. A press photo has about 0.7, painted glasses 0.
+    /// that is turned lies at its edge): the median over its pixels of the difference between the lightest
+    /// and the darkest neighbour, in standard deviations of the face's luma. A press photo has about 0.7, painted glasses 0.
     pub eye_detail: f32,
     /// The same where the mouth is. A press photo has about 0.7, a plain mask 0.
     pub mouth_detail: f32,
@@ -182,7 +182,7 @@ impl QualityLimits {
     }
 
     /// Compares what was measured with the limits; the first one that is missed is told, in the
-    /// order size, border, rotation, light, sharpness.
+    /// order size, border, rotation, light, sharpness, noise, covered parts, blur in one direction.
     ///
     /// # Errors
     /// A [`Refusal`] with the measured value and the limit.
@@ -274,15 +274,8 @@ impl QualityLimits {
             let message = format!("the face is noisy: {grain:.2}, at most {limit:.2} is taken; use more light");
             return refuse(PoorLighting, grain, limit, message);
         }
-        if below(quality.acuity, self.min_acuity) {
-            let limit = self.min_acuity;
-            let message = format!(
-                "the face is blurred in one direction: {:.4}, {limit:.4} is needed; hold camera and head still",
-                quality.acuity
-            );
-            return refuse(Blurred, quality.acuity, limit, message);
-        }
-        // Of a face that is turned away eyes and mouth lie at its edge, where the crop shows what is behind it.
+        // What covers a part of the face makes the whole less sharp: it is looked for before blur in one direction.
+        // Of a face that is turned away, eyes and mouth lie at its edge, where the crop shows what is behind it.
         let frontal = pose.yaw.abs() <= FRONTAL;
         for (value, limit, what, advice) in [
             (quality.eye_detail, self.min_eye_detail, "eyes", "take off dark glasses"),
@@ -293,6 +286,14 @@ impl QualityLimits {
                     format!("the {what} cannot be seen: {value:.2} of detail, {limit:.2} is needed; {advice}");
                 return refuse(FaceOccluded, value, limit, message);
             }
+        }
+        if below(quality.acuity, self.min_acuity) {
+            let limit = self.min_acuity;
+            let message = format!(
+                "the face is blurred in one direction: {:.4}, {limit:.4} is needed; hold camera and head still",
+                quality.acuity
+            );
+            return refuse(Blurred, quality.acuity, limit, message);
         }
         Ok(())
     }
