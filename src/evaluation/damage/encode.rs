@@ -12,8 +12,12 @@ use crate::evaluation::Dataset;
 use crate::evaluation::dataset::unreadable;
 use crate::models::Sha256;
 
-/// How many people's photos are damaged at most: 200 in either half make 19,900 pairs.
+/// How many people's photos are damaged at most when a limit is chosen: half of them are learned from, and the
+/// 200 of the other half make 19,900 pairs.
 pub const MOST_PEOPLE: usize = 400;
+/// How many people's photos are damaged at most when a limit is tried: 700 make 244,650 pairs, so that of a kind
+/// of which one photo in ten is taken 2,415 are left.
+pub const MOST_MEASURED: usize = 700;
 /// Photos that are worked on at a time, for each thread.
 const PHOTOS_A_THREAD: usize = 2;
 
@@ -91,42 +95,84 @@ fn of_photo(
 /// two halves: one for learning from and one for measuring.
 #[must_use]
 pub fn halves(dataset: &Dataset) -> (Vec<usize>, Vec<usize>) {
+    let chosen = spread(&first_photos(dataset), MOST_PEOPLE);
+    let (even, odd): (Vec<_>, Vec<_>) = chosen.into_iter().enumerate().partition(|(i, _)| i % 2 == 0);
+    let places = |half: Vec<(usize, usize)>| half.into_iter().map(|(_, place)| place).collect();
+    (places(even), places(odd))
+}
+
+/// The first photo of each of at most [`MOST_MEASURED`] people, spread evenly over the data set, none of them in
+/// `left_out` (ascending places of first photos).
+#[must_use]
+pub fn measured(dataset: &Dataset, left_out: &[usize]) -> Vec<usize> {
+    let mut first = first_photos(dataset);
+    first.retain(|place| left_out.binary_search(place).is_err());
+    spread(&first, MOST_MEASURED)
+}
+
+fn first_photos(dataset: &Dataset) -> Vec<usize> {
     let mut first: Vec<usize> = Vec::new();
     for (place, person) in dataset.people.iter().enumerate() {
         if *person as usize == first.len() {
             first.push(place);
         }
     }
-    let count = first.len().min(MOST_PEOPLE);
-    let chosen = (0..count).map(|i| first[i * first.len() / count]);
-    let (even, odd): (Vec<_>, Vec<_>) = chosen.enumerate().partition(|(i, _)| i % 2 == 0);
-    let places = |half: Vec<(usize, usize)>| half.into_iter().map(|(_, place)| place).collect();
-    (places(even), places(odd))
+    first
+}
+
+/// At most so many of `places`, as evenly spread as can be.
+fn spread(places: &[usize], most: usize) -> Vec<usize> {
+    let count = places.len().min(most);
+    (0..count).map(|i| places[i * places.len() / count]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A data set of people who have the same number of photos each.
+    fn dataset(people: usize, photos: usize) -> Dataset {
+        Dataset {
+            name: "made up".into(),
+            root: "".into(),
+            list: None,
+            photos: vec!["photo.jpg".into(); people * photos],
+            people: (0..people * photos).map(|place| (place / photos) as u32).collect(),
+            pairs: None,
+            ignored: 0,
+        }
+    }
+
+    /// How many different people the places are of.
+    fn people(dataset: &Dataset, places: &[usize]) -> usize {
+        let mut owners: Vec<u32> = places.iter().map(|place| dataset.people[*place]).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        owners.len()
+    }
+
     #[test]
     fn halves_have_one_photo_of_a_person_and_nobody_twice() {
-        for (people, photos, expected) in [(1, 3, (1, 0)), (5, 2, (3, 2)), (401, 1, (200, 200)), (1_468, 1, (200, 200))]
+        for (count, photos, expected) in [(1, 3, (1, 0)), (5, 2, (3, 2)), (401, 1, (200, 200)), (1_468, 1, (200, 200))]
         {
-            let dataset = Dataset {
-                name: "made up".into(),
-                root: "".into(),
-                list: None,
-                photos: vec!["photo.jpg".into(); people * photos],
-                people: (0..people * photos).map(|place| (place / photos) as u32).collect(),
-                pairs: None,
-                ignored: 0,
-            };
+            let dataset = dataset(count, photos);
             let (learning, measuring) = halves(&dataset);
             assert_eq!((learning.len(), measuring.len()), expected);
-            let mut owners: Vec<u32> = learning.iter().chain(&measuring).map(|place| dataset.people[*place]).collect();
-            owners.sort_unstable();
-            owners.dedup();
-            assert_eq!(owners.len(), expected.0 + expected.1);
+            let both = [learning, measuring].concat();
+            assert_eq!(people(&dataset, &both), both.len());
         }
+    }
+
+    #[test]
+    fn nobody_is_measured_who_was_learned_from() {
+        for (count, photos, expected) in [(1, 3, 0), (5, 2, 2), (401, 1, 201), (1_468, 2, 700)] {
+            let dataset = dataset(count, photos);
+            let (learning, _) = halves(&dataset);
+            let measured = measured(&dataset, &learning);
+            assert_eq!(measured.len(), expected, "{count}");
+            let both = [learning, measured].concat();
+            assert_eq!(people(&dataset, &both), both.len());
+        }
+        assert_eq!(measured(&dataset(5, 2), &[]).len(), 5);
     }
 }

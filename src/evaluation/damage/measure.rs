@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::encode::Outcome;
-use super::{Damage, DamagedEncodings, halves};
+use super::{Damage, DamagedEncodings, halves, measured};
 use crate::comparison::OperatingPoint;
 use crate::encoding::FaceEncoding;
 use crate::engine::Engine;
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, RefusalCode, Result};
 use crate::evaluation::{About, Dataset};
 use crate::index;
 use crate::spec::Metric;
-use crate::statistics::MeasuredRate;
+use crate::statistics::{Interval, MeasuredRate};
 
 /// The false match rate that is asked for.
 const ASKED_FMR: f64 = 1e-3;
@@ -57,10 +57,12 @@ pub struct DamageRow {
     pub fmr: MeasuredRate,
     /// How many times the rate asked for that is.
     pub times_asked: f64,
+    /// The same of the ends of the 95 % interval of independent pairs.
+    pub times_asked_range: Interval,
 }
 
 impl DamageReport {
-    /// Damages one photo of each of at most [`MOST_PEOPLE`](super::MOST_PEOPLE) people in every way,
+    /// Damages one photo of each of at most [`MOST_MEASURED`](super::MOST_MEASURED) people in every way,
     /// and encodes them as `engine`'s rules say. Where the model's limit was chosen on the same
     /// data, the people it was chosen on are left out. `goes_on` is called now and then with how many
     /// photos are done and how many there are, and answers whether to go on.
@@ -83,13 +85,8 @@ impl DamageReport {
         let threshold = table.threshold_for(OperatingPoint::fmr(asked_fmr)?, 1)?.similarity.get();
         let rule = engine.recognizability().filter(|_| engine.rules().quality.recognizable);
         let learned_here = rule.and_then(|rule| rule.measured_on()).is_some_and(|data| data.sha256 == about.sha256);
-        let (mut places, others) = halves(dataset);
-        if learned_here {
-            places = others;
-        } else {
-            places.extend(others);
-            places.sort_unstable();
-        }
+        let learned_from = if learned_here { halves(dataset).0 } else { Vec::new() };
+        let places = measured(dataset, &learned_from);
         let kinds = Damage::ALL.map(|damage| (damage, engine.clone()));
         // Whose undamaged photo is refused is measured all the same.
         let finder = crate::evaluation::recognizability::unchecked(engine);
@@ -136,8 +133,16 @@ impl DamageRow {
             refused,
             accepted: count,
             times_asked: fmr.rate / asked_fmr,
+            times_asked_range: Interval { low: fmr.wilson.low / asked_fmr, high: fmr.wilson.high / asked_fmr },
             fmr,
         }
+    }
+
+    /// How many times the rate asked for was found, with its range: `1.4 (0.9 to 2.2)`.
+    #[must_use]
+    pub fn times_asked_with_range(&self) -> String {
+        let Interval { low, high } = self.times_asked_range;
+        format!("{:.1} ({low:.1} to {high:.1})", self.times_asked)
     }
 
     /// The refused photos in which a face was found, with the reasons: `3 blurred, 1 not_recognizable`.
@@ -172,6 +177,7 @@ mod tests {
         assert_eq!((row.photos, row.found, row.accepted), (7, 6, 3));
         assert_eq!((row.fmr.errors, row.fmr.trials), (1, 3));
         assert!((row.times_asked - 10.0 / 3.0).abs() < 1e-12);
+        assert_eq!(row.times_asked_with_range(), "3.3 (0.6 to 7.9)");
         assert_eq!(row.reasons(), "2 blurred, 1 not_recognizable");
         let nobody = DamageRow::of(Damage::Night, &outcomes[1..2], Metric::Cosine, 0.5, 0.1);
         assert_eq!((nobody.found, nobody.accepted, nobody.fmr.trials, nobody.times_asked), (0, 0, 0, 0.0));

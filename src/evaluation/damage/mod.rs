@@ -21,7 +21,7 @@ use crate::geometry::{Point, Rect};
 use crate::statistics::SplitMix64;
 use crate::vision::Face;
 
-pub use encode::{DamagedEncodings, MOST_PEOPLE, Outcome, halves};
+pub use encode::{DamagedEncodings, MOST_MEASURED, MOST_PEOPLE, Outcome, halves, measured};
 pub use measure::{DamageReport, DamageRow};
 
 /// The largest distance of the eyes, in pixels, that damages are done at.

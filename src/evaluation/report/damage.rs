@@ -11,8 +11,9 @@ Photos on which nobody can be recognised give vectors that resemble each other: 
 strangers are taken for one person. So a face is refused whose vector is too short or points to where vectors of damaged
 photos point (`Recognizability`). Here photos of different people were damaged in one way each, and every two that were
 taken were compared at the threshold for a stated false match rate (FMR). *Times asked* is how many times that rate was
-found: 1 is what was promised. Few pairs make a rare error look like 0 or like many: with fewer than some thousand pairs
-it says little. A section is made by the command in it.
+found: 1 is what was promised, and the range holds the true value in 95 of 100 such measurements if pairs are
+independent. Few pairs make a rare error look like none or like many; the range says so. A section is made by the
+command in it.
 ";
 
 /// The page with the section of this pack in the place of an earlier one; sections of other packs
@@ -57,7 +58,7 @@ fn section(report: &DamageReport, title: &str, command: &str) -> String {
             row.accepted,
             rate(format!("{:.4}", row.fmr.rate)),
             row.fmr.trials,
-            rate(format!("{:.1}", row.times_asked)),
+            rate(row.times_asked_with_range()),
             row.reasons().replace('_', " "),
         );
     }

@@ -149,9 +149,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             Some(rule) => limit(text, rule)?,
             None => text.line("the limit below which a face cannot be recognised was not measured")?,
         }
-        match &saved {
-            Some(path) => text.line(format!("used from now on: {}", path.display())),
-            None => text.line("not kept: --save uses it from now on, --output writes it to a file"),
+        if let Some(path) = &arguments.output {
+            text.line(format!("written: {}", path.display()))?;
+        }
+        match (&saved, &arguments.output) {
+            (Some(path), _) => text.line(format!("used from now on: {}", path.display())),
+            (None, Some(_)) => text.line("not used yet: --save uses it from now on"),
+            (None, None) => text.line("not kept: --save uses it from now on, --output writes it to a file"),
         }
     })
 }
@@ -178,8 +182,8 @@ fn limit(text: &mut Text<'_>, rule: &Recognizability) -> std::io::Result<()> {
         let counts = [kind.photos, kind.found, kind.accepted].map(|count| count.to_string());
         listing.row([kind.name.clone()].into_iter().chain(counts).chain([fmr]));
     }
-    text.listing(&listing, "nothing was damaged")?;
-    text.line(format!("FMR at the threshold for {:e}", data.asked_fmr))
+    text.line(format!("damaged photos of other people, at the threshold for an FMR of {:e}:", data.asked_fmr))?;
+    text.listing(&listing, "nothing was damaged")
 }
 
 fn points(table: &CalibrationTable) -> Listing {

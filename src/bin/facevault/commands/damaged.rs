@@ -57,7 +57,7 @@ fn print(text: &mut Text<'_>, found: &DamageReport) -> std::io::Result<()> {
     let headings = ["DAMAGE", "FACE FOUND", "TAKEN", "FMR OF THESE", "PAIRS", "TIMES ASKED", "REFUSED"];
     let mut listing = Listing::new(&headings).numbers(&[1, 2, 3, 4, 5]);
     for row in &found.rows {
-        let DamageRow { description, found, accepted, fmr, times_asked, .. } = row;
+        let DamageRow { description, found, accepted, fmr, .. } = row;
         let rate = |text: String| if fmr.trials > 0 { text } else { "-".into() };
         listing.row([
             description.clone(),
@@ -65,7 +65,7 @@ fn print(text: &mut Text<'_>, found: &DamageReport) -> std::io::Result<()> {
             accepted.to_string(),
             rate(format!("{:.4}", fmr.rate)),
             fmr.trials.to_string(),
-            rate(format!("{times_asked:.1}")),
+            rate(row.times_asked_with_range()),
             row.reasons(),
         ]);
     }

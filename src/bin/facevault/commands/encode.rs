@@ -97,11 +97,13 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
         })
         .collect();
     context.output.answer(&data, |text| {
-        let mut listing = Listing::new(&["PHOTO", "FACE", "SCORE", "COMPONENTS", "MODEL"]).numbers(&[1, 2, 3]);
+        let headings = ["PHOTO", "TURNED BY", "FACE", "SCORE", "COMPONENTS", "MODEL"];
+        let mut listing = Listing::new(&headings).numbers(&[1, 2, 3, 4]);
         for (path, outcome) in named() {
-            if let Ok(EncodedFace { face, encoding, .. }) = outcome {
+            if let Ok(EncodedFace { face, turned, encoding, .. }) = outcome {
                 listing.row([
                     path.display().to_string(),
+                    turned.degrees().to_string(),
                     format!("{:.0} x {:.0}", face.bounds.width, face.bounds.height),
                     format!("{:.3}", face.score),
                     encoding.dimension().to_string(),
