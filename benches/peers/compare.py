@@ -8,6 +8,7 @@ Runtime.
 
     benches/peers/compare.py                 installs the peers into target/peers, builds, measures
     benches/peers/compare.py --rounds 9 --only lfw
+    benches/peers/compare.py --own --only packs-lfw      facevault's packs alone: installs nothing
 """
 
 import argparse
@@ -113,7 +114,7 @@ class Worker:
 
 def measure(title, baseline, stacks, files, rounds):
     """One table: photos per second of each stack, and how many times facevault is faster."""
-    workers = [Worker(name, [*command, *map(str, files)]) for name, command in stacks]
+    workers = [Worker(name, [*command, *map(str, files)]) for name, command in stacks if command]
     for _ in range(rounds):
         for worker in workers:
             worker.round()
@@ -138,12 +139,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--python", help="an interpreter that has the peers, instead of target/peers")
+    parser.add_argument("--own", action="store_true", help="facevault alone, without the peers")
     parser.add_argument("--worker", help="the built worker, instead of building it")
     parser.add_argument("--only", choices=["packs-lfw", "packs-large", "lfw", "large", "dlib", "yunet"], action="append")
     arguments = parser.parse_args()
     if not DATA.is_dir():
         raise SystemExit(f"there is no test data in {DATA}: set FACEVAULT_TEST_DATA")
-    peers, own = arguments.python or python(), arguments.worker or facevault()
+    peers = arguments.python or (None if arguments.own else python())
+    own = arguments.worker or facevault()
     cores = str(os.cpu_count())
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
     print(f"{datetime.date.today()}, {cpu or platform.machine()}, {cores} cores, {platform.system()}")
@@ -159,7 +162,7 @@ def main():
             return (name, [own, str(source), mode, threads])
 
         def theirs(name, stack, source, threads=cores):
-            return (name, [peers, HERE / "worker.py", stack, source, threads])
+            return (name, None if arguments.own else [peers, HERE / "worker.py", stack, source, threads])
 
         def packs(kind, title):
             """The packs that install with one command, beside what people use today."""
