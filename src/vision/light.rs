@@ -17,6 +17,7 @@ pub(super) struct Light {
     pub(super) across: f64,
     pub(super) down: f64,
     pub(super) grain: f32,
+    pub(super) resolution: f32,
     pub(super) visible: f32,
     pub(super) color_balance: f32,
     pub(super) eye_detail: f32,
@@ -86,12 +87,6 @@ impl Light {
         let (mean, variance) = moments(&at);
         let (_, laplacian) =
             moments(&|x, y| at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y));
-        let mut magnitudes: Vec<f32> = ROWS
-            .flat_map(|y| COLUMNS.map(move |x| (x, y)))
-            .map(|(x, y)| (at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y)).abs())
-            .collect();
-        let middle = magnitudes.len() / 2;
-        let (_, magnitude, _) = magnitudes.select_nth_unstable_by(middle, f32::total_cmp);
         let (_, across) = moments(&|x, y| at(x - 1, y) + at(x + 1, y) - 2.0 * at(x, y));
         let (_, down) = moments(&|x, y| at(x, y - 1) + at(x, y + 1) - 2.0 * at(x, y));
         let deviation = variance.sqrt() as f32;
@@ -110,7 +105,10 @@ impl Light {
             if deviation > 0.0 { *median / deviation } else { 0.0 }
         };
         let eye_detail = EYES.map(|eye| detail(eye, EYE)).into_iter().fold(0.0, f32::max);
-        let grain = if deviation > 0.0 { *magnitude / deviation } else { 0.0 };
+        let grain = if deviation > 0.0 { edge(&luma, 1) / deviation } else { 0.0 };
+        let half = halved(&luma, CROP);
+        let (fine, coarse) = (edge(&half, 2), edge(&halved(&half, CROP / 2), 4));
+        let resolution = if coarse > 0.0 { fine / coarse } else { 0.0 };
         let mouth_detail = detail(MOUTH, LIPS);
         let mut colors = [0u64; 3];
         for (y, x) in ROWS.flat_map(|y| COLUMNS.map(move |x| (y, x))) {
@@ -119,7 +117,19 @@ impl Light {
         }
         let (weakest, strongest) = colors.iter().fold((u64::MAX, 0), |(low, high), c| (low.min(*c), high.max(*c)));
         let color_balance = if strongest > 0 { weakest as f32 / strongest as f32 } else { 1.0 };
-        Self { mean, variance, laplacian, across, down, grain, visible: 1.0, color_balance, eye_detail, mouth_detail }
+        Self {
+            mean,
+            variance,
+            laplacian,
+            across,
+            down,
+            grain,
+            resolution,
+            visible: 1.0,
+            color_balance,
+            eye_detail,
+            mouth_detail,
+        }
     }
 
     /// The lesser of the second differences' variances over the luma's.
@@ -131,6 +141,27 @@ impl Light {
     pub(super) fn sharpness(&self) -> f64 {
         if self.variance > 0.0 { (self.laplacian - ROUNDING).max(0.0) / self.variance } else { 0.0 }
     }
+}
+
+/// The median magnitude of the Laplacian of the face, in a crop reduced to one pixel in `step`.
+fn edge(luma: &[f32], step: usize) -> f32 {
+    let side = CROP / step;
+    let at = |x: usize, y: usize| luma[y * side + x];
+    let mut magnitudes: Vec<f32> = (ROWS.start / step..ROWS.end / step)
+        .flat_map(|y| (COLUMNS.start / step..COLUMNS.end / step).map(move |x| (x, y)))
+        .map(|(x, y)| (at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y)).abs())
+        .collect();
+    let middle = magnitudes.len() / 2;
+    *magnitudes.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+/// A square of `side` pixels at half the size: means of two by two.
+fn halved(luma: &[f32], side: usize) -> Vec<f32> {
+    let mean = |x: usize, y: usize| {
+        let (upper, lower) = (2 * y * side + 2 * x, (2 * y + 1) * side + 2 * x);
+        (luma[upper] + luma[upper + 1] + luma[lower] + luma[lower + 1]) / 4.0
+    };
+    (0..side / 2).flat_map(|y| (0..side / 2).map(move |x| (x, y))).map(|(x, y)| mean(x, y)).collect()
 }
 
 /// A large face's surroundings at the crop's size, and the transform from there: read pixel by pixel, a

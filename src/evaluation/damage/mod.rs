@@ -118,46 +118,37 @@ impl Damage {
     /// What it is called, as data and command lines spell it.
     #[must_use]
     pub fn name(self) -> String {
-        match self {
-            Self::None => "none".into(),
-            Self::Noise => "noise".into(),
-            Self::Night => "night".into(),
-            Self::Jpeg(quality) => format!("jpeg_{quality}"),
-            Self::Blur(sigma) => format!("blur_{sigma}"),
-            Self::Reduced(factor) => format!("reduced_{factor}"),
-            Self::Motion => "motion".into(),
-            Self::EyesBar => "eyes_bar".into(),
-            Self::Sunglasses => "sunglasses".into(),
-            Self::Mask => "mask".into(),
-            Self::RedLight => "red_light".into(),
-            Self::BlueLight => "blue_light".into(),
-            Self::Turned(quarters) => format!("turned_{}", 90 * u16::from(quarters)),
-            Self::Mirrored => "mirrored".into(),
-            Self::CutLeft(share) => format!("cut_left_{share}"),
-            Self::CutBottom(share) => format!("cut_bottom_{share}"),
-        }
+        self.words().0
     }
 
     /// What was done, in words.
     #[must_use]
     pub fn description(self) -> String {
+        self.words().1
+    }
+
+    /// Name and description.
+    fn words(self) -> (String, String) {
         match self {
-            Self::None => "undamaged".into(),
-            Self::Noise => "noise".into(),
-            Self::Night => "night".into(),
-            Self::Jpeg(quality) => format!("JPEG quality {quality}"),
-            Self::Blur(sigma) => format!("blur, {sigma} pixels"),
-            Self::Reduced(factor) => format!("one pixel in {factor}"),
-            Self::Motion => "motion, 15 pixels".into(),
-            Self::EyesBar => "bar over the eyes".into(),
-            Self::Sunglasses => "dark glasses".into(),
-            Self::Mask => "mask".into(),
-            Self::RedLight => "red light".into(),
-            Self::BlueLight => "blue light".into(),
-            Self::Turned(quarters) => format!("turned by {} degrees", 90 * u16::from(quarters)),
-            Self::Mirrored => "mirrored".into(),
-            Self::CutLeft(share) => format!("{share} % cut off at the left"),
-            Self::CutBottom(share) => format!("{share} % cut off below"),
+            Self::None => ("none".into(), "undamaged".into()),
+            Self::Noise => ("noise".into(), "noise".into()),
+            Self::Night => ("night".into(), "night".into()),
+            Self::Jpeg(quality) => (format!("jpeg_{quality}"), format!("JPEG quality {quality}")),
+            Self::Blur(sigma) => (format!("blur_{sigma}"), format!("blur, {sigma} pixels")),
+            Self::Reduced(factor) => (format!("reduced_{factor}"), format!("one pixel in {factor}")),
+            Self::Motion => ("motion".into(), "motion, 15 pixels".into()),
+            Self::EyesBar => ("eyes_bar".into(), "bar over the eyes".into()),
+            Self::Sunglasses => ("sunglasses".into(), "dark glasses".into()),
+            Self::Mask => ("mask".into(), "mask".into()),
+            Self::RedLight => ("red_light".into(), "red light".into()),
+            Self::BlueLight => ("blue_light".into(), "blue light".into()),
+            Self::Turned(quarters) => {
+                let degrees = 90 * u16::from(quarters);
+                (format!("turned_{degrees}"), format!("turned by {degrees} degrees"))
+            }
+            Self::Mirrored => ("mirrored".into(), "mirrored".into()),
+            Self::CutLeft(share) => (format!("cut_left_{share}"), format!("{share} % cut off at the left")),
+            Self::CutBottom(share) => (format!("cut_bottom_{share}"), format!("{share} % cut off below")),
         }
     }
 
