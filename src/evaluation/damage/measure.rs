@@ -59,6 +59,9 @@ pub struct DamageRow {
     pub times_asked: f64,
     /// The same of the ends of the 95 % interval of independent pairs.
     pub times_asked_range: Interval,
+    /// The share of the pairs of all photos, refused ones included, that are taken for one person: the
+    /// generalized false acceptance rate (ISO/IEC 19795-1).
+    pub gfar: f64,
 }
 
 impl DamageReport {
@@ -124,15 +127,18 @@ impl DamageRow {
             errors += accepted[i + 1..].iter().filter(alike).count() as u64;
         }
         let count = accepted.len() as u64;
-        let fmr = MeasuredRate::of(errors, count * count.saturating_sub(1) / 2);
+        let pairs = |count: u64| count * count.saturating_sub(1) / 2;
+        let fmr = MeasuredRate::of(errors, pairs(count));
+        let photos = outcomes.len() as u64;
         Self {
             damage,
             description: damage.description(),
-            photos: outcomes.len() as u64,
-            found: outcomes.len() as u64 - not_found,
+            photos,
+            found: photos - not_found,
             refused,
             accepted: count,
             times_asked: fmr.rate / asked_fmr,
+            gfar: errors as f64 / pairs(photos).max(1) as f64,
             times_asked_range: Interval { low: fmr.wilson.low / asked_fmr, high: fmr.wilson.high / asked_fmr },
             fmr,
         }
@@ -177,6 +183,7 @@ mod tests {
         assert_eq!((row.photos, row.found, row.accepted), (7, 6, 3));
         assert_eq!((row.fmr.errors, row.fmr.trials), (1, 3));
         assert!((row.times_asked - 10.0 / 3.0).abs() < 1e-12);
+        assert!((row.gfar - 1.0 / 21.0).abs() < 1e-12);
         assert_eq!(row.times_asked_with_range(), "3.3 (0.6 to 7.9)");
         assert_eq!(row.reasons(), "2 blurred, 1 not_recognizable");
         let nobody = DamageRow::of(Damage::Night, &outcomes[1..2], Metric::Cosine, 0.5, 0.1);

@@ -12,8 +12,9 @@ strangers are taken for one person. So a face is refused whose vector is too sho
 photos point (`Recognizability`). Here photos of different people were damaged in one way each, and every two that were
 taken were compared at the threshold for a stated false match rate (FMR). *Times asked* is how many times that rate was
 found: 1 is what was promised, and the range holds the true value in 95 of 100 such measurements if pairs are
-independent. Few pairs make a rare error look like none or like many; the range says so. A section is made by the
-command in it.
+independent. Few pairs make a rare error look like none or like many; the range says so. *Of all pairs* counts the pairs
+of refused photos too (the generalized false acceptance rate of ISO/IEC 19795-1), in times of the rate asked for: how
+much a kind of damage helps somebody who is not enrolled. A section is made by the command in it.
 ";
 
 /// The page with the section of this pack in the place of an earlier one; sections of other packs
@@ -45,20 +46,21 @@ fn section(report: &DamageReport, title: &str, command: &str) -> String {
             None => "no limit of recognisability".into(),
         },
     );
-    text.push_str("| damage | face found | taken | FMR of these | pairs | times asked | refused |\n");
-    text.push_str("|---|---:|---:|---:|---:|---:|---|\n");
+    text.push_str("| damage | face found | taken | FMR of these | pairs | times asked | of all pairs | refused |\n");
+    text.push_str("|---|---:|---:|---:|---:|---:|---:|---|\n");
     for row in &report.rows {
         let rate = |text: String| if row.fmr.trials > 0 { text } else { "-".into() };
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {:.2} | {} |",
             row.description,
             row.found,
             row.accepted,
             rate(format!("{:.4}", row.fmr.rate)),
             row.fmr.trials,
             rate(row.times_asked_with_range()),
+            row.gfar / report.asked_fmr,
             row.reasons().replace('_', " "),
         );
     }
@@ -95,7 +97,9 @@ mod tests {
     #[test]
     fn a_section_is_replaced_and_others_stay() {
         let first = damage_page(None, &report("one", 10), "facevault a");
-        assert!(first.starts_with("# Damaged photos") && first.contains("| JPEG quality 3 | 0 | 0 | - | 0 | - |  |"));
+        assert!(
+            first.starts_with("# Damaged photos") && first.contains("| JPEG quality 3 | 0 | 0 | - | 0 | - | 0.00 |  |")
+        );
         let both = damage_page(Some(&first), &report("two", 20), "facevault b");
         let again = damage_page(Some(&both), &report("one", 30), "facevault c");
         assert!(again.contains("of 30 people") && again.contains("of 20 people") && !again.contains("of 10 people"));
