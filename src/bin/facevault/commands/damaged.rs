@@ -56,6 +56,7 @@ fn print(text: &mut Text<'_>, found: &DamageReport) -> std::io::Result<()> {
     ))?;
     let headings = ["DAMAGE", "FACE FOUND", "TAKEN", "FMR OF THESE", "PAIRS", "TIMES ASKED", "OF ALL PAIRS", "REFUSED"];
     let mut listing = Listing::new(&headings).numbers(&[1, 2, 3, 4, 5, 6]);
+    let asked = found.asked_fmr;
     for row in &found.rows {
         let DamageRow { description, found, accepted, fmr, .. } = row;
         let rate = |text: String| if fmr.trials > 0 { text } else { "-".into() };
@@ -66,7 +67,7 @@ fn print(text: &mut Text<'_>, found: &DamageReport) -> std::io::Result<()> {
             rate(format!("{:.4}", fmr.rate)),
             fmr.trials.to_string(),
             rate(row.times_asked_with_range()),
-            format!("{:.2}", row.gfar / found.asked_fmr),
+            format!("{:.2}", row.gfar / asked),
             row.reasons(),
         ]);
     }
