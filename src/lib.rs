@@ -33,6 +33,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
+//! | `avif` | no | photos in AVIF; the decoder has unsafe code, and a panic in it would end the process |
 //! | `cli` | yes | the command `facevault` |
 //! | `download` | with `cli` | installation over HTTPS |
 //! | `heic` | yes | photos in HEIC, as telephones store them |

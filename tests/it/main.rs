@@ -1,6 +1,8 @@
 //! Behaviour, a file each.
 
 mod accurate;
+#[cfg(feature = "avif")]
+mod avif;
 mod centerface_parity;
 mod children;
 #[cfg(feature = "cli")]

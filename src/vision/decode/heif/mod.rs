@@ -1,13 +1,26 @@
 //! HEIF, the container of what telephones store: HEIC inside where the pictures are compressed with
 //! HEVC, AVIF where they are with AV1. Layout of the first box: ISO/IEC 14496-12, section 4.3.
 
+#[cfg(feature = "avif")]
+mod av1;
 #[cfg(feature = "heic")]
-mod coded;
+mod codec;
+#[cfg(feature = "avif")]
+mod dav1d;
 #[cfg(feature = "heic")]
-mod heic;
+mod fault;
+#[cfg(feature = "heic")]
+mod hevc;
+#[cfg(feature = "heic")]
+mod picture;
+#[cfg(feature = "heic")]
+mod turns;
 
 #[cfg(feature = "heic")]
-pub(super) use heic::decode;
+pub(super) use picture::decode;
+
+use super::undecodable;
+use crate::error::Refusal;
 
 /// What a HEIF file says that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +58,14 @@ impl Kind {
             Self::Avif => "AVIF",
             Self::Other => "HEIF",
         }
+    }
+
+    /// The refusal of a build without the feature that reads this kind.
+    pub(super) fn not_built(self) -> Refusal {
+        let (name, feature) = (self.name(), if self == Self::Avif { "avif" } else { "heic" });
+        undecodable(format!(
+            "{name} pictures are not read by this build; save the photo as JPEG or PNG, or build facevault with its feature {feature}"
+        ))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One coded picture of a HEIC file: a whole photo, or a tile of it.
+//! One picture coded with HEVC: a whole photo, or a tile of it.
 
 use heifer::heifer_hevc_dec::nal::{NalUnit, split_annex_b};
 use heifer::heifer_hevc_dec::params::{ParameterSets, Sps};
@@ -8,8 +8,7 @@ use heifer::heifer_hevc_dec::syntax::{Picture, decode_slice_segment};
 use heifer::heifer_isobmff::{HeifFile, ItemId};
 
 use super::super::{DecodeLimits, check_frame, too_much_memory};
-use super::heic::{broken, broken_stream, damaged, not_read};
-use crate::error::Refusal;
+use super::fault::Fault;
 
 /// Luma samples of a coded picture: the most that HEVC's highest level allows (ITU-T H.265, table
 /// A.8, level 6.2). Larger photos are stored in tiles.
@@ -32,25 +31,25 @@ pub(super) fn decode(
     id: ItemId,
     (width, height): (u32, u32),
     limits: &DecodeLimits,
-) -> Result<Frame, Refusal> {
-    let stream = file.hevc_bitstream(id).map_err(broken)?;
+) -> Result<Frame, Fault> {
+    let stream = file.hevc_bitstream(id)?;
     if stream.windows(3).filter(|window| *window == [0, 0, 1]).nth(MAX_PIECES).is_some() {
-        return Err(not_read());
+        return Err(Fault::NotRead);
     }
-    let pieces = split_annex_b(&stream).map(NalUnit::parse).collect::<Result<Vec<_>, _>>().map_err(broken_stream)?;
+    let pieces = split_annex_b(&stream).map(NalUnit::parse).collect::<Result<Vec<_>, _>>()?;
     // What is stated before the first slice counts.
-    let first = pieces.iter().position(|piece| piece.header.unit_type.is_slice()).ok_or_else(damaged)?;
+    let first = pieces.iter().position(|piece| piece.header.unit_type.is_slice()).ok_or(Fault::Damaged)?;
     let mut sets = ParameterSets::default();
     for piece in &pieces[..first] {
-        sets.add(piece).map_err(broken_stream)?;
+        sets.add(piece)?;
     }
     let mut slices = pieces[first..].iter().filter(|piece| piece.header.unit_type.is_slice()).peekable();
     let mut previous = None;
     let header = |piece: &NalUnit<'_>, previous: Option<&SliceHeader>| {
-        SliceHeader::parse(&piece.rbsp, &piece.header, &sets, previous).map_err(broken_stream)
+        SliceHeader::parse(&piece.rbsp, &piece.header, &sets, previous)
     };
-    let start = header(slices.peek().ok_or_else(damaged)?, None)?;
-    let (picture_set, sequence_set) = sets.get(usize::from(start.slice_pic_parameter_set_id)).map_err(broken_stream)?;
+    let start = header(slices.peek().ok_or(Fault::Damaged)?, None)?;
+    let (picture_set, sequence_set) = sets.get(usize::from(start.slice_pic_parameter_set_id))?;
     check_sequence(sequence_set, (width, height), limits)?;
     let mut picture = Picture::new(sequence_set, picture_set);
     let mut pixels = Reconstructor::new(sequence_set, picture_set);
@@ -60,45 +59,45 @@ pub(super) fn decode(
             break;
         }
         let header = header(piece, previous.as_ref())?;
-        let (own, _) = sets.get(usize::from(header.slice_pic_parameter_set_id)).map_err(broken_stream)?;
+        let (own, _) = sets.get(usize::from(header.slice_pic_parameter_set_id))?;
         let place = picture.layout.rs_to_ts.get(header.slice_segment_address as usize);
         if own.pps_seq_parameter_set_id != picture_set.pps_seq_parameter_set_id || place != Some(&picture.decoded_ctbs)
         {
-            return Err(damaged());
+            return Err(Fault::Damaged);
         }
         pixels.start_slice(&header);
-        let data = piece.rbsp.get(header.header_size..).ok_or_else(damaged)?;
-        let quantizer = header.slice_qp_y(&sets).map_err(broken_stream)?;
-        decode_slice_segment(&mut picture, &header, quantizer, data, &mut pixels).map_err(broken_stream)?;
+        let data = piece.rbsp.get(header.header_size..).ok_or(Fault::Damaged)?;
+        let quantizer = header.slice_qp_y(&sets)?;
+        decode_slice_segment(&mut picture, &header, quantizer, data, &mut pixels)?;
         if let Some(error) = pixels.error.take() {
-            return Err(broken_stream(error));
+            return Err(error.into());
         }
         if !header.dependent_slice_segment_flag {
             previous = Some(header);
         }
     }
     if !picture.is_complete() {
-        return Err(damaged());
+        return Err(Fault::Damaged);
     }
     drop(picture);
     let frame = pixels.finish(false);
     let frame = if sequence_set.conf_win_offsets == [0; 4] { frame } else { frame.cropped(sequence_set) };
     if frame.widths[0] < width || frame.heights[0] < height {
-        return Err(damaged());
+        return Err(Fault::Damaged);
     }
     Ok(frame)
 }
 
 /// Compares the size that the stream states with the container's and the limits, before there are
 /// pixels.
-fn check_sequence(set: &Sps, (width, height): (u32, u32), limits: &DecodeLimits) -> Result<(), Refusal> {
+fn check_sequence(set: &Sps, (width, height): (u32, u32), limits: &DecodeLimits) -> Result<(), Fault> {
     let (coded_width, coded_height) = (set.pic_width_in_luma_samples, set.pic_height_in_luma_samples);
     if coded_width > width.saturating_add(PADDING) || coded_height > height.saturating_add(PADDING) {
-        return Err(damaged());
+        return Err(Fault::Damaged);
     }
     let samples = u64::from(coded_width) * u64::from(coded_height);
     if samples > MAX_SAMPLES {
-        return Err(too_much_memory());
+        return Err(too_much_memory().into());
     }
     // Sixteen bits a sample, whatever the depth.
     let bytes_per_pixel = match set.chroma_format_idc {
@@ -107,5 +106,5 @@ fn check_sequence(set: &Sps, (width, height): (u32, u32), limits: &DecodeLimits)
         2 => 4,
         _ => 6,
     };
-    check_frame(samples * bytes_per_pixel, limits)
+    Ok(check_frame(samples * bytes_per_pixel, limits)?)
 }
