@@ -27,7 +27,6 @@ fn assert_alike(bytes: &[u8], expected: &RgbImage, most: f64, what: &str) {
     assert_eq!(found.dimensions(), expected.dimensions(), "{what}");
     let off: u64 = found.as_raw().iter().zip(expected.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
     let off = off as f64 / expected.as_raw().len() as f64;
-    eprintln!("{what}: off by {off:.2}");
     assert!(off < most, "{what}: off by {off:.2}");
 }
 

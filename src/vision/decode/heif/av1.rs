@@ -48,16 +48,15 @@ pub(super) fn decode(
     (0..size.1).step_by(BAND as usize).try_for_each(|top| put(band(&picture, &sequence, top), top))
 }
 
-/// Refuses what a reader must understand and this one does not: layers, and matrices of colour.
+/// Refuses what a reader must understand and this one does not, such as layers.
 fn check_properties(file: &HeifFile<'_>, id: ItemId) -> Result<(), Fault> {
     for association in file.item(id)?.properties.iter().filter(|association| association.essential) {
-        match usize::from(association.index).checked_sub(1).and_then(|index| file.properties.get(index)) {
-            Some(Property::Unknown(name, content)) => match (&name.0, &content[..]) {
-                // The first operating point, and no choice of a layer.
-                (b"av1C", _) | (b"a1op", [0]) | (b"lsel", [0xff, 0xff]) => {}
-                _ => return Err(Fault::NotRead),
-            },
-            _ => {}
+        let property = usize::from(association.index).checked_sub(1).and_then(|index| file.properties.get(index));
+        let Some(Property::Unknown(name, content)) = property else { continue };
+        match (&name.0, &content[..]) {
+            // The first operating point, and no choice of a layer.
+            (b"av1C", _) | (b"a1op", [0]) | (b"lsel", [0xff, 0xff]) => {}
+            _ => return Err(Fault::NotRead),
         }
     }
     Ok(())
@@ -208,10 +207,10 @@ fn append(picture: &Picture<'_>, plane: usize, y: u32, samples: &mut Vec<u16>) {
 /// its other side.
 fn neighbours(i: usize, last: usize) -> (usize, usize) {
     let near = i / 2;
-    (near.min(last), if i % 2 == 0 { near.saturating_sub(1) } else { near + 1 }.min(last))
+    (near.min(last), if i.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 }.min(last))
 }
 
-/// Appends `width` pixels to `samples` from half as many sums, rounded to `1 << shift` fewer bits.
+/// Appends `width` pixels to `samples` from half as many sums, divided by `1 << shift` and rounded.
 fn widen(sums: &[u16], width: usize, shift: u32, samples: &mut Vec<u16>) {
     let last = sums.len() - 1;
     let half = 1u32 << (shift - 1);
