@@ -9,10 +9,10 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use facevault::index::{Change, Gallery, SearchOptions};
-use facevault::store::{CreateOptions, ModelInfo, NewImage, NewPersonRecord, Store};
+use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store};
 use facevault::{
-    CollectionId, FaceEncoding, IdentifyOptions, ImageId, Metric, ModelId, OperatingPoint, PersonId, PersonKey, Status,
-    Vault, VaultOptions,
+    CollectionId, FaceEncoding, IdentifyOptions, ImageId, Metric, ModelId, NewPerson, OperatingPoint, PersonId,
+    PersonKey, Status, Vault, VaultOptions,
 };
 
 const MODEL: ModelId = ModelId::from_bytes([1; 16]);
@@ -134,11 +134,12 @@ fn fill(path: &Path, random: &mut Random) {
     let store = store.expect("a vault");
     let client = store.default_client().expect("a client");
     for number in 0..PEOPLE {
-        let mut image = NewImage::new(number.to_le_bytes().to_vec().into());
+        let images = vec![number.to_le_bytes().to_vec().into()];
+        let new = NewPerson { name: format!("person {number}"), images, ..NewPerson::default() };
+        let mut image = PreparedImage::new(&new.images[0]);
         image.encoding = Some(random.encoding());
-        let new =
-            NewPersonRecord { name: format!("person {number}"), images: vec![image], ..NewPersonRecord::default() };
-        store.insert_person(&client, &new).expect("a person");
+        let prepared = PreparedImages { images: vec![image], ..PreparedImages::default() };
+        store.insert_person(&client, &new, &prepared).expect("a person");
     }
 }
 

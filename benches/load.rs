@@ -13,12 +13,12 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use facevault::http::{Server, ServerOptions};
-use facevault::store::{CreateOptions, ModelInfo, NewImage, NewPersonRecord, Store};
+use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store};
 use facevault::vision::FacePolicy;
 use facevault::wire::encode_base64;
 use facevault::{
-    CalibrationPoint, CalibrationTable, ClientId, Engine, EngineOptions, FaceEncoding, MeasuredOn, PackSource,
-    PersonId, PhotoRules, Vault, VaultOptions,
+    CalibrationPoint, CalibrationTable, ClientId, Engine, EngineOptions, FaceEncoding, MeasuredOn, NewPerson,
+    PackSource, PersonId, PhotoRules, Vault, VaultOptions,
 };
 use serde_json::{Value, json};
 
@@ -238,15 +238,16 @@ fn fill(path: &std::path::Path, engine: &Engine, photos: &[Vec<u8>]) {
                 (vec![number as u8; 4_096], FaceEncoding::new(id, vector).expect("finite"))
             }
         };
-        let mut image = NewImage::new(bytes.into());
-        image.encoding = Some(encoding);
-        let record = NewPersonRecord {
+        let new = NewPerson {
             id: Some(PersonId::new(format!("p{number}")).expect("an id")),
             name: format!("Person {number}"),
-            images: vec![image],
-            ..NewPersonRecord::default()
+            images: vec![bytes.into()],
+            ..NewPerson::default()
         };
-        store.insert_person(&client, &record).expect("a person");
+        let mut image = PreparedImage::new(&new.images[0]);
+        image.encoding = Some(encoding);
+        let prepared = PreparedImages { images: vec![image], ..PreparedImages::default() };
+        store.insert_person(&client, &new, &prepared).expect("a person");
     }
 }
 

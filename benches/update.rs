@@ -5,8 +5,10 @@ use std::hint::black_box;
 use std::io::{Seek, SeekFrom, Write};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use facevault::store::{CreateOptions, ImagesChange, ModelInfo, NewImage, NewPersonRecord, PersonChange, Store};
-use facevault::{ClientId, FaceEncoding, Limits, Metric, ModelId, Patch, PersonId};
+use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store};
+use facevault::{
+    ClientId, FaceEncoding, ImageBytes, ImagesUpdate, Metric, ModelId, NewPerson, Patch, PersonId, PersonUpdate,
+};
 
 /// Bytes of the photo.
 const PHOTO: usize = 100_000;
@@ -20,7 +22,8 @@ struct Fixture {
     store: Store,
     client: ClientId,
     person: PersonId,
-    image: NewImage,
+    photo: ImageBytes,
+    prepared: PreparedImages,
 }
 
 fn fixture() -> Fixture {
@@ -32,39 +35,43 @@ fn fixture() -> Fixture {
     let client = store.default_client().expect("a client");
     let bytes: Vec<u8> = (0..PHOTO).map(|i| i.wrapping_mul(2_654_435_761) as u8).collect();
     let vector: Vec<f32> = (0..DIMENSION).map(|i| ((i * 37) % 101) as f32 - 50.0).collect();
-    let mut image = NewImage::new(bytes.into());
+    let photo = ImageBytes::from(bytes);
+    let mut image = PreparedImage::new(&photo);
     image.encoding = Some(FaceEncoding::new(id, vector).expect("finite"));
-    let add = |name: String, images: Vec<NewImage>| {
-        let record = NewPersonRecord { name, images, ..NewPersonRecord::default() };
-        store.insert_person(&client, &record).expect("a person").person.id
+    let prepared = PreparedImages { images: vec![image], ..PreparedImages::default() };
+    let add = |name: String, images: Vec<ImageBytes>, prepared: &PreparedImages| {
+        let new = NewPerson { name, images, ..NewPerson::default() };
+        store.insert_person(&client, &new, prepared).expect("a person").person.id
     };
-    (0..OTHERS).for_each(|number| drop(add(format!("person {number}"), Vec::new())));
-    let person = add("the one".into(), vec![image.clone()]);
-    Fixture { folder, image, store, client, person }
+    (0..OTHERS).for_each(|number| drop(add(format!("person {number}"), Vec::new(), &PreparedImages::default())));
+    let person = add("the one".into(), vec![photo.clone()], &prepared);
+    Fixture { folder, photo, prepared, store, client, person }
 }
 
 fn update(criterion: &mut Criterion) {
     let fixture = fixture();
     let Fixture { store, client, person, .. } = &fixture;
     let mut count = 0u64;
-    let apply = |change: &PersonChange| {
-        black_box(store.update_person(client, person, change, &Limits::default()).expect("updated"));
+    let none = PreparedImages::default();
+    let apply = |update: &PersonUpdate, prepared: &PreparedImages| {
+        black_box(store.update_person(client, person, update, prepared).expect("updated"));
     };
     let mut group = criterion.benchmark_group("update");
     group.bench_function("notes, durable", |bencher| {
         bencher.iter(|| {
             count += 1;
-            apply(&PersonChange { notes: Patch::Set(format!("note {count}")), ..PersonChange::default() });
+            apply(&PersonUpdate { notes: Patch::Set(format!("note {count}")), ..PersonUpdate::default() }, &none);
         });
     });
     group.bench_function("a photo already known, 100 kB, durable", |bencher| {
         bencher.iter(|| {
             count += 1;
-            let images = ImagesChange::Replace(vec![fixture.image.clone()]);
-            apply(&PersonChange { notes: Patch::Set(format!("note {count}")), images, ..PersonChange::default() });
+            let images = ImagesUpdate::Replace(vec![fixture.photo.clone()]);
+            let notes = Patch::Set(format!("note {count}"));
+            apply(&PersonUpdate { notes, images, ..PersonUpdate::default() }, &fixture.prepared);
         });
     });
-    group.bench_function("nothing", |bencher| bencher.iter(|| apply(&PersonChange::default())));
+    group.bench_function("nothing", |bencher| bencher.iter(|| apply(&PersonUpdate::default(), &none)));
     group.finish();
 
     let mut file = File::create(fixture.folder.path().join("floor")).expect("a file");

@@ -31,6 +31,15 @@ impl<T> Patch<T> {
         }
     }
 
+    /// The value, where there is one.
+    #[must_use]
+    pub fn set(self) -> Option<T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+
     /// The same patch of a converted value.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Patch<U> {
         match self {
@@ -47,6 +56,14 @@ impl<T> Patch<T> {
             Self::Clear => Patch::Clear,
             Self::Set(value) => Patch::Set(value),
         }
+    }
+}
+
+impl Patch<String> {
+    /// Applies the patch to a text that may be absent: an empty text counts as none.
+    pub(crate) fn apply_text(&self, field: &mut Option<String>) {
+        self.clone().apply(field);
+        field.take_if(|text| text.is_empty());
     }
 }
 
@@ -72,6 +89,15 @@ mod tests {
             let mut field = before;
             patch.apply(&mut field);
             assert_eq!(field, after);
+        }
+    }
+
+    #[test]
+    fn an_empty_text_counts_as_none() {
+        for (patch, after) in [(Patch::Keep, Some("old")), (Patch::Set(String::new()), None), (Patch::Clear, None)] {
+            let mut field = Some("old".to_owned());
+            patch.apply_text(&mut field);
+            assert_eq!(field.as_deref(), after);
         }
     }
 }

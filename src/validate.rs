@@ -36,20 +36,14 @@ impl PersonUpdate {
     /// found out later.
     pub fn validate(&self, limits: &Limits) -> Result<()> {
         let mut check = Check::default();
-        match &self.name {
-            Patch::Keep => {}
-            Patch::Clear => check.add("name", Rule::NotNull),
-            Patch::Set(name) => check.name("name", name),
-        }
+        check.optional_name("name", self.name.as_deref());
         match &self.images {
             ImagesUpdate::Keep | ImagesUpdate::Clear => {}
             ImagesUpdate::Replace(images) => check.images(images, 1, limits),
             ImagesUpdate::Edit { add, .. } => check.images(add, 0, limits),
         }
         check.optional_name("nationality", set(&self.nationality));
-        check.not_null("collections", &self.collections);
         check.text("notes", set(&self.notes));
-        check.not_null("status", &self.status);
         check.finish()
     }
 }
@@ -75,13 +69,8 @@ impl CollectionUpdate {
     /// known is found out later.
     pub fn validate(&self) -> Result<()> {
         let mut check = Check::default();
-        match &self.name {
-            Patch::Keep => {}
-            Patch::Clear => check.add("name", Rule::NotNull),
-            Patch::Set(name) => check.name("name", name),
-        }
+        check.optional_name("name", self.name.as_deref());
         check.text("description", set(&self.description));
-        check.not_null("people", &self.people);
         check.finish()
     }
 }
@@ -170,12 +159,6 @@ impl Check {
         }
     }
 
-    fn not_null<T>(&mut self, field: &str, patch: &Patch<T>) {
-        if matches!(patch, Patch::Clear) {
-            self.add(field, Rule::NotNull);
-        }
-    }
-
     fn finish(self) -> Result<()> {
         let violations = self.0.finish("body");
         if violations.is_empty() { Ok(()) } else { Err(Error::violated(violations)) }
@@ -225,10 +208,10 @@ mod tests {
             ("", false),
             (" \u{2003}\u{a0}\r\n", false),
         ] {
-            let update = PersonUpdate { name: Patch::Set(name.into()), ..Default::default() };
+            let update = PersonUpdate { name: Some(name.into()), ..Default::default() };
             let new = NewPerson { name: name.into(), nationality: Some(name.into()), ..Default::default() };
             let collection = NewCollection { name: name.into(), ..Default::default() };
-            let rename = CollectionUpdate { name: Patch::Set(name.into()), ..Default::default() };
+            let rename = CollectionUpdate { name: Some(name.into()), ..Default::default() };
             assert_eq!(broken(update.validate(&LIMITS)).is_empty(), good, "{name:?}");
             assert_eq!(broken(new.validate(&LIMITS)).len(), if good { 0 } else { 2 }, "{name:?}");
             assert_eq!(broken(collection.validate()).is_empty(), good, "{name:?}");
@@ -239,30 +222,25 @@ mod tests {
     #[test]
     fn every_broken_rule_is_named() {
         let update = PersonUpdate {
-            name: Patch::Clear,
+            name: Some("\t".into()),
             images: ImagesUpdate::Replace(vec![image(5), image(4), image(6)]),
             nationality: Patch::Set(" ".into()),
-            collections: Patch::Clear,
             notes: Patch::Set("n".repeat(4_001)),
-            status: Patch::Clear,
             ..Default::default()
         };
         assert_eq!(
             broken(update.validate(&LIMITS)),
             [
-                "\"name\" must not be null",
+                "\"name\" must have 1 to 100 characters",
                 "\"images\" must have 1 to 2 items",
                 "\"images[0]\" must have at most 4 bytes, has 5",
                 "\"images[2]\" must have at most 4 bytes, has 6",
                 "\"nationality\" must have 1 to 100 characters",
-                "\"collections\" must not be null",
                 "\"notes\" must have 0 to 4000 characters",
-                "\"status\" must not be null",
             ]
         );
-        let update =
-            CollectionUpdate { name: Patch::Clear, description: Patch::Set("n".repeat(4_001)), people: Patch::Clear };
-        assert_eq!(broken(update.validate()).len(), 3);
+        let (name, description) = (Some(String::new()), Patch::Set("n".repeat(4_001)));
+        assert_eq!(broken(CollectionUpdate { name, description, people: None }.validate()).len(), 2);
     }
 
     #[test]
@@ -272,8 +250,8 @@ mod tests {
             date_of_birth: Patch::<DateOfBirth>::Clear,
             nationality: Patch::Clear,
             notes: Patch::Set("é".repeat(4_000)),
-            collections: Patch::Set(Vec::new()),
-            status: Patch::Set(Status::Inactive),
+            collections: Some(Vec::new()),
+            status: Some(Status::Inactive),
             images: ImagesUpdate::Clear,
             ..Default::default()
         };

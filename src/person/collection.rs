@@ -42,13 +42,29 @@ pub struct NewCollection {
     pub description: Option<String>,
 }
 
-/// A partial update of a collection.
+/// A partial update of a collection: what is not named stays as it is.
 #[derive(Clone, Default)]
 pub struct CollectionUpdate {
-    /// 1 to 100 characters after trimming; cannot be cleared.
-    pub name: Patch<String>,
+    /// A new name: 1 to 100 characters after trimming.
+    pub name: Option<String>,
     /// Up to 4,000 characters.
     pub description: Patch<String>,
-    /// The ids of all its persons, replacing the membership; cannot be cleared.
-    pub people: Patch<Vec<PersonId>>,
+    /// The ids of all its persons, replacing the membership.
+    pub people: Option<Vec<PersonId>>,
+}
+
+impl CollectionUpdate {
+    /// Whether nothing is named, so that the update is the identity.
+    #[must_use]
+    pub fn is_keep(&self) -> bool {
+        self.name.is_none() && self.description.is_keep() && self.people.is_none()
+    }
+
+    /// Takes over name and description.
+    pub(crate) fn apply(&self, collection: &mut Collection) {
+        if let Some(name) = &self.name {
+            collection.name.clone_from(name);
+        }
+        self.description.apply_text(&mut collection.description);
+    }
 }

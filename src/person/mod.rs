@@ -12,6 +12,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::error::{Error, ErrorKind, Result};
+
 pub use attributes::{Gender, Status};
 pub use collection::{Collection, CollectionUpdate, NewCollection};
 pub use date_of_birth::DateOfBirth;
@@ -91,6 +93,59 @@ pub struct PersonSummary {
     pub created_at: Timestamp,
     /// When the person was last changed.
     pub updated_at: Timestamp,
+}
+
+impl PersonSummary {
+    /// What `new` describes, as it is when it has just been created: without photos, in no collection.
+    /// An empty text counts as none.
+    pub(crate) fn new(id: PersonId, new: &NewPerson, now: Timestamp) -> Self {
+        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        Self {
+            id,
+            name: new.name.clone(),
+            gender: new.gender,
+            date_of_birth: new.date_of_birth,
+            nationality: text(&new.nationality),
+            image_count: 0,
+            collections: Vec::new(),
+            notes: text(&new.notes),
+            status: new.status,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Refuses to go on where another version is expected.
+    pub(crate) fn require_version(&self, expected: Option<u64>) -> Result<()> {
+        match expected {
+            Some(expected) if expected != self.version => {
+                let message =
+                    format!("person {} has version {}, the request expects {expected}", self.id, self.version);
+                Err(Error::new(ErrorKind::Conflict, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The whole person, with these photos.
+    pub(crate) fn with_images(self, client: ClientId, images: Vec<PersonImage>) -> Person {
+        Person {
+            id: self.id,
+            client,
+            name: self.name,
+            gender: self.gender,
+            date_of_birth: self.date_of_birth,
+            nationality: self.nationality,
+            images,
+            collections: self.collections,
+            notes: self.notes,
+            status: self.status,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
 }
 
 impl fmt::Debug for PersonSummary {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::patch::Patch;
 
-use super::{DateOfBirth, Gender, ImageBytes, ImageId, PersonId, Status};
+use super::{DateOfBirth, Gender, ImageBytes, ImageId, PersonId, PersonSummary, Status};
 
 /// A person to be created. Only the name is needed.
 #[derive(Clone, Default)]
@@ -54,13 +54,35 @@ pub enum ImagesUpdate {
     Clear,
 }
 
-/// A partial update of a person: what is not named stays as it is.
+impl ImagesUpdate {
+    /// Whether the photos stay as they are, whatever they are.
+    #[must_use]
+    pub fn is_keep(&self) -> bool {
+        match self {
+            Self::Keep => true,
+            Self::Edit { remove, add } => remove.is_empty() && add.is_empty(),
+            Self::Replace(_) | Self::Clear => false,
+        }
+    }
+
+    /// The photos that the update brings.
+    #[must_use]
+    pub fn photos(&self) -> &[ImageBytes] {
+        match self {
+            Self::Keep | Self::Clear => &[],
+            Self::Replace(photos) | Self::Edit { add: photos, .. } => photos,
+        }
+    }
+}
+
+/// A partial update of a person: what is not named stays as it is. A field that must have a value is an
+/// `Option`, one that may be empty is a [`Patch`].
 ///
 /// ```
 /// use facevault::{Patch, PersonUpdate};
 ///
 /// let update = PersonUpdate {
-///     name: Patch::Set("John Doe Updated".into()),
+///     name: Some("John Doe Updated".into()),
 ///     nationality: Patch::Clear,
 ///     ..PersonUpdate::default()
 /// };
@@ -68,8 +90,8 @@ pub enum ImagesUpdate {
 /// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct PersonUpdate {
-    /// 1 to 100 characters after trimming; cannot be cleared.
-    pub name: Patch<String>,
+    /// A new name: 1 to 100 characters after trimming.
+    pub name: Option<String>,
     /// The photos.
     pub images: ImagesUpdate,
     /// Gender.
@@ -79,36 +101,47 @@ pub struct PersonUpdate {
     /// 1 to 100 characters after trimming.
     pub nationality: Patch<String>,
     /// Ids or codes of collections of the same client, replacing the membership; an empty list is
-    /// none; cannot be cleared.
-    pub collections: Patch<Vec<String>>,
+    /// none.
+    pub collections: Option<Vec<String>>,
     /// Up to 4,000 characters.
     pub notes: Patch<String>,
-    /// Whether the person is searched; cannot be cleared.
-    pub status: Patch<Status>,
+    /// Whether the person is searched.
+    pub status: Option<Status>,
     /// Refuse with [`Conflict`](crate::ErrorKind::Conflict) unless this is the current version.
     pub expected_version: Option<u64>,
 }
 
+impl PersonUpdate {
+    /// Whether nothing is named, so that the update is the identity.
+    #[must_use]
+    pub fn is_keep(&self) -> bool {
+        self.images.is_keep()
+            && *self == Self { images: self.images.clone(), expected_version: self.expected_version, ..Self::default() }
+    }
+
+    /// Takes over every field that describes the person. Photos, collections, version and times are
+    /// left to the caller.
+    pub(crate) fn apply(&self, person: &mut PersonSummary) {
+        if let Some(name) = &self.name {
+            person.name.clone_from(name);
+        }
+        person.status = self.status.unwrap_or(person.status);
+        self.gender.clone().apply(&mut person.gender);
+        self.date_of_birth.clone().apply(&mut person.date_of_birth);
+        self.nationality.apply_text(&mut person.nationality);
+        self.notes.apply_text(&mut person.notes);
+    }
+}
+
 impl fmt::Debug for PersonUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn word<T>(patch: &Patch<T>) -> &'static str {
-            match patch {
-                Patch::Keep => "keep",
-                Patch::Clear => "clear",
-                Patch::Set(_) => "set",
-            }
-        }
         f.debug_struct("PersonUpdate")
-            .field("name", &word(&self.name))
+            .field("is_keep", &self.is_keep())
             .field("images", &self.images)
-            .field("gender", &word(&self.gender))
-            .field("date_of_birth", &word(&self.date_of_birth))
-            .field("nationality", &word(&self.nationality))
             .field("collections", &self.collections)
-            .field("notes", &word(&self.notes))
             .field("status", &self.status)
             .field("expected_version", &self.expected_version)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,11 +172,8 @@ mod tests {
     #[test]
     fn debug_shows_nothing_that_describes_a_person() {
         let new = NewPerson { name: "Ada".into(), notes: Some("secret".into()), ..NewPerson::default() };
-        let update = PersonUpdate {
-            name: Patch::Set("Ada".into()),
-            notes: Patch::Set("secret".into()),
-            ..PersonUpdate::default()
-        };
+        let update =
+            PersonUpdate { name: Some("Ada".into()), notes: Patch::Set("secret".into()), ..PersonUpdate::default() };
         let shown = format!("{new:?} {update:?} {:?}", DateOfBirth::new(1815, 12, 10).expect("a date"));
         assert!(!shown.contains("Ada") && !shown.contains("secret") && !shown.contains("1815"), "{shown}");
     }

@@ -11,71 +11,30 @@
 //! [`Corrupt`](crate::ErrorKind::Corrupt) and name the person. Whatever belongs to another client
 //! answers [`NotFound`](crate::ErrorKind::NotFound), exactly as if it were not there.
 
-mod backup;
-mod change;
-mod check;
-mod checksum;
-mod clients;
-mod collections;
-mod columns;
-mod connection;
-mod error;
-mod generation;
-mod images;
-mod models;
-mod open;
-mod persons;
-mod scan;
-mod schema;
-mod settings;
-mod standing;
-mod tokens;
-mod unencoded;
-mod update;
+// The methods of `Store` and `Snapshot` are the seam between a vault and what it is kept in. Above it
+// stand the rules of fields (`crate::validate`), the order of the steps (`crate::vault`) and the
+// decisions that any store has to make alike: what an update does to fields (`PersonUpdate::apply`)
+// and to photos (`photo_plan`), and what a write asks and answers (`prepared`, `written`, `model`).
+// Below it, in `sqlite`, stand transactions, statements, schema, checksums and settings. A store of
+// another kind is a folder beside `sqlite` that gives the same methods.
+mod model;
+mod photo_plan;
+mod prepared;
+mod sqlite;
+mod written;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::Result;
-
-pub use backup::BackupProgress;
-pub use change::{
-    CollectionWritten, Erasure, GalleryEffect, ImagesChange, NewImage, NewPersonRecord, PersonChange, Removed, Written,
-};
-pub use check::{CheckReport, Problem};
-pub use generation::{GalleryChanges, GalleryPerson};
-pub use models::{ImageRef, ModelInfo};
-pub use open::CreateOptions;
-pub use scan::{EncodingRow, Vector};
-pub use standing::Standing;
+pub use model::{ImageRef, ModelInfo};
+pub use prepared::{PreparedImage, PreparedImages};
+pub use sqlite::{BackupProgress, CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};
+pub use written::{CollectionWritten, Erasure, GalleryChanges, GalleryEffect, GalleryPerson, Removed, Written};
 
 /// One vault file, open. Cloning is cheap and gives a handle to the same connections.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<connection::Connections>,
-}
-
-impl Store {
-    /// The vault's file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.inner.path()
-    }
-
-    /// Whether this handle only reads.
-    #[must_use]
-    pub fn is_read_only(&self) -> bool {
-        self.inner.is_read_only()
-    }
-
-    /// SQLite's settings as a connection reports them, by name.
-    ///
-    /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where one is not what the vault asked for.
-    pub fn settings(&self) -> Result<Vec<(&'static str, String)>> {
-        self.inner.settings()
-    }
+    inner: Arc<sqlite::Connections>,
 }
 
 impl fmt::Debug for Store {

@@ -24,7 +24,7 @@ impl Vault {
     pub fn update_collection(&self, id_or_code: &str, update: &CollectionUpdate) -> Result<Collection> {
         update.validate()?;
         let written = self.store().update_collection(&self.client, id_or_code, update)?;
-        self.publish();
+        self.publish(written.gallery, |_| None);
         Ok(written.collection)
     }
 
@@ -49,8 +49,8 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown collection or another client's.
     pub fn remove_collection(&self, id_or_code: &str) -> Result<()> {
-        self.store().remove_collection(&self.client, id_or_code)?;
-        self.publish();
+        let effect = self.store().remove_collection(&self.client, id_or_code)?;
+        self.publish(effect, |_| None);
         Ok(())
     }
 }

@@ -4,39 +4,53 @@
 //! generation in the file is read; a gallery that is behind, because this process or another one
 //! has written, first takes what it missed. So the order of writing to the file and to memory does
 //! not matter, and no gallery can stay wrong.
+//!
+//! A gallery is made when it is first searched. One that nobody has searched for half an hour is let
+//! go when another one of the vault is searched; searching it again loads it anew.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Change, Gallery};
-use crate::person::{ClientId, PersonId, PersonKey, Status};
-use crate::store::{GalleryChanges, GalleryPerson, ModelInfo};
+use crate::person::{ClientId, PersonKey};
+use crate::store::{GalleryChanges, GalleryEffect, GalleryPerson, ModelInfo, Removed, Written};
 
 use super::Vault;
 
 /// Of more changed persons than this a gallery loads everything anew.
 pub(super) const MOST_CHANGES: usize = 10_000;
 
+/// A gallery that nobody has searched for so long is let go when another one is searched.
+const LET_GO_AFTER: Duration = Duration::from_secs(30 * 60);
+
 /// The galleries of a vault, one for each client and model that was searched.
 #[derive(Default)]
 pub(super) struct Galleries {
-    slots: Mutex<HashMap<(ClientId, ModelId), Arc<Slot>>>,
+    slots: Mutex<HashMap<(ClientId, ModelId), Held>>,
 }
 
-#[derive(Default)]
+/// A gallery's slot and when the gallery was last searched.
+struct Held {
+    slot: Arc<Slot>,
+    searched_at: Instant,
+}
+
+/// The place of one gallery.
 struct Slot {
+    model: ModelInfo,
     current: ArcSwapOption<Searched>,
     /// Held by the one thread that brings the gallery up to date. Whoever holds it waits for no pool
     /// of threads: its workers may be waiting for this.
     catching_up: Mutex<()>,
     /// What was put in order while the current one changed; the next change goes on from it.
-    in_order: Mutex<Option<Arc<Searched>>>,
-    putting_in_order: AtomicBool,
+    compacted: Mutex<Option<Arc<Searched>>>,
+    compacting: AtomicBool,
 }
 
 /// What a search looks at: one committed state.
@@ -49,9 +63,43 @@ pub(super) struct Searched {
 }
 
 impl Galleries {
-    fn slot(&self, client: &ClientId, model: ModelId) -> Arc<Slot> {
+    /// The slot of a gallery that is searched now. Lets go of those that were not for a long time.
+    fn slot(&self, client: &ClientId, model: &ModelInfo, now: Instant) -> Arc<Slot> {
         let mut slots = lock(&self.slots);
-        Arc::clone(slots.entry((client.clone(), model)).or_default())
+        let held = slots
+            .entry((client.clone(), model.id))
+            .or_insert_with(|| Held { slot: Arc::new(Slot::new(model)), searched_at: now });
+        held.searched_at = now;
+        let slot = Arc::clone(&held.slot);
+        slots.retain(|_, held| now.saturating_duration_since(held.searched_at) < LET_GO_AFTER);
+        slot
+    }
+
+    /// The slots of a client's galleries that are in memory.
+    fn loaded(&self, client: &ClientId) -> Vec<Arc<Slot>> {
+        let slots = lock(&self.slots);
+        let own = slots.iter().filter(|((owner, _), _)| owner == client).map(|(_, held)| &held.slot);
+        own.filter(|slot| slot.current.load().is_some()).map(Arc::clone).collect()
+    }
+}
+
+impl Slot {
+    fn new(model: &ModelInfo) -> Self {
+        Self {
+            model: model.clone(),
+            current: ArcSwapOption::empty(),
+            catching_up: Mutex::default(),
+            compacted: Mutex::default(),
+            compacting: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes `searched` what is searched from now on.
+    fn show(self: &Arc<Self>, searched: &Arc<Searched>) {
+        self.current.store(Some(Arc::clone(searched)));
+        if searched.gallery.wants_compaction() {
+            compact_aside(self, Arc::clone(searched));
+        }
     }
 }
 
@@ -63,24 +111,14 @@ impl Vault {
 
     /// As [`Self::gallery`], with whom it lacks.
     pub(super) fn searched(&self, model: &ModelInfo) -> Result<Arc<Searched>> {
-        let slot = self.inner.galleries.slot(&self.client, model.id);
-        let current = || -> Result<Option<Arc<Searched>>> {
-            let generation = self.store().generation()?;
-            Ok(slot.current.load_full().filter(|searched| searched.gallery.generation() == generation))
-        };
-        if let Some(searched) = current()? {
+        let slot = self.inner.galleries.slot(&self.client, model, Instant::now());
+        let generation = self.store().generation()?;
+        let current = slot.current.load_full();
+        if let Some(searched) = current.filter(|searched| searched.gallery.generation() == generation) {
             return Ok(searched);
         }
         let _one = lock(&slot.catching_up);
-        if let Some(searched) = current()? {
-            return Ok(searched);
-        }
-        let searched = Arc::new(self.caught_up(&slot, model)?);
-        slot.current.store(Some(Arc::clone(&searched)));
-        if searched.gallery.wants_compaction() {
-            put_in_order_aside(&slot, Arc::clone(&searched));
-        }
-        Ok(searched)
+        self.catch_up(&slot)
     }
 
     /// As [`Self::searched`]; an error where there are people but nobody has an encoding by `model`:
@@ -102,38 +140,81 @@ impl Vault {
         Err(Error::new(ErrorKind::ModelMismatch, message))
     }
 
-    /// Step 4 of an update: a gallery that is in memory learns of the write. A failure is not told:
-    /// the write is done, and the next search will find the gallery behind its file.
-    pub(super) fn publish(&self) {
-        let loaded: Vec<ModelId> = lock(&self.inner.galleries.slots)
-            .iter()
-            .filter(|((client, _), slot)| *client == self.client && slot.current.load().is_some())
-            .map(|((_, model), _)| *model)
-            .collect();
-        if loaded.is_empty() {
-            return;
-        }
-        let published = self.store().models().and_then(|models| {
-            models.iter().filter(|model| loaded.contains(&model.id)).try_for_each(|model| self.gallery(model).map(drop))
+    /// Step 4 of an update: the galleries in memory take what a write did to a person, without reading
+    /// it.
+    pub(super) fn publish_written<P>(&self, written: &Written<P>) {
+        let generation = written.gallery.generation;
+        self.publish(written.gallery, |model| match &written.searched {
+            Some((by, person)) if *by == model => {
+                Some(GalleryChanges { generation, written: vec![person.clone()], removed: Vec::new() })
+            }
+            _ => None,
         });
-        if let Err(error) = published {
-            tracing::warn!(kind = %error.kind(), "a gallery is behind the vault; it will catch up before the next search");
+    }
+
+    /// As [`Self::publish_written`], of a person who was removed.
+    pub(super) fn publish_removed(&self, removed: &Removed) {
+        let generation = removed.gallery.generation;
+        self.publish(removed.gallery, |_| {
+            Some(GalleryChanges { generation, written: Vec::new(), removed: vec![removed.key] })
+        });
+    }
+
+    /// Has this client's galleries in memory follow a write. `changes` is what it did to a gallery by
+    /// a model, where that is known; otherwise the gallery reads what it missed, as it does where
+    /// somebody else has written meanwhile.
+    ///
+    /// A failure is not reported: the write is done, and the next search will find the gallery behind
+    /// its file.
+    pub(super) fn publish(&self, effect: GalleryEffect, changes: impl Fn(ModelId) -> Option<GalleryChanges>) {
+        if effect.changed {
+            self.each_loaded(|slot, current| {
+                let generation = current.gallery.generation();
+                if generation >= effect.generation {
+                    return Ok(());
+                }
+                let follows = generation + 1 == effect.generation && lock(&slot.compacted).is_none();
+                match changes(slot.model.id).filter(|_| follows) {
+                    Some(changes) => slot.show(&Arc::new(current.with(changes)?)),
+                    None => drop(self.catch_up(slot)?),
+                }
+                Ok(())
+            });
         }
     }
 
-    /// What there was with what it missed, or everything anew.
-    fn caught_up(&self, slot: &Slot, model: &ModelInfo) -> Result<Searched> {
-        let known = [lock(&slot.in_order).take(), slot.current.load_full()];
+    /// Has this client's galleries in memory read what they missed.
+    pub(super) fn refresh(&self) {
+        self.each_loaded(|slot, _| self.catch_up(slot).map(drop));
+    }
+
+    fn each_loaded(&self, follow: impl Fn(&Arc<Slot>, &Searched) -> Result<()>) {
+        for slot in self.inner.galleries.loaded(&self.client) {
+            let _one = lock(&slot.catching_up);
+            let current = slot.current.load_full();
+            if let Some(Err(error)) = current.map(|current| follow(&slot, &current)) {
+                let kind = error.kind();
+                tracing::warn!(%kind, "a gallery is behind the vault; it will catch up before the next search");
+            }
+        }
+    }
+
+    /// Brings a gallery to the file's state: what there was with what it missed, or everything anew.
+    /// The caller holds [`Slot::catching_up`].
+    fn catch_up(&self, slot: &Arc<Slot>) -> Result<Arc<Searched>> {
+        let known = [lock(&slot.compacted).take(), slot.current.load_full()];
         for old in known.into_iter().flatten() {
-            if let Some(searched) = self.with_missed(&old, model, MOST_CHANGES)? {
+            if let Some(searched) = self.with_missed(&old, &slot.model, MOST_CHANGES)? {
+                slot.show(&searched);
                 return Ok(searched);
             }
         }
         loop {
             // What is read after the scan may be newer than it; taking what changed since the scan
             // makes the whole one committed state again.
-            let scanned = self.scan(model)?;
-            if let Some(searched) = self.with_missed(&scanned, model, usize::MAX)? {
+            let scanned = Arc::new(self.scan(&slot.model)?);
+            if let Some(searched) = self.with_missed(&scanned, &slot.model, usize::MAX)? {
+                slot.show(&searched);
                 return Ok(searched);
             }
         }
@@ -141,10 +222,21 @@ impl Vault {
 
     /// `None` where more than `most` persons changed or too much was forgotten: then everything is
     /// loaded anew.
-    fn with_missed(&self, old: &Searched, model: &ModelInfo, most: usize) -> Result<Option<Searched>> {
-        let missed = self.store().changes_since(old.gallery.generation(), &model.id, most)?;
-        let Some(GalleryChanges { generation, written, removed }) = missed else { return Ok(None) };
-        let mut without_encoding = Arc::clone(&old.without_encoding);
+    fn with_missed(&self, old: &Arc<Searched>, model: &ModelInfo, most: usize) -> Result<Option<Arc<Searched>>> {
+        let generation = old.gallery.generation();
+        match self.store().changes_since(&self.client, generation, &model.id, most)? {
+            Some(missed) if missed.generation == generation => Ok(Some(Arc::clone(old))),
+            Some(missed) => Ok(Some(Arc::new(old.with(missed)?))),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Searched {
+    /// The same state with these changes.
+    fn with(&self, changes: GalleryChanges) -> Result<Self> {
+        let GalleryChanges { generation, written, removed } = changes;
+        let mut without_encoding = Arc::clone(&self.without_encoding);
         let mut note = |key: PersonKey, is_without: bool| {
             if without_encoding.contains(&key) != is_without {
                 let keys = Arc::make_mut(&mut without_encoding);
@@ -161,144 +253,39 @@ impl Vault {
             note(key, false);
             changes.push(Change::Remove { key });
         }
-        for person in written.into_iter().filter(|person| person.client == self.client) {
+        for person in written {
             note(person.key, person.is_without_encoding());
             let GalleryPerson { key, id, status, collections, encodings, .. } = person;
             changes.push(Change::Upsert { key, person: id, status, collections, encodings });
         }
-        let gallery = old.gallery.with_changes(&changes, generation)?;
-        Ok(Some(Searched { gallery, without_encoding }))
-    }
-
-    /// Everything, in one sequential read of the encodings.
-    fn scan(&self, model: &ModelInfo) -> Result<Searched> {
-        let mut builder = Gallery::builder(model.id, model.metric, model.dimension);
-        let mut last: Option<PersonKey> = None;
-        let mut done = Done::default();
-        // Persons whose encodings do not follow one another.
-        let mut apart: HashMap<PersonKey, PersonId> = HashMap::new();
-        let mut vector = Vec::with_capacity(model.dimension);
-        let before = self.store().generation()?;
-        let scanned = self.store().all_encodings(Some(&self.client), &model.id, |row| {
-            if row.status != Status::Active {
-                return Ok(());
-            }
-            if last != Some(row.key) {
-                last.into_iter().for_each(|key| done.insert(key));
-                last = Some(row.key);
-            }
-            if done.contains(row.key) {
-                apart.insert(row.key, row.person.clone());
-                return Ok(());
-            }
-            vector.clear();
-            vector.extend(row.vector.components());
-            builder.push(row.key, row.person, row.image, row.collections, &vector)
-        });
-        let generation = match scanned {
-            Ok(generation) => generation,
-            // A model that the vault does not know has no encodings in it; it may come to know it.
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.knows(model)? => before,
-            Err(error) => return Err(error),
-        };
-        let mut gallery = builder.finish(generation)?;
-        let mut changes = Vec::with_capacity(apart.len());
-        for (key, person) in apart {
-            match self.upsert(key, person, model) {
-                Ok(change) => changes.push(change),
-                // Gone since the scan: the changes since then will say so.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if !changes.is_empty() {
-            gallery = gallery.with_changes(&changes, generation)?;
-        }
-        let without_encoding = Arc::new(self.store().keys_without_encoding(&self.client, &model.id)?);
-        Ok(Searched { gallery, without_encoding })
-    }
-
-    fn upsert(&self, key: PersonKey, person: PersonId, model: &ModelInfo) -> Result<Change> {
-        let summary = self.store().person_summary(&self.client, &person)?;
-        let encodings = self.store().encodings(&self.client, &person, &model.id)?;
-        Ok(Change::Upsert { key, person, status: summary.status, collections: summary.collections, encodings })
-    }
-
-    fn knows(&self, model: &ModelInfo) -> Result<bool> {
-        Ok(self.store().models()?.iter().any(|known| known.id == model.id))
-    }
-
-    /// The model whose encodings are searched: the engine's, else the vault's.
-    pub(super) fn searched_model(&self) -> Result<ModelInfo> {
-        match self.engine() {
-            Some(engine) => Ok(engine_model(engine)),
-            None => self.store().active_model()?.ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, "the vault holds no face encoding yet: there is nobody to be found")
-            }),
-        }
-    }
-}
-
-/// Persons who were seen. Keys nearly always rise, as persons were written one after the other.
-#[derive(Default)]
-struct Done {
-    rising: Vec<PersonKey>,
-    others: HashSet<PersonKey>,
-}
-
-impl Done {
-    fn insert(&mut self, key: PersonKey) {
-        if self.is_beyond(key) {
-            self.rising.push(key);
-        } else if self.rising.binary_search(&key).is_err() {
-            self.others.insert(key);
-        }
-    }
-
-    fn contains(&self, key: PersonKey) -> bool {
-        !self.is_beyond(key) && (self.rising.binary_search(&key).is_ok() || self.others.contains(&key))
-    }
-
-    fn is_beyond(&self, key: PersonKey) -> bool {
-        self.rising.last().is_none_or(|last| key > *last)
-    }
-}
-
-/// What a vault notes of an engine's model.
-pub(super) fn engine_model(engine: &crate::engine::Engine) -> ModelInfo {
-    let spec = engine.embedder();
-    ModelInfo {
-        id: engine.model(),
-        name: engine.name().to_owned(),
-        dimension: spec.dimension,
-        metric: spec.metric,
-        mode: Some(engine.mode()),
+        let gallery = self.gallery.with_changes(&changes, generation)?;
+        Ok(Self { gallery, without_encoding })
     }
 }
 
 /// Puts a gallery in order on a thread of its own, while searches go on. One that has changed
 /// meanwhile is not thrown away: the next change goes on from what is in order.
-fn put_in_order_aside(slot: &Arc<Slot>, searched: Arc<Searched>) {
+fn compact_aside(slot: &Arc<Slot>, searched: Arc<Searched>) {
     /// Ends with the work, whether it was done, failed or never began.
     struct Under(Arc<Slot>);
     impl Drop for Under {
         fn drop(&mut self) {
-            self.0.putting_in_order.store(false, Ordering::Release);
+            self.0.compacting.store(false, Ordering::Release);
         }
     }
-    if slot.putting_in_order.swap(true, Ordering::AcqRel) {
+    if slot.compacting.swap(true, Ordering::AcqRel) {
         return;
     }
     let under = Under(Arc::clone(slot));
     let work = move || {
         let slot = &under.0;
         let without_encoding = Arc::clone(&searched.without_encoding);
-        let in_order = Arc::new(Searched { gallery: searched.gallery.compacted(), without_encoding });
+        let compacted = Arc::new(Searched { gallery: searched.gallery.compacted(), without_encoding });
         let _one = lock(&slot.catching_up);
         if slot.current.load_full().is_some_and(|current| Arc::ptr_eq(&current, &searched)) {
-            slot.current.store(Some(in_order));
+            slot.current.store(Some(compacted));
         } else {
-            *lock(&slot.in_order) = Some(in_order);
+            *lock(&slot.compacted) = Some(compacted);
         }
     };
     // Without a thread the gallery stays as it is: correct, only less tidy.
@@ -311,19 +298,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
+    use crate::spec::Metric;
 
-    proptest! {
-        #[test]
-        fn whoever_was_seen_is_known(keys in proptest::collection::vec(0i64..40, 0..60)) {
-            let (mut done, mut plain) = (Done::default(), HashSet::new());
-            for key in keys.into_iter().map(PersonKey::new) {
-                prop_assert_eq!(done.contains(key), plain.contains(&key));
-                done.insert(key);
-                plain.insert(key);
-            }
-        }
+    #[test]
+    fn a_gallery_that_nobody_searches_is_let_go_when_another_one_is_searched() {
+        let (galleries, start) = (Galleries::default(), Instant::now());
+        let id = ModelId::from_bytes([1; 16]);
+        let model = ModelInfo { id, name: "m".into(), dimension: 4, metric: Metric::Cosine, mode: None };
+        let clients = ["a", "b"].map(|id| ClientId::new(id).expect("an id"));
+        let slot = |client: usize, minutes: u64| {
+            let now = start + Duration::from_secs(60 * minutes);
+            Arc::as_ptr(&galleries.slot(&clients[client], &model, now))
+        };
+        let first = slot(0, 0);
+        assert_eq!(slot(0, 29), first);
+        slot(1, 58);
+        assert_eq!(slot(0, 58), first, "searched 29 minutes ago");
+        assert_eq!(slot(0, 200), first, "nothing else was searched");
+        slot(1, 230);
+        assert_eq!(lock(&galleries.slots).len(), 1);
     }
 }

@@ -22,17 +22,20 @@
 //! # }
 //! ```
 
+mod check_and_backup;
 mod collections;
+mod create;
 mod duplicates;
 mod gallery;
-mod known;
-mod mode;
+mod gallery_scan;
+mod model;
 mod persons;
-mod photos;
+mod prepare;
 mod reencode;
 mod search;
 mod tokens;
-mod upkeep;
+#[cfg(test)]
+mod transactions;
 
 use std::fmt;
 use std::path::Path;
@@ -43,8 +46,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
 use crate::store::{CreateOptions, Store};
 
+pub use create::DuplicatePolicy;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
-pub use known::DuplicatePolicy;
 pub use persons::Departure;
 pub use reencode::{ReencodeOptions, ReencodeProgress, Reencoded, Unencoded};
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
@@ -127,11 +130,11 @@ impl Vault {
     fn assemble(store: Store, options: VaultOptions) -> Result<Self> {
         let VaultOptions { engine, limits, client } = options;
         let client = match client {
-            Some(client) => known(&store, client)?,
+            Some(client) => existing_client(&store, client)?,
             None => store.default_client()?,
         };
         let vault = Self { inner: Arc::new(Inner { store, engine, limits, galleries: Default::default() }), client };
-        vault.tell_of_mode()?;
+        vault.warn_of_other_mode()?;
         Ok(vault)
     }
 
@@ -140,7 +143,7 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::NotFound`] where the vault has no such client.
     pub fn for_client(&self, client: &ClientId) -> Result<Self> {
-        Ok(Self { inner: Arc::clone(&self.inner), client: known(self.store(), client.clone())? })
+        Ok(Self { inner: Arc::clone(&self.inner), client: existing_client(self.store(), client.clone())? })
     }
 
     /// Adds a client and gives the vault as that client sees it.
@@ -188,7 +191,7 @@ impl Vault {
     }
 }
 
-fn known(store: &Store, client: ClientId) -> Result<ClientId> {
+fn existing_client(store: &Store, client: ClientId) -> Result<ClientId> {
     if store.clients()?.contains(&client) {
         return Ok(client);
     }

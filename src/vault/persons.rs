@@ -1,20 +1,16 @@
 //! The verbs on persons. An update goes in steps: validate, encode, write, publish.
 
-use crate::error::{Error, ErrorKind, Result, Rule, Violation};
-use crate::patch::Patch;
-use crate::person::{
-    ImageBytes, ImageId, ImagesUpdate, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate,
-};
-use crate::store::{ImagesChange, PersonChange, Removed};
+use crate::error::{Error, ErrorKind, Result, Rule};
+use crate::person::{ImageBytes, ImageId, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate};
+use crate::store::Removed;
 
-use super::photos::Prepared;
 use super::{DuplicatePolicy, Vault};
 
 /// What became of a person who left a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Departure {
     /// The person is in other collections still.
-    Stays(Box<Person>),
+    Stays(Box<PersonSummary>),
     /// It was the last one: the person is removed.
     Removed,
 }
@@ -38,30 +34,29 @@ impl Vault {
     /// New photos are encoded in parallel before anything is written; photos that the person has
     /// already are not encoded again. An update that names nothing changes nothing.
     ///
+    /// The answer has all photos of the person, so they are read. Where they are not wanted,
+    /// [`Self::update_person_summary`] reads none.
+    ///
     /// # Errors
     /// As for [`Self::create_person`]; [`NotFound`](crate::ErrorKind::NotFound) for an unknown
     /// person, [`Conflict`](crate::ErrorKind::Conflict) where `expected_version` is not current.
     /// After an error the person is as before.
     pub fn update_person(&self, id: &PersonId, update: &PersonUpdate) -> Result<Person> {
-        update.validate(self.limits())?;
-        if let Patch::Set(collections) = &update.collections {
-            self.collections_exist(collections)?;
-        }
-        let (images, model) = match &update.images {
-            ImagesUpdate::Keep => (ImagesChange::Keep, None),
-            ImagesUpdate::Clear => (ImagesChange::Clear, None),
-            ImagesUpdate::Replace(photos) => {
-                let Prepared { images, model } = self.prepare(photos, Some(id))?;
-                (ImagesChange::Replace(images), model)
-            }
-            ImagesUpdate::Edit { remove, add } => {
-                let Prepared { images, model } = self.prepare(add, Some(id))?;
-                (ImagesChange::Edit { remove: remove.clone(), add: images }, model)
-            }
-        };
-        let change = PersonChange { model, ..PersonChange::new(update, images) };
-        let written = self.store().update_person(&self.client, id, &change, self.limits())?;
-        self.publish();
+        let prepared = self.prepare_update(id, update)?;
+        let written = self.store().update_person(&self.client, id, update, &prepared)?;
+        self.publish_written(&written);
+        Ok(written.person)
+    }
+
+    /// As [`Self::update_person`], with an answer without photos and encodings: an update of fields
+    /// alone is one transaction that reads no photo.
+    ///
+    /// # Errors
+    /// As for [`Self::update_person`], but a stored photo that is damaged goes unnoticed.
+    pub fn update_person_summary(&self, id: &PersonId, update: &PersonUpdate) -> Result<PersonSummary> {
+        let prepared = self.prepare_update(id, update)?;
+        let written = self.store().update_person_summary(&self.client, id, update, &prepared)?;
+        self.publish_written(&written);
         Ok(written.person)
     }
 
@@ -106,7 +101,7 @@ impl Vault {
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
     pub fn remove_person(&self, id: &PersonId) -> Result<Removed> {
         let removed = self.store().remove_person(&self.client, id, None)?;
-        self.publish();
+        self.publish_removed(&removed);
         Ok(removed)
     }
 
@@ -117,63 +112,37 @@ impl Vault {
     /// for a collection that is unknown or that the person is not in.
     pub fn remove_from_collection(&self, id: &PersonId, id_or_code: &str) -> Result<Departure> {
         loop {
-            let person = self.person_summary(id)?;
-            let collection = found(self.collection(id_or_code))?;
-            let rest: Vec<String> = match collection.filter(|found| person.collections.contains(&found.id)) {
-                Some(left) => person.collections.iter().filter(|id| **id != left.id).map(ToString::to_string).collect(),
-                None => {
-                    let rule = Rule::Other("must be one of the person's collections".to_owned());
-                    return Err(Error::invalid("collection", rule));
-                }
+            let (person, collection) = self
+                .store()
+                .snapshot(&self.client, |vault| Ok((vault.person_summary(id)?, vault.find_collection(id_or_code)?)))?;
+            let Some(left) = collection.filter(|found| person.collections.contains(&found.id)) else {
+                let rule = Rule::Other("must be one of the person's collections".to_owned());
+                return Err(Error::invalid("collection", rule));
             };
-            let departure = if rest.is_empty() {
-                let removed = self.store().remove_person(&self.client, id, Some(person.version));
-                removed.map(|_| Departure::Removed)
-            } else {
-                let change = PersonChange {
-                    collections: Some(rest),
-                    expected_version: Some(person.version),
-                    ..PersonChange::default()
-                };
-                let written = self.store().update_person(&self.client, id, &change, self.limits());
-                written.map(|written| Departure::Stays(Box::new(written.person)))
+            let rest: Vec<String> =
+                person.collections.iter().filter(|id| **id != left.id).map(ToString::to_string).collect();
+            let departure = match rest.is_empty() {
+                true => self.remove_at_version(id, person.version).map(|()| Departure::Removed),
+                false => {
+                    let update = PersonUpdate {
+                        collections: Some(rest),
+                        expected_version: Some(person.version),
+                        ..PersonUpdate::default()
+                    };
+                    self.update_person_summary(id, &update).map(|person| Departure::Stays(Box::new(person)))
+                }
             };
             match departure {
                 // Changed since it was read: look again.
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
-                departure => {
-                    self.publish();
-                    return departure;
-                }
+                departure => return departure,
             }
         }
     }
 
-    /// An early word on unknown collections, before photos are encoded; the transaction looks
-    /// again.
-    pub(super) fn collections_exist(&self, named: &[String]) -> Result<()> {
-        if named.is_empty() {
-            return Ok(());
-        }
-        let known = self.collections()?;
-        let unknown = |name: &str| !known.iter().any(|c| c.id.as_str() == name || c.code == name);
-        let violations: Vec<Violation> = named
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| unknown(name))
-            .map(|(i, name)| Violation {
-                field: format!("collections[{i}]"),
-                rule: Rule::Unknown(format!("collection {name:?}")),
-            })
-            .collect();
-        if violations.is_empty() { Ok(()) } else { Err(Error::violated(violations)) }
-    }
-}
-
-/// `None` for somebody or something that is not there.
-fn found<T>(read: Result<T>) -> Result<Option<T>> {
-    match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        read => read.map(Some),
+    fn remove_at_version(&self, id: &PersonId, version: u64) -> Result<()> {
+        let removed = self.store().remove_person(&self.client, id, Some(version))?;
+        self.publish_removed(&removed);
+        Ok(())
     }
 }

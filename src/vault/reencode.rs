@@ -15,7 +15,7 @@ use crate::person::{ClientId, ImageBytes, ImageId, PersonId};
 use crate::store::{ImageRef, ModelInfo};
 
 use super::Vault;
-use super::gallery::engine_model;
+use super::model::engine_model;
 
 /// Photos a transaction for each thread of the engine.
 const BATCH: usize = 4;
@@ -111,7 +111,7 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         };
-        self.publish();
+        self.refresh();
         let encoded = run.encoded;
         let mut refusals: Vec<_> = run.refusals.into_iter().collect();
         refusals.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));

@@ -236,12 +236,9 @@ impl Vault {
         self.store().people_without_encoding(&self.client, &model.id)
     }
 
+    /// The ids of collections that are named by id or code.
     pub(super) fn resolve(&self, names: Option<&[String]>) -> Result<Option<Vec<CollectionId>>> {
-        let Some(names) = names else { return Ok(None) };
-        self.collections_exist(names)?;
-        let known = self.collections()?;
-        let named = |c: &crate::person::Collection| names.iter().any(|name| c.id.as_str() == name || c.code == *name);
-        Ok(Some(known.iter().filter(|c| named(c)).map(|c| c.id.clone()).collect()))
+        names.map(|names| self.store().snapshot(&self.client, |vault| vault.collections(names))).transpose()
     }
 }
 

@@ -41,16 +41,6 @@ fn values(body: &[u8]) -> usize {
     count
 }
 
-impl<T> Patch<T> {
-    /// The value, where there is one.
-    pub(crate) fn set(self) -> Option<T> {
-        match self {
-            Self::Set(value) => Some(value),
-            Self::Keep | Self::Clear => None,
-        }
-    }
-}
-
 /// The fields of an object that have not been read yet, and the rules broken so far.
 pub(crate) struct Fields {
     rest: Map<String, Value>,

@@ -53,7 +53,7 @@ impl PersonUpdate {
     fn read(value: Value, photos: RangeInclusive<usize>) -> Result<(Fields, Self)> {
         let mut fields = Fields::new(value)?;
         let update = Self {
-            name: fields.text("name"),
+            name: fields.text("name").set(),
             images: match fields.list("images", photos, Fields::image) {
                 Patch::Set(images) => ImagesUpdate::Replace(images),
                 Patch::Keep | Patch::Clear => ImagesUpdate::Keep,
@@ -61,9 +61,9 @@ impl PersonUpdate {
             gender: fields.parsed("gender", Gender::parse),
             date_of_birth: fields.date("date_of_birth"),
             nationality: fields.text("nationality"),
-            collections: fields.list("collections", 0..=MAX_COLLECTIONS, Fields::collection_name),
+            collections: fields.list("collections", 0..=MAX_COLLECTIONS, Fields::collection_name).set(),
             notes: fields.text("notes"),
-            status: fields.parsed("status", Status::parse),
+            status: fields.parsed("status", Status::parse).set(),
             expected_version: None,
         };
         fields.must_not_be_null(&["name", "images", "collections", "status"]);
@@ -150,9 +150,9 @@ impl CollectionUpdate {
 
     fn read(mut fields: Fields) -> Result<Self> {
         let update = Self {
-            name: fields.text("name"),
+            name: fields.text("name").set(),
             description: fields.text("description"),
-            people: fields.list("people", 0..=MAX_PEOPLE, Fields::person_reference),
+            people: fields.list("people", 0..=MAX_PEOPLE, Fields::person_reference).set(),
         };
         fields.must_not_be_null(&["name", "people"]);
         fields.finish_valid(update, Self::validate)
@@ -182,7 +182,7 @@ mod tests {
     fn the_apis_own_request_is_read() {
         let body = br#"{"name": "John Doe Updated", "gender": "M", "notes": "Updated VIP customer"}"#;
         let expected = PersonUpdate {
-            name: Patch::Set("John Doe Updated".into()),
+            name: Some("John Doe Updated".into()),
             gender: Patch::Set(Gender::Male),
             notes: Patch::Set("Updated VIP customer".into()),
             ..PersonUpdate::default()
@@ -197,7 +197,7 @@ mod tests {
             PersonUpdate::from_json(br#"{"nationality": null, "notes": "", "collections": []}"#).expect("valid");
         assert_eq!(update.nationality, Patch::Clear);
         assert_eq!(update.notes, Patch::Set(String::new()));
-        assert_eq!(update.collections, Patch::Set(Vec::new()));
+        assert_eq!(update.collections, Some(Vec::new()));
         assert_eq!(update.gender, Patch::Keep);
     }
 
@@ -260,6 +260,6 @@ mod tests {
     fn members_are_objects_or_ids() {
         let update = CollectionUpdate::from_json(br#"{"people": [{"_id": "person_1"}, "person_2"]}"#).expect("valid");
         let ids = ["person_1", "person_2"].map(|id| PersonId::new(id).expect("an id"));
-        assert_eq!(update.people, Patch::Set(ids.to_vec()));
+        assert_eq!(update.people, Some(ids.to_vec()));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Barrier;
 use facevault::index::similarity;
 use facevault::{
     DateOfBirth, DuplicatePolicy, DuplicateReason, DuplicatesOptions, Error, ErrorKind, IdentifyOptions, ImagesUpdate,
-    Metric, NewCollection, NewPerson, OperatingPoint, Patch, Person, PersonUpdate, Status, Vault, VaultOptions,
+    Metric, NewCollection, NewPerson, OperatingPoint, Person, PersonUpdate, Status, Vault, VaultOptions,
 };
 
 use super::fakes::{engine, photo};
@@ -59,7 +59,7 @@ fn in_the_way(refused: Result<Person, Error>) -> (String, DuplicateReason) {
 fn a_namesake_born_on_the_same_day_is_refused() {
     let (_folder, vault) = vault();
     let ada = vault.create_person(&born("Ada Lovelace", 15)).expect("a person");
-    let inactive = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+    let inactive = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &inactive).expect("updated");
     for name in ["Ada Lovelace", " ADA lovelace "] {
         let (person, reason) = in_the_way(vault.create_person_unless_known(&born(name, 15), &by_name()));
@@ -102,7 +102,7 @@ fn a_known_face_is_refused_and_nothing_is_written() {
     vault.create_person_unless_known(&new("Eve", &[3]), &by_face()).expect("another face");
     vault.create_person_unless_known(&new("Nobody", &[]), &by_face()).expect("no face at all");
     vault.create_person_unless_known(&new("Twin", &[1]), &by_name()).expect("faces were not asked about");
-    let inactive = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+    let inactive = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
     vault.update_person(&vault.persons(&Default::default()).expect("a list").items[1].id, &inactive).expect("updated");
     vault.create_person_unless_known(&new("Eve", &[3]), &by_face()).expect("an inactive person is never matched");
 }
@@ -182,7 +182,7 @@ fn pairs_are_those_of_comparing_everybody_with_everybody() {
     }
     let gone = PersonUpdate { images: ImagesUpdate::Clear, ..PersonUpdate::default() };
     people[4] = vault.update_person(&people[4].id, &gone).expect("updated");
-    let inactive = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+    let inactive = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
     people[5] = vault.update_person(&people[5].id, &inactive).expect("updated");
 
     let vectors = |person: &Person| -> Vec<Vec<f32>> {

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use facevault::store::{NewImage, NewPersonRecord, Store};
+use facevault::store::{PreparedImage, PreparedImages, Store};
 use facevault::{
     ClientId, CompareOptions, ErrorKind, FaceEncoding, IdentifyOptions, ImagesUpdate, NewCollection, NewPerson,
-    OperatingPoint, Patch, Person, PersonId, PersonUpdate, ReencodeOptions, Status, Vault, VaultOptions,
+    OperatingPoint, Person, PersonId, PersonUpdate, ReencodeOptions, Status, Vault, VaultOptions,
 };
 use rayon::prelude::*;
 
@@ -56,10 +56,10 @@ fn every_committed_change_is_seen_by_the_next_search() {
     vault.update_person(&ada.id, &PersonUpdate { images, ..PersonUpdate::default() }).expect("updated");
     assert_eq!((found(&vault, 2), found(&vault, 9)), (vec![], vec![ada.id.clone()]));
 
-    let inactive = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+    let inactive = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &inactive).expect("updated");
     assert_eq!(found(&vault, 9), []);
-    let active = PersonUpdate { status: Patch::Set(Status::Active), ..PersonUpdate::default() };
+    let active = PersonUpdate { status: Some(Status::Active), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &active).expect("updated");
     assert_eq!(found(&vault, 9), std::slice::from_ref(&ada.id));
 
@@ -93,7 +93,7 @@ fn collections_limit_who_is_searched() {
     let staff =
         vault.create_collection(&NewCollection { name: "staff".into(), ..Default::default() }).expect("created");
     let (ada, _bob) = (enroll(&vault, &[1]), enroll(&vault, &[2]));
-    let join = PersonUpdate { collections: Patch::Set(vec![staff.code.clone()]), ..PersonUpdate::default() };
+    let join = PersonUpdate { collections: Some(vec![staff.code.clone()]), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &join).expect("updated");
     let search = |seed, collection: &str| {
         let options = IdentifyOptions { collections: Some(vec![collection.into()]), ..options() };
@@ -241,7 +241,7 @@ fn who_has_photos_but_no_encoding_is_counted_as_that_changes() {
     assert_eq!((missing(&vault), missing(&other)), (0, 0));
     let (ada, bob, carl) = (enroll(&vault, &[1]), enroll(&vault, &[2, 3]), enroll(&vault, &[4]));
     assert_eq!((missing(&vault), missing(&other)), (0, 3));
-    let rest = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+    let rest = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &rest).expect("updated");
     assert_eq!(missing(&other), 2);
     let clear = PersonUpdate { images: ImagesUpdate::Clear, ..PersonUpdate::default() };
@@ -262,10 +262,12 @@ fn all_workers_of_a_pool_may_search_while_others_write() {
     let store = Store::open(vault.path()).expect("opened");
     for number in 0..600_u32 {
         let vector: Vec<f32> = (0..DIMENSION as u32).map(|i| ((number * 31 + i * 17) % 97) as f32 - 48.5).collect();
-        let mut image = NewImage::new(number.to_le_bytes().to_vec().into());
+        let images = vec![number.to_le_bytes().to_vec().into()];
+        let new = NewPerson { name: "P".into(), images, ..NewPerson::default() };
+        let mut image = PreparedImage::new(&new.images[0]);
         image.encoding = Some(FaceEncoding::new(engine().model(), vector).expect("an encoding"));
-        let new = NewPersonRecord { name: "P".into(), images: vec![image], ..NewPersonRecord::default() };
-        store.insert_person(vault.client(), &new).expect("a person");
+        let prepared = PreparedImages { images: vec![image], ..PreparedImages::default() };
+        store.insert_person(vault.client(), &new, &prepared).expect("a person");
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads");
     for round in 2..6 {

@@ -190,3 +190,15 @@ fn inference_crates_are_named_where_the_design_says() {
         }
     }
 }
+
+#[test]
+fn sqlite_is_named_below_the_seam_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    files.retain(|file| !file.starts_with(root.join("store/sqlite")));
+    for file in files {
+        let source = code(&fs::read_to_string(&file).expect("a source"));
+        assert!(!source.contains("rusqlite"), "{} names SQLite", file.display());
+    }
+}

@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use facevault::index::similarity;
-use facevault::store::{ImagesChange, NewImage, NewPersonRecord, PersonChange, Store};
+use facevault::store::{PreparedImage, PreparedImages, Store};
 use facevault::{
-    ClientId, FaceEncoding, Identification, IdentifyOptions, ImageId, ImagesUpdate, Limits, Metric, NewPerson,
-    OperatingPoint, Patch, Person, PersonId, PersonUpdate, Status, Vault, VaultOptions,
+    ClientId, FaceEncoding, Identification, IdentifyOptions, ImageBytes, ImageId, ImagesUpdate, Metric, NewPerson,
+    OperatingPoint, Person, PersonId, PersonUpdate, Status, Vault, VaultOptions,
 };
 
 use super::fakes::{DIMENSION, engine, photo};
@@ -42,11 +42,17 @@ impl Random {
 }
 
 /// Writes through a store of its own, as another process does. Every write makes a generation.
-fn write_rows(path: &std::path::Path, client: &ClientId, photos: &[NewImage], seed: u64) -> Vec<(u64, After)> {
+fn write_rows(
+    path: &std::path::Path,
+    client: &ClientId,
+    photos: &[(ImageBytes, PreparedImage)],
+    seed: u64,
+) -> Vec<(u64, After)> {
     let store = Store::open(path).expect("opened");
     let (mut random, mut own, mut log) = (Random(seed), Vec::<PersonId>::new(), Vec::new());
     for _ in 0..WRITES {
-        let image = photos[random.below(photos.len() as u64) as usize].clone();
+        let (image, prepared) = photos[random.below(photos.len() as u64) as usize].clone();
+        let prepared = PreparedImages { images: vec![prepared], ..PreparedImages::default() };
         let what = if own.len() < 3 { 0 } else { random.below(4) };
         let which = random.below(own.len().max(1) as u64) as usize;
         if what == 3 {
@@ -57,8 +63,8 @@ fn write_rows(path: &std::path::Path, client: &ClientId, photos: &[NewImage], se
         }
         let written = match what {
             0 => {
-                let new = NewPersonRecord { name: "P".into(), images: vec![image], ..NewPersonRecord::default() };
-                store.insert_person(client, &new)
+                let new = NewPerson { name: "P".into(), images: vec![image], ..NewPerson::default() };
+                store.insert_person(client, &new, &prepared)
             }
             _ => {
                 let person = store.person_summary(client, &own[which]).expect("a person");
@@ -66,9 +72,12 @@ fn write_rows(path: &std::path::Path, client: &ClientId, photos: &[NewImage], se
                     Status::Active if what == 1 => Status::Inactive,
                     _ => Status::Active,
                 };
-                let images = if what == 1 { ImagesChange::Keep } else { ImagesChange::Replace(vec![image]) };
-                let change = PersonChange { status: Some(status), images, ..PersonChange::default() };
-                store.update_person(client, &own[which], &change, &Limits::default())
+                let (images, prepared) = match what {
+                    1 => (ImagesUpdate::Keep, PreparedImages::default()),
+                    _ => (ImagesUpdate::Replace(vec![image]), prepared),
+                };
+                let update = PersonUpdate { status: Some(status), images, ..PersonUpdate::default() };
+                store.update_person(client, &own[which], &update, &prepared)
             }
         }
         .expect("written");
@@ -99,7 +108,7 @@ fn write_vault(vault: &Vault) -> Vec<After> {
             }
             2 => {
                 let edit = ImagesUpdate::Edit { remove: vec![], add: vec![fresh] };
-                let update = PersonUpdate { images: edit, status: Patch::Keep, ..PersonUpdate::default() };
+                let update = PersonUpdate { images: edit, ..PersonUpdate::default() };
                 if own[which].images.len() < 10 {
                     own[which] = vault.update_person(&own[which].id, &update).expect("updated");
                     log.push(after(&own[which]));
@@ -148,14 +157,14 @@ fn every_search_is_one_of_a_committed_state() {
     // The first photo decides the vault's model.
     let first = NewPerson { name: "first".into(), images: vec![photo(0)], ..NewPerson::default() };
     let first = vault.create_person(&first).expect("a person");
-    let photos: Vec<NewImage> = (0..PHOTOS)
+    let photos: Vec<(ImageBytes, PreparedImage)> = (0..PHOTOS)
         .map(|seed| {
-            let mut image = NewImage::new(photo(seed));
-            image.encoding = Some(engine().encode(&photo(seed)).expect("a face").encoding);
-            image
+            let mut prepared = PreparedImage::new(&photo(seed));
+            prepared.encoding = Some(engine().encode(&photo(seed)).expect("a face").encoding);
+            (photo(seed), prepared)
         })
         .collect();
-    let probes: Vec<FaceEncoding> = photos.iter().filter_map(|image| image.encoding.clone()).collect();
+    let probes: Vec<FaceEncoding> = photos.iter().filter_map(|(_, prepared)| prepared.encoding.clone()).collect();
     assert_eq!(probes[0].dimension(), DIMENSION);
     let everybody = IdentifyOptions {
         operating_point: OperatingPoint::similarity(-1.0).expect("a similarity"),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use facevault::{
-    ClientId, IdentifyOptions, NewPerson, OperatingPoint, Patch, PersonId, PersonUpdate, Status, Vault, VaultOptions,
+    ClientId, IdentifyOptions, NewPerson, OperatingPoint, PersonId, PersonUpdate, Status, Vault, VaultOptions,
 };
 
 use super::children;
@@ -47,7 +47,7 @@ fn child(folder: &Path) {
         let last = own.last().cloned();
         match (round % 3, last) {
             (1, Some(last)) => {
-                let hide = PersonUpdate { status: Patch::Set(Status::Inactive), ..PersonUpdate::default() };
+                let hide = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
                 vault.update_person(&last, &hide).expect("updated");
             }
             (2, Some(last)) => drop(vault.remove_person(&last).expect("removed")),

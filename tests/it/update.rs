@@ -1,8 +1,8 @@
 //! What an update promises: all or nothing, every photo once, every broken rule named.
 
 use facevault::{
-    ClientId, ErrorKind, ImagesUpdate, NewCollection, NewPerson, Patch, Person, PersonId, PersonUpdate, Refusal,
-    RefusalCode, Vault, VaultOptions,
+    ClientId, ErrorKind, ImagesUpdate, NewCollection, NewPerson, Person, PersonId, PersonUpdate, Refusal, RefusalCode,
+    Vault, VaultOptions,
 };
 
 use super::fakes::{engine, engine_of, photo, photo_of};
@@ -78,11 +78,8 @@ fn one_refused_photo_fails_the_whole_update_and_every_outcome_is_told() {
     let (_folder, vault) = vault();
     let before = ada(&vault, &[1]);
     let images = vec![photo(2), photo_of(3, 0), photo(1), photo_of(4, 2), vec![].into(), photo_of(3, 0)];
-    let update = PersonUpdate {
-        name: Patch::Set("Eve".into()),
-        images: ImagesUpdate::Replace(images),
-        ..PersonUpdate::default()
-    };
+    let update =
+        PersonUpdate { name: Some("Eve".into()), images: ImagesUpdate::Replace(images), ..PersonUpdate::default() };
     let error = vault.update_person(&before.id, &update).expect_err("three photos are bad");
     assert_eq!(error.kind(), ErrorKind::Refused);
     let outcomes: Vec<Option<RefusalCode>> =
@@ -114,7 +111,7 @@ fn a_stale_version_is_a_conflict() {
     let (_folder, vault) = vault();
     let person = ada(&vault, &[1]);
     let update = |name: &str, version| PersonUpdate {
-        name: Patch::Set(name.into()),
+        name: Some(name.into()),
         expected_version: Some(version),
         ..PersonUpdate::default()
     };
@@ -132,13 +129,13 @@ fn unknown_collections_are_all_named_before_a_photo_is_encoded() {
         vault.create_collection(&NewCollection { name: "staff".into(), ..Default::default() }).expect("created");
     let encoded = vault.engine().expect("an engine").encoded();
     let mut update = replace(&[9]);
-    update.collections = Patch::Set(vec!["nowhere".into(), staff.code.clone(), "never".into()]);
+    update.collections = Some(vec!["nowhere".into(), staff.code.clone(), "never".into()]);
     let error = vault.update_person(&person.id, &update).expect_err("two are unknown");
     let fields: Vec<&str> = error.violations().iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["collections[0]", "collections[2]"]);
     assert_eq!(vault.engine().expect("an engine").encoded(), encoded);
 
-    update.collections = Patch::Set(vec![staff.code]);
+    update.collections = Some(vec![staff.code]);
     assert_eq!(vault.update_person(&person.id, &update).expect("known").collections, [staff.id]);
 }
 
@@ -149,7 +146,7 @@ fn another_clients_person_does_not_exist() {
     let other = vault.add_client(&ClientId::new("client_other").expect("an id")).expect("a client");
     let unknown = PersonId::new("person_unknown").expect("an id");
     for id in [&person.id, &unknown] {
-        let update = other.update_person(id, &PersonUpdate { name: Patch::Set("x".into()), ..Default::default() });
+        let update = other.update_person(id, &PersonUpdate { name: Some("x".into()), ..Default::default() });
         assert_eq!(update.expect_err("not there").kind(), ErrorKind::NotFound);
         assert_eq!(other.person(id).expect_err("not there").kind(), ErrorKind::NotFound);
         assert_eq!(other.remove_person(id).expect_err("not there").kind(), ErrorKind::NotFound);
@@ -164,7 +161,7 @@ fn without_an_engine_everything_but_new_photos_works() {
     let (_folder, vault) = vault();
     let person = ada(&vault, &[1, 2]);
     let plain = Vault::open(vault.path(), VaultOptions::default()).expect("opened");
-    let renamed = PersonUpdate { name: Patch::Set("Grace".into()), ..PersonUpdate::default() };
+    let renamed = PersonUpdate { name: Some("Grace".into()), ..PersonUpdate::default() };
     assert_eq!(plain.update_person(&person.id, &renamed).expect("no photo").name, "Grace");
     assert_eq!(plain.update_person(&person.id, &replace(&[2])).expect("a known photo").images.len(), 1);
     let error = plain.update_person(&person.id, &replace(&[3])).expect_err("a new photo");

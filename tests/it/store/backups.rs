@@ -7,16 +7,15 @@ use facevault::store::{BackupProgress, Store};
 use facevault::{ErrorKind, Result};
 
 use super::history::{self, read, state};
-use super::{Vault, person};
+use super::{Vault, Writes, person};
 
 #[test]
 fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
     let vault = Vault::new();
     history::prepare(&vault.store, &vault.client)?;
     // Ballast, so that copying takes several steps.
-    let ballast = || facevault::store::NewImage::new(vec![7; 6 << 20].into());
-    let new = facevault::store::NewPersonRecord { images: (0..3).map(|_| ballast()).collect(), ..person("P", &[]) };
-    let id = vault.store.insert_person(&vault.client, &new)?.person.id;
+    let ballast = vec![7; 6 << 20];
+    let id = vault.store.insert(&vault.client, &person("P", &[&ballast[..]; 3]))?.person.id;
     vault.store.remove_person(&vault.client, &id, None)?;
     let done = AtomicBool::new(false);
     let target = vault.folder.path().join("copy.facevault");
@@ -64,7 +63,7 @@ fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
 #[test]
 fn a_copy_never_replaces_a_file_and_needs_a_folder() -> Result<()> {
     let vault = Vault::new();
-    let id = vault.store.insert_person(&vault.client, &person("Ada", &[b"a"]))?.person.id;
+    let id = vault.store.insert(&vault.client, &person("Ada", &[b"a"]))?.person.id;
     let target = vault.folder.path().join("copy");
     for there in [vault.path(), target.clone()] {
         if there == target {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use facevault::store::{PersonChange, Store};
-use facevault::{ClientId, ErrorKind, Patch, PersonId, Result};
+use facevault::store::Store;
+use facevault::{ClientId, ErrorKind, Patch, PersonId, PersonUpdate, Result};
 
-use super::{LIMITS, Vault, person};
+use super::{Vault, Writes, person};
 use crate::children;
 
 const THREADS: usize = 8;
@@ -17,12 +17,12 @@ fn add_one(store: &Store, client: &ClientId, id: &PersonId) -> Result<u64> {
     loop {
         let person = store.person(client, id)?;
         let number: u64 = person.notes.as_deref().map_or(0, |notes| notes.parse().expect("a number"));
-        let change = PersonChange {
+        let change = PersonUpdate {
             notes: Patch::Set((number + 1).to_string()),
             expected_version: Some(person.version),
-            ..PersonChange::default()
+            ..PersonUpdate::default()
         };
-        match store.update_person(client, id, &change, &LIMITS) {
+        match store.update(client, id, &change) {
             Ok(written) => return Ok(written.person.version),
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             Err(error) => return Err(error),
@@ -58,7 +58,7 @@ fn no_update_of_many_threads_and_processes_is_lost() -> Result<()> {
         return Ok(());
     }
     let vault = Vault::new();
-    let id = vault.store.insert_person(&vault.client, &person("Ada", &[b"a"]))?.person.id;
+    let id = vault.store.insert(&vault.client, &person("Ada", &[b"a"]))?.person.id;
     let part = format!("{} {id}", vault.path().display());
     let test = "store::concurrency::no_update_of_many_threads_and_processes_is_lost";
     let children = [children::start(test, &part), children::start(test, &part)];
@@ -85,7 +85,7 @@ fn a_vault_can_be_opened_and_closed_by_many_at_once() -> Result<()> {
         for round in 0..15 {
             let store = Store::open(&path).expect("opens");
             let client = store.default_client().expect("reads");
-            store.insert_person(&client, &person("P", &[&[round]])).expect("writes");
+            store.insert(&client, &person("P", &[&[round]])).expect("writes");
             let reader = Store::open_read_only(&path).expect("opens for reading");
             reader.persons(&client, &facevault::PersonQuery::default()).expect("reads");
         }
@@ -112,17 +112,17 @@ fn a_vault_can_be_opened_and_closed_by_many_at_once() -> Result<()> {
 #[test]
 fn a_vault_that_is_held_for_too_long_is_busy() -> Result<()> {
     let vault = Vault::new();
-    let id = vault.store.insert_person(&vault.client, &person("Ada", &[b"a"]))?.person.id;
+    let id = vault.store.insert(&vault.client, &person("Ada", &[b"a"]))?.person.id;
     let raw = vault.raw();
     raw.execute_batch("BEGIN IMMEDIATE").expect("the vault's lock");
-    let change = PersonChange { notes: Patch::Set("n".into()), ..PersonChange::default() };
+    let change = PersonUpdate { notes: Patch::Set("n".into()), ..PersonUpdate::default() };
     let started = std::time::Instant::now();
-    let error = vault.store.update_person(&vault.client, &id, &change, &LIMITS).expect_err("somebody holds it");
+    let error = vault.store.update(&vault.client, &id, &change).expect_err("somebody holds it");
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(started.elapsed().as_secs() >= 4, "it gave up after {:?}", started.elapsed());
     // Readers do not wait.
     assert_eq!(vault.store.person(&vault.client, &id)?.version, 1);
     raw.execute_batch("ROLLBACK").expect("the vault's lock");
-    assert_eq!(vault.store.update_person(&vault.client, &id, &change, &LIMITS)?.person.version, 2);
+    assert_eq!(vault.store.update(&vault.client, &id, &change)?.person.version, 2);
     Ok(())
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use facevault::store::{ImagesChange, PersonChange, Store};
-use facevault::{ErrorKind, ImageId, Patch, Person, PersonQuery, Result};
+use facevault::store::Store;
+use facevault::{ErrorKind, ImageId, ImagesUpdate, Patch, Person, PersonQuery, PersonUpdate, Result};
 
-use super::{LIMITS, MODEL, Vault, image, person};
+use super::{MODEL, Vault, Writes, images, person};
 
 /// A vault with two persons, the first of whom is to be damaged.
 fn two() -> Result<(Vault, Person, Person)> {
     let vault = Vault::new();
-    let first = vault.store.insert_person(&vault.client, &person("Ada", &[b"photo-of-ada", b"other"]))?.person;
-    let second = vault.store.insert_person(&vault.client, &person("Bob", &[b"photo-of-bob"]))?.person;
+    let first = vault.store.insert(&vault.client, &person("Ada", &[b"photo-of-ada", b"other"]))?.person;
+    let second = vault.store.insert(&vault.client, &person("Bob", &[b"photo-of-bob"]))?.person;
     Ok((vault, first, second))
 }
 
@@ -46,9 +46,9 @@ fn flipped_bits_are_an_error_that_names_the_person() -> Result<()> {
         assert_eq!(vault.store.person(&vault.client, &bob.id)?, bob, "{damage}");
         if damage.contains("encodings") || damage.contains("images") {
             corrupt(vault.store.all_encodings(None, &MODEL, |_| Ok(())).expect_err(damage));
-            let known = vault.store.known_images(&vault.client, &ada.id, &MODEL)?;
+            let known = vault.store.snapshot(&vault.client, |now| now.known_encodings(&ada.id, &MODEL))?;
             assert_eq!(known.len(), 1, "{damage}: a damaged encoding is made anew");
-            corrupt(vault.store.changes_since(0, &MODEL, 9).expect_err(damage));
+            corrupt(vault.store.changes_since(&vault.client, 0, &MODEL, 9).expect_err(damage));
         } else {
             vault.store.all_encodings(None, &MODEL, |_| Ok(()))?;
         }
@@ -57,11 +57,11 @@ fn flipped_bits_are_an_error_that_names_the_person() -> Result<()> {
         assert!(report.problems.iter().all(|problem| problem.person.as_ref() != Some(&bob.id)), "{damage}: {report:?}");
 
         // What keeps the photo is refused; what takes it away repairs the person.
-        let rename = PersonChange { name: Some("Eve".into()), ..PersonChange::default() };
-        corrupt(vault.store.update_person(&vault.client, &ada.id, &rename, &LIMITS).expect_err(damage));
-        let replace = ImagesChange::Replace(vec![image(b"new")]);
-        let repair = PersonChange { images: replace, notes: Patch::Clear, ..PersonChange::default() };
-        let repaired = vault.store.update_person(&vault.client, &ada.id, &repair, &LIMITS)?.person;
+        let rename = PersonUpdate { name: Some("Eve".into()), ..PersonUpdate::default() };
+        corrupt(vault.store.update(&vault.client, &ada.id, &rename).expect_err(damage));
+        let replace = ImagesUpdate::Replace(images(&[b"new"]));
+        let repair = PersonUpdate { images: replace, notes: Patch::Clear, ..PersonUpdate::default() };
+        let repaired = vault.store.update(&vault.client, &ada.id, &repair)?.person;
         assert_eq!((repaired.name.as_str(), repaired.version, repaired.images.len()), ("Ada", 2, 1), "{damage}");
         assert_eq!(vault.store.person(&vault.client, &ada.id)?, repaired, "{damage}");
         vault.store.remove_person(&vault.client, &ada.id, None)?;
@@ -76,9 +76,9 @@ fn the_same_photos_again_repair_a_person() -> Result<()> {
         let raw = vault.raw();
         raw.execute_batch("PRAGMA foreign_keys = OFF").expect("sets");
         assert_eq!(raw.execute(damage, []).expect(damage), 1, "{damage}");
-        let again = ImagesChange::Replace(vec![image(b"photo-of-ada"), image(b"other")]);
-        let repair = PersonChange { images: again, ..PersonChange::default() };
-        let repaired = vault.store.update_person(&vault.client, &ada.id, &repair, &LIMITS)?;
+        let again = ImagesUpdate::Replace(images(&[b"photo-of-ada", b"other"]));
+        let repair = PersonUpdate { images: again, ..PersonUpdate::default() };
+        let repaired = vault.store.update(&vault.client, &ada.id, &repair)?;
         let shown = |person: &Person| -> Vec<_> {
             person.images.iter().map(|image| (image.bytes.clone(), image.encoding.clone())).collect()
         };
@@ -155,7 +155,7 @@ fn no_damage_anywhere_gives_a_wrong_photo_or_a_panic() -> Result<()> {
     let photos: Vec<Vec<u8>> = (0..40u8).map(|n| vec![n; 200 + usize::from(n) * 300]).collect();
     for pair in photos.chunks(2) {
         let photos: Vec<&[u8]> = pair.iter().map(Vec::as_slice).collect();
-        vault.store.insert_person(&vault.client, &person("P", &photos))?;
+        vault.store.insert(&vault.client, &person("P", &photos))?;
     }
     let query = PersonQuery { limit: 100, ..PersonQuery::default() };
     let mut images: BTreeMap<ImageId, _> = BTreeMap::new();

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use facevault::store::{Erasure, ImagesChange, NewImage, NewPersonRecord, PersonChange};
-use facevault::{FaceEncoding, Patch, PersonId, Result};
+use facevault::store::{Erasure, PreparedImages, Written};
+use facevault::{FaceEncoding, ImageBytes, ImagesUpdate, NewPerson, PersonId, PersonUpdate, Result};
 
-use super::{LIMITS, MODEL, Vault};
+use super::{MODEL, Vault, without_encodings};
 
 /// Texts and vectors that give person `n` away, in sizes from a few bytes to many pages.
 struct Marked {
@@ -33,19 +33,27 @@ impl Marked {
         }
     }
 
-    fn record(&self) -> NewPersonRecord {
-        let image = |(photo, vector): (&Vec<u8>, &FaceEncoding)| {
-            let mut image = NewImage::new(photo.clone().into());
+    fn images(&self) -> Vec<ImageBytes> {
+        self.photos.iter().map(|photo| photo.clone().into()).collect()
+    }
+
+    fn prepared(&self) -> PreparedImages {
+        let mut prepared = without_encodings(&self.images());
+        for (image, vector) in prepared.images.iter_mut().zip(&self.vectors) {
             image.encoding = Some(vector.clone());
-            image
-        };
-        NewPersonRecord {
+        }
+        prepared
+    }
+
+    fn insert(&self, vault: &Vault) -> Result<Written> {
+        let new = NewPerson {
             name: self.name.clone(),
             nationality: Some(self.nationality.clone()),
             notes: Some(self.notes.clone()),
-            images: self.photos.iter().zip(&self.vectors).map(image).collect(),
-            ..NewPersonRecord::default()
-        }
+            images: self.images(),
+            ..NewPerson::default()
+        };
+        vault.store.insert_person(&vault.client, &new, &self.prepared())
     }
 
     fn of_photos(&self) -> Vec<Vec<u8>> {
@@ -80,10 +88,8 @@ fn found(path: &Path, markers: &[Vec<u8>]) -> usize {
 fn a_removed_person_leaves_no_byte_in_the_file_or_the_log() -> Result<()> {
     let vault = Vault::new();
     let marked: Vec<_> = (0..60).map(Marked::new).collect();
-    let ids: Vec<PersonId> = marked
-        .iter()
-        .map(|marked| vault.store.insert_person(&vault.client, &marked.record()).map(|written| written.person.id))
-        .collect::<Result<_>>()?;
+    let ids: Vec<PersonId> =
+        marked.iter().map(|marked| marked.insert(&vault).map(|written| written.person.id)).collect::<Result<_>>()?;
     let all: Vec<_> = marked.iter().flat_map(Marked::all).collect();
     assert_eq!(found(&vault.path(), &all), all.len(), "the search does not find what is there");
 
@@ -113,18 +119,18 @@ fn replaced_and_cleared_photos_leave_no_byte() -> Result<()> {
     let vault = Vault::new();
     let marked: Vec<_> = (0..12).map(Marked::new).collect();
     for (n, person) in marked.iter().enumerate() {
-        let written = vault.store.insert_person(&vault.client, &person.record())?.person;
+        let written = person.insert(&vault)?.person;
         let new = Marked::new(1_000 + n);
-        let images = match n % 3 {
-            0 => ImagesChange::Replace(new.record().images),
-            1 => ImagesChange::Clear,
+        let (images, prepared) = match n % 3 {
+            0 => (ImagesUpdate::Replace(new.images()), new.prepared()),
+            1 => (ImagesUpdate::Clear, PreparedImages::default()),
             _ => {
                 let remove = written.images.iter().map(|image| image.id.clone()).collect();
-                ImagesChange::Edit { remove, add: new.record().images }
+                (ImagesUpdate::Edit { remove, add: new.images() }, new.prepared())
             }
         };
-        let change = PersonChange { images, notes: Patch::Keep, ..PersonChange::default() };
-        let updated = vault.store.update_person(&vault.client, &written.id, &change, &LIMITS)?;
+        let update = PersonUpdate { images, ..PersonUpdate::default() };
+        let updated = vault.store.update_person(&vault.client, &written.id, &update, &prepared)?;
         assert_eq!(updated.erasure, Erasure::Done);
         assert_eq!(found(&vault.path(), &person.of_photos()), 0, "person {n}");
         let kept = if n % 3 == 1 { 0 } else { new.of_photos().len() };

@@ -7,14 +7,14 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use facevault::store::{CreateOptions, ModelInfo, NewPersonRecord, Store};
+use facevault::store::{CreateOptions, ModelInfo, PreparedImages, Store};
 use facevault::{
-    ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection, PersonId, PersonQuery, Result,
-    Status, Token, TokenId,
+    ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection, NewPerson, PersonId,
+    PersonQuery, Result, Status, Token, TokenId,
 };
 use jiff::Timestamp;
 
-use super::{MODEL, encoding, model_info, person};
+use super::{MODEL, Writes, encoding, model_info, person, prepared};
 
 fn data(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
@@ -32,7 +32,7 @@ fn write(path: &Path) -> Result<()> {
         let description = Some(format!("{name} of the house"));
         store.insert_collection(&client, &NewCollection { id: Some(id), name: name.into(), description })?;
     }
-    let full = NewPersonRecord {
+    let full = NewPerson {
         id: Some(PersonId::new("person_full")?),
         gender: Some(Gender::Female),
         date_of_birth: Some(DateOfBirth::new(1990, 1, 15)?),
@@ -42,12 +42,11 @@ fn write(path: &Path) -> Result<()> {
         collections: vec!["collection_Staff".into()],
         ..person("Οδυσσεύς \u{1f600}", &[b"a synthetic photo", b"another one"])
     };
-    store.insert_person(&client, &full)?;
-    let bare = NewPersonRecord { id: Some(PersonId::new("person_bare")?), ..person("Bare", &[]) };
-    store.insert_person(&client, &bare)?;
-    store
-        .insert_person(&other, &NewPersonRecord { id: Some(PersonId::new("person_full")?), ..person("Other", &[]) })?;
-    let gone = store.insert_person(&client, &person("Gone", &[b"gone"]))?.person.id;
+    store.insert(&client, &full)?;
+    let bare = NewPerson { id: Some(PersonId::new("person_bare")?), ..person("Bare", &[]) };
+    store.insert(&client, &bare)?;
+    store.insert(&other, &NewPerson { id: Some(PersonId::new("person_full")?), ..person("Other", &[]) })?;
+    let gone = store.insert(&client, &person("Gone", &[b"gone"]))?.person.id;
     store.remove_person(&client, &gone, None)?;
     store.insert_token(&token()?, &[7; 32])
 }
@@ -99,10 +98,11 @@ fn holds_what_was_written(store: &Store, mode: Option<EncodingMode>) -> Result<(
     assert_eq!(store.persons(&client, &query)?.total, 1);
     assert_eq!(store.persons(&client, &PersonQuery::default())?.total, 2);
 
-    let missed = store.changes_since(0, &MODEL, 100)?.expect("nothing was forgotten");
+    let missed = store.changes_since(&client, 0, &MODEL, 100)?.expect("nothing was forgotten");
     assert_eq!((missed.generation, missed.written.len(), missed.removed.len()), (3, 1, 1));
-    let made_by = Some(model_info(MODEL));
-    store.insert_person(&client, &NewPersonRecord { model: made_by, ..person("New", &[b"new"]) })?;
+    let new = person("New", &[b"new"]);
+    let made_by = PreparedImages { model: Some(model_info(MODEL)), ..prepared(&new.images) };
+    store.insert_person(&client, &new, &made_by)?;
     assert_eq!(store.active_model()?.and_then(|model| model.mode), mode);
     assert!(store.check()?.is_clean());
     Ok(())

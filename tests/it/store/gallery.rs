@@ -1,9 +1,8 @@
 //! What a gallery reads: everything at once, or what it missed.
 
-use facevault::store::{NewPersonRecord, PersonChange};
-use facevault::{ClientId, ErrorKind, NewCollection, Patch, Result, Status};
+use facevault::{ClientId, ErrorKind, ImagesUpdate, NewCollection, NewPerson, Patch, PersonUpdate, Result, Status};
 
-use super::{LIMITS, MODEL, OTHER_MODEL, Vault, person};
+use super::{MODEL, OTHER_MODEL, Vault, Writes, images, person};
 
 #[test]
 fn all_encodings_come_in_one_pass_with_whom_they_belong_to() -> Result<()> {
@@ -15,22 +14,17 @@ fn all_encodings_come_in_one_pass_with_whom_they_belong_to() -> Result<()> {
         store.insert_collection(&vault.client, &group("old"))?,
         store.insert_collection(&vault.client, &group("new"))?,
     );
-    let member = |name: &str, photos: &[&[u8]]| NewPersonRecord {
+    let member = |name: &str, photos: &[&[u8]]| NewPerson {
         collections: vec![new.code.clone(), old.code.clone()],
         ..person(name, photos)
     };
-    let ada = store.insert_person(&vault.client, &member("Ada", &[b"a", b"b"]))?;
-    store.insert_person(&other, &person("Eve", &[b"e"]))?;
-    let bob =
-        store.insert_person(&vault.client, &NewPersonRecord { status: Status::Inactive, ..person("Bob", &[b"c"]) })?;
+    let ada = store.insert(&vault.client, &member("Ada", &[b"a", b"b"]))?;
+    store.insert(&other, &person("Eve", &[b"e"]))?;
+    let bob = store.insert(&vault.client, &NewPerson { status: Status::Inactive, ..person("Bob", &[b"c"]) })?;
     // Ada's third photo is written behind Bob's.
-    let change = facevault::store::ImagesChange::Edit { remove: Vec::new(), add: vec![super::image(b"d")] };
-    let ada = store.update_person(
-        &vault.client,
-        &ada.person.id,
-        &PersonChange { images: change, ..PersonChange::default() },
-        &LIMITS,
-    )?;
+    let change = ImagesUpdate::Edit { remove: Vec::new(), add: images(&[b"d"]) };
+    let ada =
+        store.update(&vault.client, &ada.person.id, &PersonUpdate { images: change, ..PersonUpdate::default() })?;
 
     let scan = |client: Option<&ClientId>| -> Result<Vec<_>> {
         let mut rows = Vec::new();
@@ -75,21 +69,21 @@ fn who_missed_too_much_loads_everything_anew() -> Result<()> {
     let vault = Vault::new();
     let store = &vault.store;
     let ids: Vec<_> = (0..3)
-        .map(|number| store.insert_person(&vault.client, &person("P", &[&[number]])).map(|written| written.person.id))
+        .map(|number| store.insert(&vault.client, &person("P", &[&[number]])).map(|written| written.person.id))
         .collect::<Result<_>>()?;
     assert_eq!(store.generation()?, 3);
     let written = |since, most| -> Result<_> {
-        Ok(store.changes_since(since, &MODEL, most)?.map(|changes| changes.written.len()))
+        Ok(store.changes_since(&vault.client, since, &MODEL, most)?.map(|changes| changes.written.len()))
     };
     assert_eq!((written(0, 3)?, written(0, 2)?, written(1, 2)?), (Some(3), None, Some(2)));
     assert_eq!((written(3, 0)?, written(4, 9)?), (Some(0), None));
 
     // What galleries do not hold does not concern them.
-    let rename = PersonChange { name: Some("Q".into()), notes: Patch::Set("n".into()), ..PersonChange::default() };
-    assert!(!store.update_person(&vault.client, &ids[0], &rename, &LIMITS)?.gallery.changed);
+    let rename = PersonUpdate { name: Some("Q".into()), notes: Patch::Set("n".into()), ..PersonUpdate::default() };
+    assert!(!store.update(&vault.client, &ids[0], &rename)?.gallery.changed);
     assert_eq!(written(3, 9)?, Some(0));
-    let rest = PersonChange { status: Some(Status::Inactive), ..PersonChange::default() };
-    assert!(store.update_person(&vault.client, &ids[0], &rest, &LIMITS)?.gallery.changed);
+    let rest = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
+    assert!(store.update(&vault.client, &ids[0], &rest)?.gallery.changed);
     assert_eq!(written(3, 9)?, Some(1));
     Ok(())
 }

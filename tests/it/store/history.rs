@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use facevault::store::{ImagesChange, NewPersonRecord, PersonChange, Store};
-use facevault::{ClientId, CollectionId, ErrorKind, NewCollection, Patch, PersonId, PersonQuery, Result, Status};
+use facevault::store::Store;
+use facevault::{
+    ClientId, CollectionId, ErrorKind, ImagesUpdate, NewCollection, NewPerson, Patch, PersonId, PersonQuery,
+    PersonUpdate, Result, Status,
+};
 
-use super::{LIMITS, MODEL, encoding, image};
+use super::{MODEL, Writes, encoding, images};
 
 /// What is known of a person: all that the writes touch.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,31 +55,30 @@ pub(super) fn write(store: &Store, client: &ClientId, n: u64) -> Result<()> {
             };
         }
         1 => {
-            let images = vec![image(&photo(n)), image(&photo(n + 1_000_000))];
-            let new =
-                NewPersonRecord { id: Some(id), name: format!("Person {n}"), images, ..NewPersonRecord::default() };
-            return store.insert_person(client, &new).map(drop);
+            let images = images(&[&photo(n), &photo(n + 1_000_000)]);
+            let new = NewPerson { id: Some(id), name: format!("Person {n}"), images, ..NewPerson::default() };
+            return store.insert(client, &new).map(drop);
         }
-        2 => PersonChange { notes: Patch::Set(format!("note {n}")), ..PersonChange::default() },
-        3 => PersonChange {
-            images: ImagesChange::Replace(vec![image(&photo(n - 2)), image(&photo(n))]),
+        2 => PersonUpdate { notes: Patch::Set(format!("note {n}")), ..PersonUpdate::default() },
+        3 => PersonUpdate {
+            images: ImagesUpdate::Replace(images(&[&photo(n - 2), &photo(n)])),
             name: Some(format!("Person {n}")),
-            ..PersonChange::default()
+            ..PersonUpdate::default()
         },
-        4 => PersonChange {
+        4 => PersonUpdate {
             status: Some(Status::Inactive),
             collections: Some(vec![group().to_string()]),
-            ..PersonChange::default()
+            ..PersonUpdate::default()
         },
-        5 => PersonChange {
-            images: ImagesChange::Edit { remove: Vec::new(), add: vec![image(&photo(n))] },
-            ..PersonChange::default()
+        5 => PersonUpdate {
+            images: ImagesUpdate::Edit { remove: Vec::new(), add: images(&[&photo(n)]) },
+            ..PersonUpdate::default()
         },
-        6 => PersonChange { notes: Patch::Clear, status: Some(Status::Active), ..PersonChange::default() },
-        7 => PersonChange { images: ImagesChange::Clear, ..PersonChange::default() },
-        _ => PersonChange { collections: Some(Vec::new()), ..PersonChange::default() },
+        6 => PersonUpdate { notes: Patch::Clear, status: Some(Status::Active), ..PersonUpdate::default() },
+        7 => PersonUpdate { images: ImagesUpdate::Clear, ..PersonUpdate::default() },
+        _ => PersonUpdate { collections: Some(Vec::new()), ..PersonUpdate::default() },
     };
-    store.update_person(client, &id, &change, &LIMITS).map(drop)
+    store.update(client, &id, &change).map(drop)
 }
 
 /// The state after the first `n` writes.

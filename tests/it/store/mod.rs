@@ -17,8 +17,11 @@ mod tokens;
 
 use std::path::{Path, PathBuf};
 
-use facevault::store::{CreateOptions, ModelInfo, NewImage, NewPersonRecord, Store};
-use facevault::{ClientId, EncodingMode, FaceEncoding, Limits, Metric, ModelId, PersonQuery};
+use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store, Written};
+use facevault::{
+    ClientId, EncodingMode, FaceEncoding, ImageBytes, Limits, Metric, ModelId, NewPerson, PersonId, PersonQuery,
+    PersonUpdate, Result,
+};
 use rusqlite::types::Value;
 
 /// The model of every vault here: four components.
@@ -80,16 +83,42 @@ fn encoding(model: ModelId, photo: &[u8]) -> FaceEncoding {
     FaceEncoding::new(model, components.collect::<Vec<_>>()).expect("a finite vector")
 }
 
-/// A photo with its encoding.
-fn image(photo: &[u8]) -> NewImage {
-    let mut image = NewImage::new(photo.into());
-    image.encoding = Some(encoding(MODEL, photo));
-    image
+/// Photos with encodings that depend on them alone.
+fn prepared(photos: &[ImageBytes]) -> PreparedImages {
+    let mut prepared = without_encodings(photos);
+    for (image, bytes) in prepared.images.iter_mut().zip(photos) {
+        image.encoding = Some(encoding(MODEL, bytes));
+    }
+    prepared
 }
 
-fn person(name: &str, photos: &[&[u8]]) -> NewPersonRecord {
-    let images = photos.iter().map(|photo| image(photo)).collect();
-    NewPersonRecord { name: name.into(), images, ..NewPersonRecord::default() }
+fn without_encodings(photos: &[ImageBytes]) -> PreparedImages {
+    let images = photos.iter().map(|bytes| PreparedImage::new(bytes)).collect();
+    PreparedImages { images, ..PreparedImages::none(&LIMITS) }
+}
+
+/// Writes whose photos are encoded as [`prepared`] does it.
+trait Writes {
+    fn insert(&self, client: &ClientId, new: &NewPerson) -> Result<Written>;
+    fn update(&self, client: &ClientId, id: &PersonId, update: &PersonUpdate) -> Result<Written>;
+}
+
+impl Writes for Store {
+    fn insert(&self, client: &ClientId, new: &NewPerson) -> Result<Written> {
+        self.insert_person(client, new, &prepared(&new.images))
+    }
+
+    fn update(&self, client: &ClientId, id: &PersonId, update: &PersonUpdate) -> Result<Written> {
+        self.update_person(client, id, update, &prepared(update.images.photos()))
+    }
+}
+
+fn images(photos: &[&[u8]]) -> Vec<ImageBytes> {
+    photos.iter().map(|photo| (*photo).into()).collect()
+}
+
+fn person(name: &str, photos: &[&[u8]]) -> NewPerson {
+    NewPerson { name: name.into(), images: images(photos), ..NewPerson::default() }
 }
 
 /// Every row of every table.

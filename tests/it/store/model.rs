@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use facevault::{
     ClientId, Collection, CollectionId, CollectionUpdate, DateOfBirth, ErrorKind, FaceEncoding, Gender, ImageId,
-    ImagesUpdate, NewCollection, NewPerson, Patch, Person, PersonId, PersonUpdate, Status,
+    ImagesUpdate, NewCollection, NewPerson, Person, PersonId, PersonUpdate, Status,
 };
 
 use super::{LIMITS, MODEL, encoding};
@@ -119,14 +119,14 @@ impl Model {
         }
 
         let mut new = old.clone();
-        if let Patch::Set(names) = &update.collections {
+        if let Some(names) = &update.collections {
             new.memberships = tenant.resolve(names)?;
         }
         new.photos = photos_after(&old.photos, &update.images)?;
-        if let Patch::Set(name) = &update.name {
+        if let Some(name) = &update.name {
             new.name.clone_from(name);
         }
-        if let Patch::Set(status) = update.status {
+        if let Some(status) = update.status {
             new.status = status;
         }
         update.gender.clone().apply(&mut new.gender);
@@ -198,17 +198,17 @@ impl Model {
         update.validate().map_err(|error| error.kind())?;
         let tenant = self.tenants.get(client).ok_or(ErrorKind::NotFound)?;
         let mut group = tenant.find(name).ok_or(ErrorKind::NotFound)?.clone();
-        if let Patch::Set(name) = &update.name {
+        if let Some(name) = &update.name {
             group.name.clone_from(name);
         }
         update.description.clone().apply(&mut group.description);
         group.description = group.description.filter(|text| !text.is_empty());
         let people = match &update.people {
-            Patch::Set(people) if people.iter().any(|id| !tenant.persons.contains_key(id)) => {
+            Some(people) if people.iter().any(|id| !tenant.persons.contains_key(id)) => {
                 return Err(ErrorKind::Invalid);
             }
-            Patch::Set(people) => Some(people.iter().cloned().collect()),
-            Patch::Keep | Patch::Clear => None,
+            Some(people) => Some(people.iter().cloned().collect()),
+            None => None,
         };
         Ok((group, people))
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use facevault::store::{GalleryEffect, ImagesChange, NewImage, NewPersonRecord, PersonChange};
+use facevault::store::{GalleryEffect, PreparedImages, Written};
 use facevault::{
     ClientId, CollectionId, CollectionUpdate, DateOfBirth, Error, ErrorKind, FaceEncoding, Gender, ImageBytes, ImageId,
     ImagesUpdate, NewCollection, NewPerson, Patch, PersonId, PersonKey, PersonQuery, PersonUpdate, Status,
@@ -13,29 +13,58 @@ use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 
 use super::model::{Model, OF_OTHER_MODEL, Tenant, WITHOUT_ENCODING};
-use super::{LIMITS, MODEL, OTHER_MODEL, Vault, dump, encoding};
+use super::{LIMITS, MODEL, OTHER_MODEL, Vault, dump, encoding, without_encodings};
 
 /// A request whose persons, photos and collections are numbers that are resolved when it is made.
 #[derive(Debug, Clone)]
 enum Op {
-    Insert { client: u8, id: Option<u8>, fields: Box<Fields>, photos: Vec<u8> },
-    Update { client: u8, person: u8, fields: Box<Fields>, images: Images, version: Version },
-    Remove { client: u8, person: u8, version: Version },
-    InsertCollection { client: u8, id: Option<u8>, name: String, description: Patch<String> },
-    UpdateCollection { client: u8, which: u8, name: Patch<String>, description: Patch<String>, people: Patch<Vec<u8>> },
-    RemoveCollection { client: u8, which: u8 },
+    Insert {
+        client: u8,
+        id: Option<u8>,
+        fields: Box<Fields>,
+        photos: Vec<u8>,
+    },
+    Update {
+        client: u8,
+        person: u8,
+        fields: Box<Fields>,
+        images: Images,
+        version: Version,
+    },
+    Remove {
+        client: u8,
+        person: u8,
+        version: Version,
+    },
+    InsertCollection {
+        client: u8,
+        id: Option<u8>,
+        name: String,
+        description: Patch<String>,
+    },
+    UpdateCollection {
+        client: u8,
+        which: u8,
+        name: Option<String>,
+        description: Patch<String>,
+        people: Option<Vec<u8>>,
+    },
+    RemoveCollection {
+        client: u8,
+        which: u8,
+    },
     CatchUp,
 }
 
 #[derive(Debug, Clone)]
 struct Fields {
-    name: Patch<String>,
+    name: Option<String>,
     gender: Patch<Gender>,
     date_of_birth: Patch<DateOfBirth>,
     nationality: Patch<String>,
-    collections: Patch<Vec<u8>>,
+    collections: Option<Vec<u8>>,
     notes: Patch<String>,
-    status: Patch<Status>,
+    status: Option<Status>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +88,12 @@ fn patch<T: Clone + std::fmt::Debug + 'static>(
     prop_oneof![5 => Just(Patch::Keep), 1 => Just(Patch::Clear), 4 => value.prop_map(Patch::Set)]
 }
 
+fn option<T: Clone + std::fmt::Debug + 'static>(
+    value: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Option<T>> {
+    prop_oneof![6 => Just(None), 4 => value.prop_map(Some)]
+}
+
 fn names() -> impl Strategy<Value = String> {
     let good = select(vec!["Ada", " Bob ", "王小明", "\u{202e}נועם", "a\0b", "Zoë \u{1f600}", "STRASSE", "Straße"]);
     prop_oneof![9 => good.prop_map(String::from), 1 => select(vec![String::new(), " \t".into(), "x".repeat(101)])]
@@ -72,13 +107,13 @@ fn texts() -> impl Strategy<Value = String> {
 fn fields() -> impl Strategy<Value = Box<Fields>> {
     let dates = select(vec![(1990, 1, 15), (1, 1, 1), (2000, 2, 29)]);
     (
-        patch(names()),
+        option(names()),
         patch(select(vec![Gender::Male, Gender::Female])),
         patch(dates.prop_map(|(year, month, day)| DateOfBirth::new(year, month, day).expect("a date"))),
         patch(names()),
-        patch(proptest::collection::vec(any::<u8>(), 0..4)),
+        option(proptest::collection::vec(any::<u8>(), 0..4)),
         patch(texts()),
-        patch(select(vec![Status::Active, Status::Inactive])),
+        option(select(vec![Status::Active, Status::Inactive])),
     )
         .prop_map(|(name, gender, date_of_birth, nationality, collections, notes, status)| {
             Box::new(Fields { name, gender, date_of_birth, nationality, collections, notes, status })
@@ -110,7 +145,7 @@ fn ops() -> impl Strategy<Value = Op> {
             .prop_map(|(client, person, version)| Op::Remove { client, person, version }),
         2 => (client(), proptest::option::of(0..3u8), names(), patch(texts()))
             .prop_map(|(client, id, name, description)| Op::InsertCollection { client, id, name, description }),
-        2 => (client(), any::<u8>(), patch(names()), patch(texts()), patch(people))
+        2 => (client(), any::<u8>(), option(names()), patch(texts()), option(people))
             .prop_map(|(client, which, name, description, people)|
                 Op::UpdateCollection { client, which, name, description, people }),
         1 => (client(), any::<u8>()).prop_map(|(client, which)| Op::RemoveCollection { client, which }),
@@ -126,14 +161,16 @@ fn photo(number: u8) -> ImageBytes {
     }
 }
 
-fn new_image(bytes: &ImageBytes) -> NewImage {
-    let mut image = NewImage::new(bytes.clone());
-    image.encoding = match bytes[0] {
-        WITHOUT_ENCODING => None,
-        OF_OTHER_MODEL => Some(encoding(OTHER_MODEL, bytes)),
-        _ => Some(encoding(MODEL, bytes)),
-    };
-    image
+fn prepared(photos: &[ImageBytes]) -> PreparedImages {
+    let mut prepared = without_encodings(photos);
+    for (image, bytes) in prepared.images.iter_mut().zip(photos) {
+        image.encoding = match bytes[0] {
+            WITHOUT_ENCODING => None,
+            OF_OTHER_MODEL => Some(encoding(OTHER_MODEL, bytes)),
+            _ => Some(encoding(MODEL, bytes)),
+        };
+    }
+    prepared
 }
 
 /// What a gallery holds of a person.
@@ -230,36 +267,30 @@ impl Pair {
         Ok(())
     }
 
-    fn names(&self, client: &ClientId, collections: &Patch<Vec<u8>>) -> Patch<Vec<String>> {
-        collections.clone().map(|numbers| numbers.iter().map(|number| self.collection(client, *number)).collect())
+    fn names(&self, client: &ClientId, collections: &Option<Vec<u8>>) -> Option<Vec<String>> {
+        let numbers = collections.as_ref()?;
+        Some(numbers.iter().map(|number| self.collection(client, *number)).collect())
     }
 
     fn insert(&mut self, client: u8, id: Option<u8>, fields: &Fields, photos: &[u8]) -> Result<bool, TestCaseError> {
-        fn value<T>(patch: Patch<T>) -> Option<T> {
-            match patch {
-                Patch::Set(value) => Some(value),
-                Patch::Keep | Patch::Clear => None,
-            }
-        }
         let client = self.clients[usize::from(client)].clone();
         let new = NewPerson {
             id: id.map(|id| PersonId::new(format!("p{id}")).expect("an id")),
-            name: value(fields.name.clone()).unwrap_or_else(|| "Somebody".into()),
+            name: fields.name.clone().unwrap_or_else(|| "Somebody".into()),
             images: photos.iter().map(|number| photo(*number)).collect(),
-            gender: value(fields.gender.clone()),
-            date_of_birth: value(fields.date_of_birth.clone()),
-            nationality: value(fields.nationality.clone()),
-            collections: value(self.names(&client, &fields.collections)).unwrap_or_default(),
-            notes: value(fields.notes.clone()),
-            status: value(fields.status.clone()).unwrap_or_default(),
+            gender: fields.gender.clone().set(),
+            date_of_birth: fields.date_of_birth.clone().set(),
+            nationality: fields.nationality.clone().set(),
+            collections: self.names(&client, &fields.collections).unwrap_or_default(),
+            notes: fields.notes.clone().set(),
+            status: fields.status.unwrap_or_default(),
         };
         let expected = self.model.insert(&client, &new);
-        let answer = new.validate(&LIMITS).and_then(|()| {
-            let images = new.images.iter().map(new_image).collect();
-            self.vault.store.insert_person(&client, &NewPersonRecord::new(&new, images))
-        });
+        let answer =
+            new.validate(&LIMITS).and_then(|()| self.vault.store.insert_person(&client, &new, &prepared(&new.images)));
         let Some(((person, noticed), answer)) = agree(expected, answer)? else { return Ok(true) };
         self.effect(answer.gallery, noticed)?;
+        self.searched(&client, &answer)?;
         self.adopt(&client, person, &answer.person)?;
         Ok(false)
     }
@@ -297,22 +328,16 @@ impl Pair {
             nationality: fields.nationality.clone(),
             collections: self.names(&client, &fields.collections),
             notes: fields.notes.clone(),
-            status: fields.status.clone(),
+            status: fields.status,
             expected_version: self.version(&client, &id, version),
         };
         let expected = self.model.update(&client, &id, &update);
-        let answer = update.validate(&LIMITS).and_then(|()| {
-            let all = |images: &[ImageBytes]| images.iter().map(new_image).collect();
-            let images = match &update.images {
-                ImagesUpdate::Keep => ImagesChange::Keep,
-                ImagesUpdate::Clear => ImagesChange::Clear,
-                ImagesUpdate::Replace(images) => ImagesChange::Replace(all(images)),
-                ImagesUpdate::Edit { remove, add } => ImagesChange::Edit { remove: remove.clone(), add: all(add) },
-            };
-            self.vault.store.update_person(&client, &id, &PersonChange::new(&update, images), &LIMITS)
-        });
+        let answer = update
+            .validate(&LIMITS)
+            .and_then(|()| self.vault.store.update_person(&client, &id, &update, &prepared(update.images.photos())));
         let Some(((person, noticed), answer)) = agree(expected, answer)? else { return Ok(true) };
         self.effect(answer.gallery, noticed)?;
+        self.searched(&client, &answer)?;
         self.adopt(&client, person, &answer.person)?;
         Ok(false)
     }
@@ -353,16 +378,16 @@ impl Pair {
         &mut self,
         client: u8,
         which: u8,
-        name: &Patch<String>,
+        name: &Option<String>,
         description: &Patch<String>,
-        people: &Patch<Vec<u8>>,
+        people: &Option<Vec<u8>>,
     ) -> Result<bool, TestCaseError> {
         let client = self.clients[usize::from(client)].clone();
         let which = self.collection(&client, which);
         let update = CollectionUpdate {
             name: name.clone(),
             description: description.clone(),
-            people: people.clone().map(|numbers| numbers.iter().map(|number| self.person(&client, *number)).collect()),
+            people: people.as_ref().map(|numbers| numbers.iter().map(|number| self.person(&client, *number)).collect()),
         };
         let expected = self.model.update_collection(&client, &which, &update);
         let answer = update.validate().and_then(|()| self.vault.store.update_collection(&client, &which, &update));
@@ -385,6 +410,15 @@ impl Pair {
         Ok(false)
     }
 
+    /// What a write says of a person is what a gallery would read.
+    fn searched(&self, client: &ClientId, answer: &Written) -> Result<(), TestCaseError> {
+        let since = answer.gallery.generation - u64::from(answer.gallery.changed);
+        let missed = self.vault.store.changes_since(client, since, &MODEL, 10).expect("changes");
+        let read = missed.expect("nothing was forgotten").written.pop().map(|person| (MODEL, person));
+        prop_assert_eq!(&answer.searched, &read);
+        Ok(())
+    }
+
     fn effect(&mut self, effect: GalleryEffect, noticed: bool) -> Result<(), TestCaseError> {
         self.model.generation += u64::from(noticed);
         prop_assert_eq!(effect, GalleryEffect { generation: self.model.generation, changed: noticed });
@@ -403,17 +437,21 @@ impl Pair {
     /// Brings the gallery up to date by what it missed, and holds it against one loaded anew.
     fn catch_up(&mut self) -> Result<(), TestCaseError> {
         let store = &self.vault.store;
-        let missed = store.changes_since(self.gallery_generation, &MODEL, 1_000).expect("changes");
-        let missed = missed.expect("nothing was forgotten");
-        for key in &missed.removed {
-            self.gallery.remove(key);
-        }
-        for person in missed.written {
-            let encodings = person.encodings.into_iter().collect();
-            self.gallery.insert(person.key, (person.client, person.id, person.status, person.collections, encodings));
+        let since = self.gallery_generation;
+        for client in &self.clients[..2] {
+            let missed = store.changes_since(client, since, &MODEL, 1_000).expect("changes");
+            let missed = missed.expect("nothing was forgotten");
+            for key in &missed.removed {
+                self.gallery.remove(key);
+            }
+            for person in missed.written {
+                let encodings = person.encodings.into_iter().collect();
+                let row = (client.clone(), person.id, person.status, person.collections, encodings);
+                self.gallery.insert(person.key, row);
+            }
+            self.gallery_generation = missed.generation;
         }
         self.gallery.retain(|_, person| !person.4.is_empty());
-        self.gallery_generation = missed.generation;
 
         let mut anew: BTreeMap<PersonKey, Row> = BTreeMap::new();
         let take = |row: facevault::store::EncodingRow<'_>| {

@@ -1,9 +1,9 @@
 //! The way from one model to the next.
 
-use facevault::store::{CreateOptions, Erasure, ModelInfo, NewPersonRecord, Store};
+use facevault::store::{CreateOptions, Erasure, ModelInfo, PreparedImages, Store};
 use facevault::{EncodingMode, ErrorKind, FaceEncoding, Metric, Result};
 
-use super::{MODEL, OTHER_MODEL, Vault, encoding, model_info, person};
+use super::{MODEL, OTHER_MODEL, Vault, Writes, encoding, model_info, person, prepared};
 
 #[test]
 fn a_vault_changes_its_model_when_every_photo_has_been_encoded_anew() -> Result<()> {
@@ -15,7 +15,7 @@ fn a_vault_changes_its_model_when_every_photo_has_been_encoded_anew() -> Result<
             .chunks(3)
             .map(|photos| {
                 let photos: Vec<&[u8]> = photos.iter().map(<[u8; 3]>::as_slice).collect();
-                store.insert_person(&vault.client, &person("P", &photos)).map(|written| written.person)
+                store.insert(&vault.client, &person("P", &photos)).map(|written| written.person)
             })
             .collect::<Result<_>>()?;
 
@@ -59,7 +59,7 @@ fn a_vault_changes_its_model_when_every_photo_has_been_encoded_anew() -> Result<
         let (effect, erasure) = store.switch_model(&MODEL, &OTHER_MODEL, keep_old, &[])?;
         assert_eq!((effect.generation, effect.changed), (generation + 1, true));
         assert_eq!(erasure, if keep_old { Erasure::Nothing } else { Erasure::Done });
-        assert_eq!(store.changes_since(generation, &OTHER_MODEL, 1_000)?, None);
+        assert_eq!(store.changes_since(&vault.client, generation, &OTHER_MODEL, 1_000)?, None);
         assert_eq!(store.active_model()?, Some(model_info(OTHER_MODEL)));
         assert_eq!(store.models()?.len(), if keep_old { 2 } else { 1 });
         assert_eq!(store.encoding_count(&MODEL)?, if keep_old { 7 } else { 0 });
@@ -81,15 +81,16 @@ fn a_vault_changes_its_model_when_every_photo_has_been_encoded_anew() -> Result<
 fn gaps_of_the_active_model_are_filled_and_galleries_notice() -> Result<()> {
     let vault = Vault::new();
     let store = &vault.store;
-    let mut new = person("P", &[b"a", b"b"]);
-    new.images[1].encoding = None;
-    let before = store.insert_person(&vault.client, &new)?;
+    let new = person("P", &[b"a", b"b"]);
+    let mut prepared = prepared(&new.images);
+    prepared.images[1].encoding = None;
+    let before = store.insert_person(&vault.client, &new, &prepared)?;
     let gaps = store.images_without(&MODEL, None, 10)?;
     assert_eq!(gaps.len(), 1);
     assert_eq!((&gaps[0].person, &gaps[0].image), (&before.person.id, &before.person.images[1].id));
     let (added, effect) = store.add_encodings(&MODEL, &[(gaps[0].clone(), encoding(MODEL, b"b"))])?;
     assert_eq!((added, effect.changed), (1, true));
-    let missed = store.changes_since(before.gallery.generation, &MODEL, 10)?.expect("few changes");
+    let missed = store.changes_since(&vault.client, before.gallery.generation, &MODEL, 10)?.expect("few changes");
     assert_eq!(missed.written[0].encodings.len(), 2);
 
     store.remove_person(&vault.client, &before.person.id, None)?;
@@ -104,11 +105,11 @@ fn models_are_held_to_what_is_known_of_them() -> Result<()> {
     let store = Store::create(folder.path().join("v"), &CreateOptions::default())?;
     let client = store.default_client()?;
     assert_eq!(store.active_model()?, None);
-    let error = store.insert_person(&client, &person("P", &[b"a"])).expect_err("no model yet");
+    let error = store.insert(&client, &person("P", &[b"a"])).expect_err("no model yet");
     assert_eq!(error.kind(), ErrorKind::ModelMismatch);
     store.add_model(&model_info(MODEL))?;
     assert_eq!(store.active_model()?, Some(model_info(MODEL)));
-    store.insert_person(&client, &person("P", &[b"a"]))?;
+    store.insert(&client, &person("P", &[b"a"]))?;
 
     store.add_model(&model_info(MODEL))?;
     for other in
@@ -122,7 +123,8 @@ fn models_are_held_to_what_is_known_of_them() -> Result<()> {
     assert_eq!(store.models()?, [model_info(MODEL)]);
     for (mode, is_taken) in [(Some(EncodingMode::Accurate), true), (None, true), (Some(EncodingMode::Fast), false)] {
         let model = Some(ModelInfo { mode, ..model_info(MODEL) });
-        let written = store.insert_person(&client, &NewPersonRecord { model, ..person("P", &[b"b"]) });
+        let new = person("P", &[b"b"]);
+        let written = store.insert_person(&client, &new, &PreparedImages { model, ..prepared(&new.images) });
         match written {
             Ok(_) => assert!(is_taken, "{mode:?}"),
             Err(error) => assert_eq!((error.kind(), is_taken), (ErrorKind::ModelMismatch, false), "{error}"),
@@ -146,7 +148,7 @@ fn models_are_held_to_what_is_known_of_them() -> Result<()> {
 fn only_photos_that_are_named_may_be_left_out() -> Result<()> {
     let vault = Vault::new();
     let store = &vault.store;
-    let id = store.insert_person(&vault.client, &person("P", &[b"a", b"b", b"c"]))?.person.id;
+    let id = store.insert(&vault.client, &person("P", &[b"a", b"b", b"c"]))?.person.id;
     store.add_model(&model_info(OTHER_MODEL))?;
     assert_eq!(store.count_images_without(&OTHER_MODEL)?, 3);
     let gaps = store.images_without(&OTHER_MODEL, None, 10)?;

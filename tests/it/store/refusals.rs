@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use facevault::store::{CreateOptions, NewImage, NewPersonRecord, Store};
-use facevault::{Error, ErrorKind, PersonQuery, Result};
+use facevault::store::{CreateOptions, Store, Written};
+use facevault::{ClientId, Error, ErrorKind, PersonQuery, Result};
 
-use super::{Vault, person};
+use super::{Vault, Writes, person, without_encodings};
 use crate::children;
 
 #[test]
@@ -89,7 +89,7 @@ fn a_vault_of_a_later_version_is_refused_even_while_it_is_open() -> Result<()> {
     };
     later(Store::open(vault.path()).map(drop));
     later(Store::open_read_only(vault.path()).map(drop));
-    later(vault.store.insert_person(&vault.client, &person("Ada", &[])).map(drop));
+    later(vault.store.insert(&vault.client, &person("Ada", &[])).map(drop));
     later(vault.store.persons(&vault.client, &PersonQuery::default()).map(drop));
     raw.pragma_update(None, "user_version", present).expect("sets");
     assert_eq!(vault.total(), 0);
@@ -103,7 +103,7 @@ fn names_that_sqlite_would_read_as_something_else_are_file_names() -> Result<()>
         let path = folder.path().join(name);
         let store = Store::create(&path, &CreateOptions::default())?;
         let client = store.default_client()?;
-        store.insert_person(&client, &person("Ada", &[]))?;
+        store.insert(&client, &person("Ada", &[]))?;
         assert_eq!(store.path(), path);
         drop(store);
         assert!(path.is_file(), "{name}");
@@ -115,7 +115,7 @@ fn names_that_sqlite_would_read_as_something_else_are_file_names() -> Result<()>
 #[test]
 fn a_store_for_reading_writes_nothing() -> Result<()> {
     let vault = Vault::new();
-    let id = vault.store.insert_person(&vault.client, &person("Ada", &[b"a"]))?.person.id;
+    let id = vault.store.insert(&vault.client, &person("Ada", &[b"a"]))?.person.id;
     let reader = Store::open_read_only(vault.path())?;
     assert!(reader.is_read_only() && !vault.store.is_read_only());
     assert_eq!(reader.person(&vault.client, &id)?, vault.store.person(&vault.client, &id)?);
@@ -184,8 +184,9 @@ fn on_small_disk(test: &str, folder: &Path, kibibytes: u32) -> Option<(Vec<Strin
     Some(children::start_command(command).finish())
 }
 
-fn large(n: u8) -> NewPersonRecord {
-    NewPersonRecord { images: vec![NewImage::new(vec![n; 100_000].into())], ..person("P", &[]) }
+fn insert_large(store: &Store, client: &ClientId, n: u8) -> Result<Written> {
+    let new = person("P", &[&[n; 100_000]]);
+    store.insert_person(client, &new, &without_encodings(&new.images))
 }
 
 #[test]
@@ -207,7 +208,7 @@ fn fill_up(folder: &Path) -> Result<()> {
     let client = store.default_client()?;
     let mut ids = Vec::new();
     let error = loop {
-        match store.insert_person(&client, &large(ids.len() as u8)) {
+        match insert_large(&store, &client, ids.len() as u8) {
             Ok(written) => ids.push(written.person.id),
             Err(error) => break error,
         }
@@ -250,7 +251,7 @@ fn read_unwritable(folder: &Path) -> Result<()> {
     let path = folder.join("a vault?");
     let store = Store::create(&path, &CreateOptions::default())?;
     let client = store.default_client()?;
-    let id = store.insert_person(&client, &large(1))?.person.id;
+    let id = insert_large(&store, &client, 1)?.person.id;
     // Another one as a crash leaves it: with changes in its log.
     let beside = |path: &Path, suffix: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -288,7 +289,7 @@ fn a_file_that_may_not_grow_is_an_error_of_the_disk() -> Result<()> {
         let store = Store::open(Path::new(&folder).join("v.facevault"))?;
         let client = store.default_client()?;
         let error = loop {
-            if let Err(error) = store.insert_person(&client, &large(1)) {
+            if let Err(error) = insert_large(&store, &client, 1) {
                 break error;
             }
         };

@@ -147,17 +147,13 @@ fn update(arguments: Update, context: &Context) -> Outcome {
     let update = match json_file {
         Some(path) => CollectionUpdate::from_json(&photo::read_body(&path, &context.limits())?)?,
         None => CollectionUpdate {
-            name: name.map_or(Patch::Keep, Patch::Set),
+            name,
             description: match description {
                 Some(text) => Patch::Set(text),
                 None if clear.contains(&Clearable::Description) => Patch::Clear,
                 None => Patch::Keep,
             },
-            people: if people.is_empty() && !clear.contains(&Clearable::People) {
-                Patch::Keep
-            } else {
-                Patch::Set(people)
-            },
+            people: (!people.is_empty() || clear.contains(&Clearable::People)).then_some(people),
         },
     };
     let collection = context.vault(&which.vault)?.update_collection(&which.collection, &update)?;

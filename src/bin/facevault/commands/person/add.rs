@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["name", "images", "id", "gender", "date_of_birth", "nationality", "collections", "notes", "status"]
+        conflicts_with_all = ["name", "images", "id", "Fields"]
     )]
     json_file: Option<PathBuf>,
 

@@ -1,8 +1,9 @@
 //! The options that describe a person, read by the rules of the HTTP API's request body.
 
+use clap::ValueEnum;
 use serde_json::{Map, Value};
 
-/// What is known of a person. Absent options say nothing.
+/// What is known of a person. Absent options say nothing. All of them together are the group `Fields`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Fields {
     /// M or F
@@ -30,6 +31,18 @@ pub(super) struct Fields {
     pub(super) status: Option<String>,
 }
 
+/// The fields that may be empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Clearable {
+    Gender,
+    #[value(alias = "date_of_birth")]
+    DateOfBirth,
+    Nationality,
+    Notes,
+    Collections,
+    Images,
+}
+
 /// A request body made of options, so that every rule is that of the HTTP API's body.
 #[derive(Default)]
 pub(super) struct Body(Map<String, Value>);
@@ -41,8 +54,16 @@ impl Body {
         }
     }
 
-    pub(super) fn clear(&mut self, field: &str) {
-        self.0.insert(field.to_owned(), Value::Null);
+    /// Empties a field of the body; lists are the caller's to empty.
+    pub(super) fn clear(&mut self, field: Clearable) {
+        let name = match field {
+            Clearable::Gender => "gender",
+            Clearable::DateOfBirth => "date_of_birth",
+            Clearable::Nationality => "nationality",
+            Clearable::Notes => "notes",
+            Clearable::Collections | Clearable::Images => return,
+        };
+        self.0.insert(name.to_owned(), Value::Null);
     }
 
     /// The options; `collections` are given where there is one.

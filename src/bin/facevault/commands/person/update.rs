@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use facevault::{ImagesUpdate, Patch, PersonUpdate};
+use clap::Args;
+use facevault::{ImagesUpdate, PersonUpdate};
 
-use super::fields::{Body, Fields};
+use super::fields::{Body, Clearable, Fields};
 use super::{Outcome, Whom, written};
 use crate::context::Context;
 use crate::failure::WithPhotos;
@@ -58,21 +58,9 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["name", "images", "clear", "gender", "date_of_birth", "nationality", "collections", "notes", "status"]
+        conflicts_with_all = ["name", "images", "clear", "Fields"]
     )]
     json_file: Option<PathBuf>,
-}
-
-/// The fields that may be empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Clearable {
-    Gender,
-    #[value(alias = "date_of_birth")]
-    DateOfBirth,
-    Nationality,
-    Notes,
-    Collections,
-    Images,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
@@ -95,19 +83,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
 fn from_options(arguments: &Arguments, context: &Context) -> Result<PersonUpdate, crate::failure::Failure> {
     let mut body = Body::default();
     body.set("name", arguments.name.clone());
-    for field in &arguments.clear {
-        match field {
-            Clearable::Gender => body.clear("gender"),
-            Clearable::DateOfBirth => body.clear("date_of_birth"),
-            Clearable::Nationality => body.clear("nationality"),
-            Clearable::Notes => body.clear("notes"),
-            Clearable::Collections | Clearable::Images => {}
-        }
-    }
+    arguments.clear.iter().for_each(|field| body.clear(*field));
     body.describe(&arguments.fields);
     let mut update = PersonUpdate::from_json(&body.into_json())?;
     if arguments.clear.contains(&Clearable::Collections) && arguments.fields.collections.is_empty() {
-        update.collections = Patch::Set(Vec::new());
+        update.collections = Some(Vec::new());
     }
     if !arguments.images.is_empty() {
         update.images = ImagesUpdate::Replace(photo::read_all(&arguments.images, &context.limits())?);

@@ -1,45 +1,19 @@
-//! Photos and their encodings: rows, checksums, and what an update does to them.
+//! Photos and their encodings: rows and checksums.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::change::{ImagesChange, NewImage};
 use super::error::{Fault, Outcome};
 use super::models::ModelRow;
 use super::{Store, checksum, clients, columns, models, persons};
 use crate::encoding::{FaceEncoding, ModelId};
-use crate::error::{Error, ErrorKind, Result, Rule};
-use crate::person::{ClientId, ImageBytes, ImageId, Limits, PersonId, PersonImage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::person::{ClientId, ImageBytes, ImageId, ImagesUpdate, PersonId, PersonImage};
+use crate::store::photo_plan::{self, PhotoPlan, Step, StoredImage};
+use crate::store::prepared::{NewImage, PreparedImage, PreparedImages};
 
 impl Store {
-    /// The encodings by `model` that a person has already, by the SHA-256 of their photos: such a
-    /// photo need not be encoded again. One with flipped bits is none.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`], and as for every read.
-    pub fn known_images(
-        &self,
-        client: &ClientId,
-        person: &PersonId,
-        model: &ModelId,
-    ) -> Result<HashMap<[u8; 32], FaceEncoding>> {
-        self.read(|connection| {
-            let client = clients::require(connection, client)?;
-            let key = persons::require_key(connection, client, person)?;
-            let Some(model) = models::find(connection, model)? else {
-                return Ok(HashMap::new());
-            };
-            let mut known = HashMap::new();
-            for image in rows(connection, key)? {
-                if let Some(Some(encoding)) = undamaged(encoding(connection, person, &image, &model))? {
-                    known.insert(image.sha256, encoding);
-                }
-            }
-            Ok(known)
-        })
-    }
-
     /// The encodings of a person by `model`, in the order of the photos.
     ///
     /// # Errors
@@ -72,18 +46,10 @@ impl Store {
             let owner = persons::require_key(connection, client, person)?;
             let mut statement = connection.prepare_cached("SELECT key FROM images WHERE person = ?1 AND id = ?2")?;
             let key = statement.query_row(params![owner, image.as_str()], |row| row.get(0)).optional()?;
-            let key = key.ok_or_else(|| unknown(person, &[image]))?;
+            let key = key.ok_or_else(|| photo_plan::unknown(person, &[image]))?;
             photo(connection, person, key, image)
         })
     }
-}
-
-/// A photo's row without its bytes.
-pub(super) struct ImageRow {
-    pub(super) key: i64,
-    pub(super) id: ImageId,
-    position: i64,
-    sha256: [u8; 32],
 }
 
 /// What an update did to a person's photos.
@@ -96,11 +62,11 @@ pub(super) struct ImagesEffect {
 }
 
 /// A person's photos in their order.
-pub(super) fn rows(connection: &Connection, person: i64) -> Outcome<Vec<ImageRow>> {
+pub(super) fn rows(connection: &Connection, person: i64) -> Outcome<Vec<StoredImage>> {
     let mut statement = connection
         .prepare_cached("SELECT key, id, position, sha256 FROM images WHERE person = ?1 ORDER BY position")?;
     let rows = statement.query_map([person], |row| {
-        Ok(ImageRow { key: row.get(0)?, id: columns::id(row, 1)?, position: row.get(2)?, sha256: row.get(3)? })
+        Ok(StoredImage { key: row.get(0)?, id: columns::id(row, 1)?, position: row.get(2)?, sha256: row.get(3)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -164,7 +130,7 @@ pub(super) fn encodings(
 fn encoding(
     connection: &Connection,
     person: &PersonId,
-    image: &ImageRow,
+    image: &StoredImage,
     model: &ModelRow,
 ) -> Outcome<Option<FaceEncoding>> {
     let mut statement =
@@ -219,42 +185,17 @@ pub(super) fn apply(
     connection: &Connection,
     key: i64,
     person: &PersonId,
-    change: &ImagesChange,
+    update: &ImagesUpdate,
+    prepared: &PreparedImages,
     model: Option<&ModelRow>,
-    limits: &Limits,
 ) -> Outcome<ImagesEffect> {
-    let count = |min| Error::invalid("images", Rule::Count { min, max: limits.max_images });
-    let old = match change {
-        ImagesChange::Keep => return Ok(ImagesEffect::default()),
-        ImagesChange::Replace(_) | ImagesChange::Edit { .. } | ImagesChange::Clear => rows(connection, key)?,
-    };
-    let target = Target { connection, key, person, model };
-    match change {
-        ImagesChange::Keep => Ok(ImagesEffect::default()),
-        ImagesChange::Clear => target.remove(&old.iter().collect::<Vec<_>>()),
-        ImagesChange::Replace(new) => {
-            if new.is_empty() || new.len() > limits.max_images {
-                return Err(count(1).into());
-            }
-            target.replace(&old, new)
-        }
-        ImagesChange::Edit { remove, add } => {
-            let strangers: Vec<_> = remove.iter().filter(|id| old.iter().all(|image| image.id != **id)).collect();
-            if !strangers.is_empty() {
-                return Err(unknown(person, &strangers));
-            }
-            let (gone, stay): (Vec<_>, Vec<_>) = old.iter().partition(|image| remove.contains(&image.id));
-            if stay.len() + add.len() > limits.max_images {
-                return Err(count(0).into());
-            }
-            let mut effect = target.remove(&gone)?;
-            for (position, image) in (next_position(&old)..).zip(add) {
-                effect.changed = true;
-                target.insert(position, image)?;
-            }
-            Ok(effect)
-        }
+    if matches!(update, ImagesUpdate::Keep) {
+        return Ok(ImagesEffect::default());
     }
+    let target = Target { connection, key, person, model };
+    let old = rows(connection, key)?;
+    let plan = PhotoPlan::new(person, &old, update, prepared, |image| target.is_whole(image))?;
+    target.carry_out(&plan)
 }
 
 /// The person whose photos are written.
@@ -266,39 +207,25 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Makes `new` the person's photos. Positions only grow, so that no two photos ever share one,
-    /// and stay where the order does. A photo that is damaged goes: the same bytes then come anew.
-    fn replace(&self, old: &[ImageRow], new: &[NewImage]) -> Outcome<ImagesEffect> {
-        let mut spare: HashMap<&[u8; 32], VecDeque<&ImageRow>> = HashMap::new();
-        for image in old {
-            let is_wanted = new.iter().any(|wanted| *wanted.sha256() == image.sha256);
-            if is_wanted && self.is_whole(image)? {
-                spare.entry(&image.sha256).or_default().push_back(image);
-            }
+    fn carry_out(&self, plan: &PhotoPlan<'_>) -> Outcome<ImagesEffect> {
+        for image in &plan.remove {
+            self.connection.prepare_cached("DELETE FROM images WHERE key = ?1")?.execute([image.key])?;
         }
-        let kept: Vec<_> =
-            new.iter().map(|image| spare.get_mut(image.sha256()).and_then(VecDeque::pop_front)).collect();
-        let gone: Vec<_> = old.iter().filter(|image| kept.iter().flatten().all(|kept| kept.key != image.key)).collect();
-        let mut effect = self.remove(&gone)?;
-
-        let same_order = kept.iter().flatten().is_sorted_by_key(|image| image.position);
-        let only_appended = kept.iter().skip_while(|image| image.is_some()).all(Option::is_none);
-        let mut position = next_position(old);
-        for (image, kept) in new.iter().zip(kept) {
-            match kept {
-                Some(row) => {
-                    if !(same_order && only_appended) {
+        let removed = !plan.remove.is_empty();
+        let mut effect = ImagesEffect { changed: removed, removed };
+        for step in &plan.steps {
+            match step {
+                Step::Keep { stored, position, image } => {
+                    if let Some(position) = position {
                         self.connection
                             .prepare_cached("UPDATE images SET position = ?1 WHERE key = ?2")?
-                            .execute([position, row.key])?;
-                        position += 1;
+                            .execute([*position, stored.key])?;
                     }
-                    effect.changed |= self.complete(row, image)?;
+                    effect.changed |= self.complete(stored, image)?;
                 }
-                None => {
-                    self.insert(position, image)?;
+                Step::Insert { position, image } => {
+                    self.insert(*position, image)?;
                     effect.changed = true;
-                    position += 1;
                 }
             }
         }
@@ -306,7 +233,7 @@ impl Target<'_> {
     }
 
     /// Whether a photo and its encoding are those that were written.
-    fn is_whole(&self, image: &ImageRow) -> Outcome<bool> {
+    fn is_whole(&self, image: &StoredImage) -> Outcome<bool> {
         let photo = photo(self.connection, self.person, image.key, &image.id);
         let encoding = match self.model {
             Some(model) => encoding(self.connection, self.person, image, model),
@@ -316,44 +243,36 @@ impl Target<'_> {
     }
 
     /// Gives a kept photo the encoding that came with it, if it has none. Says whether it did.
-    fn complete(&self, row: &ImageRow, image: &NewImage) -> Outcome<bool> {
-        let (Some(encoding), Some(model)) = (&image.encoding, self.model_of(image)?) else {
+    fn complete(&self, stored: &StoredImage, image: &NewImage<'_>) -> Outcome<bool> {
+        let (Some(encoding), Some(model)) = (&image.prepared.encoding, self.model_of(image.prepared)?) else {
             return Ok(false);
         };
-        if has_encoding(self.connection, row.key, model)? {
+        if has_encoding(self.connection, stored.key, model)? {
             return Ok(false);
         }
-        insert_encoding(self.connection, self.person, row.key, &row.id, model, encoding)?;
+        insert_encoding(self.connection, self.person, stored.key, &stored.id, model, encoding)?;
         Ok(true)
     }
 
     /// Writes a new photo, with its encoding if one came with it.
-    fn insert(&self, position: i64, image: &NewImage) -> Outcome<()> {
+    fn insert(&self, position: i64, image: &NewImage<'_>) -> Outcome<()> {
         let id = ImageId::generate();
         self.connection
             .prepare_cached("INSERT INTO images (person, position, id, sha256) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.key, position, id.as_str(), image.sha256()])?;
+            .execute(params![self.key, position, id.as_str(), image.prepared.sha256()])?;
         let key = self.connection.last_insert_rowid();
-        let crc32 = checksum::photo(self.person.as_str(), id.as_str(), image.bytes());
+        let crc32 = checksum::photo(self.person.as_str(), id.as_str(), image.bytes);
         self.connection
             .prepare_cached("INSERT INTO photos (image, crc32, bytes) VALUES (?1, ?2, ?3)")?
-            .execute(params![key, crc32, image.bytes().as_slice()])?;
-        match (&image.encoding, self.model_of(image)?) {
+            .execute(params![key, crc32, image.bytes.as_slice()])?;
+        match (&image.prepared.encoding, self.model_of(image.prepared)?) {
             (Some(encoding), Some(model)) => insert_encoding(self.connection, self.person, key, &id, model, encoding),
             _ => Ok(()),
         }
     }
 
-    /// Removes photos with everything that hangs on them.
-    fn remove(&self, gone: &[&ImageRow]) -> Outcome<ImagesEffect> {
-        for image in gone {
-            self.connection.prepare_cached("DELETE FROM images WHERE key = ?1")?.execute([image.key])?;
-        }
-        Ok(ImagesEffect { changed: !gone.is_empty(), removed: !gone.is_empty() })
-    }
-
     /// The model of an image's encoding, which has to be the active one.
-    fn model_of(&self, image: &NewImage) -> Outcome<Option<&ModelRow>> {
+    fn model_of(&self, image: &PreparedImage) -> Outcome<Option<&ModelRow>> {
         match (&image.encoding, self.model) {
             (None, _) => Ok(None),
             (Some(encoding), Some(model)) => {
@@ -372,11 +291,26 @@ pub(super) fn insert(
     connection: &Connection,
     key: i64,
     person: &PersonId,
-    images: &[NewImage],
+    images: Vec<NewImage<'_>>,
     model: Option<&ModelRow>,
 ) -> Outcome<()> {
-    let target = Target { connection, key, person, model };
-    (0..).zip(images).try_for_each(|(position, image)| target.insert(position, image))
+    Target { connection, key, person, model }.carry_out(&PhotoPlan::all_new(images)).map(drop)
+}
+
+/// The undamaged encodings of a person by `model`, by the SHA-256 of their photos.
+pub(super) fn known_encodings(
+    connection: &Connection,
+    key: i64,
+    person: &PersonId,
+    model: &ModelRow,
+) -> Outcome<HashMap<[u8; 32], FaceEncoding>> {
+    let mut known = HashMap::new();
+    for image in rows(connection, key)? {
+        if let Some(Some(encoding)) = undamaged(encoding(connection, person, &image, model))? {
+            known.insert(image.sha256, encoding);
+        }
+    }
+    Ok(known)
 }
 
 /// `None` for what has flipped bits.
@@ -385,13 +319,4 @@ fn undamaged<T>(read: Outcome<T>) -> Outcome<Option<T>> {
         Ok(whole) => Ok(Some(whole)),
         Err(fault) => fault.into_damage().map(|_| None),
     }
-}
-
-fn next_position(images: &[ImageRow]) -> i64 {
-    images.last().map_or(0, |image| image.position + 1)
-}
-
-fn unknown(person: &PersonId, images: &[&ImageId]) -> Fault {
-    let names: Vec<_> = images.iter().map(|id| id.as_str()).collect();
-    Error::new(ErrorKind::NotFound, format!("person {person} has no photo {}", names.join(", "))).into()
 }

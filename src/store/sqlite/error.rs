@@ -74,7 +74,7 @@ fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
         | E::IntegralValueOutOfRange(..)
         | E::InvalidColumnType(..)
         | E::Utf8Error(..)
-        | E::QueryReturnedNoRows => return (ErrorKind::Corrupt, "the vault holds a value that it cannot hold"),
+        | E::QueryReturnedNoRows => return (ErrorKind::Corrupt, "the vault holds a value that no vault writes"),
         E::InvalidPath(_) | E::NulError(_) => return (ErrorKind::Io, "SQLite cannot name this file"),
         _ => return (ErrorKind::Io, "SQLite failed"),
     };

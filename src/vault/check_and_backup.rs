@@ -1,4 +1,4 @@
-//! Looking after the file: check and backup.
+//! The verbs that read the whole file: check and backup.
 
 use std::ops::ControlFlow;
 use std::path::Path;

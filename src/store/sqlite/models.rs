@@ -5,41 +5,13 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::change::{Erasure, GalleryEffect};
 use super::error::Outcome;
 use super::{Store, columns, generation, images};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::person::{ClientId, ImageBytes, ImageId, PersonId};
+use crate::person::ImageBytes;
 use crate::spec::{EncodingMode, Metric};
-
-/// A model as a vault knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelInfo {
-    /// What encodings are marked with.
-    pub id: ModelId,
-    /// A name for people.
-    pub name: String,
-    /// Components of a vector, 1 to 65,536.
-    pub dimension: usize,
-    /// How vectors are compared.
-    pub metric: Metric,
-    /// The mode in which photos are encoded; `None` where it is unknown, as in a vault that was made
-    /// before vaults noted it. It is noted when the model becomes known and then never changes.
-    pub mode: Option<EncodingMode>,
-}
-
-/// A photo somewhere in the vault.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImageRef {
-    key: i64,
-    /// The tenant to whom the person belongs.
-    pub client: ClientId,
-    /// The person whom the photo shows.
-    pub person: PersonId,
-    /// Names the photo.
-    pub image: ImageId,
-}
+use crate::store::{Erasure, GalleryEffect, ImageRef, ModelInfo};
 
 /// The photos without an encoding by the model ?1.
 const WITHOUT: &str =
@@ -59,12 +31,7 @@ impl Store {
     /// # Errors
     /// As for every read.
     pub fn active_model(&self) -> Result<Option<ModelInfo>> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, name, dimension, metric, mode FROM models WHERE key = (SELECT active_model FROM meta)",
-            )?;
-            Ok(statement.query_row([], info).optional()?)
-        })
+        self.read(active_info)
     }
 
     /// All models that the vault knows, in the order in which they came.
@@ -265,6 +232,14 @@ impl ModelRow {
             _ => Ok(()),
         }
     }
+}
+
+/// What is known of the active model.
+pub(super) fn active_info(connection: &Connection) -> Outcome<Option<ModelInfo>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, dimension, metric, mode FROM models WHERE key = (SELECT active_model FROM meta)",
+    )?;
+    Ok(statement.query_row([], info).optional()?)
 }
 
 /// The active model.

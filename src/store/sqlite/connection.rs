@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::change::Erasure;
 use super::error::{Fault, Outcome};
 use super::settings::{self, Access, BUSY_TIMEOUT};
 use super::{Store, schema};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::Erasure;
 
 /// Idle readers that are kept; more are opened when needed and closed again.
 const IDLE_READERS: usize = 8;
@@ -26,12 +26,22 @@ const ERASE_ATTEMPT: Duration = Duration::from_millis(100);
 
 /// Connections to the vault's file. Fields drop in this order: the writer closes last, so that
 /// SQLite can fold the write-ahead log into the file and remove it.
-pub(super) struct Connections {
+pub(in crate::store) struct Connections {
     path: PathBuf,
     access: Access,
     readers: Mutex<Vec<Connection>>,
     writer: Option<Mutex<Connection>>,
     erasure_pending: AtomicBool,
+    #[cfg(test)]
+    transactions: Transactions,
+}
+
+/// How many transactions there were so far.
+#[cfg(test)]
+#[derive(Default)]
+pub(in crate::store) struct Transactions {
+    reads: std::sync::atomic::AtomicU64,
+    writes: std::sync::atomic::AtomicU64,
 }
 
 impl Connections {
@@ -50,18 +60,12 @@ impl Connections {
             readers: Mutex::new(vec![reader]),
             writer: writer.map(Mutex::new),
             erasure_pending: AtomicBool::new(erasure_pending),
+            #[cfg(test)]
+            transactions: Transactions::default(),
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn is_read_only(&self) -> bool {
-        self.writer.is_none()
-    }
-
-    pub(super) fn settings(&self) -> Result<Vec<(&'static str, String)>> {
+    fn settings(&self) -> Result<Vec<(&'static str, String)>> {
         let report = |connection: &Connection, access| {
             settings::verify(connection, access)?;
             settings::read(connection, access)
@@ -120,8 +124,37 @@ impl Drop for Reader<'_> {
 }
 
 impl Store {
+    /// The vault's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Whether this handle only reads.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.inner.writer.is_none()
+    }
+
+    /// SQLite's settings as a connection reports them, by name.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where one is not what the vault asked for.
+    pub fn settings(&self) -> Result<Vec<(&'static str, String)>> {
+        self.inner.settings()
+    }
+
+    /// How many transactions read, and how many wrote.
+    #[cfg(test)]
+    pub(crate) fn transactions(&self) -> (u64, u64) {
+        let Transactions { reads, writes } = &self.inner.transactions;
+        (reads.load(Ordering::Relaxed), writes.load(Ordering::Relaxed))
+    }
+
     /// Runs `work` on one snapshot of the vault.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+        #[cfg(test)]
+        self.inner.transactions.reads.fetch_add(1, Ordering::Relaxed);
         let run = || {
             let reader = self.inner.reader()?;
             let snapshot = patiently(|| {
@@ -138,6 +171,8 @@ impl Store {
     /// Runs `work` in one transaction that is durable when this returns `Ok`, and leaves no trace
     /// when it returns an error.
     pub(super) fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+        #[cfg(test)]
+        self.inner.transactions.writes.fetch_add(1, Ordering::Relaxed);
         let run = || {
             let writer = self.inner.writer()?;
             let transaction = patiently(|| Ok(Transaction::new_unchecked(&writer, TransactionBehavior::Immediate)?))?;
@@ -211,11 +246,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{CreateOptions, NewImage, NewPersonRecord};
+    use crate::person::NewPerson;
+    use crate::store::{CreateOptions, PreparedImage, PreparedImages};
 
-    fn photo(fill: u8) -> NewPersonRecord {
-        let images = vec![NewImage::new(vec![fill; 100_000].into())];
-        NewPersonRecord { name: "a".into(), images, ..NewPersonRecord::default() }
+    fn insert(store: &Store, fill: u8) -> Result<crate::Person> {
+        let new = NewPerson { name: "a".into(), images: vec![vec![fill; 100_000].into()], ..NewPerson::default() };
+        let images = vec![PreparedImage::new(&new.images[0])];
+        let prepared = PreparedImages { images, ..PreparedImages::default() };
+        store.insert_person(&store.default_client()?, &new, &prepared).map(|written| written.person)
     }
 
     #[test]
@@ -223,21 +261,21 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path().join("v"), &CreateOptions::default())?;
         let client = store.default_client()?;
-        let first = store.insert_person(&client, &photo(1))?.person;
+        let first = insert(&store, 1)?;
 
         let limit = |pages: i64| {
             let writer = store.inner.writer().expect("a writer");
             writer.pragma(None, "max_page_count", pages, |_| Ok(())).expect("sets");
         };
         limit(1);
-        let error = store.insert_person(&client, &photo(2)).expect_err("no page is left");
+        let error = insert(&store, 2).expect_err("no page is left");
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().ends_with("the disk is full"), "{error}");
         assert_eq!(store.persons(&client, &crate::PersonQuery::default())?.total, 1);
         assert_eq!(store.person(&client, &first.id)?, first);
 
         limit(1_000_000);
-        store.insert_person(&client, &photo(2))?;
+        insert(&store, 2)?;
         assert!(store.check()?.is_clean());
         Ok(())
     }
@@ -258,7 +296,7 @@ mod tests {
         });
         assert!(panicked);
         assert_eq!(store.clients()?, std::slice::from_ref(&client));
-        store.insert_person(&client, &photo(1))?;
+        insert(&store, 1)?;
         Ok(())
     }
 
@@ -267,7 +305,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path().join("v"), &CreateOptions::default())?;
         let client = store.default_client()?;
-        let id = store.insert_person(&client, &photo(1))?.person.id;
+        let id = insert(&store, 1)?.id;
         let removed = store.read(|_| Ok(store.remove_person(&client, &id, None)))??;
         assert_eq!(removed.erasure, Erasure::Pending);
         assert!(store.person(&client, &id).is_err());

@@ -1,10 +1,10 @@
-//! The mode of a vault's encodings: what was enrolled and what is looked for are encoded alike, and
-//! thresholds are those of the mode, whatever engine the vault is opened with.
+//! The model of a vault's encodings and its mode: what was enrolled and what is looked for are encoded
+//! alike, and thresholds are those of the mode, whatever engine the vault is opened with.
 
 use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EncodingMode;
 use crate::store::ModelInfo;
 
@@ -48,7 +48,7 @@ impl Vault {
     }
 
     /// Warns where the engine's own mode is not the one that is used.
-    pub(super) fn tell_of_mode(&self) -> Result<()> {
+    pub(super) fn warn_of_other_mode(&self) -> Result<()> {
         if let (Some(engine), Some(used)) = (self.engine(), self.encoding_mode()?)
             && engine.mode() != used
         {
@@ -61,5 +61,27 @@ impl Vault {
     fn noted_mode(&self, model: ModelId) -> Result<Option<EncodingMode>> {
         let known = self.store().models()?.into_iter().find(|known| known.id == model);
         Ok(known.and_then(|known| known.mode))
+    }
+
+    /// The model whose encodings are searched: the engine's, else the vault's.
+    pub(super) fn searched_model(&self) -> Result<ModelInfo> {
+        match self.engine() {
+            Some(engine) => Ok(engine_model(engine)),
+            None => self.store().active_model()?.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "the vault holds no face encoding yet: there is nobody to be found")
+            }),
+        }
+    }
+}
+
+/// What a vault notes of an engine's model.
+pub(super) fn engine_model(engine: &Engine) -> ModelInfo {
+    let spec = engine.embedder();
+    ModelInfo {
+        id: engine.model(),
+        name: engine.name().to_owned(),
+        dimension: spec.dimension,
+        metric: spec.metric,
+        mode: Some(engine.mode()),
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::Outcome;
-use super::open::{Newborn, absolute};
+use super::open::{PendingFile, absolute};
 use super::settings::BUSY_TIMEOUT;
 use super::{Store, schema};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,10 +39,10 @@ impl Store {
         mut progress: impl FnMut(BackupProgress) -> ControlFlow<()>,
     ) -> Result<()> {
         let target = absolute(target.as_ref())?;
-        let newborn = Newborn::new(&target)?;
-        self.read(|source| Ok(copy(source, newborn.path(), &mut progress)))?
+        let pending = PendingFile::new(&target)?;
+        self.read(|source| Ok(copy(source, pending.path(), &mut progress)))?
             .map_err(|fault| fault.into_error(&target))?;
-        newborn.name()
+        pending.name()
     }
 }
 
@@ -92,16 +92,18 @@ fn copy(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{CreateOptions, NewImage, NewPersonRecord};
+    use crate::person::NewPerson;
+    use crate::store::{CreateOptions, PreparedImage, PreparedImages};
 
     #[test]
     fn a_backup_that_is_broken_off_leaves_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path().join("v"), &CreateOptions::default()).expect("a vault");
         let client = store.default_client().expect("a client");
-        let large = NewImage::new(vec![7; 16 << 20].into());
-        let person = NewPersonRecord { name: "Ada".into(), images: vec![large], ..NewPersonRecord::default() };
-        store.insert_person(&client, &person).expect("a person");
+        let person = NewPerson { name: "Ada".into(), images: vec![vec![7; 16 << 20].into()], ..NewPerson::default() };
+        let images = vec![PreparedImage::new(&person.images[0])];
+        let prepared = PreparedImages { images, ..PreparedImages::default() };
+        store.insert_person(&client, &person, &prepared).expect("a person");
         let files = || std::fs::read_dir(folder.path()).expect("listed").count();
         let (before, mut steps) = (files(), 0);
         let broken = store.backup(folder.path().join("copy"), |_| {

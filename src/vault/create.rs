@@ -1,20 +1,21 @@
-//! Is a new person there already? Asked before photos are encoded, and once more inside the
-//! transaction that adds the person, so that two who come at the same time cannot both pass.
+//! Creating a person, unless the person is in the vault already. Whether that is so is asked before
+//! photos are encoded, and again inside the transaction that adds the person, so that of two programs
+//! that add the same person at the same time only one does.
 
 use crate::comparison::{CalibrationTable, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
 use crate::engine::fuse;
 use crate::error::{Duplicate, DuplicateReason, Error, ErrorKind, Result};
 use crate::index::{self, Gallery, Match, SearchOptions};
-use crate::person::{CollectionId, NewPerson, Person, PersonId, Status};
-use crate::store::{GalleryPerson, NewImage, NewPersonRecord, Standing};
+use crate::person::{CollectionId, DateOfBirth, NewPerson, Person, Status};
+use crate::store::{GalleryPerson, PreparedImage, Snapshot};
 
 use super::Vault;
 use super::gallery::MOST_CHANGES;
-use super::photos::Prepared;
+use super::prepare::BeforeEncoding;
 use super::search::comparisons;
 
-/// What makes a new person one who is there already. Nothing, unless said otherwise.
+/// When a new person counts as a duplicate of one in the vault. By default, never.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DuplicatePolicy {
     /// Somebody has the same name, without regard to case, and the same date of birth. A person
@@ -28,8 +29,8 @@ pub struct DuplicatePolicy {
 }
 
 impl Vault {
-    /// Creates a person, as [`Self::create_person`] does, unless `policy` says that it is one who is
-    /// there already: then nothing is written.
+    /// Creates a person, as [`Self::create_person`] does, unless `policy` counts the person as a
+    /// duplicate: then nothing is written.
     ///
     /// The answer holds for the vault as it is at the moment of the write: whoever another thread or
     /// process adds meanwhile is looked at too.
@@ -40,35 +41,27 @@ impl Vault {
     /// model's table cannot carry, and as for [`Self::create_person`].
     pub fn create_person_unless_known(&self, new: &NewPerson, policy: &DuplicatePolicy) -> Result<Person> {
         new.validate(self.limits())?;
-        self.collections_exist(&new.collections)?;
-        let wanted = self.resolve(policy.collections.as_deref())?;
         let born = new.date_of_birth.filter(|_| policy.name_and_birth);
         let face = policy.face.filter(|_| !new.images.is_empty());
-        // An early word, before photos are encoded.
-        if let Some(born) = born {
-            refuse_namesake(self.store().namesake(&self.client, &new.name, born, wanted.as_deref())?)?;
-        }
+        // All that can be refused without encoding a photo is refused first.
+        let (wanted, before) = self.store().snapshot(&self.client, |vault| {
+            vault.collections(&new.collections)?;
+            let wanted = policy.collections.as_ref().map(|names| vault.collections(names)).transpose()?;
+            refuse_namesake(vault, &new.name, born, wanted.as_deref())?;
+            Ok((wanted, BeforeEncoding::read(vault, None)?))
+        })?;
         if let Some(point) = face {
             Faces::new(self, point, wanted.as_deref())?;
         }
-        let Prepared { images, model } = self.prepare(&new.images, None)?;
-        let record = NewPersonRecord { model, ..NewPersonRecord::new(new, images) };
+        let prepared = self.prepare(&new.images, before)?;
         loop {
-            let faces = match face {
-                Some(point) => Some(Faces::new(self, point, wanted.as_deref())?),
-                None => None,
-            };
-            let probe = match &faces {
-                Some(faces) => Some(faces.refuse_known(&record.images)?),
-                None => None,
-            };
+            let faces = face.map(|point| Faces::new(self, point, wanted.as_deref())).transpose()?;
+            let probe = faces.as_ref().map(|faces| faces.refuse_known(&prepared.images)).transpose()?;
             let mut left_behind = false;
-            let written = self.store().insert_person_if(&self.client, &record, |standing| {
-                if let Some(born) = born {
-                    refuse_namesake(standing.namesake(&record.name, born, wanted.as_deref())?)?;
-                }
+            let written = self.store().insert_person_if(&self.client, new, &prepared, |vault| {
+                refuse_namesake(vault, &new.name, born, wanted.as_deref())?;
                 if let (Some(faces), Some(probe)) = (&faces, &probe) {
-                    left_behind = !faces.refuse_newcomers(standing, probe)?;
+                    left_behind = !faces.refuse_newcomers(vault, probe)?;
                 }
                 match left_behind {
                     true => Err(Error::new(ErrorKind::Busy, "too many persons changed meanwhile")),
@@ -78,15 +71,22 @@ impl Vault {
             if left_behind {
                 continue;
             }
-            let person = written?.person;
-            self.publish();
-            return Ok(person);
+            let written = written?;
+            self.publish_written(&written);
+            return Ok(written.person);
         }
     }
 }
 
-fn refuse_namesake(namesake: Option<PersonId>) -> Result<()> {
-    match namesake {
+/// Refuses a person of the same name who was born on the same day, where a date is asked about.
+fn refuse_namesake(
+    vault: &Snapshot<'_>,
+    name: &str,
+    born: Option<DateOfBirth>,
+    wanted: Option<&[CollectionId]>,
+) -> Result<()> {
+    let Some(born) = born else { return Ok(()) };
+    match vault.namesake(name, born, wanted)? {
         Some(person) => Err(Error::already_known(Duplicate { person, reason: DuplicateReason::NameAndBirth })),
         None => Ok(()),
     }
@@ -94,7 +94,6 @@ fn refuse_namesake(namesake: Option<PersonId>) -> Result<()> {
 
 /// The people whose faces a new one's is compared with.
 struct Faces<'a> {
-    vault: &'a Vault,
     gallery: Gallery,
     table: Option<&'a CalibrationTable>,
     threshold: Threshold,
@@ -107,11 +106,11 @@ impl<'a> Faces<'a> {
         let people_searched = gallery.count_people(wanted) as u64;
         let table = vault.calibration()?;
         let threshold = point.threshold(table, comparisons(&gallery, people_searched))?;
-        Ok(Self { vault, gallery, table, threshold: Threshold { people_searched, ..threshold }, wanted })
+        Ok(Self { gallery, table, threshold: Threshold { people_searched, ..threshold }, wanted })
     }
 
     /// Refuses photos of somebody in the gallery; gives what they were compared by.
-    fn refuse_known(&self, images: &[NewImage]) -> Result<FaceEncoding> {
+    fn refuse_known(&self, images: &[PreparedImage]) -> Result<FaceEncoding> {
         let encodings: Vec<FaceEncoding> = images.iter().filter_map(|image| image.encoding.clone()).collect();
         let probe = fuse(self.gallery.metric(), &encodings)?;
         let options = SearchOptions { collections: self.wanted.map(<[_]>::to_vec), ..SearchOptions::default() };
@@ -119,11 +118,11 @@ impl<'a> Faces<'a> {
         Ok(probe)
     }
 
-    /// Refuses the face of somebody who came since the gallery's generation. Says `false` where so
-    /// much has changed that the gallery has to be brought up to date first.
-    fn refuse_newcomers(&self, standing: &Standing<'_>, probe: &FaceEncoding) -> Result<bool> {
+    /// Refuses the face of somebody who was added since the gallery's generation. Returns `false` where
+    /// so much has changed that the gallery has to be brought up to date first.
+    fn refuse_newcomers(&self, vault: &Snapshot<'_>, probe: &FaceEncoding) -> Result<bool> {
         let model = self.gallery.model();
-        let Some(changes) = standing.changes_since(self.gallery.generation(), &model, MOST_CHANGES)? else {
+        let Some(changes) = vault.changes_since(self.gallery.generation(), &model, MOST_CHANGES)? else {
             return Ok(false);
         };
         for person in changes.written.iter().filter(|person| self.counts(person)) {
@@ -136,8 +135,7 @@ impl<'a> Faces<'a> {
     }
 
     fn counts(&self, person: &GalleryPerson) -> bool {
-        person.client == self.vault.client
-            && person.status == Status::Active
+        person.status == Status::Active
             && self.wanted.is_none_or(|wanted| person.collections.iter().any(|id| wanted.contains(id)))
     }
 

@@ -1,14 +1,12 @@
 //! Persons as rows: reading one, listing many.
 
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::error::{Fault, Outcome};
+use super::error::Outcome;
+use super::person_row::{self, PersonRow};
 use super::{Store, clients, collections, columns, images, models};
 use crate::error::{Error, ErrorKind, Result, Rule};
-use crate::person::{
-    ClientId, CollectionId, DateOfBirth, Gender, Page, Person, PersonId, PersonQuery, PersonSummary, Status,
-};
+use crate::person::{ClientId, Page, Person, PersonId, PersonQuery, PersonSummary};
 
 /// The most persons on a page.
 const MAX_PAGE: u64 = 1_000;
@@ -33,7 +31,7 @@ impl Store {
     pub fn person_summary(&self, client: &ClientId, id: &PersonId) -> Result<PersonSummary> {
         self.read(|connection| {
             let key = require_key(connection, clients::require(connection, client)?, id)?;
-            summary(connection, row(connection, key)?)
+            summary(connection, key)
         })
     }
 
@@ -76,91 +74,17 @@ impl Store {
                 .query_row(params![client, status, name, born, collection], |row| columns::count(row, 0))?;
 
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM {from} {filter} ORDER BY created_at, id LIMIT ?6 OFFSET ?7"
+                "SELECT {} FROM {from} {filter} ORDER BY created_at, id LIMIT ?6 OFFSET ?7",
+                *person_row::SELECTED
             ))?;
             let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
             let mut rows = statement.query(params![client, status, name, born, collection, limit, offset])?;
             let mut items = Vec::new();
             while let Some(row) = rows.next()? {
-                items.push(summary(connection, PersonRow::read(row)?)?);
+                items.push(summary_of(connection, PersonRow::read(row)?)?);
             }
             Ok(Page { items, page: query.page, limit: query.limit, total })
         })
-    }
-}
-
-/// A person's row. Whoever it belongs to is known from where it was looked up.
-pub(super) struct PersonRow {
-    pub(super) key: i64,
-    pub(super) id: PersonId,
-    pub(super) status: Status,
-    pub(super) version: u64,
-    pub(super) generation: i64,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-    pub(super) gender: Option<Gender>,
-    pub(super) date_of_birth: Option<DateOfBirth>,
-    pub(super) name: String,
-    pub(super) nationality: Option<String>,
-    pub(super) notes: Option<String>,
-}
-
-const COLUMNS: &str =
-    "key, id, status, version, generation, created_at, updated_at, gender, date_of_birth, name, nationality, notes";
-
-impl PersonRow {
-    fn read(row: &Row<'_>) -> Outcome<Self> {
-        let id: PersonId = columns::id(row, 1)?;
-        let rest = || {
-            Ok::<_, rusqlite::Error>(Self {
-                key: row.get(0)?,
-                id: id.clone(),
-                status: columns::status(row, 2)?,
-                version: columns::count(row, 3)?,
-                generation: row.get(4)?,
-                created_at: columns::time(row, 5)?,
-                updated_at: columns::time(row, 6)?,
-                gender: columns::gender(row, 7)?,
-                date_of_birth: columns::date_of_birth(row, 8)?,
-                name: row.get(9)?,
-                nationality: row.get(10)?,
-                notes: row.get(11)?,
-            })
-        };
-        rest().map_err(|error| Fault::damaged(&id, format_args!("a field holds what it cannot hold: {error}")))
-    }
-
-    /// Writes every field of an existing row.
-    pub(super) fn save(&self, connection: &Connection) -> Outcome<()> {
-        connection
-            .prepare_cached(
-                "UPDATE persons SET status = ?2, version = ?3, generation = ?4, updated_at = ?5, gender = ?6,
-                 date_of_birth = ?7, name = ?8, folded_name = ?9, nationality = ?10, notes = ?11 WHERE key = ?1",
-            )?
-            .execute(params![
-                self.key,
-                self.status.as_str(),
-                i64::try_from(self.version).unwrap_or(i64::MAX),
-                self.generation,
-                self.updated_at.as_microsecond(),
-                self.gender.map(|gender| gender.as_str()),
-                self.date_of_birth.map(|date| date.to_string()),
-                self.name,
-                fold(&self.name),
-                self.nationality,
-                self.notes,
-            ])?;
-        Ok(())
-    }
-}
-
-/// The row with this key.
-pub(super) fn row(connection: &Connection, key: i64) -> Outcome<PersonRow> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM persons WHERE key = ?1"))?;
-    let mut rows = statement.query([key])?;
-    match rows.next()? {
-        Some(row) => PersonRow::read(row),
-        None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
     }
 }
 
@@ -176,46 +100,24 @@ pub(super) fn require_key(connection: &Connection, client: i64, id: &PersonId) -
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no person {id}")).into())
 }
 
-/// The whole person with this key.
+/// The whole person with this key, with encodings by the active model.
 pub(super) fn load(connection: &Connection, key: i64, client: &ClientId) -> Outcome<Person> {
-    let row = row(connection, key)?;
+    let PersonRow { mut person, .. } = PersonRow::by_key(connection, key)?;
+    person.collections = collections::of_person(connection, key)?;
     let model = models::active(connection)?;
-    Ok(Person {
-        images: images::load(connection, key, &row.id, model.as_ref())?,
-        collections: collections::of_person(connection, key)?,
-        client: client.clone(),
-        version: row.version,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-        id: row.id,
-        name: row.name,
-        gender: row.gender,
-        date_of_birth: row.date_of_birth,
-        nationality: row.nationality,
-        notes: row.notes,
-        status: row.status,
-    })
+    let images = images::load(connection, key, &person.id, model.as_ref())?;
+    Ok(person.with_images(client.clone(), images))
 }
 
-fn summary(connection: &Connection, row: PersonRow) -> Outcome<PersonSummary> {
-    let image_count = connection
-        .prepare_cached("SELECT COUNT(*) FROM images WHERE person = ?1")?
-        .query_row([row.key], |row| columns::count(row, 0))?;
-    let collections: Vec<CollectionId> = collections::of_person(connection, row.key)?;
-    Ok(PersonSummary {
-        image_count,
-        collections,
-        notes: row.notes,
-        version: row.version,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-        id: row.id,
-        name: row.name,
-        gender: row.gender,
-        date_of_birth: row.date_of_birth,
-        nationality: row.nationality,
-        status: row.status,
-    })
+/// The person with this key, without photos and encodings.
+pub(super) fn summary(connection: &Connection, key: i64) -> Outcome<PersonSummary> {
+    summary_of(connection, PersonRow::by_key(connection, key)?)
+}
+
+fn summary_of(connection: &Connection, row: PersonRow) -> Outcome<PersonSummary> {
+    let image_count = images::count(connection, row.key)?;
+    let collections = collections::of_person(connection, row.key)?;
+    Ok(PersonSummary { image_count, collections, ..row.person })
 }
 
 /// A name without the differences of case, for finding one inside another.

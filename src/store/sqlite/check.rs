@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Fault, Outcome};
 use super::models::{self, ModelRow};
+use super::person_row::PersonRow;
 use super::{Store, checksum, columns, generation, images};
 use crate::encoding::FaceEncoding;
 use crate::error::{ErrorKind, Result};
@@ -115,7 +116,7 @@ fn people(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
     while let Some(row) = rows.next()? {
         report.persons += 1;
         let id: PersonId = columns::id(row, 1)?;
-        if let Err(fault) = super::persons::row(connection, row.get(0)?) {
+        if let Err(fault) = PersonRow::by_key(connection, row.get(0)?) {
             report.take(Some(&id), fault)?;
         }
         if columns::count(row, 2)? > newest {

@@ -3,13 +3,12 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::change::{CollectionWritten, GalleryEffect};
 use super::error::Outcome;
 use super::persons;
 use super::{Store, clients, columns, generation, schema};
 use crate::error::{Error, ErrorKind, Result, Rule, Violation};
-use crate::patch::Patch;
 use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId};
+use crate::store::{CollectionWritten, GalleryEffect};
 
 const COLUMNS: &str = "id, code, name, description, created_at, updated_at";
 
@@ -82,19 +81,17 @@ impl Store {
             let client = clients::require(connection, client)?;
             let key = require(connection, client, id_or_code)?;
             let mut raised = None;
-            if !(update.name.is_keep() && update.description.is_keep() && update.people.is_keep()) {
-                let Collection { mut name, mut description, .. } = read(connection, key)?;
-                if let Patch::Set(value) = &update.name {
-                    name.clone_from(value);
-                }
-                update.description.clone().apply(&mut description);
+            if !update.is_keep() {
+                let mut collection = read(connection, key)?;
+                update.apply(&mut collection);
+                let Collection { name, description, .. } = collection;
                 connection
                     .prepare_cached(
                         "UPDATE collections SET name = ?2, description = ?3, updated_at = MAX(updated_at, ?4)
                          WHERE key = ?1",
                     )?
-                    .execute(params![key, name, description.filter(|text| !text.is_empty()), schema::now()])?;
-                if let Patch::Set(people) = &update.people {
+                    .execute(params![key, name, description, schema::now()])?;
+                if let Some(people) = &update.people {
                     raised = set_members(connection, client, key, people)?;
                 }
             }
@@ -191,7 +188,8 @@ fn exists(connection: &Connection, client: i64, id: &CollectionId) -> Outcome<bo
     Ok(statement.exists(params![client, id.as_str()])?)
 }
 
-fn read(connection: &Connection, key: i64) -> Outcome<Collection> {
+/// The collection with this key.
+pub(super) fn read(connection: &Connection, key: i64) -> Outcome<Collection> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM collections WHERE key = ?1"))?;
     Ok(statement.query_row([key], collection)?)
 }

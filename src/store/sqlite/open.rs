@@ -13,11 +13,11 @@ use rusqlite::params;
 
 use super::connection::{Connections, patiently, truncate_log};
 use super::error::Outcome;
-use super::models::{self, ModelInfo};
 use super::settings::{self, Access};
-use super::{Store, clients, schema};
+use super::{Store, clients, models, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::ClientId;
+use crate::store::ModelInfo;
 
 /// How a new vault starts.
 #[derive(Debug, Clone, Default)]
@@ -37,9 +37,9 @@ impl Store {
     /// where its folder is missing, [`ErrorKind::Io`] where it cannot be written.
     pub fn create(path: impl AsRef<Path>, options: &CreateOptions) -> Result<Self> {
         let path = absolute(path.as_ref())?;
-        let newborn = Newborn::new(&path)?;
-        fill(newborn.path(), options).map_err(|fault| fault.into_error(&path))?;
-        newborn.name()?;
+        let pending = PendingFile::new(&path)?;
+        fill(pending.path(), options).map_err(|fault| fault.into_error(&path))?;
+        pending.name()?;
         Self::open(path)
     }
 
@@ -101,12 +101,12 @@ impl Store {
 
 /// A file that gets its name when it is whole. Until then it has another one beside it, and is
 /// removed when dropped.
-pub(super) struct Newborn {
+pub(super) struct PendingFile {
     temporary: tempfile::TempPath,
     target: PathBuf,
 }
 
-impl Newborn {
+impl PendingFile {
     pub(super) fn new(target: &Path) -> Result<Self> {
         if fs::symlink_metadata(target).is_ok() {
             return Err(Error::new(ErrorKind::AlreadyExists, format!("{}: the file exists", target.display())));

@@ -8,54 +8,16 @@
 
 use rusqlite::{Connection, params};
 
-use super::change::GalleryEffect;
 use super::error::Outcome;
-use super::{Store, collections, columns, images, models};
-use crate::encoding::{FaceEncoding, ModelId};
+use super::models::ModelRow;
+use super::{Store, clients, collections, columns, images, models};
+use crate::encoding::ModelId;
 use crate::error::Result;
-use crate::person::{ClientId, CollectionId, ImageId, PersonId, PersonKey, Status};
+use crate::person::{ClientId, PersonId, PersonKey, Status};
+use crate::store::{GalleryChanges, GalleryEffect, GalleryPerson};
 
 /// Removals that are remembered; who missed more of them loads everything anew.
 const REMOVALS: i64 = 10_000;
-
-/// What a gallery missed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GalleryChanges {
-    /// The generation that the gallery has after taking these changes.
-    pub generation: u64,
-    /// Persons as they are now; each replaces whatever the gallery has of it.
-    pub written: Vec<GalleryPerson>,
-    /// Persons who are gone; some may never have been in the gallery.
-    pub removed: Vec<PersonKey>,
-}
-
-/// What a gallery holds of one person.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GalleryPerson {
-    /// The person's number in this file.
-    pub key: PersonKey,
-    /// The tenant to whom the person belongs.
-    pub client: ClientId,
-    /// Names the person.
-    pub id: PersonId,
-    /// Whether the person is searched.
-    pub status: Status,
-    /// The collections that the person is in, oldest collection first.
-    pub collections: Vec<CollectionId>,
-    /// How many photos the person has.
-    pub photos: u64,
-    /// The encodings by the asked model, in the order of the photos.
-    pub encodings: Vec<(ImageId, FaceEncoding)>,
-}
-
-impl GalleryPerson {
-    /// Whether the person should be searched but cannot be found: none of the photos has an encoding
-    /// by the asked model.
-    #[must_use]
-    pub fn is_without_encoding(&self) -> bool {
-        self.status == Status::Active && self.photos > 0 && self.encodings.is_empty()
-    }
-}
 
 impl Store {
     /// The vault's generation. A gallery that has seen another one is behind.
@@ -66,21 +28,33 @@ impl Store {
         self.read(current)
     }
 
-    /// What a gallery with the encodings of `model` that has seen generation `since` missed, or
-    /// `None` where it has to load everything anew: too much was forgotten, more than `most`
-    /// persons changed, or the file is an older copy.
+    /// What a gallery of a client with the encodings of `model` that has seen generation `since`
+    /// missed, or `None` where it has to load everything anew: too much was forgotten, more than
+    /// `most` of the client's persons changed, or the file is an older copy. Other clients' persons
+    /// are not read; removed ones may be among the keys, which say nothing about them.
     ///
     /// # Errors
-    /// As for every read; [`Corrupt`](crate::ErrorKind::Corrupt) where an encoding of a changed
-    /// person has flipped bits.
-    pub fn changes_since(&self, since: u64, model: &ModelId, most: usize) -> Result<Option<GalleryChanges>> {
-        self.read(|connection| changes_since(connection, since, model, most))
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown client,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) where an encoding of a changed person has flipped bits,
+    /// and as for every read.
+    pub fn changes_since(
+        &self,
+        client: &ClientId,
+        since: u64,
+        model: &ModelId,
+        most: usize,
+    ) -> Result<Option<GalleryChanges>> {
+        self.read(|connection| {
+            let client = clients::require(connection, client)?;
+            changes_since(connection, client, since, model, most)
+        })
     }
 }
 
 /// See [`Store::changes_since`].
 pub(super) fn changes_since(
     connection: &Connection,
+    client: i64,
     since: u64,
     model: &ModelId,
     most: usize,
@@ -100,31 +74,40 @@ pub(super) fn changes_since(
 
     let model = models::find(connection, model)?;
     let mut statement = connection.prepare_cached(
-        "SELECT p.key, c.id, p.id, p.status
-         FROM persons p JOIN clients c ON c.key = p.client
-         WHERE p.generation > ?1 ORDER BY p.key LIMIT ?2",
+        "SELECT key, id, status FROM persons INDEXED BY persons_by_generation
+         WHERE generation > ?1 AND client = ?2 ORDER BY key LIMIT ?3",
     )?;
-    let mut rows = statement.query(params![after, many])?;
+    let mut rows = statement.query(params![after, client, many])?;
     let mut written = Vec::new();
     while let Some(row) = rows.next()? {
         if written.len() == most {
             return Ok(None);
         }
-        let (key, id): (i64, PersonId) = (row.get(0)?, columns::id(row, 2)?);
-        written.push(GalleryPerson {
-            key: PersonKey::new(key),
-            client: columns::id(row, 1)?,
-            status: columns::status(row, 3)?,
-            collections: collections::of_person(connection, key)?,
-            photos: images::count(connection, key)?,
-            encodings: match &model {
-                Some(model) => images::encodings(connection, key, &id, model)?,
-                None => Vec::new(),
-            },
-            id,
-        });
+        let (key, id, status) = (row.get(0)?, columns::id(row, 1)?, columns::status(row, 2)?);
+        written.push(gallery_person(connection, key, id, status, model.as_ref())?);
     }
     Ok(Some(GalleryChanges { generation, written, removed }))
+}
+
+/// What a gallery by `model` holds of a person.
+pub(super) fn gallery_person(
+    connection: &Connection,
+    key: i64,
+    id: PersonId,
+    status: Status,
+    model: Option<&ModelRow>,
+) -> Outcome<GalleryPerson> {
+    Ok(GalleryPerson {
+        key: PersonKey::new(key),
+        status,
+        collections: collections::of_person(connection, key)?,
+        photos: images::count(connection, key)?,
+        encodings: match model {
+            Some(model) => images::encodings(connection, key, &id, model)?,
+            None => Vec::new(),
+        },
+        id,
+    })
 }
 
 /// The vault's generation.
@@ -177,7 +160,8 @@ pub(super) fn forget_before(connection: &Connection, generation: i64) -> Outcome
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{CreateOptions, NewPersonRecord};
+    use crate::person::NewPerson;
+    use crate::store::{CreateOptions, PreparedImages};
 
     #[test]
     fn who_missed_a_forgotten_removal_loads_everything_anew() -> Result<()> {
@@ -187,12 +171,13 @@ mod tests {
         let model = ModelId::from_bytes([1; 16]);
         let mut keys = Vec::new();
         for _ in 0..5 {
-            let new = NewPersonRecord { name: "a".into(), ..NewPersonRecord::default() };
-            let id = store.insert_person(&client, &new)?.person.id;
+            let new = NewPerson { name: "a".into(), ..NewPerson::default() };
+            let id = store.insert_person(&client, &new, &PreparedImages::default())?.person.id;
             keys.push(store.remove_person(&client, &id, None)?.key);
         }
-        let removed =
-            |since| -> Result<_> { Ok(store.changes_since(since, &model, 10)?.map(|changes| changes.removed)) };
+        let removed = |since| -> Result<_> {
+            Ok(store.changes_since(&client, since, &model, 10)?.map(|changes| changes.removed))
+        };
         assert_eq!(store.generation()?, 5);
         assert_eq!(removed(0)?.as_deref(), Some(&keys[..]));
 

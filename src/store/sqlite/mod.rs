@@ -1,0 +1,34 @@
+//! The vault's file: an SQLite database. Nothing outside this folder names SQLite.
+//!
+//! The methods of [`Store`] are implemented here, each in the file named by what it is about.
+
+mod backup;
+mod check;
+mod checksum;
+mod clients;
+mod collections;
+mod columns;
+mod connection;
+mod error;
+mod generation;
+mod images;
+mod models;
+mod open;
+mod person_row;
+mod person_writes;
+mod persons;
+mod scan;
+mod schema;
+mod settings;
+mod snapshot;
+mod tokens;
+mod unencoded;
+
+use super::Store;
+
+pub use backup::BackupProgress;
+pub use check::{CheckReport, Problem};
+pub(super) use connection::Connections;
+pub use open::CreateOptions;
+pub use scan::{EncodingRow, Vector};
+pub use snapshot::Snapshot;

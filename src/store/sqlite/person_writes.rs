@@ -1,0 +1,214 @@
+//! The writes of a person: insert, partial update, remove.
+//!
+//! Each is one transaction, and each answers with what it left behind, read in the same
+//! transaction.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::error::Outcome;
+use super::models::ModelRow;
+use super::person_row::PersonRow;
+use super::snapshot::Snapshot;
+use super::{Store, clients, collections, generation, images, models, persons};
+use crate::encoding::ModelId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::person::{ClientId, NewPerson, Person, PersonId, PersonKey, PersonSummary, PersonUpdate};
+use crate::store::{Erasure, GalleryPerson, PreparedImages, Removed, Written};
+
+impl Store {
+    /// Adds a person whose fields have been validated, with the photos that were `prepared` of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where the client has a person with this id,
+    /// [`ErrorKind::Invalid`] that names each unknown collection, or where photos were not prepared,
+    /// [`ErrorKind::ModelMismatch`] where an encoding is not the active model's, and as for every
+    /// write.
+    pub fn insert_person(&self, client: &ClientId, new: &NewPerson, prepared: &PreparedImages) -> Result<Written> {
+        self.insert_person_if(client, new, prepared, |_| Ok(()))
+    }
+
+    /// Adds a person if `check` finds nothing against it in the vault as it is at that moment; it
+    /// runs inside the transaction, while nobody else can write.
+    ///
+    /// # Errors
+    /// Whatever `check` returns, and as for [`Self::insert_person`].
+    pub fn insert_person_if(
+        &self,
+        client: &ClientId,
+        new: &NewPerson,
+        prepared: &PreparedImages,
+        check: impl FnOnce(&Snapshot<'_>) -> Result<()>,
+    ) -> Result<Written> {
+        self.write(|connection| {
+            let tenant = clients::require(connection, client)?;
+            let id = new.id.clone().unwrap_or_else(PersonId::generate);
+            if persons::find_key(connection, tenant, &id)?.is_some() {
+                return Err(Error::new(ErrorKind::AlreadyExists, format!("person {id} exists")).into());
+            }
+            let memberships = collections::resolve(connection, tenant, &new.collections)?;
+            check(&Snapshot::new(connection, tenant, self.path()))?;
+            let model = models::active_or(connection, prepared.model.as_ref())?;
+            let is_searched = !memberships.is_empty() || !new.images.is_empty();
+            let raised = if is_searched { Some(generation::raise(connection)?) } else { None };
+            let person = PersonSummary::new(id.clone(), new, Timestamp::now());
+            let key = PersonRow::new(tenant, raised.unwrap_or(0), person).insert(connection)?;
+            images::insert(connection, key, &id, prepared.of(&new.images)?, model.as_ref())?;
+            collections::set_of_person(connection, key, &memberships)?;
+            answer(connection, client, key, model.as_ref(), raised)
+        })
+    }
+
+    /// Updates a person, whose fields have been validated, with the photos that were `prepared` of the
+    /// update: what it does not name stays. An update that names nothing is the identity: not even
+    /// version and time of change move. Any other raises the version by one. The answer is the whole
+    /// person; [`Self::update_person_summary`] reads no photo.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for the person or a photo to be removed, [`ErrorKind::Conflict`]
+    /// where `expected_version` is not the current one, [`ErrorKind::Invalid`] that names each
+    /// unknown collection, says how many photos there may be, or where photos were not prepared,
+    /// [`ErrorKind::ModelMismatch`] where an encoding is not of the active model and its mode,
+    /// [`ErrorKind::Corrupt`] where a photo or an encoding that stays has flipped bits, and as for
+    /// every write.
+    pub fn update_person(
+        &self,
+        client: &ClientId,
+        id: &PersonId,
+        update: &PersonUpdate,
+        prepared: &PreparedImages,
+    ) -> Result<Written> {
+        self.update(client, id, update, prepared)
+    }
+
+    /// As [`Self::update_person`], with an answer without photos and encodings: unless the update
+    /// names photos, none is read, and so none that is damaged is noticed.
+    ///
+    /// # Errors
+    /// As for [`Self::update_person`].
+    pub fn update_person_summary(
+        &self,
+        client: &ClientId,
+        id: &PersonId,
+        update: &PersonUpdate,
+        prepared: &PreparedImages,
+    ) -> Result<Written<PersonSummary>> {
+        self.update(client, id, update, prepared)
+    }
+
+    fn update<P: Answered>(
+        &self,
+        client: &ClientId,
+        id: &PersonId,
+        update: &PersonUpdate,
+        prepared: &PreparedImages,
+    ) -> Result<Written<P>> {
+        let (mut written, removed) = self.write(|connection| {
+            let tenant = clients::require(connection, client)?;
+            let key = persons::require_key(connection, tenant, id)?;
+            let mut row = PersonRow::by_key(connection, key)?;
+            row.person.require_version(update.expected_version)?;
+            if update.is_keep() {
+                return Ok((answer(connection, client, key, None, None)?, false));
+            }
+            let memberships = match &update.collections {
+                Some(names) => Some(collections::resolve(connection, tenant, names)?),
+                None => None,
+            };
+            let model = models::active_or(connection, prepared.model.as_ref())?;
+            let images = images::apply(connection, key, id, &update.images, prepared, model.as_ref())?;
+            let moved = match memberships {
+                Some(memberships) => collections::set_of_person(connection, key, &memberships)?,
+                None => false,
+            };
+            let status = row.person.status;
+            update.apply(&mut row.person);
+            let is_noticed = images.changed || moved || row.person.status != status;
+            let raised = if is_noticed { Some(generation::raise(connection)?) } else { None };
+            row.generation = raised.unwrap_or(row.generation);
+            row.person.version += 1;
+            row.person.updated_at = row.person.updated_at.max(Timestamp::now());
+            row.save(connection)?;
+            Ok((answer(connection, client, key, model.as_ref(), raised)?, images.removed))
+        })?;
+        if removed {
+            written.erasure = self.erase();
+        }
+        Ok(written)
+    }
+
+    /// Removes a person with everything that the vault holds of it: nothing of it is left in the
+    /// file, nor, once [`Removed::erasure`] is [`Erasure::Done`], in the write-ahead log.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] where `expected_version` is named and not
+    /// the current one, and as for every write.
+    pub fn remove_person(&self, client: &ClientId, id: &PersonId, expected_version: Option<u64>) -> Result<Removed> {
+        let (key, gallery) = self.write(|connection| {
+            let tenant = clients::require(connection, client)?;
+            let key = persons::require_key(connection, tenant, id)?;
+            if expected_version.is_some() {
+                PersonRow::by_key(connection, key)?.person.require_version(expected_version)?;
+            }
+            connection.prepare_cached("DELETE FROM persons WHERE key = ?1")?.execute([key])?;
+            let raised = generation::raise(connection)?;
+            generation::note_removal(connection, raised, key)?;
+            let gallery = generation::effect(connection, Some(raised))?;
+            Ok((PersonKey::new(key), gallery))
+        })?;
+        Ok(Removed { key, gallery, erasure: self.erase() })
+    }
+}
+
+/// How a person is answered after a write.
+trait Answered: Sized {
+    fn read(connection: &Connection, key: i64, client: &ClientId) -> Outcome<Self>;
+    /// What a gallery by `model` holds of the person now.
+    fn searched(&self, connection: &Connection, key: i64, model: &ModelRow) -> Outcome<GalleryPerson>;
+}
+
+impl Answered for Person {
+    fn read(connection: &Connection, key: i64, client: &ClientId) -> Outcome<Self> {
+        persons::load(connection, key, client)
+    }
+
+    /// The answer has the encodings already.
+    fn searched(&self, _: &Connection, key: i64, _: &ModelRow) -> Outcome<GalleryPerson> {
+        let encodings = self.images.iter().filter_map(|image| Some((image.id.clone(), image.encoding.clone()?)));
+        Ok(GalleryPerson {
+            key: PersonKey::new(key),
+            id: self.id.clone(),
+            status: self.status,
+            collections: self.collections.clone(),
+            photos: self.images.len() as u64,
+            encodings: encodings.collect(),
+        })
+    }
+}
+
+impl Answered for PersonSummary {
+    fn read(connection: &Connection, key: i64, _: &ClientId) -> Outcome<Self> {
+        persons::summary(connection, key)
+    }
+
+    fn searched(&self, connection: &Connection, key: i64, model: &ModelRow) -> Outcome<GalleryPerson> {
+        generation::gallery_person(connection, key, self.id.clone(), self.status, Some(model))
+    }
+}
+
+/// The answer of a write that raised the generation to `raised`, if it did.
+fn answer<P: Answered>(
+    connection: &Connection,
+    client: &ClientId,
+    key: i64,
+    model: Option<&ModelRow>,
+    raised: Option<i64>,
+) -> Outcome<Written<P>> {
+    let person = P::read(connection, key, client)?;
+    let searched: Option<(ModelId, GalleryPerson)> = match (raised, model) {
+        (Some(_), Some(model)) => Some((model.id, person.searched(connection, key, model)?)),
+        _ => None,
+    };
+    let gallery = generation::effect(connection, raised)?;
+    Ok(Written { person, key: PersonKey::new(key), gallery, searched, erasure: Erasure::Nothing })
+}

@@ -1,0 +1,103 @@
+//! What a write answers, and what it means to galleries.
+
+use crate::encoding::{FaceEncoding, ModelId};
+use crate::person::{Collection, CollectionId, ImageId, Person, PersonId, PersonKey, Status};
+
+/// What a write means to a gallery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GalleryEffect {
+    /// The vault's generation after the write.
+    pub generation: u64,
+    /// Whether this write raised it by one, from `generation - 1`.
+    pub changed: bool,
+}
+
+/// What a gallery missed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GalleryChanges {
+    /// The generation that the gallery has after taking these changes.
+    pub generation: u64,
+    /// Persons as they are now; each replaces whatever the gallery has of it.
+    pub written: Vec<GalleryPerson>,
+    /// Persons who are gone; some may never have been in the gallery.
+    pub removed: Vec<PersonKey>,
+}
+
+/// What a gallery holds of one person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GalleryPerson {
+    /// The person's number in this file.
+    pub key: PersonKey,
+    /// Names the person.
+    pub id: PersonId,
+    /// Whether the person is searched.
+    pub status: Status,
+    /// The collections that the person is in, oldest collection first.
+    pub collections: Vec<CollectionId>,
+    /// How many photos the person has.
+    pub photos: u64,
+    /// The encodings by the gallery's model, in the order of the photos.
+    pub encodings: Vec<(ImageId, FaceEncoding)>,
+}
+
+impl GalleryPerson {
+    /// Whether the person should be searched but cannot be found: none of the photos has an encoding
+    /// by the gallery's model.
+    #[must_use]
+    pub fn is_without_encoding(&self) -> bool {
+        self.status == Status::Active && self.photos > 0 && self.encodings.is_empty()
+    }
+}
+
+/// Whether removed bytes are gone from the write-ahead log as well.
+///
+/// In the vault's file they are zeros as soon as the log is folded into it. `Done` means that this
+/// has happened and that the log is empty. `Pending` means that a reader of an older snapshot kept
+/// the log for longer than 2 seconds; the next write tries again, and so does the last connection
+/// to close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erasure {
+    /// Nothing had to go: no person or photo was removed.
+    Nothing,
+    /// They are gone.
+    Done,
+    /// They are removed, but the log still holds them.
+    Pending,
+}
+
+/// A person that was written: the whole [`Person`], or a
+/// [`PersonSummary`](crate::PersonSummary) where no photo is wanted in the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written<P = Person> {
+    /// The person after the write.
+    pub person: P,
+    /// The person's number in this file.
+    pub key: PersonKey,
+    /// What it means to a gallery.
+    pub gallery: GalleryEffect,
+    /// What galleries of the vault's model hold of the person from now on; `None` where nothing that
+    /// is searched changed, or the vault has no model.
+    pub searched: Option<(ModelId, GalleryPerson)>,
+    /// What became of removed photos.
+    pub erasure: Erasure,
+}
+
+/// A person that was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    /// The number that the person had in this file; no other person will have it.
+    pub key: PersonKey,
+    /// What it means to a gallery.
+    pub gallery: GalleryEffect,
+    /// Whether the person is gone from the write-ahead log as well.
+    pub erasure: Erasure,
+}
+
+/// A collection that was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CollectionWritten {
+    /// The collection after the write.
+    pub collection: Collection,
+    /// What it means to a gallery: memberships may have changed.
+    pub gallery: GalleryEffect,
+}

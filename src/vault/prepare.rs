@@ -1,0 +1,119 @@
+//! Step 2 of an update: photos are hashed and encoded, outside any transaction.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use crate::encoding::FaceEncoding;
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
+use crate::person::{ImageBytes, PersonId, PersonUpdate};
+use crate::store::{ModelInfo, PreparedImage, PreparedImages, Snapshot};
+
+use super::Vault;
+use super::model::engine_model;
+
+/// What has to be known of the vault before photos are encoded.
+pub(super) struct BeforeEncoding {
+    /// The vault's model.
+    active: Option<ModelInfo>,
+    /// Encodings that the person has already by that model, by the SHA-256 of their photo.
+    known: HashMap<[u8; 32], FaceEncoding>,
+}
+
+impl BeforeEncoding {
+    /// Reads it; `person` is somebody who is in the vault, or `None` for a new person.
+    pub(super) fn read(vault: &Snapshot<'_>, person: Option<&PersonId>) -> Result<Self> {
+        let active = vault.active_model()?;
+        let known = match (person, &active) {
+            (Some(person), Some(model)) => vault.known_encodings(person, &model.id)?,
+            (Some(person), None) => vault.person_summary(person).map(|_| HashMap::new())?,
+            (None, _) => HashMap::new(),
+        };
+        Ok(Self { active, known })
+    }
+}
+
+impl Vault {
+    /// Steps 1 and 2 of an update. Only where there are photos to be encoded is the vault read, once;
+    /// what is asked of it is asked again in the transaction that writes.
+    pub(super) fn prepare_update(&self, id: &PersonId, update: &PersonUpdate) -> Result<PreparedImages> {
+        update.validate(self.limits())?;
+        let photos = update.images.photos();
+        if photos.is_empty() {
+            return Ok(PreparedImages::none(self.limits()));
+        }
+        let before = self.store().snapshot(&self.client, |vault| {
+            vault.collections(update.collections.as_deref().unwrap_or_default())?;
+            BeforeEncoding::read(vault, Some(id))
+        })?;
+        self.prepare(photos, before)
+    }
+
+    /// The hashes and encodings of photos, in their order. What the person already has is not encoded
+    /// again, and the same bytes twice are encoded once.
+    pub(super) fn prepare(&self, photos: &[ImageBytes], before: BeforeEncoding) -> Result<PreparedImages> {
+        let BeforeEncoding { active, known: mut encodings } = before;
+        let mut images: Vec<PreparedImage> = photos.par_iter().map(|bytes| PreparedImage::new(bytes)).collect();
+        let mut unknown: Vec<usize> = Vec::new();
+        for (index, image) in images.iter().enumerate() {
+            let seen = unknown.iter().any(|other| images[*other].sha256() == image.sha256());
+            if !seen && !encodings.contains_key(image.sha256()) {
+                unknown.push(index);
+            }
+        }
+        let model = match unknown.is_empty() {
+            true => None,
+            false => {
+                let engine = self.enrolling_engine(active.as_ref())?;
+                encode_unknown(&engine, photos, &images, &unknown, &mut encodings)?;
+                Some(engine_model(&engine))
+            }
+        };
+        for image in &mut images {
+            image.encoding = encodings.get(image.sha256()).cloned();
+        }
+        Ok(PreparedImages { images, model, max_images: self.limits().max_images })
+    }
+
+    /// The engine in the vault's mode, if its encodings may go into this vault.
+    fn enrolling_engine(&self, active: Option<&ModelInfo>) -> Result<Engine> {
+        let engine = self.needed_engine()?;
+        match active {
+            Some(active) if active.id != engine.model() => {
+                let own = engine_model(engine);
+                let message = format!(
+                    "the vault's encodings were made with {} ({}), the engine makes those of {} ({}): \
+                     open the vault with that pack, or re-encode it",
+                    active.name, active.id, own.name, own.id
+                );
+                Err(Error::new(ErrorKind::ModelMismatch, message))
+            }
+            active => Ok(engine.in_mode(active.and_then(|active| active.mode).unwrap_or(engine.mode()))),
+        }
+    }
+}
+
+/// Encodes the photos with these indices, or reports each photo of the request if one is refused.
+fn encode_unknown(
+    engine: &Engine,
+    photos: &[ImageBytes],
+    images: &[PreparedImage],
+    unknown: &[usize],
+    encodings: &mut HashMap<[u8; 32], FaceEncoding>,
+) -> Result<()> {
+    let bytes: Vec<&[u8]> = unknown.iter().map(|index| photos[*index].as_slice()).collect();
+    let mut refusals: HashMap<[u8; 32], Refusal> = HashMap::new();
+    for (index, outcome) in unknown.iter().zip(engine.encode_all(&bytes)?) {
+        let hash = *images[*index].sha256();
+        match outcome {
+            Ok(encoded) => drop(encodings.insert(hash, encoded.encoding)),
+            Err(refusal) => drop(refusals.insert(hash, refusal)),
+        }
+    }
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let outcomes = images.iter().map(|image| refusals.get(image.sha256()).cloned());
+    Err(Error::refused(outcomes.enumerate().map(|(index, refusal)| ImageReport { index, refusal }).collect()))
+}
