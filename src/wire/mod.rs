@@ -5,6 +5,8 @@
 
 mod answer;
 mod base64;
+#[cfg(test)]
+mod bytes;
 mod face;
 mod fields;
 #[cfg(feature = "http")]

@@ -1,6 +1,7 @@
 //! The HTTP surface, over the wire: a real server on a free port, a real client.
 
 mod auth;
+mod bytes;
 mod collections;
 mod documents;
 mod hostile;
