@@ -47,6 +47,7 @@ pub mod geometry;
 mod mmod_scan;
 mod patch;
 mod person;
+mod progress;
 mod recognizability;
 mod shape_model;
 mod spec;
@@ -89,6 +90,7 @@ pub use person::{
     Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery,
     PersonSummary, PersonUpdate, Status, TokenId,
 };
+pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
 pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use spec::{
@@ -97,8 +99,7 @@ pub use spec::{
 pub use token::{Token, TokenSecret};
 pub use vault::{
     Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, Identification,
-    IdentifiedFace, IdentifyOptions, ReencodeOptions, ReencodeProgress, Reencoded, Unencoded, Vault, VaultOptions,
-    Verification,
+    IdentifiedFace, IdentifyOptions, ReencodeOptions, Reencoded, Unencoded, Vault, VaultOptions, Verification,
 };
 
 /// The README's code is compiled with the tests.

@@ -108,6 +108,7 @@ impl AlignmentTemplate {
 
 /// How two encodings of a model are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
     /// The cosine of the angle between both vectors: -1 to 1.

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use ndarray::{Array4, ArrayD};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::models::{Pack, Role};
 use crate::onnx::rewrite::{Rule, Rules, rewrite};
+use crate::progress::{Part, Progress, Step};
 use crate::vision::{Network, NetworkOptions, Runtime, open_size};
 
 use super::EngineOptions;
@@ -44,17 +45,19 @@ impl RewritingGain {
     /// Runs the detector and the embedder of a pack with no rule, one, two and so on, taking turns,
     /// `rounds` times each.
     ///
-    /// The inputs are made up: what a network computes does not change its time. `progress` is told
-    /// the share of the work that is done.
+    /// The inputs are made up: what a network computes does not change its time. `progress` counts
+    /// rounds.
     ///
     /// # Errors
-    /// As for [`Engine::open`](super::Engine::open).
-    pub fn measure(options: &EngineOptions, rounds: usize, progress: &mut dyn FnMut(f64)) -> Result<Vec<Self>> {
+    /// [`Cancelled`](ErrorKind::Cancelled) where `progress` says to stop, and as for
+    /// [`Engine::open`](super::Engine::open).
+    pub fn measure(options: &EngineOptions, rounds: usize, progress: &mut dyn Progress) -> Result<Vec<Self>> {
+        let rounds = rounds.max(1);
         let Found { pack, runtime, .. } = options.find()?;
         let mut gains = Vec::new();
         for (done, role) in [Role::Detector, Role::Embedder].into_iter().enumerate() {
-            let part = |share: f64| (done as f64 + share) / 2.0;
-            gains.push(measure(&pack, role, &runtime, &options.rewriting, rounds, &mut |share| progress(part(share)))?);
+            let mut part = Part::new(progress, done * rounds, 2 * rounds);
+            gains.push(measure(&pack, role, &runtime, &options.rewriting, rounds, &mut part)?);
         }
         Ok(gains)
     }
@@ -66,7 +69,7 @@ fn measure(
     runtime: &Runtime,
     rules: &Rules,
     rounds: usize,
-    progress: &mut dyn FnMut(f64),
+    progress: &mut dyn Progress,
 ) -> Result<RewritingGain> {
     let manifest = pack.manifest();
     let onnx = pack.network(role)?;
@@ -98,13 +101,15 @@ fn measure(
         networks.push((Some(rule), places, load(rewritten.onnx)?));
     }
     let mut seconds = vec![Vec::with_capacity(rounds); networks.len()];
-    for round in 0..rounds.max(1) {
+    for round in 0..rounds {
         for ((_, _, network), seconds) in networks.iter().zip(&mut seconds) {
             let start = Instant::now();
             network.run(input.view(), |_| Ok(()))?;
             seconds.push(start.elapsed().as_secs_f64());
         }
-        progress((round + 1) as f64 / rounds.max(1) as f64);
+        if progress.report(Step::items("running networks", round + 1, rounds)).is_break() {
+            return Err(Error::new(ErrorKind::Cancelled, "the measurement was broken off"));
+        }
     }
     let reference = outputs(&networks[0].2, &input)?;
     let mut steps = Vec::with_capacity(networks.len());

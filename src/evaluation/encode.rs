@@ -4,8 +4,9 @@ use std::fs;
 
 use crate::encoding::FaceEncoding;
 use crate::engine::Engine;
-use crate::error::{Refusal, Result};
+use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::models::Sha256;
+use crate::progress::{Progress, Step};
 
 use super::Dataset;
 use super::cache::EncodingCache;
@@ -24,8 +25,6 @@ pub struct DatasetEncodings {
     pub refusals: Vec<(usize, Refusal)>,
     /// How many were known already.
     pub cached: usize,
-    /// Whether all photos were done; `false` where `goes_on` said to stop.
-    pub complete: bool,
 }
 
 impl DatasetEncodings {
@@ -44,10 +43,10 @@ impl DatasetEncodings {
     ///
     /// Those that `cache` knows are taken from it, and it learns the others; what was done before an
     /// error or a stop is kept in it. What it keeps does not depend on how recognisable a face must
-    /// be: that is asked of every encoding anew. `goes_on` is called now and then with how many photos are done, and
-    /// says whether to go on.
+    /// be: that is asked of every encoding anew. `progress` counts photos.
     ///
     /// # Errors
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) where `progress` says to stop,
     /// [`Io`](crate::ErrorKind::Io) where a photo cannot be read or the cache cannot be written,
     /// [`Runtime`](crate::ErrorKind::Runtime) where a network fails. A photo that is refused is no
     /// error.
@@ -55,14 +54,18 @@ impl DatasetEncodings {
         engine: &Engine,
         dataset: &Dataset,
         mut cache: Option<&mut EncodingCache>,
-        goes_on: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn Progress,
     ) -> Result<Self> {
         let unchecked = unchecked(engine);
         let mut outcomes: Vec<Result<FaceEncoding, Refusal>> = Vec::with_capacity(dataset.photos.len());
         let mut cached = 0;
+        let total = dataset.photos.len();
+        let step = |done| Step::items("encoding photos", done, total);
         let mut stopped = Ok(());
         for group in dataset.photos.chunks(PHOTOS_A_THREAD * engine.threads().max(1)) {
-            if !goes_on(outcomes.len()) {
+            if progress.report(step(outcomes.len())).is_break() {
+                let message = format!("interrupted after {} of {total} photos", outcomes.len());
+                stopped = Err(Error::new(ErrorKind::Cancelled, message));
                 break;
             }
             match encode_group(&unchecked, dataset, group, cache.as_deref_mut(), &mut cached) {
@@ -77,13 +80,12 @@ impl DatasetEncodings {
             cache.save()?;
         }
         stopped?;
-        goes_on(outcomes.len());
-        let complete = outcomes.len() == dataset.photos.len();
+        let _ = progress.report(step(outcomes.len()));
         let mut refusals = Vec::new();
         let encodings = (outcomes.into_iter().enumerate())
             .map(|(place, outcome)| outcome.map_err(|refusal| refusals.push((place, refusal))).ok())
             .collect();
-        let mut encoded = Self { encodings, refusals, cached, complete };
+        let mut encoded = Self { encodings, refusals, cached };
         encoded.refuse(|encoding| engine.recognizable(encoding).err());
         Ok(encoded)
     }

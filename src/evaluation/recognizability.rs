@@ -13,6 +13,7 @@ use crate::encoding::FaceEncoding;
 use crate::engine::{Engine, PhotoRules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index;
+use crate::progress::{Part, Progress};
 use crate::recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
 use crate::spec::Metric;
 use crate::statistics::calibrate::FEWEST_PAIRS;
@@ -53,8 +54,7 @@ impl Recognizability {
     }
 
     /// Measures it for an engine's model. `encodings` are those of the data's photos in their order,
-    /// whatever their value; `name` and `sha256` say what data it is. `goes_on` is called now and then with
-    /// how many photos have been damaged and how many there are, and says whether to go on.
+    /// whatever their value; `name` and `sha256` say what data it is. `progress` counts the photos that were damaged.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for data of too few people or photos that give an encoding,
@@ -65,7 +65,7 @@ impl Recognizability {
         encodings: &[Option<FaceEncoding>],
         (name, sha256): (&str, &str),
         options: RecognizabilityOptions,
-        goes_on: &mut dyn FnMut(usize, usize) -> bool,
+        progress: &mut dyn Progress,
     ) -> Result<Self> {
         let metric = engine.embedder().metric;
         let good: Vec<&[f32]> = encodings.iter().flatten().map(FaceEncoding::vector).collect();
@@ -77,8 +77,8 @@ impl Recognizability {
         let all = learning.len() + measuring.len();
         let kinds = Damage::LEARNED.map(|damage| (damage, unguarded(engine, damage)));
         let unchecked = unchecked(engine);
-        let learned =
-            DamagedEncodings::compute(&unchecked, &kinds, dataset, &learning, &mut |done| goes_on(done, all))?;
+        let mut part = Part::new(progress, 0, all);
+        let learned = DamagedEncodings::compute(&unchecked, &kinds, dataset, &learning, &mut part)?;
         let (asked_fmr, threshold) = threshold(dataset, encodings, metric)?;
         let learned = Learned::new(metric, threshold, &learned);
         let weight = learned.best_weight(&good, options.refused);
@@ -95,9 +95,8 @@ impl Recognizability {
             .collect();
         let (_, threshold) = self::threshold(dataset, &kept, metric)?;
         let kinds: Vec<(Damage, Engine)> = options.counted.iter().map(|damage| (*damage, unchecked.clone())).collect();
-        let found = DamagedEncodings::compute(&unchecked, &kinds, dataset, &measuring, &mut |done| {
-            goes_on(learning.len() + done, all)
-        })?;
+        let mut part = Part::new(progress, learning.len(), all);
+        let found = DamagedEncodings::compute(&unchecked, &kinds, dataset, &measuring, &mut part)?;
         let damage = (found.kinds.into_iter())
             .map(|(damage, outcomes)| {
                 let checked: Vec<_> = (outcomes.into_iter())

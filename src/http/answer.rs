@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 
 use super::app::Caller;
 use super::delivery;
-use crate::person::{Page, Person};
+use super::error::ErrorBody;
+use crate::person::{Collection, Page, Person};
+use crate::wire::{CollectionAnswer, PersonAnswer};
 
 /// The envelope of every answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,15 +47,6 @@ pub(super) struct Pagination {
     pages: u64,
 }
 
-/// Somebody like this is there already.
-#[derive(Serialize)]
-struct AlreadySet<'a> {
-    error: &'static str,
-    message: &'static str,
-    code: &'static str,
-    data: &'a Person,
-}
-
 /// An answer in bytes, made on the thread that did the work.
 #[derive(Debug)]
 pub(super) struct Reply {
@@ -69,16 +62,36 @@ impl Reply {
     }
 
     /// A page of a list, its items shown by `show`.
-    pub(super) fn page<T, S: Serialize>(id: impl Into<String>, page: Page<T>, show: impl Fn(T) -> S) -> Self {
+    pub(super) fn page<'a, T, S: Serialize>(
+        id: impl Into<String>,
+        page: &'a Page<T>,
+        show: impl Fn(&'a T) -> S,
+    ) -> Self {
         let pagination = Pagination { page: page.page, limit: page.limit, total: page.total, pages: page.pages() };
-        let data = page.items.into_iter().map(show).collect();
+        let data = page.items.iter().map(show).collect();
         Self::with_status(StatusCode::OK, &PageAnswer { success: true, id: id.into(), data, pagination })
     }
 
     /// 412 with the person who is there, photos and all.
-    pub(super) fn already_set(data: &Person) -> Self {
-        let (error, message, code) = ("Person already exists", "person_already_set", "PreconditionFailed");
-        Self::with_status(StatusCode::PRECONDITION_FAILED, &AlreadySet { error, message, code, data })
+    pub(super) fn already_set(person: &Person) -> Self {
+        let body = ErrorBody {
+            error: "Person already exists".to_owned(),
+            message: "person_already_set".to_owned(),
+            code: Some("PreconditionFailed"),
+            data: Some(PersonAnswer::new(person)),
+            ..ErrorBody::default()
+        };
+        Self::with_status(StatusCode::PRECONDITION_FAILED, &body)
+    }
+
+    /// `data` about a person.
+    pub(super) fn person(person: &Person) -> Self {
+        Self::new(person.id.as_str(), PersonAnswer::new(person))
+    }
+
+    /// `data` about a collection.
+    pub(super) fn collection(collection: &Collection) -> Self {
+        Self::new(collection.id.as_str(), CollectionAnswer::new(collection))
     }
 
     /// JSON with another status.

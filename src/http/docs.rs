@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::routes::{HEALTH, OPENAPI};
+
 const STYLE: &str = "
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -21,8 +23,8 @@ pub(super) fn page(document: &Value) -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>facevault</title><style>{STYLE}</style>\
          <h1>facevault {}</h1><p>{}</p>\
-         <p>Every route but <code>/healthz</code> wants <code>Authorization: Bearer TOKEN</code>; \
-         <code>facevault token create VAULT</code> makes one. As OpenAPI: <code>/openapi.json</code>.</p>",
+         <p>Every route but <code>{HEALTH}</code> wants <code>Authorization: Bearer TOKEN</code>; \
+         <code>facevault token create VAULT</code> makes one. As OpenAPI: <code>{OPENAPI}</code>.</p>",
         text(&document["info"]["version"]),
         text(&document["info"]["description"]),
     );

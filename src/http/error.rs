@@ -2,11 +2,13 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::answer::Reply;
 use crate::error::{Error, ErrorKind, ImageReport, RefusalCode, Rule, Violation};
 use crate::validate::{MAX_VIOLATIONS, Violations, shortened};
+use crate::wire::{ImageOutcome, PersonAnswer, sorted};
 
 /// Seconds after which a client may try again what the server was too busy for.
 const RETRY_AFTER: u32 = 1;
@@ -14,23 +16,67 @@ const RETRY_AFTER: u32 = 1;
 /// The most characters of a sentence about one broken rule.
 const MAX_SENTENCE: usize = 400;
 
+/// What went wrong.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorBody<'a> {
+    /// For people.
+    pub(super) error: String,
+    /// For programs: a word, or the first broken rule with the field in quotes.
+    pub(super) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) code: Option<&'static str>,
+    /// The person who is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) data: Option<PersonAnswer<'a>>,
+    /// Every broken rule, 100 at most; then one that says how many more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) details: Option<Vec<BrokenRule>>,
+    /// The outcome of every photo: `code` says why it was refused, `reason` says so in the words of
+    /// `message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) images: Option<Vec<ImageOutcome>>,
+}
+
+/// A rule that a field breaks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BrokenRule {
+    field: String,
+    message: String,
+}
+
+/// A body with its members in alphabetical order, as all errors but one are written.
+struct Sorted<'a>(&'a ErrorBody<'static>);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        sorted(self.0, serializer)
+    }
+}
+
 /// An answer that says what went wrong. Its size does not grow with the request.
-#[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
-    body: Value,
+    body: ErrorBody<'static>,
     retry_after: Option<u32>,
     challenge: Option<&'static str>,
 }
 
 impl ApiError {
-    fn new(status: StatusCode, error: &str, message: impl Into<String>, code: &str) -> Self {
-        let body = json!({"error": error, "message": message.into(), "code": code});
+    fn new(status: StatusCode, error: &str, message: impl Into<String>, code: &'static str) -> Self {
+        Self::of(status, ErrorBody { code: Some(code), ..ErrorBody::without_code(error, message) })
+    }
+
+    fn of(status: StatusCode, body: ErrorBody<'static>) -> Self {
         Self { status, body, retry_after: None, challenge: None }
     }
 
-    fn with(mut self, field: &str, value: Value) -> Self {
-        self.body[field] = value;
+    fn with_details(mut self, violations: &[Violation]) -> Self {
+        self.body.details = Some(details(violations));
         self
     }
 
@@ -41,8 +87,8 @@ impl ApiError {
 
     /// No token, or an unknown one: a body without `code`. `challenge` says how to show one.
     pub(super) fn unauthorized(challenge: &'static str) -> Self {
-        let body = json!({"error": "Unauthorized", "message": "UNAUTHORIZED"});
-        Self { status: StatusCode::UNAUTHORIZED, body, retry_after: None, challenge: Some(challenge) }
+        let error = Self::of(StatusCode::UNAUTHORIZED, ErrorBody::without_code("Unauthorized", "UNAUTHORIZED"));
+        Self { challenge: Some(challenge), ..error }
     }
 
     pub(super) fn token_expired() -> Self {
@@ -55,8 +101,7 @@ impl ApiError {
 
     /// No such person: a body without `code`.
     pub(super) fn person_not_found() -> Self {
-        let body = json!({"error": "Person not found", "message": "PERSON_NOT_FOUND"});
-        Self { status: StatusCode::NOT_FOUND, body, retry_after: None, challenge: None }
+        Self::of(StatusCode::NOT_FOUND, ErrorBody::without_code("Person not found", "PERSON_NOT_FOUND"))
     }
 
     pub(super) fn invalid_collection() -> Self {
@@ -119,13 +164,12 @@ impl ApiError {
     /// A query that breaks rules.
     pub(super) fn invalid_query(violations: &[Violation]) -> Self {
         Self::new(StatusCode::CONFLICT, "Invalid request", "Invalid query parameters", "INVALID_PARAMETERS")
-            .with("details", details(violations))
+            .with_details(violations)
     }
 
     /// A lookup's own words for a name that is missing or too short.
     pub(super) fn lookup_name(message: &'static str, violations: &[Violation]) -> Self {
-        Self::new(StatusCode::CONFLICT, "Invalid request", message, "MissingParameter")
-            .with("details", details(violations))
+        Self::new(StatusCode::CONFLICT, "Invalid request", message, "MissingParameter").with_details(violations)
     }
 
     /// A body that breaks rules: the first one is the message.
@@ -137,21 +181,19 @@ impl ApiError {
             Some(first) => (StatusCode::CONFLICT, sentence(first), "MissingParameter"),
             None => (StatusCode::CONFLICT, "the request is not valid".to_owned(), "MissingParameter"),
         };
-        Self::new(status, "Invalid request", message, code).with("details", details(violations))
+        Self::new(status, "Invalid request", message, code).with_details(violations)
     }
 
     fn refused(images: &[ImageReport]) -> Self {
         let first = images.iter().find_map(|image| image.refusal.as_ref());
         let message = first.map_or("no_face_detected", |refusal| word(refusal.code));
-        let report = |image: &ImageReport| {
-            let mut report = json!(image);
-            if let Some(refusal) = &image.refusal {
-                report["reason"] = json!(word(refusal.code));
-            }
-            report
+        let outcome = |image: &ImageReport| {
+            let reason = image.refusal.as_ref().map(|refusal| word(refusal.code));
+            ImageOutcome::new(image, reason)
         };
-        let reports: Value = images.iter().map(report).collect();
-        Self::new(StatusCode::CONFLICT, "Photos refused", message, "ERROR").with("images", reports)
+        let mut refused = Self::new(StatusCode::CONFLICT, "Photos refused", message, "ERROR");
+        refused.body.images = Some(images.iter().map(outcome).collect());
+        refused
     }
 
     /// The error of a verb; what is not found is `missing`.
@@ -183,7 +225,7 @@ impl ApiError {
     /// The answer in bytes, for the thread that did the work.
     pub(super) fn into_reply(self) -> Reply {
         let headers = self.headers();
-        Reply::with_status(self.status, &self.body).with_headers(headers)
+        Reply::with_status(self.status, &Sorted(&self.body)).with_headers(headers)
     }
 
     fn headers(&self) -> HeaderMap {
@@ -198,8 +240,15 @@ impl ApiError {
     }
 
     #[cfg(test)]
-    pub(super) fn body(&self) -> (u16, &Value) {
-        (self.status.as_u16(), &self.body)
+    pub(super) fn body(&self) -> (u16, serde_json::Value) {
+        (self.status.as_u16(), serde_json::json!(self.body))
+    }
+}
+
+impl ErrorBody<'_> {
+    /// The body of the two errors that have no code.
+    fn without_code(error: &str, message: impl Into<String>) -> Self {
+        Self { error: error.to_owned(), message: message.into(), ..Self::default() }
     }
 }
 
@@ -213,7 +262,7 @@ impl From<Error> for ApiError {
 /// For what is refused before any work is done: these are small.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, self.headers(), axum::Json(self.body)).into_response()
+        (self.status, self.headers(), axum::Json(Sorted(&self.body))).into_response()
     }
 }
 
@@ -222,8 +271,8 @@ fn logged(error: &Error, answer: ApiError) -> ApiError {
     answer
 }
 
-fn details(violations: &[Violation]) -> Value {
-    let told = |found: &Violation| json!({"field": shortened(&found.field), "message": sentence(found)});
+fn details(violations: &[Violation]) -> Vec<BrokenRule> {
+    let told = |found: &Violation| BrokenRule { field: shortened(&found.field).into_owned(), message: sentence(found) };
     // One more where the last one counts those that are not told.
     if violations.len() <= MAX_VIOLATIONS + 1 {
         return violations.iter().map(told).collect();
@@ -263,6 +312,8 @@ fn word(code: RefusalCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::error::Refusal;
 
@@ -276,7 +327,10 @@ mod tests {
             (ApiError::unauthorized("Bearer"), 401, r#"{"error":"Unauthorized","message":"UNAUTHORIZED"}"#),
             (ApiError::person_not_found(), 404, r#"{"error":"Person not found","message":"PERSON_NOT_FOUND"}"#),
         ] {
-            assert_eq!(error.body(), (status, &serde_json::from_str(body).expect("JSON")));
+            assert_eq!(
+                (error.status.as_u16(), serde_json::to_string(&error.body).expect("JSON").as_str()),
+                (status, body)
+            );
         }
     }
 
@@ -336,8 +390,9 @@ mod tests {
             .map(|i| Violation { field: format!("collections[{i}]{long:.200}"), rule: Rule::Unknown(long.clone()) })
             .collect();
         let error = ApiError::invalid(&found);
-        let details = error.body().1["details"].as_array().expect("details");
+        let body = error.body().1;
+        let details = body["details"].as_array().expect("details");
         assert_eq!((details.len(), &details[100]["message"]), (101, &json!("\"body\" breaks 900 more rules")));
-        assert!(error.body().1.to_string().len() < 400_000);
+        assert!(body.to_string().len() < 400_000);
     }
 }

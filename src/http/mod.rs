@@ -35,6 +35,8 @@ mod auth;
 mod body;
 mod budget;
 mod delivery;
+#[cfg(test)]
+mod described;
 mod docs;
 mod drain;
 mod error;
@@ -46,7 +48,6 @@ mod options;
 mod query;
 mod request;
 mod routes;
-mod schema;
 mod score;
 mod server;
 mod throttle;

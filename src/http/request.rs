@@ -59,6 +59,7 @@ impl Os {
 
 /// Whom do these photos of one person show?
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SearchRequest {
     /// Photos of one person, in base64.
     #[schema(value_type = Vec<String>, min_items = 1, max_items = 3)]
@@ -94,6 +95,7 @@ impl SearchRequest {
 
 /// Whom do these crops of one face show?
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "it describes a search whose scores start higher")]
 pub(super) struct CropsRequest {
     /// Crops of one face, in base64; they may end at the face's sides.
@@ -113,6 +115,7 @@ pub(super) struct CropsRequest {
 
 /// Whom does this photo from a device show?
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ActiveUserRequest {
     /// A photo, in base64.
     #[schema(value_type = String)]
@@ -146,6 +149,7 @@ impl ActiveUserRequest {
 
 /// Do these photos show that person?
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct VerifyRequest {
     /// The person's id.
     #[schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
@@ -180,6 +184,7 @@ impl VerifyRequest {
 
 /// Do these photos and those show one person?
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CompareRequest {
     /// Photos of one person, in base64.
     #[schema(value_type = Vec<String>, min_items = 1, max_items = 10)]
@@ -210,6 +215,7 @@ impl CompareRequest {
 
 /// Which faces are in this photo?
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct DetectRequest {
     /// A photo, in base64.
     #[schema(value_type = String)]

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::home::cannot;
-use super::install::{Failure, Progress};
+use super::install::Failure;
 use crate::error::{Error, ErrorKind};
 
 /// How often a running client is looked after.
@@ -26,14 +26,13 @@ pub(super) enum Ended {
     NotStarted(io::Error),
 }
 
-/// Runs `command`, with all that it says in the file `log`, until it ends. `watch` tells `progress`
-/// several times a second how far it is. When `progress` cancels, the client and all that it started
-/// are ended.
+/// Runs `command`, with all that it says in the file `log`, until it ends. `watch` says several times a
+/// second how far it is. Where that fails, because the work was cancelled, the client and all that it
+/// started are ended.
 pub(super) fn run(
     mut command: Command,
     log: &Path,
-    progress: &mut dyn Progress,
-    watch: &mut dyn FnMut(&mut dyn Progress),
+    watch: &mut dyn FnMut() -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let output = File::create(log).and_then(|file| Ok((file.try_clone()?, file)));
     let (stdout, stderr) = output.map_err(|error| cannot("write", log, error))?;
@@ -56,8 +55,7 @@ pub(super) fn run(
         if let Some(status) = client.0.try_wait().map_err(|error| waiting(&command, &error))? {
             break status;
         }
-        Failure::if_cancelled(progress)?;
-        watch(progress);
+        watch()?;
         std::thread::sleep(INTERVAL);
     };
     if status.success() {

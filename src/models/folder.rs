@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::artifact::{Artifact, Origin, State};
 use super::checksum::Sha256;
 use super::home::{Home, cannot};
-use super::install::{Failure, Progress, unpack};
+use super::install::{Failure, unpack};
 use super::pip::plain;
 use super::source::{Archive, Source};
 use super::staging::Partial;
+use crate::progress::Progress;
 
 /// Installs `artifacts`, which share one origin, out of `folder`: a file of that name beside
 /// others or at its place in a copied data folder, else the archive that holds it.

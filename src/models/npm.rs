@@ -11,10 +11,11 @@ use std::{env, fs};
 use super::checksum::Sha256;
 use super::child::{self, Ended};
 use super::home::cannot;
-use super::install::{Failure, Progress};
+use super::install::{Failure, report};
 use super::node;
 use super::said;
 use super::source::Archive;
+use crate::progress::{Progress, Step};
 
 /// The environment variable that names npm.
 const VARIABLE: &str = "FACEVAULT_NPM";
@@ -71,9 +72,10 @@ pub(super) fn download(
     let mut command = npm.command(&target, &cache);
     command.args(["pack", &format!("{name}@{version}")]);
     let label = format!("{name} {version}");
-    let ended = child::run(command, &log, progress, &mut |progress| {
+    let ended = child::run(command, &log, &mut || {
         let done = child::largest(&cache, 6, &|_| true);
-        progress.update(&label, archive.size.map_or(done, |size| done.min(size)), archive.size);
+        let done = archive.size.map_or(done, |size| done.min(size));
+        report(progress, Step::bytes(&label, done, archive.size))
     })?;
     match ended {
         Ended::Well => {}
@@ -118,7 +120,7 @@ impl Npm {
         let [cache, log] = ["cache", "probe.log"].map(|part| folder.join(part));
         let mut probe = found.command(folder, &cache);
         probe.arg("--version");
-        match child::run(probe, &log, progress, &mut |_| {})? {
+        match child::run(probe, &log, &mut || report(progress, Step::unchanged()))? {
             Ended::Well => Ok(found),
             _ => {
                 let why = match named {

@@ -10,9 +10,10 @@ use std::{env, fs};
 
 use super::child::{self, Ended};
 use super::home::cannot;
-use super::install::{Failure, Progress};
+use super::install::{Failure, report};
 use super::said;
 use super::source::{Archive, Wheel};
+use crate::progress::{Progress, Step};
 
 /// The environment variable that names the Python interpreter.
 const VARIABLE: &str = "FACEVAULT_PYTHON";
@@ -96,15 +97,15 @@ pub(super) fn download(
     let checking = format!("pip checks {name} {version}");
     let file = plain(name);
     let mut complete = false;
-    let ended = child::run(command, &log, progress, &mut |progress| {
+    let ended = child::run(command, &log, &mut || {
         let done = child::largest(&scratch, 2, &|name| plain(name).starts_with(&file));
         // The file moves once it is there.
         complete |= archive.size.is_some_and(|size| done >= size);
         if complete {
             // pip unpacks a source package and asks its build script who it is, which takes a while.
-            progress.update(&checking, 0, None);
+            report(progress, Step::bytes(&checking, 0, None))
         } else {
-            progress.update(label, done, archive.size);
+            report(progress, Step::bytes(label, done, archive.size))
         }
     })?;
     match ended {

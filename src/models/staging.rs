@@ -12,9 +12,10 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 
 use super::checksum::{Hasher, Sha256};
 use super::home::{Home, cannot};
-use super::install::{Failure, Progress};
+use super::install::{Failure, report};
 use super::validate::MAX_FILE_SIZE;
 use crate::error::{Error, ErrorKind};
+use crate::progress::{Progress, Step};
 
 /// How the names of unfinished files and folders start.
 const PREFIX: &str = ".partial-";
@@ -42,8 +43,7 @@ impl<'a> Staging<'a> {
                     break;
                 }
                 Err(TryLockError::WouldBlock) => {
-                    progress.update("waiting for another installation", 0, None);
-                    Failure::if_cancelled(progress)?;
+                    report(progress, Step::bytes("waiting for another installation", 0, None))?;
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 // Some network file systems know no locks: unfinished files have names of their
@@ -131,14 +131,13 @@ impl Partial {
         let name = self.name();
         let mut piece = vec![0; PIECE];
         loop {
-            Failure::if_cancelled(progress)?;
+            report(progress, Step::bytes(&name, self.written, self.size))?;
             match reader.read(&mut piece) {
                 Ok(0) => return Ok(()),
                 Ok(read) => self.write(&piece[..read])?,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(cannot("read", from, error).into()),
             }
-            progress.update(&name, self.written, self.size);
         }
     }
 

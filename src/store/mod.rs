@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 pub use model::{ImageRef, ModelInfo};
 pub use prepared::{PreparedImage, PreparedImages};
-pub use sqlite::{BackupProgress, CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};
+pub use sqlite::{CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};
 pub use written::{CollectionWritten, Erasure, GalleryChanges, GalleryEffect, GalleryPerson, Removed, Written};
 
 /// One vault file, open. Cloning is cheap and gives a handle to the same connections.

@@ -1,10 +1,10 @@
 //! The verbs that read the whole file: check and backup.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::error::Result;
-use crate::store::{BackupProgress, CheckReport};
+use crate::progress::Progress;
+use crate::store::CheckReport;
 
 use super::Vault;
 
@@ -18,18 +18,14 @@ impl Vault {
     }
 
     /// Writes a copy of the vault as it is at one instant to `path`, while others go on using it.
-    /// `progress` may break it off.
+    /// `progress` counts bytes and may break it off.
     ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where there is a file,
     /// [`Io`](crate::ErrorKind::Io) where it cannot be written,
     /// [`Cancelled`](crate::ErrorKind::Cancelled) where it was broken off; nothing is left behind
     /// then.
-    pub fn backup(
-        &self,
-        path: impl AsRef<Path>,
-        progress: impl FnMut(BackupProgress) -> ControlFlow<()>,
-    ) -> Result<()> {
+    pub fn backup(&self, path: impl AsRef<Path>, progress: &mut dyn Progress) -> Result<()> {
         self.store().backup(path.as_ref(), progress)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::ops::ControlFlow;
 
 use crate::comparison::{Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::index::{Entry, Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageId, PersonId};
+use crate::progress::{Progress, Step};
 
 use super::Vault;
 use super::search::comparisons;
@@ -68,18 +68,14 @@ pub struct Duplicates {
 
 impl Vault {
     /// The pairs of people who look like one person, by comparing all photos of all active people:
-    /// exact, and of one committed state. `progress` is told how many encodings of how many have
-    /// been searched for, and may break it off.
+    /// exact, and of one committed state. `progress` counts the face encodings that were searched
+    /// for, and may break it off.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for an unknown collection, a count out of range, or an
     /// operating point that the model's table cannot carry; [`Cancelled`](ErrorKind::Cancelled) where
     /// it was broken off.
-    pub fn duplicates(
-        &self,
-        options: &DuplicatesOptions,
-        mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
-    ) -> Result<Duplicates> {
+    pub fn duplicates(&self, options: &DuplicatesOptions, progress: &mut dyn Progress) -> Result<Duplicates> {
         if !(1..=100_000).contains(&options.max_pairs) {
             return Err(Error::invalid("max_pairs", Rule::Range { min: 1.0, max: 1e5 }));
         }
@@ -106,7 +102,7 @@ impl Vault {
             }
             done += batch.len();
             found.search(gallery, &batch, collections.as_deref())?;
-            if progress(done, total).is_break() {
+            if progress.report(Step::items("comparing photos", done, total)).is_break() {
                 return Err(Error::new(ErrorKind::Cancelled, "the search for duplicates was broken off"));
             }
         }

@@ -49,7 +49,7 @@ use crate::store::{CreateOptions, Store};
 pub use create::DuplicatePolicy;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
 pub use persons::Departure;
-pub use reencode::{ReencodeOptions, ReencodeProgress, Reencoded, Unencoded};
+pub use reencode::{ReencodeOptions, Reencoded, Unencoded};
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
 pub use tokens::Access;
 

@@ -6,12 +6,12 @@
 //! transaction makes the new model the vault's.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 use crate::encoding::FaceEncoding;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Refusal, RefusalCode, Result};
 use crate::person::{ClientId, ImageBytes, ImageId, PersonId};
+use crate::progress::{Progress, Step};
 use crate::store::{ImageRef, ModelInfo};
 
 use super::Vault;
@@ -29,15 +29,6 @@ pub struct ReencodeOptions {
     /// and a person who has no others cannot be found. Otherwise the old model stays until those
     /// photos are replaced.
     pub leave_out: bool,
-}
-
-/// How far a re-encoding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReencodeProgress {
-    /// Photos of this run that were encoded or refused.
-    pub done: u64,
-    /// Photos that this run has to encode, as far as is known: others may add some.
-    pub total: u64,
 }
 
 /// What a re-encoding did.
@@ -70,7 +61,8 @@ impl Vault {
     /// Computes the encodings by the engine's model that the vault's photos, of all clients, do not
     /// have yet, and then makes that model the vault's in one step. Meanwhile the vault can be used
     /// as ever, with the old model. It can be broken off by `progress`, or killed, and goes on where
-    /// it was when it is called again.
+    /// it was when it is called again. `progress` counts the photos of this run that were encoded or
+    /// refused, and those that it has to encode: others may add some.
     ///
     /// A model that is new to the vault is noted with the engine's mode; for one that the vault knows,
     /// photos are encoded in the mode that it notes.
@@ -82,11 +74,7 @@ impl Vault {
     /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine,
     /// [`Cancelled`](ErrorKind::Cancelled) where it was broken off, and as for every write. Photos
     /// that give no encoding are no error.
-    pub fn reencode(
-        &self,
-        options: &ReencodeOptions,
-        progress: impl FnMut(ReencodeProgress) -> ControlFlow<()>,
-    ) -> Result<Reencoded> {
+    pub fn reencode(&self, options: &ReencodeOptions, progress: &mut dyn Progress) -> Result<Reencoded> {
         self.store().add_model(&engine_model(self.needed_engine()?))?;
         // The vault notes the mode by now, unless it knew the model before vaults did.
         let engine = self.engine_in(None)?;
@@ -125,7 +113,7 @@ impl Vault {
     }
 }
 
-struct Run<'a, P> {
+struct Run<'a> {
     vault: &'a Vault,
     engine: &'a Engine,
     model: &'a ModelInfo,
@@ -133,10 +121,10 @@ struct Run<'a, P> {
     /// Photos that give no encoding and are still there.
     refusals: HashMap<ImageRef, Refusal>,
     total: u64,
-    progress: P,
+    progress: &'a mut dyn Progress,
 }
 
-impl<P: FnMut(ReencodeProgress) -> ControlFlow<()>> Run<'_, P> {
+impl Run<'_> {
     /// Goes through all photos without an encoding once, and encodes those that were not refused
     /// before.
     fn encode_missing(&mut self) -> Result<()> {
@@ -156,8 +144,8 @@ impl<P: FnMut(ReencodeProgress) -> ControlFlow<()>> Run<'_, P> {
             }
             self.encode(missing)?;
             let done = self.encoded + self.refusals.len() as u64;
-            let progress = ReencodeProgress { done, total: self.total.max(done) };
-            if (self.progress)(progress).is_break() {
+            let step = Step::items("encoding photos", done as usize, self.total.max(done) as usize);
+            if self.progress.report(step).is_break() {
                 return Err(Error::new(ErrorKind::Cancelled, "the re-encoding was broken off; it can be continued"));
             }
         }

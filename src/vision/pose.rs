@@ -28,10 +28,12 @@ const MOUTH_HEIGHT: f32 = 0.9765;
 
 /// Angles of a head in degrees; all are 0 in a portrait from the front.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Pose {
     /// Turned to the side: positive where the nose points to the right of the picture.
     pub yaw: f32,
     /// Nodded: positive upwards. `None` where the landmarks have no mouth.
+    #[cfg_attr(feature = "http", schema(required = true))]
     pub pitch: Option<f32>,
     /// Tilted: positive clockwise in the picture, -180 to 180.
     pub roll: f32,

@@ -11,6 +11,7 @@ use super::{Face, blocking};
 
 /// What is measured of a face in its picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Quality {
     /// The shorter side of the face's box in pixels.
     pub size: f32,
@@ -45,7 +46,7 @@ pub struct Quality {
     /// How strong the blocks of JPEG compression stand out, 1 for not at all. Press photos have 1.1 to 1.4,
     /// JPEGs of quality 5 about 3.7.
     pub blocking: f32,
-    /// As [`Self::sharpness`], by the lesser of the two second differences, across and down: a hand that
+    /// As `sharpness`, by the lesser of the two second differences, across and down: a hand that
     /// moved leaves one of them. The least of 400 press photos was 0.003; moved by a seventh of the
     /// face's width it is about 0.0007.
     pub acuity: f32,

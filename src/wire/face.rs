@@ -1,6 +1,4 @@
-//! A face as the HTTP API answers it.
-
-use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+//! Faces as they are answered.
 
 use crate::geometry::{Landmarks, Point, Rect};
 use crate::vision::Face;
@@ -10,50 +8,68 @@ use crate::vision::Face;
 ///
 /// The left eye is the one on the left of the picture; landmarks that the detector does not find
 /// are absent. A point is `[x, y]`.
-#[derive(Debug)]
-pub struct FaceAnswer<'a>(
-    /// The face.
-    pub &'a Face,
-);
-
-impl Serialize for FaceAnswer<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut answer = serializer.serialize_struct("Face", 3)?;
-        answer.serialize_field("box", &Sides(&self.0.bounds))?;
-        answer.serialize_field("landmarks", &Named(&self.0.landmarks))?;
-        answer.serialize_field("detection_score", &self.0.score)?;
-        answer.end()
-    }
+#[derive(Debug, serde::Serialize)]
+pub struct FaceAnswer {
+    #[serde(rename = "box")]
+    bounds: FaceBox,
+    landmarks: NamedLandmarks,
+    detection_score: f32,
 }
 
-struct Sides<'a>(&'a Rect);
-
-impl Serialize for Sides<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut sides = serializer.serialize_struct("Box", 4)?;
-        sides.serialize_field("top", &self.0.y)?;
-        sides.serialize_field("left", &self.0.x)?;
-        sides.serialize_field("right", &self.0.right())?;
-        sides.serialize_field("bottom", &self.0.bottom())?;
-        sides.end()
-    }
-}
-
-struct Named<'a>(&'a Landmarks);
-
-impl Serialize for Named<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let pair = |point: Point| [point.x, point.y];
-        let (left, right) = self.0.eyes();
-        let mut points = serializer.serialize_map(None)?;
-        points.serialize_entry("left_eye", &pair(left))?;
-        points.serialize_entry("right_eye", &pair(right))?;
-        points.serialize_entry("nose", &pair(self.0.nose()))?;
-        if let Some((left, right)) = self.0.mouth() {
-            points.serialize_entry("left_mouth", &pair(left))?;
-            points.serialize_entry("right_mouth", &pair(right))?;
+impl FaceAnswer {
+    /// The face as it is answered.
+    #[must_use]
+    pub fn new(face: &Face) -> Self {
+        Self {
+            bounds: FaceBox::new(&face.bounds),
+            landmarks: NamedLandmarks::new(&face.landmarks),
+            detection_score: face.score,
         }
-        points.end()
+    }
+}
+
+/// Sides in pixels of the upright photo; they may lie outside of it.
+#[derive(Debug, serde::Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub(crate) struct FaceBox {
+    top: f32,
+    left: f32,
+    right: f32,
+    bottom: f32,
+}
+
+impl FaceBox {
+    pub(crate) fn new(bounds: &Rect) -> Self {
+        Self { top: bounds.y, left: bounds.x, right: bounds.right(), bottom: bounds.bottom() }
+    }
+}
+
+/// Points as `[x, y]`; not every detector finds the mouth.
+#[derive(Debug, serde::Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = Landmarks))]
+pub(crate) struct NamedLandmarks {
+    left_eye: [f32; 2],
+    right_eye: [f32; 2],
+    nose: [f32; 2],
+    #[cfg_attr(feature = "http", schema(nullable = false))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_mouth: Option<[f32; 2]>,
+    #[cfg_attr(feature = "http", schema(nullable = false))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    right_mouth: Option<[f32; 2]>,
+}
+
+impl NamedLandmarks {
+    pub(crate) fn new(landmarks: &Landmarks) -> Self {
+        let pair = |point: Point| [point.x, point.y];
+        let ((left, right), mouth) = (landmarks.eyes(), landmarks.mouth());
+        Self {
+            left_eye: pair(left),
+            right_eye: pair(right),
+            nose: pair(landmarks.nose()),
+            left_mouth: mouth.map(|(left, _)| pair(left)),
+            right_mouth: mouth.map(|(_, right)| pair(right)),
+        }
     }
 }
 
@@ -70,7 +86,7 @@ mod tests {
             landmarks: Landmarks { scheme, points },
             score: 0.5,
         };
-        let json = |face| serde_json::to_string(&FaceAnswer(&face)).expect("JSON");
+        let json = |face| serde_json::to_string(&FaceAnswer::new(&face)).expect("JSON");
         let sides = r#"{"box":{"top":1.0,"left":0.0,"right":4.0,"bottom":6.0},"#;
         assert_eq!(
             json(face(LandmarkScheme::EyesNoseMouth)),

@@ -20,6 +20,105 @@ pub(crate) const MAX_PEOPLE: usize = 10_000;
 /// The most photos that a body may hold where the vault's own limit is asked later.
 const MAX_PHOTOS: usize = 1_000;
 
+/// The bodies that are read below, for the description of the HTTP API. A test sends each of them
+/// what is described and what is not.
+#[cfg(feature = "http")]
+#[allow(dead_code, reason = "these describe; the readers below fill in the types of the vocabulary")]
+pub(crate) mod body {
+    use utoipa::ToSchema;
+
+    use crate::person::{Gender, Status};
+    use crate::wire::DateParts;
+
+    /// A date that is not in the future: `1990-01-15`, a date-time of which the date is taken, or
+    /// `{"year", "month", "day"}`.
+    #[derive(ToSchema)]
+    #[serde(untagged)]
+    pub(crate) enum AnyDate {
+        Text(String),
+        Parts(DateParts),
+    }
+
+    /// A person to be created.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct NewPerson {
+        /// An id of the caller's own instead of a new one.
+        #[schema(rename = "_id", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$", nullable = false)]
+        id: Option<String>,
+        /// The full name.
+        #[schema(min_length = 1, max_length = 100)]
+        name: String,
+        /// Photos in base64; each must show one main face.
+        #[schema(min_items = 1, max_items = 3)]
+        images: Vec<String>,
+        gender: Option<Gender>,
+        date_of_birth: Option<AnyDate>,
+        #[schema(min_length = 1, max_length = 100)]
+        nationality: Option<String>,
+        /// `_id` or `code` of collections.
+        #[schema(max_items = 1000, nullable = false)]
+        collections: Option<Vec<String>>,
+        #[schema(max_length = 4000)]
+        notes: Option<String>,
+        #[schema(nullable = false)]
+        status: Option<Status>,
+    }
+
+    /// A partial update of a person: what is absent stays, null clears.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct PersonUpdate {
+        /// The full name.
+        #[schema(min_length = 1, max_length = 100, nullable = false)]
+        name: Option<String>,
+        /// Photos in base64, replacing all that the person has.
+        #[schema(min_items = 1, max_items = 10, nullable = false)]
+        images: Option<Vec<String>>,
+        gender: Option<Gender>,
+        date_of_birth: Option<AnyDate>,
+        #[schema(min_length = 1, max_length = 100)]
+        nationality: Option<String>,
+        /// `_id` or `code` of all the person's collections.
+        #[schema(max_items = 1000, nullable = false)]
+        collections: Option<Vec<String>>,
+        #[schema(max_length = 4000)]
+        notes: Option<String>,
+        #[schema(nullable = false)]
+        status: Option<Status>,
+    }
+
+    /// A collection to be created.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct NewCollection {
+        #[schema(min_length = 1, max_length = 100)]
+        name: String,
+        #[schema(max_length = 4000)]
+        description: Option<String>,
+    }
+
+    /// A change of a collection.
+    #[derive(ToSchema)]
+    #[serde(deny_unknown_fields)]
+    pub(crate) struct CollectionUpdate {
+        #[schema(min_length = 1, max_length = 100)]
+        name: String,
+        #[schema(max_length = 4000)]
+        description: Option<String>,
+        /// All its persons.
+        #[schema(max_items = 10000, nullable = false)]
+        people: Option<Vec<Member>>,
+    }
+
+    /// A person by id.
+    #[derive(ToSchema)]
+    pub(crate) struct Member {
+        #[schema(rename = "_id", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+        id: String,
+    }
+}
+
 impl PersonUpdate {
     /// Reads the request body of the HTTP API. Every field is optional; `null` clears a field that may
     /// be empty.

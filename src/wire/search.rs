@@ -69,14 +69,14 @@ pub struct IdentifiedFaceAnswer<'a> {
 impl Serialize for IdentifiedFaceAnswer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(serde::Serialize)]
-        struct Answer<'a, T: Serialize> {
-            face: FaceAnswer<'a>,
+        struct Answer<T: Serialize> {
+            face: FaceAnswer,
             turned: Turn,
             status: &'static str,
             #[serde(flatten)]
             outcome: T,
         }
-        let (face, turned) = (FaceAnswer(&self.face.face), self.face.turned);
+        let (face, turned) = (FaceAnswer::new(&self.face.face), self.face.turned);
         match &self.face.outcome {
             Ok(identification) => {
                 let outcome = IdentificationAnswer { identification, names: self.names };

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use facevault::{
     CompareOptions, EncodingMode, Engine, ErrorKind, FaceEncoding, IdentifyOptions, ImagesUpdate, NewPerson,
-    OperatingPoint, Person, PersonUpdate, ReencodeOptions, Vault, VaultOptions,
+    OperatingPoint, Person, PersonUpdate, ReencodeOptions, Step, Vault, VaultOptions,
 };
 
 use super::fakes::{DIMENSION, engine, engine_of, photo};
@@ -119,14 +119,14 @@ fn re_encoding_notes_the_mode_of_a_new_model_and_keeps_to_it() {
     let bob = fast.create_person(&new(&[2])).expect("a person");
     let open = |engine| Vault::open(&path, VaultOptions::with_engine(engine)).expect("opened");
     let broken_off = open(accurate(&engine_of(2)))
-        .reencode(&ReencodeOptions::default(), |_| ControlFlow::Break(()))
+        .reencode(&ReencodeOptions::default(), &mut |_: Step<'_>| ControlFlow::Break(()))
         .expect_err("broken off");
     assert_eq!(broken_off.kind(), ErrorKind::Cancelled);
     let other = open(engine_of(2));
     assert_eq!(noted(&other), Some(EncodingMode::Fast), "the old model is the active one");
     assert_eq!(other.encoding_mode().expect("a read"), Some(EncodingMode::Accurate));
     fast.create_person(&new(&[3])).expect("a person");
-    let done = other.reencode(&ReencodeOptions::default(), |_| ControlFlow::Continue(())).expect("re-encoded");
+    let done = other.reencode(&ReencodeOptions::default(), &mut ()).expect("re-encoded");
     assert_eq!((done.is_active, done.model.mode), (true, Some(EncodingMode::Accurate)));
     assert_eq!(noted(&other), Some(EncodingMode::Accurate));
     for (person, seed) in [(&ada, 1), (&bob, 2)] {
@@ -134,7 +134,7 @@ fn re_encoding_notes_the_mode_of_a_new_model_and_keeps_to_it() {
         assert_eq!(after.images[0].encoding, Some(encoding(&accurate(&engine_of(2)), seed)));
     }
     // The old model is gone; whoever brings it back says in which mode.
-    let back = open(accurate(&engine())).reencode(&ReencodeOptions::default(), |_| ControlFlow::Continue(()));
+    let back = open(accurate(&engine())).reencode(&ReencodeOptions::default(), &mut ());
     assert!(back.expect("re-encoded").is_active);
     assert_eq!(noted(&fast), Some(EncodingMode::Accurate));
     assert_eq!(fast.encoding_mode().expect("a read"), Some(EncodingMode::Accurate));

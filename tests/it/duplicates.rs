@@ -7,7 +7,7 @@ use std::sync::Barrier;
 use facevault::index::similarity;
 use facevault::{
     DateOfBirth, DuplicatePolicy, DuplicateReason, DuplicatesOptions, Error, ErrorKind, IdentifyOptions, ImagesUpdate,
-    Metric, NewCollection, NewPerson, OperatingPoint, Person, PersonUpdate, Status, Vault, VaultOptions,
+    Metric, NewCollection, NewPerson, OperatingPoint, Person, PersonUpdate, Status, Step, Vault, VaultOptions,
 };
 
 use super::fakes::{engine, photo};
@@ -219,8 +219,8 @@ fn pairs_are_those_of_comparing_everybody_with_everybody() {
         };
         let mut told = Vec::new();
         let found = vault
-            .duplicates(&options, |done, total| {
-                told.push((done, total));
+            .duplicates(&options, &mut |step: Step<'_>| {
+                told.push((Some(step.done), step.total));
                 ControlFlow::Continue(())
             })
             .expect("an answer");
@@ -249,14 +249,13 @@ fn a_search_for_pairs_can_be_broken_off_and_needs_sensible_numbers() {
         max_pairs,
         ..DuplicatesOptions::default()
     };
-    let go_on = |_, _| ControlFlow::Continue(());
-    assert_eq!(vault.duplicates(&options(5), go_on).expect("nobody").pairs, []);
+    assert_eq!(vault.duplicates(&options(5), &mut ()).expect("nobody").pairs, []);
     for seed in 0..3 {
         vault.create_person(&new("P", &[seed])).expect("a person");
     }
-    let error = vault.duplicates(&options(5), |_, _| ControlFlow::Break(())).expect_err("broken off");
+    let error = vault.duplicates(&options(5), &mut |_: Step<'_>| ControlFlow::Break(())).expect_err("broken off");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(vault.duplicates(&options(0), go_on).expect_err("none").violations()[0].field, "max_pairs");
-    let error = vault.duplicates(&DuplicatesOptions::default(), go_on).expect_err("no table");
+    assert_eq!(vault.duplicates(&options(0), &mut ()).expect_err("none").violations()[0].field, "max_pairs");
+    let error = vault.duplicates(&DuplicatesOptions::default(), &mut ()).expect_err("no table");
     assert_eq!(error.violations()[0].field, "fpir");
 }

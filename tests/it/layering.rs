@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
         "mmod_scan",
         "patch",
         "person",
+        "progress",
         "recognizability",
         "shape_model",
         "spec",

@@ -1,13 +1,14 @@
 //! Photos on which nobody can be recognised are refused, and others are not.
 
 use std::fs;
+use std::ops::ControlFlow;
 
 use facevault::evaluation::damage::{Damage, DamagedEncodings, halves};
 use facevault::evaluation::{self, Dataset, DatasetEncodings, RecognizabilityOptions};
 use facevault::models::{Home, Manifest, calibration_section, recognizability_section};
 use facevault::vision::{FacePolicy, QualityLimits, SeekOptions};
 use facevault::{
-    DamageMean, Engine, EngineOptions, ErrorKind, Metric, PackSource, PhotoRules, Recognizability, RefusalCode,
+    DamageMean, Engine, EngineOptions, ErrorKind, Metric, PackSource, PhotoRules, Recognizability, RefusalCode, Step,
 };
 
 use crate::{data, packs};
@@ -50,17 +51,19 @@ fn damaged_photos_are_refused_and_good_ones_are_taken() {
     let whole = Dataset::open(&data::folder(TEST).expect("test data").join("faces/lfw-dev"), None).expect("people");
     let (known, others) = (people(&whole, 0..100), people(&whole, 200..240));
 
-    let encoded = DatasetEncodings::compute(&engine, &known, None, &mut |_| true).expect("encodings");
+    let encoded = DatasetEncodings::compute(&engine, &known, None, &mut ()).expect("encodings");
     let hash = "0".repeat(64);
     let measure = RecognizabilityOptions { counted: &[Damage::Night, Damage::Mirrored], ..Default::default() };
     let mut told = Vec::new();
     let rule =
-        Recognizability::measure(&engine, &known, &encoded.encodings, ("part", &hash), measure, &mut |done, all| {
-            told.push((done, all));
-            true
+        Recognizability::measure(&engine, &known, &encoded.encodings, ("part", &hash), measure, &mut |step: Step<
+            '_,
+        >| {
+            told.push((step.done, step.total));
+            ControlFlow::Continue(())
         })
         .expect("a rule");
-    assert_eq!((told.first(), told.last()), (Some(&(0, 100)), Some(&(100, 100))));
+    assert_eq!((told.first(), told.last()), (Some(&(0, Some(100))), Some(&(100, Some(100)))));
     assert!(told.is_sorted());
     let measured = rule.measured_on().expect("what it was measured on");
     assert!(measured.refused <= 0.01 && measured.photos >= 100, "{measured:?}");
@@ -98,7 +101,7 @@ fn damaged_photos_are_refused_and_good_ones_are_taken() {
     let engines: Vec<(Damage, Engine)> = kinds.iter().map(|(damage, engine, _)| (*damage, (*engine).clone())).collect();
     let (mut places, half) = halves(&others);
     places.extend(half);
-    let found = DamagedEncodings::compute(&open, &engines, &others, &places, &mut |_| true).expect("encodings");
+    let found = DamagedEncodings::compute(&open, &engines, &others, &places, &mut ()).expect("encodings");
     for ((damage, _, expected), (_, outcomes)) in kinds.iter().zip(&found.kinds) {
         let taken = outcomes.iter().flatten().count();
         assert!(expected.contains(&taken), "{damage}: {taken} of {}, expected {expected:?}", outcomes.len());
@@ -147,7 +150,8 @@ fn a_measurement_can_be_stopped_and_needs_people_enough() {
         let encodings = vec![Some(encoding); dataset.photos.len()];
         let options = RecognizabilityOptions::default();
         let data = ("data", "0");
-        Recognizability::measure(&engine, dataset, &encodings, data, options, &mut |_, _| false).expect_err("no rule")
+        let mut stop = |_: Step<'_>| ControlFlow::Break(());
+        Recognizability::measure(&engine, dataset, &encodings, data, options, &mut stop).expect_err("no rule")
     };
     assert_eq!(stopped(&people(&whole, 0..100)).kind(), ErrorKind::Cancelled);
     let few = stopped(&people(&whole, 0..99));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use facevault::vision::FacePolicy;
 use facevault::{
     EngineOptions, ErrorKind, IdentifyOptions, ImagesUpdate, ModelId, NewPerson, OperatingPoint, PackSource, Person,
-    PersonUpdate, ReencodeOptions, RefusalCode, Vault, VaultOptions,
+    PersonUpdate, ReencodeOptions, RefusalCode, Step, Vault, VaultOptions,
 };
 
 use super::fakes::{engine, engine_of, engine_with, photo, photo_of};
@@ -49,22 +49,18 @@ fn everybody_is_found(vault: &Vault, people: &[Person]) -> bool {
     answers.iter().zip(owners).all(|(answer, owner)| answer.candidates.first().is_some_and(|c| c.person == *owner))
 }
 
-fn without_interruption(_: facevault::ReencodeProgress) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
-
 #[test]
 fn killed_at_any_moment_it_goes_on_and_everybody_is_found_all_the_time() {
     const PEOPLE: u32 = 60;
     if let Some(path) = children::part() {
         let vault = Vault::open(path, VaultOptions::with_engine(engine_of(2))).expect("opened");
         children::say("0");
-        let progress = |progress: facevault::ReencodeProgress| {
-            children::say(progress.done);
+        let mut progress = |step: Step<'_>| {
+            children::say(step.done);
             std::thread::sleep(Duration::from_millis(2));
             ControlFlow::Continue(())
         };
-        vault.reencode(&KEEP_OLD, progress).expect("re-encoded");
+        vault.reencode(&KEEP_OLD, &mut progress).expect("re-encoded");
         children::say("done");
         return;
     }
@@ -99,7 +95,7 @@ fn killed_at_any_moment_it_goes_on_and_everybody_is_found_all_the_time() {
         half_way
     });
     assert!(half_way > 0, "no child was ever killed half-way");
-    let finished = other.reencode(&KEEP_OLD, without_interruption).expect("complete");
+    let finished = other.reencode(&KEEP_OLD, &mut ()).expect("complete");
     assert!(finished.is_active && finished.unencoded.is_empty());
     assert_eq!(finished.model.id, NEW);
     assert_eq!(missing(), 0);
@@ -119,16 +115,16 @@ fn killed_at_any_moment_it_goes_on_and_everybody_is_found_all_the_time() {
 fn the_old_encodings_go_or_stay_and_the_way_back_is_free() {
     let (_folder, vault, people) = vault(5);
     let other = open(&vault, 2);
-    let there = other.reencode(&KEEP_OLD, without_interruption).expect("re-encoded");
+    let there = other.reencode(&KEEP_OLD, &mut ()).expect("re-encoded");
     assert_eq!((there.encoded, there.is_active), (10, true));
-    let back = vault.reencode(&ReencodeOptions::default(), without_interruption).expect("re-encoded");
+    let back = vault.reencode(&ReencodeOptions::default(), &mut ()).expect("re-encoded");
     assert_eq!((back.encoded, back.is_active, back.model.id), (0, true, OLD));
     assert!(everybody_is_found(&vault, &people));
     // The second model's encodings are gone, and its engine says whom it cannot find.
     let error = other.identify(&[photo(1)], &options(0.99)).expect_err("nobody can be found");
     assert_eq!(error.kind(), ErrorKind::ModelMismatch);
     assert!(error.to_string().contains("none of the vault's 5 people"), "{error}");
-    let again = vault.reencode(&ReencodeOptions::default(), without_interruption).expect("nothing to do");
+    let again = vault.reencode(&ReencodeOptions::default(), &mut ()).expect("nothing to do");
     assert_eq!((again.encoded, again.is_active), (0, true));
 }
 
@@ -138,7 +134,7 @@ fn whoever_comes_meanwhile_is_encoded_too() {
     let other = open(&vault, 2);
     let (mut came, mut seen) = (Vec::new(), Vec::new());
     let done = other
-        .reencode(&ReencodeOptions::default(), |_| {
+        .reencode(&ReencodeOptions::default(), &mut |_: Step<'_>| {
             if came.len() < 3 {
                 came.push(enroll(&vault, "Late", &[500 + came.len() as u32]));
             }
@@ -165,14 +161,14 @@ fn broken_off_it_keeps_what_it_has() {
     let (_folder, vault, people) = vault(10);
     let other = open(&vault, 2);
     let mut done = 0;
-    let error = other.reencode(&ReencodeOptions::default(), |progress| {
-        assert_eq!(progress.total, 20);
-        done = progress.done;
+    let error = other.reencode(&ReencodeOptions::default(), &mut |step: Step<'_>| {
+        assert_eq!(step.total, Some(20));
+        done = step.done;
         if done >= 8 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert_eq!(error.expect_err("broken off").kind(), ErrorKind::Cancelled);
     assert!(everybody_is_found(&vault, &people));
-    let rest = other.reencode(&ReencodeOptions::default(), without_interruption).expect("continued");
+    let rest = other.reencode(&ReencodeOptions::default(), &mut ()).expect("continued");
     assert_eq!((rest.encoded, rest.is_active), (20 - done, true));
     assert_eq!(other.engine().expect("an engine").encoded(), 20, "no photo was encoded twice");
 }
@@ -187,7 +183,7 @@ fn photos_that_give_no_encoding_are_listed_and_the_old_model_stays() {
     let ada = add(vec![photo(1), group(2)]).expect("a person");
     let bob = add(vec![group(3)]).expect("a person");
     let other = open(&vault, 2);
-    let tried = other.reencode(&ReencodeOptions::default(), without_interruption).expect("no error");
+    let tried = other.reencode(&ReencodeOptions::default(), &mut ()).expect("no error");
     assert_eq!((tried.encoded, tried.is_active), (1, false));
     let listed: Vec<_> =
         tried.unencoded.iter().map(|photo| (&photo.person, &photo.image, photo.refusal.code)).collect();
@@ -199,7 +195,7 @@ fn photos_that_give_no_encoding_are_listed_and_the_old_model_stays() {
     let images = ImagesUpdate::Replace(vec![photo(1), photo(4)]);
     vault.update_person(&ada.id, &PersonUpdate { images, ..PersonUpdate::default() }).expect("updated");
     let leave_out = ReencodeOptions { leave_out: true, ..ReencodeOptions::default() };
-    let done = other.reencode(&leave_out, without_interruption).expect("re-encoded");
+    let done = other.reencode(&leave_out, &mut ()).expect("re-encoded");
     assert_eq!((done.encoded, done.is_active, done.unencoded.len()), (1, true, 1));
     assert_eq!(other.people_without_encoding().expect("a list"), std::slice::from_ref(&bob.id));
     let answer = other.identify(&[photo(4)], &options(0.99)).expect("an answer");
@@ -212,7 +208,7 @@ fn photos_that_give_no_encoding_are_listed_and_the_old_model_stays() {
 fn without_an_engine_nothing_can_be_encoded() {
     let (_folder, vault, _) = vault(1);
     let plain = Vault::open(vault.path(), VaultOptions::default()).expect("opened");
-    let error = plain.reencode(&ReencodeOptions::default(), without_interruption).expect_err("no engine");
+    let error = plain.reencode(&ReencodeOptions::default(), &mut ()).expect_err("no engine");
     assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
 }
 

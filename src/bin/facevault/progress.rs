@@ -1,36 +1,49 @@
-//! Progress of long work: a bar on a terminal, a line a step elsewhere.
+//! Progress of long work: a bar on a terminal, elsewhere nothing or a line a step.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use facevault::models;
+use facevault::{Progress, Result, Step, Unit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Output;
 
-/// Shows how far an installation is, and stops it when somebody presses Ctrl-C.
-pub(crate) struct Installing<'a> {
+/// Shows how far some work is, and stops it when somebody presses Ctrl-C.
+pub(crate) struct Shown<'a> {
     output: &'a Output,
+    /// Whether each step is a line where there is no bar.
+    has_lines: bool,
     step: String,
     bar: Option<ProgressBar>,
+    _guard: interrupt::Guard,
 }
 
-impl<'a> Installing<'a> {
-    pub(crate) fn new(output: &'a Output) -> Self {
-        Self { output, step: String::new(), bar: None }
+impl<'a> Shown<'a> {
+    /// A bar on a terminal, nothing elsewhere.
+    pub(crate) fn bar(output: &'a Output) -> Self {
+        Self { output, has_lines: false, step: String::new(), bar: None, _guard: interrupt::Guard::new() }
     }
 
-    fn begin(&mut self, what: &str) {
+    /// A bar on a terminal, elsewhere a line for each step.
+    pub(crate) fn lines(output: &'a Output) -> Self {
+        Self { has_lines: true, ..Self::bar(output) }
+    }
+
+    fn begin(&mut self, step: &Step<'_>) {
         self.end();
-        what.clone_into(&mut self.step);
+        step.what.clone_into(&mut self.step);
         if self.output.shows_progress() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(template(UNKNOWN));
-            bar.set_message(what.to_owned());
-            bar.enable_steady_tick(Duration::from_millis(120));
+            bar.set_message(step.what.to_owned());
+            if step.unit == Unit::Bytes {
+                bar.enable_steady_tick(Duration::from_millis(120));
+            }
             self.bar = Some(bar);
-        } else {
-            self.output.status(what);
+        } else if self.has_lines {
+            self.output.status(step.what);
         }
     }
 
@@ -41,48 +54,42 @@ impl<'a> Installing<'a> {
     }
 }
 
-impl models::Progress for Installing<'_> {
-    fn update(&mut self, what: &str, done: u64, total: Option<u64>) {
-        if what != self.step {
-            self.begin(what);
-        }
-        let Some(bar) = &self.bar else { return };
-        if let Some(total) = total
-            && bar.length() != Some(total)
-        {
-            bar.set_length(total);
-            bar.set_style(template(BYTES));
-        }
-        bar.set_position(done);
-    }
+/// Does `work` behind a bar. Where Ctrl-C stopped it, its error is what an interrupted command says.
+pub(crate) fn watched<T>(
+    output: &Output,
+    work: impl FnOnce(&mut dyn Progress) -> Result<T>,
+) -> std::result::Result<T, Failure> {
+    let done = work(&mut Shown::bar(output));
+    done.map_err(|error| match interrupt::requested() {
+        true => Failure::Interrupted(error.to_string()),
+        false => error.into(),
+    })
+}
 
-    fn cancelled(&self) -> bool {
-        interrupt::requested()
+impl Progress for Shown<'_> {
+    fn report(&mut self, step: Step<'_>) -> ControlFlow<()> {
+        if !step.what.is_empty() {
+            if step.what != self.step {
+                self.begin(&step);
+            }
+            if let Some(bar) = &self.bar {
+                if let Some(total) = step.total
+                    && bar.length() != Some(total)
+                {
+                    bar.set_length(total);
+                    bar.set_style(template(if step.unit == Unit::Bytes { BYTES } else { COUNT }));
+                }
+                bar.set_position(step.done);
+            }
+        }
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
-impl Drop for Installing<'_> {
+impl Drop for Shown<'_> {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// A bar over a known number of things, such as photos or pages; hidden where nobody watches.
-pub(crate) fn counting(output: &Output, what: &'static str, total: u64) -> ProgressBar {
-    if !output.shows_progress() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    bar.set_style(template(COUNT));
-    bar.set_message(what);
-    bar
-}
-
-/// A bar over bytes whose number is not known yet; hidden where nobody watches.
-pub(crate) fn filling(output: &Output, what: &'static str) -> ProgressBar {
-    let bar = counting(output, what, 0);
-    bar.set_style(template(BYTES));
-    bar
 }
 
 const COUNT: &str = "[{bar:24}] {pos}/{len}  {per_sec}, {eta} left  {wide_msg}";

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::evaluation::Dataset;
 use crate::evaluation::dataset::unreadable;
 use crate::models::Sha256;
+use crate::progress::{Progress, Step};
 
 /// How many people's photos are damaged at most when a limit is chosen: half of them are learned from, and the
 /// 200 of the other half make 19,900 pairs.
@@ -37,10 +38,10 @@ impl DamagedEncodings {
     /// Damages the photos at `places` of a data set and encodes them: each kind by the engine beside
     /// it. `engine` finds the faces that are damaged.
     ///
-    /// `goes_on` is called now and then with how many photos are done, and answers whether to go on.
+    /// `progress` counts photos.
     ///
     /// # Errors
-    /// [`Cancelled`](ErrorKind::Cancelled) where `goes_on` says to stop,
+    /// [`Cancelled`](ErrorKind::Cancelled) where `progress` says to stop,
     /// [`Io`](ErrorKind::Io) where a photo cannot be read, [`Runtime`](ErrorKind::Runtime) where a
     /// network fails.
     pub fn compute(
@@ -48,12 +49,13 @@ impl DamagedEncodings {
         kinds: &[(Damage, Engine)],
         dataset: &Dataset,
         places: &[usize],
-        goes_on: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn Progress,
     ) -> Result<Self> {
         let mut outcomes: Vec<Vec<Outcome>> = kinds.iter().map(|_| Vec::with_capacity(places.len())).collect();
+        let step = |done| Step::items("damaging photos", done, places.len());
         let mut done = 0;
         for group in places.chunks(PHOTOS_A_THREAD * engine.threads().max(1)) {
-            if !goes_on(done) {
+            if progress.report(step(done)).is_break() {
                 let message = format!("interrupted after {done} of {} photos", places.len());
                 return Err(Error::new(ErrorKind::Cancelled, message));
             }
@@ -64,7 +66,7 @@ impl DamagedEncodings {
             }
             done += group.len();
         }
-        goes_on(done);
+        let _ = progress.report(step(done));
         let photos = outcomes.first().map_or(0, Vec::len);
         Ok(Self { kinds: kinds.iter().map(|(damage, _)| *damage).zip(outcomes).collect(), photos })
     }

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, RefusalCode, Result};
 use crate::evaluation::{About, Dataset};
 use crate::index;
+use crate::progress::Progress;
 use crate::spec::Metric;
 use crate::statistics::{Interval, MeasuredRate};
 
@@ -67,18 +68,12 @@ pub struct DamageRow {
 impl DamageReport {
     /// Damages one photo of each of at most [`MOST_MEASURED`](super::MOST_MEASURED) people in every way,
     /// and encodes them as `engine`'s rules say. Where the model's limit was chosen on the same
-    /// data, the people it was chosen on are left out. `goes_on` is called now and then with how many
-    /// photos are done and how many there are, and answers whether to go on.
+    /// data, the people it was chosen on are left out. `progress` counts photos.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where the model has no table, and as for
     /// [`DamagedEncodings::compute`].
-    pub fn measure(
-        engine: &Engine,
-        dataset: &Dataset,
-        about: About,
-        goes_on: &mut dyn FnMut(usize, usize) -> bool,
-    ) -> Result<Self> {
+    pub fn measure(engine: &Engine, dataset: &Dataset, about: About, progress: &mut dyn Progress) -> Result<Self> {
         let Some(table) = engine.calibration() else {
             let message =
                 "the model has no table from similarity to false match rate: make one with `facevault calibrate`";
@@ -93,8 +88,7 @@ impl DamageReport {
         let kinds = Damage::ALL.map(|damage| (damage, engine.clone()));
         // Whose undamaged photo is refused is measured all the same.
         let finder = crate::evaluation::recognizability::unchecked(engine);
-        let all = places.len();
-        let found = DamagedEncodings::compute(&finder, &kinds, dataset, &places, &mut |done| goes_on(done, all))?;
+        let found = DamagedEncodings::compute(&finder, &kinds, dataset, &places, progress)?;
         let row = |(damage, outcomes): &(Damage, Vec<Outcome>)| {
             DamageRow::of(*damage, outcomes, about.metric, threshold, asked_fmr)
         };

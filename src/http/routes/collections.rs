@@ -3,7 +3,8 @@
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::Error;
 use crate::http::answer::{Answer, Reply};
@@ -11,9 +12,17 @@ use crate::http::app::{App, Caller, RequestId};
 use crate::http::body::SmallBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors};
-use crate::http::schema;
 use crate::person::{CollectionUpdate, NewCollection};
 use crate::vault::Vault;
+use crate::wire::{CollectionAnswer, body};
+
+/// A collection that is gone.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct RemovedCollection<'a> {
+    #[serde(rename = "_id")]
+    id: &'a str,
+    deleted: bool,
+}
 
 /// The collection that a path names.
 pub(in crate::http) struct CollectionPath(String);
@@ -34,19 +43,17 @@ pub(super) fn collection(error: Error) -> ApiError {
 
 /// Create a collection
 #[utoipa::path(
-    post, path = "/v2/face-recognition/collections", tag = "collections", operation_id = "createCollection",
-    request_body = schema::NewCollection,
-    responses((status = 200, description = "The new collection", body = Answer<schema::Collection>), Errors, ConflictErrors)
+    post, path = "/collections", tag = "collections", operation_id = "createCollection",
+    request_body = body::NewCollection,
+    responses((status = 200, description = "The new collection", body = Answer<CollectionAnswer>), Errors, ConflictErrors)
 )]
 pub(in crate::http) async fn create(
     State(app): State<App>,
     caller: Caller,
     SmallBody(body): SmallBody,
 ) -> Result<Response, ApiError> {
-    let work = move |vault: &Vault| {
-        let made = vault.create_collection(&NewCollection::from_json(&body.bytes)?)?;
-        Ok(Reply::new(made.id.as_str(), &made))
-    };
+    let work =
+        move |vault: &Vault| Ok(Reply::collection(&vault.create_collection(&NewCollection::from_json(&body.bytes)?)?));
     app.with_file(caller, work).await
 }
 
@@ -54,32 +61,33 @@ pub(in crate::http) async fn create(
 ///
 /// Oldest first.
 #[utoipa::path(
-    get, path = "/v2/face-recognition/collections", tag = "collections", operation_id = "listCollections",
-    responses((status = 200, description = "The collections", body = Answer<Vec<schema::Collection>>), Errors)
+    get, path = "/collections", tag = "collections", operation_id = "listCollections",
+    responses((status = 200, description = "The collections", body = Answer<Vec<CollectionAnswer>>), Errors)
 )]
 pub(in crate::http) async fn list(
     State(app): State<App>,
     caller: Caller,
     RequestId(request): RequestId,
 ) -> Result<Response, ApiError> {
-    app.with_file(caller, move |vault| Ok(Reply::new(request, vault.collections()?))).await
+    let work = move |vault: &Vault| {
+        let found = vault.collections()?;
+        Ok(Reply::new(request, found.iter().map(CollectionAnswer::new).collect::<Vec<_>>()))
+    };
+    app.with_file(caller, work).await
 }
 
 /// Read a collection
 #[utoipa::path(
-    get, path = "/v2/face-recognition/collections/{id}", tag = "collections", operation_id = "readCollection",
+    get, path = "/collections/{id}", tag = "collections", operation_id = "readCollection",
     params(("id" = String, Path, description = "The collection's `_id` or `code`")),
-    responses((status = 200, description = "The collection", body = Answer<schema::Collection>), Errors, CollectionErrors)
+    responses((status = 200, description = "The collection", body = Answer<CollectionAnswer>), Errors, CollectionErrors)
 )]
 pub(in crate::http) async fn read(
     State(app): State<App>,
     caller: Caller,
     CollectionPath(named): CollectionPath,
 ) -> Result<Response, ApiError> {
-    let work = move |vault: &Vault| {
-        let found = vault.collection(&named).map_err(collection)?;
-        Ok(Reply::new(found.id.as_str(), &found))
-    };
+    let work = move |vault: &Vault| Ok(Reply::collection(&vault.collection(&named).map_err(collection)?));
     app.with_file(caller, work).await
 }
 
@@ -87,10 +95,10 @@ pub(in crate::http) async fn read(
 ///
 /// `people` replaces the membership.
 #[utoipa::path(
-    put, path = "/v2/face-recognition/collections/{id}", tag = "collections", operation_id = "updateCollection",
+    put, path = "/collections/{id}", tag = "collections", operation_id = "updateCollection",
     params(("id" = String, Path, description = "The collection's `_id` or `code`")),
-    request_body = schema::CollectionUpdate,
-    responses((status = 200, description = "The collection after the update", body = Answer<schema::Collection>), Errors, ConflictErrors, CollectionErrors)
+    request_body = body::CollectionUpdate,
+    responses((status = 200, description = "The collection after the update", body = Answer<CollectionAnswer>), Errors, ConflictErrors, CollectionErrors)
 )]
 pub(in crate::http) async fn update(
     State(app): State<App>,
@@ -101,8 +109,7 @@ pub(in crate::http) async fn update(
     let work = move |vault: &Vault| {
         vault.collection(&named).map_err(collection)?;
         let update = CollectionUpdate::from_json_with_name(&body.bytes)?;
-        let updated = vault.update_collection(&named, &update).map_err(collection)?;
-        Ok(Reply::new(updated.id.as_str(), &updated))
+        Ok(Reply::collection(&vault.update_collection(&named, &update).map_err(collection)?))
     };
     app.with_file(caller, work).await
 }
@@ -111,9 +118,9 @@ pub(in crate::http) async fn update(
 ///
 /// The persons in it stay.
 #[utoipa::path(
-    delete, path = "/v2/face-recognition/collections/{id}", tag = "collections", operation_id = "removeCollection",
+    delete, path = "/collections/{id}", tag = "collections", operation_id = "removeCollection",
     params(("id" = String, Path, description = "The collection's `_id` or `code`")),
-    responses((status = 200, description = "It is removed", body = Answer<schema::RemovedCollection>), Errors, CollectionErrors)
+    responses((status = 200, description = "It is removed", body = Answer<RemovedCollection>), Errors, CollectionErrors)
 )]
 pub(in crate::http) async fn remove(
     State(app): State<App>,
@@ -123,7 +130,8 @@ pub(in crate::http) async fn remove(
     let work = move |vault: &Vault| {
         let found = vault.collection(&named).map_err(collection)?;
         vault.remove_collection(found.id.as_str()).map_err(collection)?;
-        Ok(Reply::new(found.id.as_str(), json!({"_id": found.id, "deleted": true})))
+        let id = found.id.as_str();
+        Ok(Reply::new(id, RemovedCollection { id, deleted: true }))
     };
     app.with_file(caller, work).await
 }

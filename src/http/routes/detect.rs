@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{Error, ErrorKind, ImageReport};
 use crate::http::answer::{Answer, Reply};
@@ -11,10 +12,33 @@ use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{ConflictErrors, Errors};
 use crate::http::request::DetectRequest;
-use crate::http::{schema, thumbnail};
+use crate::http::thumbnail;
 use crate::vault::Vault;
 use crate::vision::{Face, Quality};
-use crate::wire::FaceAnswer;
+use crate::wire::{FaceBox, NamedLandmarks, sorted};
+
+/// A face of a photo.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct DetectedFace {
+    /// What was measured of the face.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "sorted")]
+    #[schema(nullable = false)]
+    attributes: Option<Quality>,
+    #[serde(rename = "box", serialize_with = "sorted")]
+    bounds: FaceBox,
+    /// The detector's own score.
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    detection_score: f64,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "sorted")]
+    #[schema(nullable = false)]
+    landmarks: Option<NamedLandmarks>,
+    /// Empty: nobody enrolled is looked at.
+    persons: [String; 0],
+    /// The face and a little around it: JPEG in base64.
+    thumbnail: String,
+    /// By how many degrees, clockwise, the photo was turned to be upright: 0, 90, 180 or 270.
+    turned: u16,
+}
 
 /// Find the faces of a photo
 ///
@@ -22,9 +46,9 @@ use crate::wire::FaceAnswer;
 /// it was turned for that, beyond its EXIF orientation. Nobody enrolled is looked at:
 /// `persons` is empty.
 #[utoipa::path(
-    post, path = "/v2/face-recognition/detect", tag = "detect", operation_id = "detect",
+    post, path = "/detect", tag = "detect", operation_id = "detect",
     request_body = DetectRequest,
-    responses((status = 200, description = "The faces", body = Answer<Vec<schema::DetectedFace>>), Errors, ConflictErrors)
+    responses((status = 200, description = "The faces", body = Answer<Vec<DetectedFace>>), Errors, ConflictErrors)
 )]
 pub(in crate::http) async fn detect(
     State(app): State<App>,
@@ -43,19 +67,16 @@ pub(in crate::http) async fn detect(
             .map_err(|refusal| Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }]))?;
         let (picture, found) = engine.detect_in(&picture)?;
         let passed = found.faces.iter().filter(|face| score(face) > asked.min_score).take(asked.max_results as usize);
-        let shown = passed.map(|face| -> Result<Value, ApiError> {
-            let mut shown = json!(FaceAnswer(face));
-            shown["detection_score"] = json!(score(face));
-            shown["thumbnail"] = json!(thumbnail::of_face(&picture, &face.bounds)?);
-            shown["persons"] = json!([]);
-            shown["turned"] = json!(found.turned);
-            if !asked.return_landmarks {
-                shown.as_object_mut().map(|fields| fields.remove("landmarks"));
-            }
-            if asked.return_attributes {
-                shown["attributes"] = json!(Quality::measure(&picture, face));
-            }
-            Ok(shown)
+        let shown = passed.map(|face| -> Result<DetectedFace, ApiError> {
+            Ok(DetectedFace {
+                attributes: asked.return_attributes.then(|| Quality::measure(&picture, face)),
+                bounds: FaceBox::new(&face.bounds),
+                detection_score: score(face),
+                landmarks: asked.return_landmarks.then(|| NamedLandmarks::new(&face.landmarks)),
+                persons: [],
+                thumbnail: thumbnail::of_face(&picture, &face.bounds)?,
+                turned: found.turned.degrees(),
+            })
         });
         Ok(Reply::new(request, shown.collect::<Result<Vec<_>, _>>()?))
     };

@@ -1,14 +1,64 @@
 //! Liveness: whether a living person stands in front of the camera.
 
-use crate::http::app::Caller;
-use crate::http::error::ApiError;
+use axum::routing::post;
+use utoipa::IntoResponses;
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Paths};
+use utoipa::openapi::response::ResponsesBuilder;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::http::app::{App, Caller};
+use crate::http::error::{ApiError, ErrorBody};
+
+/// The routes with a liveness check.
+const PATHS: [&str; 5] =
+    ["/liveness", "/search-live-face", "/compare-live", "/compare-with-liveness", "/persons/search-live-face"];
 
 /// What every route with a liveness check answers while no pack brings a liveness network.
 const REASON: &str = "no liveness model is part of the loaded pack: whether a photo shows a living person is not known";
 
-/// Routes with a liveness check
-///
-/// They answer 503 with the reason until a liveness network is part of the loaded pack.
-pub(in crate::http) async fn unavailable(_: Caller) -> ApiError {
+/// What a route with a liveness check may answer.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "these describe, nobody makes one")]
+enum Answers {
+    /// No token, or an unknown one
+    #[response(status = 401)]
+    Unauthorized(#[to_schema] ErrorBody<'static>),
+    /// The token has expired
+    #[response(status = 403)]
+    Expired(#[to_schema] ErrorBody<'static>),
+    /// The Host header names another host
+    #[response(status = 421)]
+    Misdirected(#[to_schema] ErrorBody<'static>),
+    /// Too many unknown tokens from this address
+    #[response(status = 429)]
+    TooMany(#[to_schema] ErrorBody<'static>),
+    /// The server's own fault
+    #[response(status = 500)]
+    Internal(#[to_schema] ErrorBody<'static>),
+    /// No liveness model, or busy
+    #[response(status = 503)]
+    Unavailable(#[to_schema] ErrorBody<'static>),
+}
+
+/// The routes and their descriptions.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    PATHS.into_iter().fold(OpenApiRouter::default(), |router, path| {
+        let mut paths = Paths::new();
+        paths.add_path_operation(path, vec![HttpMethod::Post], described(path));
+        router.routes((Vec::new(), paths, post(unavailable)))
+    })
+}
+
+fn described(path: &str) -> Operation {
+    OperationBuilder::new()
+        .tag("liveness")
+        .operation_id(Some(path.trim_start_matches('/').replace(['/', '-'], "_")))
+        .summary(Some("Needs a liveness model"))
+        .description(Some("Answers 503 with the reason until a liveness network is part of the loaded pack."))
+        .responses(ResponsesBuilder::new().responses_from_into_responses::<Answers>())
+        .build()
+}
+
+async fn unavailable(_: Caller) -> ApiError {
     ApiError::unavailable("liveness_unavailable", REASON)
 }

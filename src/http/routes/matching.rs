@@ -5,7 +5,7 @@ use axum::response::Response;
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::collections::collection;
 use crate::comparison::{OperatingPoint, Similarity};
@@ -18,14 +18,15 @@ use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors, NotFoundErrors};
 use crate::http::request::{ActiveUserRequest, CompareRequest, CropsRequest, SearchMode, SearchRequest, VerifyRequest};
-use crate::http::{schema, thumbnail};
-use crate::person::{ImageBytes, ImageId, PersonId};
+use crate::http::thumbnail;
+use crate::person::{CollectionId, Gender, ImageBytes, ImageId, PersonId};
 use crate::spec::EncodingMode;
 use crate::vault::{Candidate, IdentifyOptions, Vault};
+use crate::wire::{DateParts, sorted};
 
 /// The lowest minimum scores that may be asked of a search.
-const LEAST_SCORE: f64 = 0.2;
-const LEAST_SCORE_OF_CROPS: f64 = 0.5;
+pub(in crate::http) const LEAST_SCORE: f64 = 0.2;
+pub(in crate::http) const LEAST_SCORE_OF_CROPS: f64 = 0.5;
 
 /// The most results of a search for an active user.
 const ACTIVE_USERS: usize = 10;
@@ -44,20 +45,77 @@ struct Search<'a> {
     max_results: usize,
 }
 
-/// A small picture of a photo.
-#[derive(Debug, Serialize)]
+/// A small picture.
+#[derive(Debug, Serialize, ToSchema)]
 struct Thumbnail {
-    id: ImageId,
+    /// The photo's id.
+    id: String,
+    /// JPEG in base64, at most 160 pixels a side.
     thumbnail: String,
+}
+
+/// Somebody whom the photos may show.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct SearchResult {
+    /// The person's id.
+    id: String,
+    name: String,
+    /// 0 to 1; 0.85 stands for a false match rate of 1 in 1,000.
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    score: f64,
+    /// The photo that is most similar.
+    thumbnails: Vec<Thumbnail>,
+}
+
+/// Somebody whom the photo may show.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct ActiveUser<'a> {
+    /// The person's id.
+    id: &'a str,
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    score: f64,
+}
+
+/// The answer to "is this that person?".
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Verified<'a> {
+    #[serde(rename = "match")]
+    #[schema(required = true)]
+    matched: Option<Match<'a>>,
+}
+
+/// The person whom the photos show.
+#[derive(Serialize, ToSchema)]
+struct Match<'a> {
+    collections: Vec<&'a str>,
+    #[serde(serialize_with = "sorted")]
+    #[schema(required = true)]
+    date_of_birth: Option<DateParts>,
+    #[schema(required = true)]
+    gender: Option<Gender>,
+    id: &'a str,
+    name: &'a str,
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    score: f64,
+    thumbnails: Vec<Thumbnail>,
+}
+
+/// How alike two sets of photos are.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Compared {
+    /// Whether the score exceeds the minimum.
+    passed: bool,
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    score: f64,
 }
 
 /// Search for a person by photos
 ///
 /// The best of a person's photos counts; results have a score above `min_score`, best first.
 #[utoipa::path(
-    post, path = "/v2/face-recognition/search", tag = "matching", operation_id = "search",
+    post, path = "/search", tag = "matching", operation_id = "search",
     request_body = SearchRequest,
-    responses((status = 200, description = "Who it may be", body = Answer<Vec<schema::SearchResult>>), Errors, ConflictErrors, CollectionErrors)
+    responses((status = 200, description = "Who it may be", body = Answer<Vec<SearchResult>>), Errors, ConflictErrors, CollectionErrors)
 )]
 pub(in crate::http) async fn search(
     State(app): State<App>,
@@ -78,9 +136,9 @@ pub(in crate::http) async fn search(
 ///
 /// As `search`, for pictures that end at the face's sides.
 #[utoipa::path(
-    post, path = "/v2/face-recognition/search/crops", tag = "matching", operation_id = "searchCrops",
+    post, path = "/search/crops", tag = "matching", operation_id = "searchCrops",
     request_body = CropsRequest,
-    responses((status = 200, description = "Who it may be", body = Answer<Vec<schema::SearchResult>>), Errors, ConflictErrors, CollectionErrors)
+    responses((status = 200, description = "Who it may be", body = Answer<Vec<SearchResult>>), Errors, ConflictErrors, CollectionErrors)
 )]
 pub(in crate::http) async fn search_crops(
     State(app): State<App>,
@@ -99,9 +157,9 @@ pub(in crate::http) async fn search_crops(
 
 /// Search for the person in front of a device
 #[utoipa::path(
-    post, path = "/v2/face-recognition/search-active-user", tag = "matching", operation_id = "searchActiveUser",
+    post, path = "/search-active-user", tag = "matching", operation_id = "searchActiveUser",
     request_body = ActiveUserRequest,
-    responses((status = 200, description = "Who it may be", body = Answer<Vec<schema::ActiveUser>>), Errors, ConflictErrors, CollectionErrors)
+    responses((status = 200, description = "Who it may be", body = Answer<Vec<ActiveUser>>), Errors, ConflictErrors, CollectionErrors)
 )]
 pub(in crate::http) async fn search_active_user(
     State(app): State<App>,
@@ -119,9 +177,8 @@ pub(in crate::http) async fn search_active_user(
         let search =
             Search { photos: &photos, prepare: whole, mode, min_score, collection: collection_id, max_results };
         let found = found(&state, vault, search)?;
-        let data: Vec<_> =
-            found.iter().map(|(candidate, score)| json!({"id": candidate.person, "score": score})).collect();
-        Ok(Reply::new(request, data))
+        let users = found.iter().map(|(found, score)| ActiveUser { id: found.person.as_str(), score: *score });
+        Ok(Reply::new(request, users.collect::<Vec<_>>()))
     };
     app.with_photos(caller, work).await
 }
@@ -130,9 +187,9 @@ pub(in crate::http) async fn search_active_user(
 ///
 /// `match` is null where the score does not exceed `min_score`.
 #[utoipa::path(
-    post, path = "/v2/face-recognition/verify", tag = "matching", operation_id = "verify",
+    post, path = "/verify", tag = "matching", operation_id = "verify",
     request_body = VerifyRequest,
-    responses((status = 200, description = "The person, or null", body = Answer<schema::Verified>), Errors, ConflictErrors, NotFoundErrors)
+    responses((status = 200, description = "The person, or null", body = Answer<Verified>), Errors, ConflictErrors, NotFoundErrors)
 )]
 pub(in crate::http) async fn verify(
     State(app): State<App>,
@@ -160,19 +217,19 @@ pub(in crate::http) async fn verify(
             .map_err(person)?;
         let score = scale.score(verification.decision.similarity);
         let matched = if score > min_score {
-            Some(json!({
-                "id": id,
-                "name": summary.name,
-                "score": score,
-                "gender": summary.gender,
-                "date_of_birth": summary.date_of_birth,
-                "thumbnails": thumbnails(vault, &id, &verification.image)?,
-                "collections": summary.collections,
-            }))
+            Some(Match {
+                collections: summary.collections.iter().map(CollectionId::as_str).collect(),
+                date_of_birth: summary.date_of_birth.map(Into::into),
+                gender: summary.gender,
+                id: id.as_str(),
+                name: &summary.name,
+                score,
+                thumbnails: thumbnails(vault, &id, &verification.image)?,
+            })
         } else {
             None
         };
-        Ok(Reply::new(id.as_str(), json!({"match": matched})))
+        Ok(Reply::new(id.as_str(), Verified { matched }))
     };
     app.with_photos(caller, work).await
 }
@@ -181,9 +238,9 @@ pub(in crate::http) async fn verify(
 ///
 /// `passed` says whether the score exceeds `compare_min_score`. Nobody enrolled is looked at.
 #[utoipa::path(
-    post, path = "/v2/face-recognition/compare", tag = "matching", operation_id = "compare",
+    post, path = "/compare", tag = "matching", operation_id = "compare",
     request_body = CompareRequest,
-    responses((status = 200, description = "How alike they are", body = Answer<schema::Compared>), Errors, ConflictErrors)
+    responses((status = 200, description = "How alike they are", body = Answer<Compared>), Errors, ConflictErrors)
 )]
 pub(in crate::http) async fn compare(
     State(app): State<App>,
@@ -200,13 +257,13 @@ pub(in crate::http) async fn compare(
         let (one, other) = (probe(engine, &of, whole, search_mode)?, probe(engine, &gallery, whole, search_mode)?);
         let similarity = crate::index::compare(engine.embedder().metric, &other, &one)?;
         let score = scale.score(Similarity::new(similarity)?);
-        Ok(Reply::new(request, json!({"score": score, "passed": score > compare_min_score})))
+        Ok(Reply::new(request, Compared { passed: score > compare_min_score, score }))
     };
     app.with_photos(caller, work).await
 }
 
 /// Whom a search finds, with names and thumbnails.
-fn people(app: &App, vault: &Vault, asked: SearchRequest, prepare: Prepare) -> Result<Vec<Value>, ApiError> {
+fn people(app: &App, vault: &Vault, asked: SearchRequest, prepare: Prepare) -> Result<Vec<SearchResult>, ApiError> {
     let SearchRequest { images, min_score, search_mode: mode, collection_id: collection, max_results } = asked;
     let max_results = max_results as usize;
     let search = Search { photos: &images, prepare, mode, min_score, collection, max_results };
@@ -231,11 +288,11 @@ fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<(Candidate,
 }
 
 /// Results with names and thumbnails; who was removed meanwhile is left out.
-fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<Value>, ApiError> {
+fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<SearchResult>, ApiError> {
     let show = |(candidate, score): (Candidate, f64)| {
         let shown = vault.person_summary(&candidate.person).and_then(|summary| {
             let thumbnails = thumbnails(vault, &candidate.person, &candidate.image)?;
-            Ok(json!({"id": candidate.person, "name": summary.name, "score": score, "thumbnails": thumbnails}))
+            Ok(SearchResult { id: candidate.person.to_string(), name: summary.name, score, thumbnails })
         });
         match shown {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -250,7 +307,7 @@ fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<Value>, ApiE
 fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Result<Vec<Thumbnail>> {
     let small = vault.photo(person, image).and_then(|photo| thumbnail::of_photo(loaded(vault)?, &photo));
     match small {
-        Ok(thumbnail) => Ok(vec![Thumbnail { id: image.clone(), thumbnail }]),
+        Ok(thumbnail) => Ok(vec![Thumbnail { id: image.to_string(), thumbnail }]),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => Ok(Vec::new()),
         Err(error) => Err(error),
     }

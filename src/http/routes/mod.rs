@@ -1,7 +1,11 @@
 //! The routes, a file a group.
+//!
+//! The method and the path of a route stand in one place, the `#[utoipa::path]` above its handler: the
+//! router, the description and the labels of logs and metrics all come from there.
 
 pub(super) mod collections;
 pub(super) mod detect;
+pub(super) mod listing;
 pub(super) mod liveness;
 pub(super) mod matching;
 pub(super) mod models;
@@ -10,10 +14,14 @@ pub(super) mod service;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::app::App;
 use super::error::ApiError;
+use super::openapi::Description;
 use super::{auth, drain, host, observe};
 
 pub(super) const BASE: &str = "/v2/face-recognition";
@@ -22,32 +30,33 @@ pub(super) const METRICS: &str = "/metrics";
 pub(super) const OPENAPI: &str = "/openapi.json";
 pub(super) const DOCS: &str = "/docs";
 
+/// Every route with its description.
+pub(super) fn described() -> OpenApiRouter<App> {
+    let faces = OpenApiRouter::default()
+        .routes(routes!(persons::list, persons::create))
+        .routes(routes!(persons::lookup))
+        .routes(routes!(persons::read, persons::update, persons::remove))
+        .routes(routes!(collections::list, collections::create))
+        .routes(routes!(collections::read, collections::update, collections::remove))
+        .routes(routes!(matching::search))
+        .routes(routes!(matching::search_crops))
+        .routes(routes!(matching::search_active_user))
+        .routes(routes!(matching::verify))
+        .routes(routes!(matching::compare))
+        .routes(routes!(detect::detect))
+        .merge(liveness::routes())
+        .routes(routes!(models::models));
+    OpenApiRouter::with_openapi(Description::openapi())
+        .nest(BASE, faces)
+        .routes(routes!(service::health))
+        .routes(routes!(service::metrics))
+        .routes(routes!(service::openapi))
+        .routes(routes!(service::docs))
+}
+
 /// All routes, and what every request goes through before them.
 pub(super) fn router(app: App) -> Router {
-    let faces = Router::new()
-        .route("/persons", get(persons::list).post(persons::create))
-        .route("/persons/lookup", get(persons::lookup))
-        .route("/persons/search-live-face", post(liveness::unavailable))
-        .route("/persons/{id}", get(persons::read).put(persons::update).delete(persons::remove))
-        .route("/collections", get(collections::list).post(collections::create))
-        .route("/collections/{id}", get(collections::read).put(collections::update).delete(collections::remove))
-        .route("/search", post(matching::search))
-        .route("/search/crops", post(matching::search_crops))
-        .route("/search-active-user", post(matching::search_active_user))
-        .route("/verify", post(matching::verify))
-        .route("/compare", post(matching::compare))
-        .route("/detect", post(detect::detect))
-        .route("/liveness", post(liveness::unavailable))
-        .route("/search-live-face", post(liveness::unavailable))
-        .route("/compare-live", post(liveness::unavailable))
-        .route("/compare-with-liveness", post(liveness::unavailable))
-        .route("/models", get(models::models));
-    Router::new()
-        .nest(BASE, faces)
-        .route(HEALTH, get(service::health))
-        .route(METRICS, get(service::metrics))
-        .route(OPENAPI, get(service::openapi))
-        .route(DOCS, get(service::docs))
+    Router::from(described())
         .fallback(|| async { ApiError::no_such_route() })
         .method_not_allowed_fallback(|| async { ApiError::no_such_method() })
         .layer(from_fn_with_state(app.clone(), auth::check))

@@ -6,27 +6,33 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::Response;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::error::{Error, ErrorKind, Rule, Violation};
+use super::listing::{ListQuery, LookupQuery, Populated, RemoveQuery};
+use crate::error::{Error, ErrorKind};
 use crate::http::answer::{Answer, PageAnswer, Reply};
 use crate::http::app::{App, Caller, RequestId};
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{ConflictErrors, Errors, NotFoundErrors};
-use crate::http::query::Query;
-use crate::http::schema;
-use crate::person::{DateOfBirth, NewPerson, Page, PersonId, PersonQuery, PersonUpdate, Status};
+use crate::person::{CollectionId, NewPerson, Page, PersonId, PersonUpdate};
 use crate::vault::{Departure, DuplicatePolicy, Vault};
-use crate::wire::{Names, PersonItem};
+use crate::wire::{Names, PersonAnswer, PersonItem, body};
 
 /// The most photos with which a person is created.
-const MAX_IMAGES: usize = 3;
-/// The fewest characters of a name that is looked up.
-const MIN_LOOKUP: usize = 3;
-/// The most persons of a page, and the last page that can be asked for.
-const MAX_LIMIT: u64 = 100;
-const MAX_PAGE: u64 = 1_000_000_000;
+pub(in crate::http) const MAX_IMAGES: usize = 3;
+
+/// What became of a person.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Removal<'a> {
+    #[serde(rename = "_id")]
+    id: &'a str,
+    /// The collections that the person is still in.
+    collections: Vec<&'a str>,
+    /// Whether the person is gone.
+    deleted: bool,
+}
 
 /// The person that a path names. An id that none can have is an unknown person's.
 pub(in crate::http) struct PersonPath(PersonId);
@@ -51,9 +57,9 @@ fn person(error: Error) -> ApiError {
 /// Refused with 412 where a person of the same name and date of birth is in one of the same
 /// collections, or anywhere if no collection is named; its record is in the answer.
 #[utoipa::path(
-    post, path = "/v2/face-recognition/persons", tag = "persons", operation_id = "createPerson",
-    request_body = schema::NewPerson,
-    responses((status = 200, description = "The new person", body = Answer<schema::Person>), Errors, ConflictErrors)
+    post, path = "/persons", tag = "persons", operation_id = "createPerson",
+    request_body = body::NewPerson,
+    responses((status = 200, description = "The new person", body = Answer<PersonAnswer>), Errors, ConflictErrors)
 )]
 pub(in crate::http) async fn create(
     State(app): State<App>,
@@ -66,7 +72,7 @@ pub(in crate::http) async fn create(
         let together = (!new.collections.is_empty()).then(|| new.collections.clone());
         let policy = DuplicatePolicy { name_and_birth: true, collections: together, ..DuplicatePolicy::default() };
         match vault.create_person_unless_known(&new, &policy) {
-            Ok(person) => Ok(Reply::new(person.id.as_str(), &person)),
+            Ok(person) => Ok(Reply::person(&person)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // Either somebody like this one, or somebody with the id that was asked for.
                 let known = error.duplicate().map(|known| &known.person).or(new.id.as_ref());
@@ -86,10 +92,10 @@ pub(in crate::http) async fn create(
 /// Fields that are absent stay; null clears a field that may be empty; `images` replaces the whole
 /// set. All of it is on the disk when the answer comes.
 #[utoipa::path(
-    put, path = "/v2/face-recognition/persons/{id}", tag = "persons", operation_id = "updatePerson",
+    put, path = "/persons/{id}", tag = "persons", operation_id = "updatePerson",
     params(("id" = String, Path, description = "The person's id")),
-    request_body = schema::PersonUpdate,
-    responses((status = 200, description = "The person after the update", body = Answer<schema::Person>), Errors, ConflictErrors, NotFoundErrors)
+    request_body = body::PersonUpdate,
+    responses((status = 200, description = "The person after the update", body = Answer<PersonAnswer>), Errors, ConflictErrors, NotFoundErrors)
 )]
 pub(in crate::http) async fn update(
     State(app): State<App>,
@@ -103,8 +109,7 @@ pub(in crate::http) async fn update(
         vault.person_summary(&id).map_err(person)?;
         let update = PersonUpdate::from_json_within(&body.bytes, vault.limits())?;
         drop(body);
-        let updated = vault.update_person(&id, &update).map_err(person)?;
-        Ok(Reply::new(updated.id.as_str(), &updated))
+        Ok(Reply::person(&vault.update_person(&id, &update).map_err(person)?))
     };
     if has_photos { app.with_photos(caller, work).await } else { app.with_file(caller, work).await }
 }
@@ -119,16 +124,16 @@ fn mentions_images(body: &[u8]) -> bool {
 
 /// Read a person
 #[utoipa::path(
-    get, path = "/v2/face-recognition/persons/{id}", tag = "persons", operation_id = "readPerson",
+    get, path = "/persons/{id}", tag = "persons", operation_id = "readPerson",
     params(("id" = String, Path, description = "The person's id")),
-    responses((status = 200, description = "The person", body = Answer<schema::Person>), Errors, NotFoundErrors)
+    responses((status = 200, description = "The person", body = Answer<PersonAnswer>), Errors, NotFoundErrors)
 )]
 pub(in crate::http) async fn read(
     State(app): State<App>,
     caller: Caller,
     PersonPath(id): PersonPath,
 ) -> Result<Response, ApiError> {
-    let work = move |vault: &Vault| vault.person(&id).map(|found| Reply::new(id.as_str(), found)).map_err(person);
+    let work = move |vault: &Vault| vault.person(&id).map(|found| Reply::person(&found)).map_err(person);
     app.with_file(caller, work).await
 }
 
@@ -136,12 +141,12 @@ pub(in crate::http) async fn read(
 ///
 /// With `collection` the person is only taken out of it, and removed if that was its last one.
 #[utoipa::path(
-    delete, path = "/v2/face-recognition/persons/{id}", tag = "persons", operation_id = "removePerson",
+    delete, path = "/persons/{id}", tag = "persons", operation_id = "removePerson",
     params(
         ("id" = String, Path, description = "The person's id"),
-        ("collection" = Option<String>, Query, description = "`_id` or `code` of a collection")
+        RemoveQuery
     ),
-    responses((status = 200, description = "What became of the person", body = Answer<schema::Removal>), Errors, ConflictErrors, NotFoundErrors)
+    responses((status = 200, description = "What became of the person", body = Answer<Removal>), Errors, ConflictErrors, NotFoundErrors)
 )]
 pub(in crate::http) async fn remove(
     State(app): State<App>,
@@ -149,12 +154,7 @@ pub(in crate::http) async fn remove(
     PersonPath(id): PersonPath,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let mut query = Query::new(&uri);
-    let collection = query.text("collection");
-    let violations = query.finish();
-    if !violations.is_empty() {
-        return Err(ApiError::invalid_query(&violations));
-    }
+    let RemoveQuery { collection } = RemoveQuery::read(&uri)?;
     let work = move |vault: &Vault| {
         vault.person_summary(&id).map_err(person)?;
         let departure = match &collection {
@@ -164,11 +164,12 @@ pub(in crate::http) async fn remove(
             }
             None => vault.remove_person(&id).map(|_| Departure::Removed).map_err(person)?,
         };
-        let (deleted, collections) = match departure {
-            Departure::Removed => (true, Vec::new()),
-            Departure::Stays(left) => (false, left.collections),
+        let (deleted, left) = match &departure {
+            Departure::Removed => (true, &[][..]),
+            Departure::Stays(person) => (false, &person.collections[..]),
         };
-        Ok(Reply::new(id.as_str(), json!({"_id": id, "deleted": deleted, "collections": collections})))
+        let collections = left.iter().map(CollectionId::as_str).collect();
+        Ok(Reply::new(id.as_str(), Removal { id: id.as_str(), collections, deleted }))
     };
     app.with_file(caller, work).await
 }
@@ -177,15 +178,9 @@ pub(in crate::http) async fn remove(
 ///
 /// Oldest first, without photos and encodings.
 #[utoipa::path(
-    get, path = "/v2/face-recognition/persons", tag = "persons", operation_id = "listPersons",
-    params(
-        ("page" = Option<u64>, Query, minimum = 1, maximum = 1000000000, description = "The page, from 1"),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "Persons a page, 10 if not named"),
-        ("collection" = Option<String>, Query, description = "Only members of this collection, by `_id` or `code`"),
-        ("status" = Option<schema::StatusFilter>, Query, description = "Only persons of this status"),
-        ("populates[]" = Option<Vec<schema::Populated>>, Query, description = "What is answered in whole instead of by id")
-    ),
-    responses((status = 200, description = "A page of persons", body = PageAnswer<schema::PersonItem>), Errors, ConflictErrors, NotFoundErrors)
+    get, path = "/persons", tag = "persons", operation_id = "listPersons",
+    params(ListQuery),
+    responses((status = 200, description = "A page of persons", body = PageAnswer<PersonItem>), Errors, ConflictErrors, NotFoundErrors)
 )]
 pub(in crate::http) async fn list(
     State(app): State<App>,
@@ -193,63 +188,37 @@ pub(in crate::http) async fn list(
     RequestId(request): RequestId,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let mut query = Query::new(&uri);
-    let (page, limit) = (query.number("page", 1, MAX_PAGE), query.number("limit", 10, MAX_LIMIT));
-    let collection = query.text("collection");
-    // `pending` is a status of the API that nobody has here.
-    let status = query.text("status");
-    let pending = status.as_deref() == Some("pending");
-    let status = match status.as_deref().filter(|_| !pending).map(Status::parse) {
-        Some(Err(_)) => {
-            query.broken("status", Rule::OneOf(&["active", "inactive", "pending"]));
-            None
-        }
-        Some(Ok(status)) => Some(status),
-        None => None,
-    };
-    let populates = query.all(&["populates", "populates[]"]);
-    if populates.iter().any(|name| !["collections", "client"].contains(&name.as_str())) {
-        query.broken("populates", Rule::OneOf(&["collections", "client"]));
-    }
-    let violations = query.finish();
-    if !violations.is_empty() {
-        return Err(ApiError::invalid_query(&violations));
-    }
+    let query = ListQuery::read(&uri)?;
     let work = move |vault: &Vault| {
-        if let Some(named) = &collection {
+        if let Some(named) = &query.collection {
             vault.collection(named).map_err(super::collections::collection)?;
         }
-        let asked = PersonQuery { page, limit, collection, status, ..PersonQuery::default() };
-        let found = match pending {
-            true => Page { items: Vec::new(), page, limit, total: 0 },
-            false => vault.persons(&asked)?,
+        let (page, limit) = query.page();
+        let found = match query.persons() {
+            None => Page { items: Vec::new(), page, limit, total: 0 },
+            Some(asked) => vault.persons(&asked)?,
         };
-        let names = names(vault, &populates)?;
-        Ok(Reply::page(request, found, |person| PersonItem::new(person, &names)))
+        let names = names(vault, |what| query.populates(what))?;
+        Ok(Reply::page(request, &found, |person| PersonItem::new(person, &names)))
     };
     app.with_file(caller, work).await
 }
 
-fn names(vault: &Vault, populates: &[String]) -> Result<Names, ApiError> {
-    let wanted = |name: &str| populates.iter().any(|populated| populated == name);
-    let collections = match wanted("collections") {
+fn names(vault: &Vault, wanted: impl Fn(Populated) -> bool) -> Result<Names, ApiError> {
+    let collections = match wanted(Populated::Collections) {
         true => vault.collections()?.into_iter().map(|found| (found.id.clone(), found)).collect(),
         false => HashMap::new(),
     };
-    Ok(Names { client: vault.client().clone(), whole_client: wanted("client"), collections })
+    Ok(Names { client: vault.client().clone(), whole_client: wanted(Populated::Client), collections })
 }
 
 /// Look persons up by name
 ///
 /// Whose name contains the text, without regard to case. An unknown name is an empty list.
 #[utoipa::path(
-    get, path = "/v2/face-recognition/persons/lookup", tag = "persons", operation_id = "lookupPersons",
-    params(
-        ("name" = String, Query, min_length = 3, description = "A part of the name, 3 characters or more"),
-        ("date_of_birth" = Option<String>, Query, description = "Only persons born on this day, `1990-01-15`"),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "The most persons, 20 if not named")
-    ),
-    responses((status = 200, description = "The persons", body = Answer<Vec<schema::PersonItem>>), Errors, ConflictErrors)
+    get, path = "/persons/lookup", tag = "persons", operation_id = "lookupPersons",
+    params(LookupQuery),
+    responses((status = 200, description = "The persons", body = Answer<Vec<PersonItem>>), Errors, ConflictErrors)
 )]
 pub(in crate::http) async fn lookup(
     State(app): State<App>,
@@ -257,28 +226,11 @@ pub(in crate::http) async fn lookup(
     RequestId(request): RequestId,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let mut query = Query::new(&uri);
-    let name = query.text("name").unwrap_or_default();
-    let date_of_birth = query.parsed("date_of_birth", DateOfBirth::parse);
-    let limit = query.number("limit", 20, MAX_LIMIT);
-    let mut violations = query.finish();
-    let short = match name.trim().chars().count() {
-        0 => Some(("name is required", Rule::Required)),
-        1..MIN_LOOKUP => Some(("name_too_short", Rule::Length { min: MIN_LOOKUP, max: crate::person::MAX_NAME })),
-        _ => None,
-    };
-    if let Some((message, rule)) = short {
-        violations.insert(0, Violation { field: "name".to_owned(), rule });
-        return Err(ApiError::lookup_name(message, &violations));
-    }
-    if !violations.is_empty() {
-        return Err(ApiError::invalid_query(&violations));
-    }
+    let asked = LookupQuery::read(&uri)?.persons();
     let work = move |vault: &Vault| {
-        let asked = PersonQuery { limit, name_contains: Some(name), date_of_birth, ..PersonQuery::default() };
-        let names = names(vault, &[])?;
-        let found = vault.persons(&asked)?.items.into_iter().map(|person| PersonItem::new(person, &names));
-        Ok(Reply::new(request, found.collect::<Vec<_>>()))
+        let names = names(vault, |_| false)?;
+        let found = vault.persons(&asked)?.items;
+        Ok(Reply::new(request, found.iter().map(|person| PersonItem::new(person, &names)).collect::<Vec<_>>()))
     };
     app.with_file(caller, work).await
 }

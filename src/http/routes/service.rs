@@ -7,15 +7,17 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::engine::Engine;
 use crate::http::answer::Reply;
 use crate::http::app::{App, Caller};
+use crate::http::docs;
 use crate::http::error::ApiError;
 use crate::http::metrics::{Queue, Reading};
 use crate::http::openapi::{Errors, Misdirected};
-use crate::http::{docs, schema};
+use crate::http::routes::{DOCS, HEALTH, METRICS, OPENAPI};
 use crate::person::{PersonQuery, Status};
 use crate::vault::Vault;
 
@@ -26,20 +28,26 @@ static PAGE: LazyLock<Bytes> = LazyLock::new(|| docs::page(&crate::http::openapi
 /// What Prometheus reads.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The server answers.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Health {
+    status: &'static str,
+}
+
 /// Whether the server answers
 #[utoipa::path(
-    get, path = "/healthz", tag = "service", operation_id = "health", security(()),
-    responses((status = 200, description = "It does", body = schema::Health), Misdirected)
+    get, path = HEALTH, tag = "service", operation_id = "health", security(()),
+    responses((status = 200, description = "It does", body = Health), Misdirected)
 )]
-pub(in crate::http) async fn health() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+pub(in crate::http) async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
 }
 
 /// Numbers for Prometheus, of the token's client
 ///
 /// Its requests, latencies, queues, memory and people; nothing of another client's.
 #[utoipa::path(
-    get, path = "/metrics", tag = "service", operation_id = "metrics",
+    get, path = METRICS, tag = "service", operation_id = "metrics",
     responses((status = 200, description = "Counters, gauges and histograms", content_type = "application/openmetrics-text", body = String), Errors)
 )]
 pub(in crate::http) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
@@ -71,7 +79,7 @@ pub(in crate::http) async fn process_metrics(State(app): State<App>) -> Result<R
 
 /// This description of the service, as OpenAPI 3.1
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "service", operation_id = "openapi",
+    get, path = OPENAPI, tag = "service", operation_id = "openapi",
     responses((status = 200, description = "OpenAPI 3.1", body = Object), Errors)
 )]
 pub(in crate::http) async fn openapi(_: Caller) -> Response {
@@ -80,7 +88,7 @@ pub(in crate::http) async fn openapi(_: Caller) -> Response {
 
 /// This description of the service, as a page to read
 #[utoipa::path(
-    get, path = "/docs", tag = "service", operation_id = "docs",
+    get, path = DOCS, tag = "service", operation_id = "docs",
     responses((status = 200, description = "A page", content_type = "text/html", body = String), Errors)
 )]
 pub(in crate::http) async fn docs(_: Caller) -> Response {

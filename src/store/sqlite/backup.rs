@@ -1,6 +1,5 @@
 //! A copy of a vault that is in use.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,45 +11,28 @@ use super::open::{PendingFile, absolute};
 use super::settings::BUSY_TIMEOUT;
 use super::{Store, schema};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Progress, Step};
 
 /// Pages copied between two reports of progress: 8 MiB.
 const STEP: i32 = 1024;
 
-/// How far a backup is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackupProgress {
-    /// Bytes copied.
-    pub copied: u64,
-    /// Bytes in all.
-    pub total: u64,
-}
-
 impl Store {
     /// Copies the vault as it is at this moment to a new file, while readers and writers go on.
-    /// The copy appears under its name when it is whole and on the disk. `progress` may break it off:
-    /// then nothing is left behind.
+    /// The copy appears under its name when it is whole and on the disk. `progress` counts bytes and
+    /// may break it off: then nothing is left behind.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where there is a file of that name, [`ErrorKind::Io`] where it
     /// cannot be written, [`ErrorKind::Cancelled`] where it was broken off, and as for every read.
-    pub fn backup(
-        &self,
-        target: impl AsRef<Path>,
-        mut progress: impl FnMut(BackupProgress) -> ControlFlow<()>,
-    ) -> Result<()> {
+    pub fn backup(&self, target: impl AsRef<Path>, progress: &mut dyn Progress) -> Result<()> {
         let target = absolute(target.as_ref())?;
         let pending = PendingFile::new(&target)?;
-        self.read(|source| Ok(copy(source, pending.path(), &mut progress)))?
-            .map_err(|fault| fault.into_error(&target))?;
+        self.read(|source| Ok(copy(source, pending.path(), progress)))?.map_err(|fault| fault.into_error(&target))?;
         pending.name()
     }
 }
 
-fn copy(
-    source: &Connection,
-    target: &Path,
-    progress: &mut dyn FnMut(BackupProgress) -> ControlFlow<()>,
-) -> Outcome<()> {
+fn copy(source: &Connection, target: &Path, progress: &mut dyn Progress) -> Outcome<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(target, flags)?;
     // Nobody else knows the file: it is synced once, when it is whole.
@@ -63,10 +45,8 @@ fn copy(
             step @ (StepResult::Done | StepResult::More) => {
                 let pages = backup.progress();
                 let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * u64::from(schema::PAGE_SIZE.unsigned_abs());
-                let going = progress(BackupProgress {
-                    copied: bytes(pages.pagecount - pages.remaining),
-                    total: bytes(pages.pagecount),
-                });
+                let (copied, total) = (bytes(pages.pagecount - pages.remaining), bytes(pages.pagecount));
+                let going = progress.report(Step::bytes("copying", copied, Some(total)));
                 if step == StepResult::Done {
                     break;
                 }
@@ -91,6 +71,8 @@ fn copy(
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
     use crate::person::NewPerson;
     use crate::store::{CreateOptions, PreparedImage, PreparedImages};
@@ -106,12 +88,12 @@ mod tests {
         store.insert_person(&client, &person, &prepared).expect("a person");
         let files = || std::fs::read_dir(folder.path()).expect("listed").count();
         let (before, mut steps) = (files(), 0);
-        let broken = store.backup(folder.path().join("copy"), |_| {
+        let broken = store.backup(folder.path().join("copy"), &mut |_: Step<'_>| {
             steps += 1;
             ControlFlow::Break(())
         });
         assert_eq!(broken.map_err(|error| error.kind()), Err(ErrorKind::Cancelled));
         assert_eq!((steps, files()), (1, before));
-        store.backup(folder.path().join("copy"), |_| ControlFlow::Continue(())).expect("whole");
+        store.backup(folder.path().join("copy"), &mut ()).expect("whole");
     }
 }

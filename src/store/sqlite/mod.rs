@@ -26,7 +26,6 @@ mod unencoded;
 
 use super::Store;
 
-pub use backup::BackupProgress;
 pub use check::{CheckReport, Problem};
 pub(super) use connection::Connections;
 pub use open::CreateOptions;

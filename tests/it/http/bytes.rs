@@ -62,13 +62,84 @@ fn without_long_numbers(text: &str) -> String {
     masked.trim_end().to_owned()
 }
 
-/// Writes down what is asked and answered.
-struct Transcript<'a> {
-    service: &'a Service,
-    text: String,
+/// What of a value is not as `schema` describes it. A member that is not described is wrong too.
+fn wrong(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    if let Some(target) = schema["$ref"].as_str() {
+        let target = document.pointer(target.trim_start_matches('#')).expect("a reference leads somewhere");
+        return wrong(document, target, value, at);
+    }
+    if let Some(one) = schema["oneOf"].as_array() {
+        let each: Vec<_> = one.iter().map(|schema| wrong(document, schema, value, at)).collect();
+        return match each.iter().filter(|wrong| wrong.is_empty()).count() {
+            1 => Vec::new(),
+            count => vec![format!("{at}: {count} alternatives fit: {each:?}")],
+        };
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let types = schema["type"].as_array().cloned().unwrap_or_else(|| vec![schema["type"].clone()]);
+    if !types.iter().any(|found| found == kind) {
+        return vec![format!("{at} is {kind}, described as {types:?}")];
+    }
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        return vec![format!("{at} is {value}, described as {}", schema["enum"])];
+    }
+    match value {
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.flat_map(|(i, item)| wrong(document, &schema["items"], item, &format!("{at}[{i}]"))).collect()
+        }
+        Value::Object(members) if schema["properties"].is_object() => {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let absent = required.filter(|name| !members.contains_key(*name)).map(|name| format!("{at} has no {name}"));
+            let found = members.iter().flat_map(|(name, member)| match schema["properties"].get(name) {
+                Some(schema) => wrong(document, schema, member, &format!("{at}.{name}")),
+                None => vec![format!("{at}.{name} is not described")],
+            });
+            absent.chain(found).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
-impl Transcript<'_> {
+/// The schema of an answer of this status, where the route is described.
+fn schema<'a>(document: &'a Value, method: &str, path: &str, status: u16) -> Option<&'a Value> {
+    let own = ["/healthz", "/openapi.json", "/docs", "/metrics"].contains(&path);
+    let asked = format!("{}{path}", if own { "" } else { super::BASE });
+    let asked: Vec<&str> = asked.split('?').next()?.split('/').collect();
+    let fits = |template: &str| {
+        let parts: Vec<&str> = template.split('/').collect();
+        parts.len() == asked.len() && parts.iter().zip(&asked).all(|(part, asked)| part == asked || *part == "{id}")
+    };
+    let mut templates: Vec<_> = document["paths"].as_object()?.iter().filter(|(template, _)| fits(template)).collect();
+    // `/persons/lookup` before `/persons/{id}`.
+    templates.sort_by_key(|(template, _)| template.contains('{'));
+    let operation = templates.first()?.1.get(method.to_lowercase())?;
+    let response = &operation["responses"][status.to_string()];
+    assert!(response.is_object(), "{method} {path} answers {status}, which is not described");
+    Some(&response["content"]["application/json"]["schema"])
+}
+
+/// Writes down what is asked and answered, and compares it with what is described.
+struct Transcript<'a> {
+    service: &'a Service,
+    document: Value,
+    text: String,
+    compared: usize,
+}
+
+impl<'a> Transcript<'a> {
+    fn new(service: &'a Service) -> Self {
+        Self { service, document: facevault::http::openapi(), text: String::new(), compared: 0 }
+    }
+
     fn ask(&mut self, method: &str, path: &str, body: Option<Value>) -> Value {
         let body = body.map(|body| body.to_string());
         let answer = self.service.send(method, path, body.as_deref().map(str::as_bytes));
@@ -77,7 +148,13 @@ impl Transcript<'_> {
             text = without_long_numbers(&text);
         }
         writeln!(self.text, "{method} {}\n{} {text}\n", masked(path), answer.status).expect("a text");
-        serde_json::from_str(&answer.text).unwrap_or_default()
+        let found = serde_json::from_str(&answer.text).expect("JSON");
+        if let Some(schema) = schema(&self.document, method, path, answer.status) {
+            let wrong = wrong(&self.document, schema, &found, path);
+            assert!(wrong.is_empty(), "{method} {path}: {wrong:#?}\n{found:#}");
+            self.compared += 1;
+        }
+        found
     }
 
     fn get(&mut self, path: &str) {
@@ -148,9 +225,9 @@ impl Transcript<'_> {
 }
 
 #[test]
-fn answers_are_byte_for_byte_what_they_always_were() {
+fn answers_are_as_described_and_byte_for_byte_what_they_always_were() {
     let service = Service::new();
-    let mut transcript = Transcript { service: &service, text: String::new() };
+    let mut transcript = Transcript::new(&service);
     let staff = transcript.persons();
     transcript.matching(&staff);
     transcript.errors();
@@ -161,10 +238,11 @@ fn answers_are_byte_for_byte_what_they_always_were() {
     transcript.delete(&format!("/persons/bob?collection={staff}"));
     transcript.delete(&format!("/persons/ada?collection={staff}"));
     transcript.delete(&format!("/collections/{staff}"));
+    assert!(transcript.compared > 35, "{}", transcript.compared);
     let mut text = transcript.text;
 
     let service = Service::of(None, |options| options.calibration = None);
-    let mut transcript = Transcript { service: &service, text: String::new() };
+    let mut transcript = Transcript::new(&service);
     transcript.get("/models");
     transcript.post("/detect", json!({"image": photo(1)}));
     text += &transcript.text;

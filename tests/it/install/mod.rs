@@ -9,9 +9,11 @@ mod pip;
 mod server;
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use facevault::models::{Artifact, Home, Manifest, Progress, Sha256, State};
+use facevault::models::{Artifact, Home, Manifest, Sha256, State};
+use facevault::{Progress, Step};
 use tempfile::TempDir;
 
 use crate::data;
@@ -97,15 +99,15 @@ struct Watch {
 }
 
 impl Progress for Watch {
-    fn update(&mut self, what: &str, done: u64, total: Option<u64>) {
-        self.started.get_or_insert_with(std::time::Instant::now);
-        self.seen.push((what.to_owned(), done, total));
-    }
-
-    fn cancelled(&self) -> bool {
+    fn report(&mut self, step: Step<'_>) -> ControlFlow<()> {
+        let started = *self.started.get_or_insert_with(std::time::Instant::now);
+        if !step.what.is_empty() {
+            self.seen.push((step.what.to_owned(), step.done, step.total));
+        }
         let done = self.seen.last().map_or(0, |(_, done, _)| *done);
-        self.stop_at.is_some_and(|stop| done >= stop)
-            || self.started.zip(self.stop_after).is_some_and(|(started, after)| started.elapsed() >= after)
+        let stops = self.stop_at.is_some_and(|stop| done >= stop)
+            || self.stop_after.is_some_and(|after| started.elapsed() >= after);
+        if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use facevault::store::{BackupProgress, Store};
-use facevault::{ErrorKind, Result};
+use facevault::store::Store;
+use facevault::{ErrorKind, Result, Step};
 
 use super::history::{self, read, state};
 use super::{Vault, Writes, person};
@@ -19,7 +19,7 @@ fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
     vault.store.remove_person(&vault.client, &id, None)?;
     let done = AtomicBool::new(false);
     let target = vault.folder.path().join("copy.facevault");
-    let mut reports: Vec<BackupProgress> = Vec::new();
+    let mut reports: Vec<(u64, Option<u64>)> = Vec::new();
     let written = std::thread::scope(|scope| {
         let write = || {
             let mut n = 0;
@@ -31,8 +31,8 @@ fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
         };
         let writer = scope.spawn(write);
         std::thread::sleep(std::time::Duration::from_millis(50));
-        let copied = vault.store.backup(&target, |progress| {
-            reports.push(progress);
+        let copied = vault.store.backup(&target, &mut |step: Step<'_>| {
+            reports.push((step.done, step.total));
             ControlFlow::Continue(())
         });
         done.store(true, Ordering::Relaxed);
@@ -44,10 +44,10 @@ fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
     let found = read(&copy, &vault.client);
     let copied = (0..=written).find(|n| found == state(*n)).expect("the copy is a mixture");
     assert_eq!(read(&vault.store, &vault.client), state(written));
-    assert!(reports.len() > 1 && reports.is_sorted_by_key(|report| report.copied), "{reports:?}");
-    let last = reports.last().expect("a report");
-    assert_eq!(last.copied, last.total);
-    assert_eq!(last.total, std::fs::metadata(&target).expect("a file").len());
+    assert!(reports.len() > 1 && reports.is_sorted_by_key(|(copied, _)| *copied), "{reports:?}");
+    let (copied, total) = *reports.last().expect("a report");
+    assert_eq!(Some(copied), total);
+    assert_eq!(copied, std::fs::metadata(&target).expect("a file").len());
 
     history::write(&copy, &vault.client, copied)?;
     drop(copy);
@@ -69,18 +69,15 @@ fn a_copy_never_replaces_a_file_and_needs_a_folder() -> Result<()> {
         if there == target {
             std::fs::write(&target, "a file").expect("a file");
         }
-        let error = vault.store.backup(&there, |_| ControlFlow::Continue(())).expect_err("it is there");
+        let error = vault.store.backup(&there, &mut ()).expect_err("it is there");
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     }
     assert_eq!(std::fs::read(&target).expect("the file"), b"a file");
-    let error = vault
-        .store
-        .backup(vault.folder.path().join("none/copy"), |_| ControlFlow::Continue(()))
-        .expect_err("no folder");
+    let error = vault.store.backup(vault.folder.path().join("none/copy"), &mut ()).expect_err("no folder");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 
     let fresh = vault.folder.path().join("fresh");
-    Store::open_read_only(vault.path())?.backup(&fresh, |_| ControlFlow::Continue(()))?;
+    Store::open_read_only(vault.path())?.backup(&fresh, &mut ())?;
     assert_eq!(Store::open_read_only(&fresh)?.person(&vault.client, &id)?, vault.store.person(&vault.client, &id)?);
     Ok(())
 }

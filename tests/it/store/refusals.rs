@@ -216,7 +216,7 @@ fn fill_up(folder: &Path) -> Result<()> {
     assert!(ids.len() > 3, "only {} persons found a place", ids.len());
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert!(error.to_string().contains("the disk is full"), "{error}");
-    let error = store.backup(folder.join("copy"), |_| std::ops::ControlFlow::Continue(())).expect_err("no place");
+    let error = store.backup(folder.join("copy"), &mut ()).expect_err("no place");
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert_eq!(
         Store::create(folder.join("w"), &CreateOptions::default()).map_err(|e| e.kind()).err(),

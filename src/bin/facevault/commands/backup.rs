@@ -1,17 +1,16 @@
 //! `facevault backup`
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use facevault::Step;
 use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{bytes, duration, path};
-use crate::{interrupt, progress};
+use crate::progress::watched;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,20 +34,14 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let started = Instant::now();
     let vault = context.vault_for_reading(&arguments.vault)?;
-    let bar = progress::filling(&context.output, "copying");
-    let _guard = interrupt::Guard::new();
     let mut size = 0;
-    let copied = vault.backup(&arguments.copy, |done| {
-        bar.set_length(done.total);
-        bar.set_position(done.copied);
-        size = done.total;
-        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    bar.finish_and_clear();
-    match copied {
-        Err(error) if interrupt::requested() => return Err(Failure::Interrupted(error.to_string())),
-        copied => copied?,
-    }
+    watched(&context.output, |progress| {
+        let mut noting = |step: Step<'_>| {
+            size = step.total.unwrap_or(size);
+            progress.report(step)
+        };
+        vault.backup(&arguments.copy, &mut noting)
+    })?;
     context.output.answer(&json!({"copy": path(&arguments.copy), "bytes": size}), |text| {
         let took = duration(started.elapsed());
         text.line(format!("copied {} to {} in {took}", bytes(size), arguments.copy.display()))

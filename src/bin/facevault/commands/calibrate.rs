@@ -10,7 +10,7 @@ use facevault::{CalibrationTable, Engine, MeasuredOn, PhotoRules, Recognizabilit
 use serde_json::json;
 
 use super::Outcome;
-use super::measuring::{How, command_line, with_progress};
+use super::measuring::{How, command_line};
 use crate::context::Context;
 use crate::output::{self, Listing, Text};
 use crate::photo;
@@ -93,9 +93,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let mut encoded = arguments.how.encode(&taking, &dataset, context)?;
     let sha256 = dataset.sha256()?;
     let rule = match measures {
-        true => Some(with_progress(context, |goes_on| {
+        true => Some(watched(&context.output, |progress| {
             let options = RecognizabilityOptions { refused: arguments.refuse, ..RecognizabilityOptions::default() };
-            Recognizability::measure(&engine, &dataset, &encoded.encodings, (name, &sha256), options, goes_on)
+            Recognizability::measure(&engine, &dataset, &encoded.encodings, (name, &sha256), options, progress)
         })?),
         false => None,
     };

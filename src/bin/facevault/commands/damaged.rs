@@ -8,14 +8,15 @@ use facevault::evaluation::report;
 use facevault::{Engine, Error, ErrorKind};
 
 use super::Outcome;
-use super::measuring::{about, command_line, with_progress};
+use super::measuring::{about, command_line};
 use crate::context::Context;
 use crate::output::{Listing, Text};
 use crate::photo;
+use crate::progress::watched;
 
 pub(super) fn run(dataset: &Dataset, engine: &Engine, markdown: Option<&Path>, context: &Context) -> Outcome {
     let about = about(engine, dataset)?;
-    let found = with_progress(context, |goes_on| DamageReport::measure(engine, dataset, about, goes_on))?;
+    let found = watched(&context.output, |progress| DamageReport::measure(engine, dataset, about, progress))?;
     if let Some(path) = markdown {
         write(path, &found)?;
     }

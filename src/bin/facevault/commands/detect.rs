@@ -78,7 +78,7 @@ fn print(found: &[(&Path, Detection)], context: &Context) -> Outcome {
     let data: Vec<Value> = found
         .iter()
         .map(|(path, detection)| {
-            let faces: Vec<_> = detection.faces.iter().map(FaceAnswer).collect();
+            let faces: Vec<_> = detection.faces.iter().map(FaceAnswer::new).collect();
             json!({
                 "file": output::path(path),
                 "width": detection.width,

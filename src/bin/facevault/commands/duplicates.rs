@@ -1,6 +1,5 @@
 //! `facevault duplicates`
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,9 +9,8 @@ use facevault::{DuplicatesOptions, OperatingPoint};
 use super::Outcome;
 use super::matching::{SearchSureness, names, print_without_encoding};
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::output::{Listing, count, rate};
-use crate::{interrupt, progress};
+use crate::progress::watched;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,18 +57,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         OperatingPoint::Similarity(_) => context.vault_for_reading(&arguments.vault)?,
         _ => context.vault_for_searching(&arguments.vault)?,
     };
-    let bar = progress::counting(&context.output, "comparing photos", 0);
-    let _guard = interrupt::Guard::new();
-    let found = vault.duplicates(&options, |done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    bar.finish_and_clear();
-    let duplicates = match found {
-        Err(error) if interrupt::requested() => return Err(Failure::Interrupted(error.to_string())),
-        found => found?,
-    };
+    let duplicates = watched(&context.output, |progress| vault.duplicates(&options, progress))?;
     let names = names(&vault, duplicates.pairs.iter().flat_map(|pair| &pair.people))?;
     context.output.answer(&DuplicatesAnswer { duplicates: &duplicates, names: &names }, |text| {
         let mut listing = Listing::new(&["SIMILARITY", "FMR", "PERSON", "NAME", "PERSON", "NAME"]).numbers(&[0, 1]);

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use facevault::EncodedFace;
 use facevault::wire::{FaceAnswer, encode_base64};
-use facevault::{Error, ImageBytes, ImageReport, Refusal};
+use facevault::{Error, ImageBytes, ImageReport, Progress, Refusal, Step};
 use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::context::Context;
 use crate::failure::{Failure, WithPhotos};
 use crate::output::{self, Listing};
-use crate::{interrupt, photo, progress};
+use crate::photo;
+use crate::progress::Shown;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,20 +40,18 @@ type Encoded = Result<EncodedFace, Refusal>;
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let limits = context.limits();
     let engine = context.engine()?;
-    let bar = progress::counting(&context.output, "encoding photos", arguments.photos.len() as u64);
-    let _guard = interrupt::Guard::new();
+    let mut shown = Shown::bar(&context.output);
     let mut outcomes: Vec<Encoded> = Vec::with_capacity(arguments.photos.len());
     // A few at a time, so that memory does not grow with the number of photos.
     for group in arguments.photos.chunks(4 * engine.threads().max(1)) {
-        if interrupt::requested() {
+        if shown.report(Step::items("encoding photos", outcomes.len(), arguments.photos.len())).is_break() {
             break;
         }
         let images = photo::read_all(group, &limits)?;
         let photos: Vec<&[u8]> = images.iter().map(ImageBytes::as_slice).collect();
         outcomes.extend(engine.encode_all(&photos)?);
-        bar.inc(group.len() as u64);
     }
-    bar.finish_and_clear();
+    drop(shown);
     print(arguments, &outcomes, context)?;
     if outcomes.len() < arguments.photos.len() {
         let done = format!("interrupted after {} of {} photos", outcomes.len(), arguments.photos.len());
@@ -80,9 +79,9 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
                 "model": encoding.model().to_string(),
                 "dimension": encoding.dimension(),
                 "encoding": encode_base64(&encoding.to_bytes()),
-                "face": FaceAnswer(face),
+                "face": FaceAnswer::new(face),
                 "turned": turned,
-                "others": others.iter().map(FaceAnswer).collect::<Vec<_>>(),
+                "others": others.iter().map(FaceAnswer::new).collect::<Vec<_>>(),
                 "quality": quality,
                 "recognizability": recognizability,
             }),

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use clap::Args;
 use facevault::evaluation::{About, Dataset, DatasetEncodings, EncodingCache};
 use facevault::vision::{FacePolicy, QualityLimits};
-use facevault::{Engine, ErrorKind, Result};
+use facevault::{Engine, Result};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{interrupt, progress};
+use crate::progress::watched;
 
 /// How photos are encoded for measuring.
 #[derive(Debug, Args)]
@@ -49,42 +49,15 @@ impl How {
             false => EncodingCache::open(&context.home()?.cache_dir(), engine),
         };
         let keeps = cache.is_some();
-        let bar = progress::counting(&context.output, "encoding photos", dataset.photos.len() as u64);
-        let guard = interrupt::Guard::new();
-        let mut done = 0;
-        let encoded = DatasetEncodings::compute(engine, dataset, cache.as_mut(), &mut |photos| {
-            done = photos;
-            bar.set_position(photos as u64);
-            !interrupt::requested()
-        })?;
-        drop(guard);
-        bar.finish_and_clear();
-        if encoded.complete {
-            return Ok(encoded);
-        }
-        let kept = if keeps { "; the next run goes on from there" } else { "" };
-        Err(Failure::Interrupted(format!("interrupted after {done} of {} photos{kept}", dataset.photos.len())))
+        let encoded =
+            watched(&context.output, |progress| DatasetEncodings::compute(engine, dataset, cache.as_mut(), progress));
+        encoded.map_err(|failure| match failure {
+            Failure::Interrupted(told) if keeps => {
+                Failure::Interrupted(format!("{told}; the next run goes on from there"))
+            }
+            other => other,
+        })
     }
-}
-
-/// Does `work` on damaged photos, showing how far it is; Ctrl-C stops it.
-pub(super) fn with_progress<T>(
-    context: &Context,
-    work: impl FnOnce(&mut dyn FnMut(usize, usize) -> bool) -> Result<T>,
-) -> Result<T, Failure> {
-    let bar = progress::counting(&context.output, "damaging photos", 0);
-    let guard = interrupt::Guard::new();
-    let done = work(&mut |photos, all| {
-        bar.set_length(all as u64);
-        bar.set_position(photos as u64);
-        !interrupt::requested()
-    });
-    drop(guard);
-    bar.finish_and_clear();
-    done.map_err(|error| match error.kind() {
-        ErrorKind::Cancelled => Failure::Interrupted(error.to_string()),
-        _ => error.into(),
-    })
 }
 
 /// The command line as it would be typed.

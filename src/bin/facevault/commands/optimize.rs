@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use crate::context::Context;
 use crate::output::Listing;
-use crate::progress;
+use crate::progress::watched;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,14 +33,10 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    const STEPS: u64 = 100;
     let mut options = context.engine_options()?;
     options.pack = context.pack_source_of(&arguments.name);
-    let bar = progress::counting(&context.output, "running networks", STEPS);
-    let gains = RewritingGain::measure(&options, usize::from(arguments.rounds), &mut |share| {
-        bar.set_position((share * STEPS as f64) as u64);
-    })?;
-    bar.finish_and_clear();
+    let rounds = usize::from(arguments.rounds);
+    let gains = watched(&context.output, |progress| RewritingGain::measure(&options, rounds, progress))?;
     let data: Vec<Value> = gains.iter().map(answer).collect();
     context.output.answer(&data, |text| {
         for gain in &gains {

@@ -1,6 +1,5 @@
 //! `facevault reencode`
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use super::Outcome;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Listing, count, duration};
-use crate::{interrupt, progress};
+use crate::progress::watched;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,21 +49,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let started = Instant::now();
     let vault = context.vault_with_engine(&arguments.vault)?;
     let options = ReencodeOptions { keep_old: arguments.keep_old, leave_out: arguments.leave_out };
-    let bar = progress::counting(&context.output, "encoding photos", 0);
-    let _guard = interrupt::Guard::new();
-    let reencoded = vault.reencode(&options, |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    bar.finish_and_clear();
-    let reencoded = match reencoded {
-        Err(_) if interrupt::requested() => {
-            let told = "interrupted; what was encoded stays, and people are found as before: run it again to continue";
-            return Err(Failure::Interrupted(told.into()));
-        }
-        reencoded => reencoded?,
-    };
+    let reencoded = watched(&context.output, |progress| vault.reencode(&options, progress));
+    let reencoded = reencoded.map_err(|failure| match failure {
+        Failure::Interrupted(_) => Failure::Interrupted(
+            "interrupted; what was encoded stays, and people are found as before: run it again to continue".into(),
+        ),
+        other => other,
+    })?;
     let unencoded: Vec<Value> = reencoded
         .unencoded
         .iter()

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{duration, path};
-use crate::progress::Installing;
+use crate::progress::Shown;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -99,8 +99,7 @@ pub(super) fn install(
     if let Some(folder) = &how.from {
         installer = installer.from_folder(folder);
     }
-    let _guard = interrupt::Guard::new();
-    let result = installer.install(artifacts, &mut Installing::new(&context.output));
+    let result = installer.install(artifacts, &mut Shown::lines(&context.output));
     match result {
         Ok(installed) => Ok(installed.iter().map(|file| path(file)).collect()),
         Err(error) if interrupt::requested() => Err(Failure::Interrupted(error.to_string())),

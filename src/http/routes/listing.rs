@@ -1,0 +1,178 @@
+//! What is asked of lists of persons.
+
+use axum::http::Uri;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::error::{Rule, Violation};
+use crate::http::error::ApiError;
+use crate::http::query::Query;
+use crate::person::{DateOfBirth, PersonQuery, Status};
+
+/// The most persons of a page, and the last page that can be asked for.
+const MAX_LIMIT: u64 = 100;
+const MAX_PAGE: u64 = 1_000_000_000;
+/// The fewest characters of a name that is looked up.
+const MIN_LOOKUP: usize = 3;
+
+/// A status by which persons are listed; nobody is `pending`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(in crate::http) enum StatusFilter {
+    Active,
+    Inactive,
+    Pending,
+}
+
+/// What is answered in whole instead of by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(in crate::http) enum Populated {
+    Collections,
+    Client,
+}
+
+/// Which page of which persons is listed.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct ListQuery {
+    /// The page, from 1
+    #[param(minimum = 1, maximum = 1000000000, required = false)]
+    page: u64,
+    /// Persons a page, 10 if not named
+    #[param(minimum = 1, maximum = 100, required = false)]
+    limit: u64,
+    /// Only members of this collection, by `_id` or `code`
+    #[param(nullable = false)]
+    pub(super) collection: Option<String>,
+    /// Only persons of this status
+    #[param(nullable = false)]
+    status: Option<StatusFilter>,
+    /// What is answered in whole instead of by id
+    #[param(rename = "populates[]", required = false)]
+    populates: Vec<Populated>,
+}
+
+impl ListQuery {
+    /// Reads the query of an address.
+    pub(in crate::http) fn read(uri: &Uri) -> Result<Self, ApiError> {
+        let mut query = Query::new(uri);
+        let (page, limit) = (query.number("page", 1, MAX_PAGE), query.number("limit", 10, MAX_LIMIT));
+        let collection = query.text("collection");
+        let status = match query.text("status").as_deref() {
+            None => None,
+            Some("active") => Some(StatusFilter::Active),
+            Some("inactive") => Some(StatusFilter::Inactive),
+            Some("pending") => Some(StatusFilter::Pending),
+            Some(_) => {
+                query.broken("status", Rule::OneOf(&["active", "inactive", "pending"]));
+                None
+            }
+        };
+        let names = query.all(&["populates", "populates[]"]);
+        let populates: Vec<_> = names.iter().filter_map(|name| Populated::parse(name)).collect();
+        if populates.len() < names.len() {
+            query.broken("populates", Rule::OneOf(&["collections", "client"]));
+        }
+        let violations = query.finish();
+        if !violations.is_empty() {
+            return Err(ApiError::invalid_query(&violations));
+        }
+        Ok(Self { page, limit, collection, status, populates })
+    }
+
+    /// What is asked of the vault; `None` where nobody can be found.
+    pub(super) fn persons(&self) -> Option<PersonQuery> {
+        let status = match self.status {
+            None => None,
+            Some(StatusFilter::Active) => Some(Status::Active),
+            Some(StatusFilter::Inactive) => Some(Status::Inactive),
+            // A status of the API that nobody has here.
+            Some(StatusFilter::Pending) => return None,
+        };
+        let (page, limit, collection) = (self.page, self.limit, self.collection.clone());
+        Some(PersonQuery { page, limit, collection, status, ..PersonQuery::default() })
+    }
+
+    /// The page and the most persons of it.
+    pub(super) fn page(&self) -> (u64, u64) {
+        (self.page, self.limit)
+    }
+
+    pub(super) fn populates(&self, what: Populated) -> bool {
+        self.populates.contains(&what)
+    }
+}
+
+impl Populated {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "collections" => Some(Self::Collections),
+            "client" => Some(Self::Client),
+            _ => None,
+        }
+    }
+}
+
+/// Which persons are looked up.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct LookupQuery {
+    /// A part of the name, 3 characters or more
+    #[param(min_length = 3)]
+    name: String,
+    /// Only persons born on this day, `1990-01-15`
+    #[param(value_type = Option<String>, nullable = false)]
+    date_of_birth: Option<DateOfBirth>,
+    /// The most persons, 20 if not named
+    #[param(minimum = 1, maximum = 100, required = false)]
+    limit: u64,
+}
+
+impl LookupQuery {
+    /// Reads the query of an address.
+    pub(in crate::http) fn read(uri: &Uri) -> Result<Self, ApiError> {
+        let mut query = Query::new(uri);
+        let name = query.text("name").unwrap_or_default();
+        let date_of_birth = query.parsed("date_of_birth", DateOfBirth::parse);
+        let limit = query.number("limit", 20, MAX_LIMIT);
+        let mut violations = query.finish();
+        let short = match name.trim().chars().count() {
+            0 => Some(("name is required", Rule::Required)),
+            1..MIN_LOOKUP => Some(("name_too_short", Rule::Length { min: MIN_LOOKUP, max: crate::person::MAX_NAME })),
+            _ => None,
+        };
+        if let Some((message, rule)) = short {
+            violations.insert(0, Violation { field: "name".to_owned(), rule });
+            return Err(ApiError::lookup_name(message, &violations));
+        }
+        if !violations.is_empty() {
+            return Err(ApiError::invalid_query(&violations));
+        }
+        Ok(Self { name, date_of_birth, limit })
+    }
+
+    /// What is asked of the vault.
+    pub(super) fn persons(self) -> PersonQuery {
+        let Self { name, date_of_birth, limit } = self;
+        PersonQuery { limit, name_contains: Some(name), date_of_birth, ..PersonQuery::default() }
+    }
+}
+
+/// From where a person is removed.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct RemoveQuery {
+    /// `_id` or `code` of a collection
+    #[param(nullable = false)]
+    pub(super) collection: Option<String>,
+}
+
+impl RemoveQuery {
+    /// Reads the query of an address.
+    pub(in crate::http) fn read(uri: &Uri) -> Result<Self, ApiError> {
+        let mut query = Query::new(uri);
+        let collection = query.text("collection");
+        let violations = query.finish();
+        if violations.is_empty() { Ok(Self { collection }) } else { Err(ApiError::invalid_query(&violations)) }
+    }
+}
