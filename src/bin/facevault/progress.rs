@@ -28,7 +28,9 @@ impl<'a> Shown<'a> {
 
     /// A bar on a terminal, elsewhere a line for each step.
     pub(crate) fn lines(output: &'a Output) -> Self {
-        Self { has_lines: true, ..Self::bar(output) }
+        let mut shown = Self::bar(output);
+        shown.has_lines = true;
+        shown
     }
 
     fn begin(&mut self, step: &Step<'_>) {

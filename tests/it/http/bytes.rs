@@ -29,7 +29,7 @@ fn word(text: &str) -> Option<String> {
     {
         return Some(format!("{kind}_ID"));
     }
-    if is_hex(text) && text.starts_with("019") {
+    if is_hex(text) && text.as_bytes()[12] == b'7' {
         return Some("ID".to_owned());
     }
     if text.len() == 36 && text.bytes().filter(|byte| *byte == b'-').count() == 4 {

@@ -45,9 +45,9 @@ fn a_copy_made_while_others_write_is_one_state() -> Result<()> {
     let copied = (0..=written).find(|n| found == state(*n)).expect("the copy is a mixture");
     assert_eq!(read(&vault.store, &vault.client), state(written));
     assert!(reports.len() > 1 && reports.is_sorted_by_key(|(copied, _)| *copied), "{reports:?}");
-    let (copied, total) = *reports.last().expect("a report");
-    assert_eq!(Some(copied), total);
-    assert_eq!(copied, std::fs::metadata(&target).expect("a file").len());
+    let (last, total) = *reports.last().expect("a report");
+    assert_eq!(Some(last), total);
+    assert_eq!(last, std::fs::metadata(&target).expect("a file").len());
 
     history::write(&copy, &vault.client, copied)?;
     drop(copy);

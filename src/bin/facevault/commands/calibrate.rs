@@ -14,6 +14,7 @@ use super::measuring::{How, command_line};
 use crate::context::Context;
 use crate::output::{self, Listing, Text};
 use crate::photo;
+use crate::progress::watched;
 
 const EXAMPLES: &str = "\
 Examples:
