@@ -44,7 +44,7 @@ pub(crate) mod body {
     #[serde(deny_unknown_fields)]
     pub(crate) struct NewPerson {
         /// An id of the caller's own instead of a new one.
-        #[schema(rename = "_id", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$", nullable = false)]
+        #[schema(rename = "_id", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
         id: Option<String>,
         /// The full name.
         #[schema(min_length = 1, max_length = 100)]
