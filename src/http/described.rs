@@ -12,8 +12,14 @@ use super::routes::{matching, persons};
 use crate::error::{Result, Rule, Violation};
 use crate::person::{CollectionUpdate, Limits, NewCollection, NewPerson, PersonUpdate};
 
+/// Reads a body.
+type ReadBody = fn(&[u8]) -> Result<()>;
+
+/// Reads a query, and answers whether it is taken.
+type ReadQuery = fn(&axum::http::Uri) -> bool;
+
 /// What reads the body of each schema.
-const BODIES: [(&str, fn(&[u8]) -> Result<()>); 10] = [
+const BODIES: [(&str, ReadBody); 10] = [
     ("NewPerson", |body| NewPerson::from_json_within(body, &Limits::default(), persons::MAX_IMAGES).map(drop)),
     ("PersonUpdate", |body| PersonUpdate::from_json_within(body, &Limits::default()).map(drop)),
     ("NewCollection", |body| NewCollection::from_json(body).map(drop)),
@@ -26,8 +32,8 @@ const BODIES: [(&str, fn(&[u8]) -> Result<()>); 10] = [
     ("DetectRequest", |body| DetectRequest::from_json(body).map(drop)),
 ];
 
-/// What reads the query of each operation, and whether it takes one.
-const QUERIES: [(&str, fn(&axum::http::Uri) -> bool); 3] = [
+/// What reads the query of each operation.
+const QUERIES: [(&str, ReadQuery); 3] = [
     ("listPersons", |uri| ListQuery::read(uri).is_ok()),
     ("lookupPersons", |uri| LookupQuery::read(uri).is_ok()),
     ("removePerson", |uri| RemoveQuery::read(uri).is_ok()),
@@ -184,7 +190,7 @@ fn numbers(schema: &Value, step: f64) -> Samples {
 }
 
 /// The rules that a body breaks.
-fn violations(read: fn(&[u8]) -> Result<()>, body: &Map<String, Value>) -> Vec<Violation> {
+fn violations(read: ReadBody, body: &Map<String, Value>) -> Vec<Violation> {
     match read(Value::from(body.clone()).to_string().as_bytes()) {
         Ok(()) => Vec::new(),
         Err(error) => error.violations().to_vec(),

@@ -61,7 +61,7 @@ impl Serialize for Sorted<'_> {
 /// An answer that says what went wrong. Its size does not grow with the request.
 pub(super) struct ApiError {
     status: StatusCode,
-    body: ErrorBody<'static>,
+    body: Box<ErrorBody<'static>>,
     retry_after: Option<u32>,
     challenge: Option<&'static str>,
 }
@@ -72,7 +72,7 @@ impl ApiError {
     }
 
     fn of(status: StatusCode, body: ErrorBody<'static>) -> Self {
-        Self { status, body, retry_after: None, challenge: None }
+        Self { status, body: Box::new(body), retry_after: None, challenge: None }
     }
 
     fn with_details(mut self, violations: &[Violation]) -> Self {
