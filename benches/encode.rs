@@ -20,7 +20,6 @@ use facevault::onnx::rewrite::{Rules, rewrite};
 use facevault::vision::{FacePolicy, Network, NetworkOptions, Runtime, RuntimeOptions, align, main_face};
 use facevault::{Engine, EngineOptions, PackSource, PhotoRules};
 use libjpeg_turbo_rs::{Decoder, PixelFormat, ScalingFactor};
-use ndarray::Array4;
 
 /// Photos of a batch.
 const BATCH: usize = 64;
@@ -131,17 +130,18 @@ fn batches(data: &Path) {
     let stock = fs::read(data.join("models/espdl_mbf.onnx")).expect("a model");
     let onnx = rewrite(&stock, &Rules::default()).expect("a network").onnx;
     let network = Network::load(&runtime, NetworkOptions::new("espdl_mbf.onnx"), onnx).expect("a network");
-    let input =
-        |faces| Array4::from_shape_fn((faces, 3, 112, 112), |(n, c, y, x)| ((n + c + y * x) % 17) as f32 / 17.0);
-    let (single, batch) = (input(1), input(FACES));
-    let time = |input: &Array4<f32>, times: usize| {
+    const PICTURE: usize = 3 * 112 * 112;
+    let batch: Vec<f32> = (0..FACES * PICTURE).map(|at| (at % 17) as f32 / 17.0).collect();
+    let single = &batch[..PICTURE];
+    let time = |input: &[f32], times: usize| {
+        let shape = [input.len() / PICTURE, 3, 112, 112];
         let start = Instant::now();
         for _ in 0..times {
-            network.run(input.view(), |outputs| Ok(black_box(outputs.len()))).expect("a run");
+            network.run(shape, input, |outputs| Ok(black_box(outputs.len()))).expect("a run");
         }
         start.elapsed().as_secs_f64()
     };
-    let ratios = (0..21).map(|_| time(&batch, 1) / time(&single, FACES));
+    let ratios = (0..21).map(|_| time(&batch, 1) / time(single, FACES));
     println!("espdl_mbf: {FACES} faces in one run take {:.2} times as long as {FACES} runs", median(ratios));
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use ndarray::{Array4, ArrayD};
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{Pack, Role};
 use crate::onnx::rewrite::{Rule, Rules, rewrite};
@@ -89,7 +87,8 @@ fn measure(
             (file, onnx, rules.clone(), [side, side])
         }
     };
-    let input = made_up([1, 3, sides[0], sides[1]]);
+    let shape = [1, 3, sides[0], sides[1]];
+    let input = made_up(shape);
     let mut networks = Vec::new();
     let mut applied = Rules::none().for_multiples_of(rules.multiple());
     let load = |onnx: Vec<u8>| Network::load(runtime, NetworkOptions::new(file.file.clone()), onnx);
@@ -104,38 +103,39 @@ fn measure(
     for round in 0..rounds {
         for ((_, _, network), seconds) in networks.iter().zip(&mut seconds) {
             let start = Instant::now();
-            network.run(input.view(), |_| Ok(()))?;
+            network.run(shape, &input, |_| Ok(()))?;
             seconds.push(start.elapsed().as_secs_f64());
         }
         if progress.report(Step::items("running networks", round + 1, rounds)).is_break() {
             return Err(Error::new(ErrorKind::Cancelled, "the measurement was broken off"));
         }
     }
-    let reference = outputs(&networks[0].2, &input)?;
+    let reference = outputs(&networks[0].2, shape, &input)?;
     let mut steps = Vec::with_capacity(networks.len());
     for ((rule, places, network), seconds) in networks.iter().zip(seconds) {
-        let difference = difference(&reference, &outputs(network, &input)?);
+        let difference = difference(&reference, &outputs(network, shape, &input)?);
         steps.push(RewritingStep { rule: *rule, places: *places, seconds: median(seconds), difference });
     }
-    Ok(RewritingGain { role, file: file.file.clone(), input: input.dim().into(), steps })
+    Ok(RewritingGain { role, file: file.file.clone(), input: shape, steps })
 }
 
 /// Numbers of about the range of normalised pixels, always the same.
-fn made_up(shape: [usize; 4]) -> Array4<f32> {
+fn made_up(shape: [usize; 4]) -> Vec<f32> {
     let mut state = 1u32;
-    Array4::from_shape_simple_fn(shape, || {
+    let mut next = || {
         // Numerical Recipes' linear congruential generator.
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    })
+    };
+    (0..shape.iter().product()).map(|_| next()).collect()
 }
 
-fn outputs(network: &Network, input: &Array4<f32>) -> Result<Vec<ArrayD<f32>>> {
-    network.run(input.view(), |tensors| Ok(tensors.iter().map(|tensor| tensor.to_owned()).collect()))
+fn outputs(network: &Network, shape: [usize; 4], input: &[f32]) -> Result<Vec<Vec<f32>>> {
+    network.run(shape, input, |tensors| Ok(tensors.iter().map(|tensor| tensor.values().to_vec()).collect()))
 }
 
-fn difference(reference: &[ArrayD<f32>], found: &[ArrayD<f32>]) -> f64 {
-    let of_tensor = |(a, b): (&ArrayD<f32>, &ArrayD<f32>)| {
+fn difference(reference: &[Vec<f32>], found: &[Vec<f32>]) -> f64 {
+    let of_tensor = |(a, b): (&Vec<f32>, &Vec<f32>)| {
         let largest = a.iter().fold(0f32, |largest, v| largest.max(v.abs())).max(f32::MIN_POSITIVE);
         let apart = a.iter().zip(b).fold(0f32, |apart, (a, b)| apart.max((a - b).abs()));
         f64::from(apart) / f64::from(largest)

@@ -1,13 +1,11 @@
 //! Aligned faces into vectors.
 
-use ndarray::{ArrayView4, ArrayViewD};
-
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EmbedderSpec;
 
 use super::idle::Idle;
-use super::tensor::{Size, fill_planes};
+use super::tensor::{Size, TensorView, fill_planes};
 use super::{AlignedFace, Embedder, Network};
 
 /// An embedder that is a network.
@@ -60,17 +58,15 @@ impl NetworkEmbedder {
         for (face, planes) in faces.iter().zip(planes.chunks_exact_mut(3 * size.area())) {
             fill_planes(face.pixels.as_raw(), size, &self.spec.normalization, planes, size);
         }
-        let input = ArrayView4::from_shape((batch, 3, side, side), planes)
-            .map_err(|error| Error::new(ErrorKind::Runtime, "a batch has no such shape").caused_by(error))?;
-        self.network.run(input, |outputs| {
+        self.network.run([batch, 3, side, side], planes, |outputs| {
             let output = self.vectors(outputs, batch)?;
             vectors.extend(output.chunks_exact(self.spec.dimension).take(faces.len()).map(<[f32]>::to_vec));
             Ok(())
         })
     }
 
-    fn vectors<'a>(&self, outputs: &'a [ArrayViewD<'_, f32>], batch: usize) -> Result<&'a [f32]> {
-        let output = outputs.first().and_then(|output| output.as_slice()).unwrap_or_default();
+    fn vectors<'a>(&self, outputs: &[TensorView<'a>], batch: usize) -> Result<&'a [f32]> {
+        let output = outputs.first().map(TensorView::values).unwrap_or_default();
         let fail = |message| Err(Error::new(ErrorKind::Runtime, message));
         if output.len() != batch * self.spec.dimension {
             return fail(format!(

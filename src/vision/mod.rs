@@ -39,6 +39,7 @@ pub use quality::{Quality, QualityLimits};
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
 
 pub use seek::{SeekOptions, Seeker, Sought};
+pub use tensor::TensorView;
 pub use thumbnail::thumbnail;
 pub use turn::Turn;
 pub use workload::{TakenOn, Workload};

@@ -7,14 +7,13 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use ndarray::{ArrayView4, ArrayViewD};
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::onnx;
 
 use super::network_options::NetworkOptions;
 use super::onnx_runtime::{KnownOutputs, Session};
 use super::runtime::Runtime;
+use super::tensor::TensorView;
 
 /// A network of one input, ready to run from any thread. Cloning is cheap.
 #[derive(Clone)]
@@ -104,23 +103,29 @@ impl Network {
         &self.shared.options.outputs
     }
 
-    /// Runs the network on `input` (batch, channels, height, width; standard layout) and hands its
-    /// outputs to `read`, without copying either.
+    /// Runs the network on `input`, whose numbers stand in the order of `shape` (batch, channels,
+    /// height, width; the last one counts fastest), and hands its outputs to `read`, in the order of
+    /// [`Self::outputs`], without copying either.
     ///
     /// # Errors
-    /// [`ErrorKind::Runtime`] where the run fails, an output is not of `f32`, or a further session
-    /// cannot be made; and what `read` returns.
+    /// [`ErrorKind::Runtime`] where `input` has not as many numbers as `shape` says, the run fails, an
+    /// output is not of `f32`, or a further session cannot be made; and what `read` returns.
     pub fn run<T>(
         &self,
-        input: ArrayView4<'_, f32>,
-        read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
+        shape: [usize; 4],
+        input: &[f32],
+        read: impl FnOnce(&[TensorView<'_>]) -> Result<T>,
     ) -> Result<T> {
         let shared = &*self.shared;
+        if shape.iter().try_fold(1usize, |all, side| all.checked_mul(*side)) != Some(input.len()) {
+            let message = format!("{}: {} numbers were given for the shape {shape:?}", shared.options.name, input.len());
+            return Err(Error::new(ErrorKind::Runtime, message));
+        }
         let mut borrowed = match shared.borrow_wide() {
             Some(wide) => wide,
             None => shared.borrow_session(),
         };
-        borrowed.session()?.run(input, &shared.options, &shared.known_outputs, read)
+        borrowed.session()?.run((shape, input), &shared.options, &shared.known_outputs, read)
     }
 }
 

@@ -10,7 +10,6 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ndarray::{ArrayView4, ArrayViewD};
 use ort::memory::Allocator;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, SessionOutputs};
@@ -19,6 +18,7 @@ use ort::value::{Tensor, TensorRef};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::network_options::NetworkOptions;
+use super::tensor::TensorView;
 
 /// What sessions are made in.
 pub(super) struct Environment(ort::environment::Environment);
@@ -102,17 +102,16 @@ impl Session {
     /// network.
     pub(super) fn run<T>(
         &mut self,
-        input: ArrayView4<'_, f32>,
+        (size, input): ([usize; 4], &[f32]),
         options: &NetworkOptions,
         known: &KnownOutputs,
-        read: impl FnOnce(&[ArrayViewD<'_, f32>]) -> Result<T>,
+        read: impl FnOnce(&[TensorView<'_>]) -> Result<T>,
     ) -> Result<T> {
         let fail = |error: ort::Error| failure(&options.name, &error);
-        let size = input.dim().into();
         let outputs = known.get(size);
         if let Some(Outputs::Fixed(shapes)) = &outputs {
             self.keep_outputs(size, &options.outputs, shapes).map_err(fail)?;
-            let tensor = TensorRef::from_array_view(input).map_err(fail)?;
+            let tensor = TensorRef::from_array_view((size, input)).map_err(fail)?;
             if let Ok(values) =
                 options.clock.time(|| self.session.run_with_options(ort::inputs![tensor], &self.kept[0].1))
             {
@@ -121,11 +120,11 @@ impl Session {
             // Refused, perhaps because the shapes are others this time: a plain run tells.
             self.kept.pop_front();
         }
-        let tensor = TensorRef::from_array_view(input).map_err(fail)?;
+        let tensor = TensorRef::from_array_view((size, input)).map_err(fail)?;
         let values = options.clock.time(|| self.session.run(ort::inputs![tensor])).map_err(fail)?;
         let views = extract(&values, options)?;
         match outputs {
-            None => known.learn(size, Outputs::Fixed(views.iter().map(|view| view.shape().to_vec()).collect())),
+            None => known.learn(size, Outputs::Fixed(views.iter().map(|view| view.shape().collect()).collect())),
             Some(Outputs::Fixed(_)) => known.learn(size, Outputs::Varying),
             Some(Outputs::Varying) => {}
         }
@@ -151,12 +150,13 @@ impl Session {
 }
 
 /// Views of the outputs that `options` names, in its order.
-fn extract<'v>(values: &'v SessionOutputs<'_>, options: &NetworkOptions) -> Result<Vec<ArrayViewD<'v, f32>>> {
+fn extract<'v>(values: &'v SessionOutputs<'_>, options: &NetworkOptions) -> Result<Vec<TensorView<'v>>> {
     let extract = |name: &String| {
         let value = values
             .get(name)
             .ok_or_else(|| Error::new(ErrorKind::Runtime, format!("{}: the run gave no {name:?}", options.name)))?;
-        value.try_extract_array::<f32>().map_err(|error| failure(&options.name, &error))
+        let (shape, values) = value.try_extract_tensor::<f32>().map_err(|error| failure(&options.name, &error))?;
+        Ok(TensorView::new(shape, values))
     };
     options.outputs.iter().map(extract).collect()
 }

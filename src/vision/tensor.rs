@@ -1,6 +1,32 @@
-//! From pixels to a network's input: planes of `f32`, one colour after the other (NCHW).
+//! From pixels to a network's input, planes of `f32`, one colour after the other (NCHW), and what it
+//! gives.
 
 use crate::spec::{ColorOrder, Normalization};
+
+/// An output of a network, as it lies in the runtime's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct TensorView<'a> {
+    /// The runtime's own: never negative where there are values.
+    shape: &'a [i64],
+    values: &'a [f32],
+}
+
+impl<'a> TensorView<'a> {
+    pub(super) fn new(shape: &'a [i64], values: &'a [f32]) -> Self {
+        Self { shape, values }
+    }
+
+    /// The sizes of its dimensions.
+    pub fn shape(&self) -> impl ExactSizeIterator<Item = usize> + 'a {
+        self.shape.iter().map(|side| usize::try_from(*side).unwrap_or(0))
+    }
+
+    /// Its numbers; the last dimension counts fastest.
+    #[must_use]
+    pub fn values(&self) -> &'a [f32] {
+        self.values
+    }
+}
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +42,11 @@ impl Size {
 
     pub(super) const fn area(self) -> usize {
         self.width * self.height
+    }
+
+    /// The shape of one picture of this size as a network takes it.
+    pub(super) const fn shape(self) -> [usize; 4] {
+        [1, 3, self.height, self.width]
     }
 }
 

@@ -3,7 +3,7 @@
 use facevault::ErrorKind;
 use facevault::onnx::proto::ModelProto;
 use facevault::onnx::rewrite::{Rule, Rules, rewrite};
-use facevault::vision::{Network, NetworkOptions};
+use facevault::vision::{Network, NetworkOptions, TensorView};
 use image::RgbImage;
 use ndarray::Array4;
 use proptest::prelude::*;
@@ -239,10 +239,11 @@ type Output = (Vec<usize>, Vec<f32>);
 
 /// The outputs of a network.
 fn run(network: &Network, input: &Array4<f32>) -> Vec<Output> {
-    let read = |outputs: &[ndarray::ArrayViewD<'_, f32>]| {
-        Ok(outputs.iter().map(|output| (output.shape().to_vec(), output.iter().copied().collect())).collect())
+    let read = |outputs: &[TensorView<'_>]| {
+        Ok(outputs.iter().map(|output| (output.shape().collect(), output.values().to_vec())).collect())
     };
-    network.run(input.view(), read).unwrap_or_else(|error| panic!("{error}"))
+    let numbers = input.as_standard_layout();
+    network.run(input.dim().into(), numbers.as_slice().expect("one after the other"), read).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The largest difference of two networks' outputs.

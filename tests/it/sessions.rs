@@ -4,8 +4,8 @@
 use std::process::Stdio;
 
 use facevault::models::Home;
-use facevault::vision::{Network, NetworkOptions};
-use ndarray::{Array4, ArrayViewD};
+use facevault::vision::{Network, NetworkOptions, TensorView};
+use ndarray::Array4;
 
 use crate::children;
 use crate::graphs::{Net, int};
@@ -16,9 +16,8 @@ fn load(onnx: Vec<u8>) -> Network {
 }
 
 fn outputs(network: &Network, input: &Array4<f32>) -> Vec<Vec<f32>> {
-    let read =
-        |outputs: &[ArrayViewD<'_, f32>]| Ok(outputs.iter().map(|output| output.iter().copied().collect()).collect());
-    network.run(input.view(), read).expect("a run")
+    let read = |outputs: &[TensorView<'_>]| Ok(outputs.iter().map(|output| output.values().to_vec()).collect());
+    network.run(input.dim().into(), input.as_slice().expect("one after the other"), read).expect("a run")
 }
 
 /// As many outputs as a detector has, each the input times another number.

@@ -10,13 +10,12 @@
 //! a portrait's face has about that size, and a smaller one is looked at closely.
 
 use image::RgbImage;
-use ndarray::{ArrayView4, ArrayViewD};
 
 use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, Upright, main_face};
+use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, TensorView, Upright, main_face};
 
 use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
@@ -55,11 +54,11 @@ impl CenterFace {
         Ok(Self { network, outputs, letterbox: Letterbox::new(&spec), spec })
     }
 
-    fn look(&self, input: ArrayView4<'_, f32>, canvas: Size) -> Result<Vec<Face>> {
-        self.network.run(input, |tensors| self.decode(tensors, canvas))
+    fn look(&self, input: &[f32], canvas: Size) -> Result<Vec<Face>> {
+        self.network.run(canvas.shape(), input, |tensors| self.decode(tensors, canvas))
     }
 
-    fn decode(&self, tensors: &[ArrayViewD<'_, f32>], canvas: Size) -> Result<Vec<Face>> {
+    fn decode(&self, tensors: &[TensorView<'_>], canvas: Size) -> Result<Vec<Face>> {
         let cells = Size::new(canvas.width / STRIDE, canvas.height / STRIDE);
         let read = |kind: usize, planes| self.outputs.read(tensors, kind, cells.area(), planes);
         let grid = Grid {

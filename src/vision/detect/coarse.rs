@@ -10,7 +10,6 @@
 //! whole picture.
 
 use image::RgbImage;
-use ndarray::ArrayView4;
 
 use crate::error::Result;
 use crate::geometry::Point;
@@ -44,7 +43,7 @@ pub(super) fn find(
     coarsely: Coarse,
     picture: &RgbImage,
     policy: FacePolicy,
-    see: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
+    see: impl Fn(&[f32], Size) -> Result<Vec<Face>>,
 ) -> Result<Option<MainFace>> {
     // How many times the side of another face the main one's must be.
     let lead = match policy {

@@ -7,10 +7,8 @@
 
 use fast_image_resize::Resizer;
 use image::RgbImage;
-use ndarray::ArrayView4;
 
-use crate::error::{Error, ErrorKind, Result};
-
+use crate::error::Result;
 use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::Face;
 use crate::vision::idle::Idle;
@@ -109,7 +107,7 @@ impl Letterbox {
     pub(super) fn detect(
         &self,
         picture: &RgbImage,
-        find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
+        find: impl Fn(&[f32], Size) -> Result<Vec<Face>>,
     ) -> Result<Vec<Face>> {
         let size = Size::new(picture.width() as usize, picture.height() as usize);
         let limit = self.limit();
@@ -124,7 +122,7 @@ impl Letterbox {
     pub(super) fn glance(
         &self,
         picture: &RgbImage,
-        find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
+        find: impl Fn(&[f32], Size) -> Result<Vec<Face>>,
     ) -> Result<Vec<Face>> {
         let size = Size::new(picture.width() as usize, picture.height() as usize);
         self.look(picture, Placement::reduced(size, self.fixed.unwrap_or(usize::MAX / 4), self.fixed), find)
@@ -135,17 +133,14 @@ impl Letterbox {
         &self,
         picture: &RgbImage,
         placement: Placement,
-        find: impl Fn(ArrayView4<'_, f32>, Size) -> Result<Vec<Face>>,
+        find: impl Fn(&[f32], Size) -> Result<Vec<Face>>,
     ) -> Result<Vec<Face>> {
         if picture.is_empty() {
             return Ok(Vec::new());
         }
-        let Size { width, height } = placement.canvas;
         let faces = self.idle.lend(|buffers| {
             self.fill(picture, placement, buffers)?;
-            let input = ArrayView4::from_shape((1, 3, height, width), &buffers.planes)
-                .map_err(|error| Error::new(ErrorKind::Runtime, "a canvas has no such shape").caused_by(error))?;
-            find(input, placement.canvas)
+            find(&buffers.planes, placement.canvas)
         })?;
         Ok(faces.into_iter().map(|face| placement.to_picture(face)).collect())
     }
@@ -239,9 +234,9 @@ mod tests {
         let looks = std::cell::RefCell::new(Vec::new());
         for (side, value) in [(256, 200), (40, 90), (20, 60)] {
             let picture = RgbImage::from_pixel(side, side / 2, image::Rgb([value; 3]));
-            let look = |input: ArrayView4<'_, f32>, canvas: Size| {
-                assert_eq!(input.dim(), (1, 3, canvas.height, canvas.width));
-                looks.borrow_mut().push((canvas, input[[0, 0, 0, 0]], input.sum() / 3.0 / f32::from(value)));
+            let look = |input: &[f32], canvas: Size| {
+                assert_eq!(input.len(), 3 * canvas.area());
+                looks.borrow_mut().push((canvas, input[0], input.iter().sum::<f32>() / 3.0 / f32::from(value)));
                 Ok(Vec::new())
             };
             assert_eq!(letterbox.detect(&picture, look).expect("a canvas"), []);

@@ -1,9 +1,7 @@
 //! A detector's raw tensors by name, with the sizes that the decoder relies on.
 
-use ndarray::ArrayViewD;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::vision::Network;
+use crate::vision::{Network, TensorView};
 
 /// The strides of the three grids, in the order of their outputs.
 pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
@@ -34,13 +32,13 @@ impl Outputs {
     /// The output `index` as `rows` times `values` numbers.
     pub(super) fn read<'a>(
         &self,
-        tensors: &'a [ArrayViewD<'_, f32>],
+        tensors: &[TensorView<'a>],
         index: usize,
         rows: usize,
         values: usize,
     ) -> Result<&'a [f32]> {
         let name = &self.names[index];
-        let tensor = tensors.get(self.places[index]).and_then(|tensor| tensor.as_slice()).unwrap_or_default();
+        let tensor = tensors.get(self.places[index]).map(TensorView::values).unwrap_or_default();
         if tensor.len() == rows * values {
             return Ok(tensor);
         }

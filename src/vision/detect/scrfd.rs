@@ -6,13 +6,12 @@
 //! of five landmarks, all in strides.
 
 use image::RgbImage;
-use ndarray::{ArrayView4, ArrayViewD};
 
 use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, Upright, main_face};
+use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, TensorView, Upright, main_face};
 
 use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
@@ -49,11 +48,11 @@ impl Scrfd {
         Ok(Self { network, outputs, letterbox, coarse, spec })
     }
 
-    fn look(&self, input: ArrayView4<'_, f32>, canvas: Size) -> Result<Vec<Face>> {
-        self.network.run(input, |tensors| self.decode(tensors, canvas))
+    fn look(&self, input: &[f32], canvas: Size) -> Result<Vec<Face>> {
+        self.network.run(canvas.shape(), input, |tensors| self.decode(tensors, canvas))
     }
 
-    fn decode(&self, tensors: &[ArrayViewD<'_, f32>], canvas: Size) -> Result<Vec<Face>> {
+    fn decode(&self, tensors: &[TensorView<'_>], canvas: Size) -> Result<Vec<Face>> {
         let mut faces = Vec::new();
         for (level, stride) in STRIDES.into_iter().enumerate() {
             let cells = Size::new(canvas.width / stride, canvas.height / stride);

@@ -8,13 +8,12 @@
 //! OpenCV's `FaceDetectorYN` to 0.0001 pixel.
 
 use image::RgbImage;
-use ndarray::ArrayViewD;
 
 use crate::error::Result;
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, Network, Scope, Upright};
+use crate::vision::{Detector, Face, Network, Scope, TensorView, Upright};
 
 use super::letterbox::Letterbox;
 use super::nms::suppress;
@@ -48,7 +47,11 @@ impl Yunet {
         Ok(Self { network, outputs, letterbox: Letterbox::new(&spec), spec })
     }
 
-    fn decode(&self, tensors: &[ArrayViewD<'_, f32>], canvas: Size) -> Result<Vec<Face>> {
+    fn look(&self, input: &[f32], canvas: Size) -> Result<Vec<Face>> {
+        self.network.run(canvas.shape(), input, |tensors| self.decode(tensors, canvas))
+    }
+
+    fn decode(&self, tensors: &[TensorView<'_>], canvas: Size) -> Result<Vec<Face>> {
         let mut faces = Vec::new();
         for (level, stride) in STRIDES.into_iter().enumerate() {
             let cells = Size::new(canvas.width / stride, canvas.height / stride);
@@ -70,11 +73,11 @@ impl Yunet {
 
 impl Detector for Yunet {
     fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>> {
-        self.letterbox.detect(picture, |input, canvas| self.network.run(input, |tensors| self.decode(tensors, canvas)))
+        self.letterbox.detect(picture, |input, canvas| self.look(input, canvas))
     }
 
     fn glance(&self, picture: &RgbImage) -> Result<Vec<Face>> {
-        self.letterbox.glance(picture, |input, canvas| self.network.run(input, |tensors| self.decode(tensors, canvas)))
+        self.letterbox.glance(picture, |input, canvas| self.look(input, canvas))
     }
 
     fn scope(&self) -> Option<Scope> {

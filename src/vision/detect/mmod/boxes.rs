@@ -4,7 +4,6 @@
 //! nearest to its middle and goes up the pyramid from there. Boxes are then taken by falling score,
 //! without those that overlap one already taken.
 
-use ndarray::ArrayView2;
 
 use crate::geometry::Rect;
 use crate::mmod_scan::MmodScan;
@@ -66,17 +65,18 @@ impl PixelRect {
 }
 
 /// The boxes of the picture whose pyramid `layout` is, with scores above `threshold`, highest
-/// first.
+/// first. The scores stand row by row, so many columns each.
 pub(super) fn decode(
-    scores: ArrayView2<'_, f32>,
+    (columns, scores): (usize, &[f32]),
     layout: &Layout,
     scan: &MmodScan,
     threshold: f32,
 ) -> Vec<(PixelRect, f32)> {
     let mut found: Vec<(PixelRect, f32)> = scores
-        .indexed_iter()
+        .iter()
+        .enumerate()
         .filter(|(_, score)| **score > threshold)
-        .map(|((row, column), score)| (window(row, column, layout, scan), *score))
+        .map(|(at, score)| (window(at / columns, at % columns, layout, scan), *score))
         .collect();
     // The sort is stable: of equal scores the upper left comes first.
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -103,8 +103,6 @@ fn window(row: usize, column: usize, layout: &Layout, scan: &MmodScan) -> PixelR
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
-
     use super::*;
     use crate::mmod_scan::Spread;
 
@@ -137,9 +135,9 @@ mod tests {
     fn a_score_becomes_the_window_around_its_pixel() {
         let layout = Layout::new(250, 250, 0).expect("levels");
         let at = |row: usize, column: usize, score: f32| {
-            let mut scores = Array2::zeros((130, 32));
-            scores[[row, column]] = score;
-            decode(scores.view(), &layout, &SCAN, 0.0)
+            let mut scores = vec![0.0; 130 * 32];
+            scores[row * 32 + column] = score;
+            decode((32, &scores), &layout, &SCAN, 0.0)
         };
         // Pixel (126, 94) of the canvas is (115, 83) of the picture.
         assert_eq!(at(10, 14, 1.5), [(PixelRect { left: 76, top: 44, right: 155, bottom: 123 }, 1.5)]);
@@ -152,15 +150,15 @@ mod tests {
     #[test]
     fn the_best_of_overlapping_boxes_is_kept_and_of_equal_ones_the_first() {
         let layout = Layout::new(640, 480, 0).expect("levels");
-        let mut scores = Array2::from_elem((40, 80), -1.0);
+        let mut scores = vec![-1.0; 40 * 80];
         for (row, column, score) in [(10, 10, 0.7), (10, 11, 0.9), (11, 11, 0.9), (12, 12, 0.8), (30, 60, 0.2)] {
-            scores[[row, column]] = score;
+            scores[row * 80 + column] = score;
         }
-        let found = decode(scores.view(), &layout, &SCAN, 0.0);
+        let found = decode((80, &scores), &layout, &SCAN, 0.0);
         let middles: Vec<_> = found.iter().map(|(found, score)| (found.left, found.top, *score)).collect();
         assert_eq!(middles, [(52, 44, 0.9), (444, 204, 0.2)]);
-        assert_eq!(decode(scores.view(), &layout, &SCAN, 0.3).len(), 1);
+        assert_eq!(decode((80, &scores), &layout, &SCAN, 0.3).len(), 1);
         scores.fill(f32::NAN);
-        assert_eq!(decode(scores.view(), &layout, &SCAN, 0.0), []);
+        assert_eq!(decode((80, &scores), &layout, &SCAN, 0.0), []);
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use fast_image_resize::Resizer;
 use image::RgbImage;
-use ndarray::{Axis, Ix4};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::Rect;
@@ -122,14 +121,13 @@ impl Mmod {
                 (0..skip).fold(planes, |planes, _| planes.reduced()).write(canvas, &layout, tile);
             }
         });
-        let found = self.network.run(canvas, |outputs| {
-            let scores = outputs.first().and_then(|scores| scores.view().into_dimensionality::<Ix4>().ok());
-            let scores = scores.filter(|scores| scores.dim().0 == 1 && scores.dim().1 == 1);
-            let scores = scores.ok_or_else(|| {
-                Error::new(ErrorKind::Runtime, "the mmod detector gave no scores of shape (1, 1, rows, columns)")
-            })?;
-            let scores = scores.index_axis_move(Axis(0), 0).index_axis_move(Axis(0), 0);
-            Ok(boxes::decode(scores, &layout, &self.scan, self.spec.score_threshold))
+        let found = self.network.run(Size::new(layout.width, layout.height).shape(), canvas, |outputs| {
+            let scores = outputs.first().filter(|scores| scores.shape().len() == 4 && scores.shape().take(2).eq([1, 1]));
+            let Some((scores, columns)) = scores.and_then(|scores| Some((scores.values(), scores.shape().last()?))) else {
+                let message = "the mmod detector gave no scores of shape (1, 1, rows, columns)";
+                return Err(Error::new(ErrorKind::Runtime, message));
+            };
+            Ok(boxes::decode((columns, scores), &layout, &self.scan, self.spec.score_threshold))
         })?;
         // Back to the picture before it was doubled: dlib's map from a picture to its half.
         let down =
