@@ -65,8 +65,8 @@ fn counted() -> [u64; 4] {
 }
 
 fn measure(name: &str, pack: PackSource, photos: &[Vec<u8>]) {
-    let rules = PhotoRules { face: FacePolicy::Largest, quality: QualityLimits::off(), ..PhotoRules::default() };
-    let engine = match Engine::open(&EngineOptions { pack, threads: 1, rules, ..EngineOptions::default() }) {
+    let rules = PhotoRules::default().with_face(FacePolicy::Largest).with_quality(QualityLimits::off());
+    let engine = match Engine::open(&EngineOptions::default().with_pack(pack).with_threads(1).with_rules(rules)) {
         Ok(engine) => engine,
         Err(error) => return eprintln!("left out: {name}: {error}"),
     };

@@ -30,8 +30,8 @@ fn samples(home: &Home) -> Vec<Vec<u8>> {
 }
 
 fn open(pack: PackSource, threads: usize) -> Option<Engine> {
-    let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
-    match Engine::open(&EngineOptions { pack, threads, rules, ..EngineOptions::default() }) {
+    let rules = PhotoRules::default().with_face(FacePolicy::Largest);
+    match Engine::open(&EngineOptions::default().with_pack(pack).with_threads(threads).with_rules(rules)) {
         Ok(engine) => Some(engine),
         Err(error) => {
             eprintln!("left out: {error}");
@@ -126,7 +126,7 @@ fn alone(name: &str, one: &Engine, all: &Engine, photos: &[Vec<u8>]) {
 fn batches(data: &Path) {
     const FACES: usize = 8;
     let installed = Home::from_env().ok().and_then(|home| home.runtime_library());
-    let runtime = Runtime::select(&RuntimeOptions { installed, ..RuntimeOptions::default() }).expect("a runtime");
+    let runtime = Runtime::select(&RuntimeOptions::default().with_installed(installed)).expect("a runtime");
     let stock = fs::read(data.join("models/espdl_mbf.onnx")).expect("a model");
     let onnx = rewrite(&stock, &Rules::default()).expect("a network").onnx;
     let network = Network::load(&runtime, NetworkOptions::new("espdl_mbf.onnx"), onnx).expect("a network");

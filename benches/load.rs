@@ -65,9 +65,9 @@ fn main() {
     let pack = support::pack(&data, "yunet_dynamic", "espdl_mbf");
     let pictures = support::lfw(&data, PHOTOS);
     let photos: Vec<String> = pictures.iter().map(|photo| encode_base64(photo)).collect();
-    let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
+    let rules = PhotoRules::default().with_face(FacePolicy::Largest);
     let source = PackSource::Folder(pack.path().to_owned());
-    let engine = Engine::open(&EngineOptions { pack: source, rules, ..EngineOptions::default() }).expect("an engine");
+    let engine = Engine::open(&EngineOptions::default().with_pack(source).with_rules(rules)).expect("an engine");
     println!("{:?}", engine.runtime().map(|runtime| &runtime.version));
 
     let folder = tempfile::tempdir().expect("a folder");

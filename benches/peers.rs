@@ -22,9 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let photos = words.map(std::fs::read).collect::<io::Result<Vec<_>>>()?;
     let pack = if pack.contains('/') { PackSource::Folder(PathBuf::from(pack)) } else { PackSource::Named(pack) };
-    let rules = PhotoRules { face: FacePolicy::Largest, quality: QualityLimits::off(), ..PhotoRules::default() };
+    let rules = PhotoRules::default().with_face(FacePolicy::Largest).with_quality(QualityLimits::off());
     let threads: usize = threads.parse()?;
-    let engine = Engine::open(&EngineOptions { pack, threads, rules, ..EngineOptions::default() })?;
+    let engine = Engine::open(&EngineOptions::default().with_pack(pack).with_threads(threads).with_rules(rules))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let run = || -> facevault::Result<usize> {
         match mode.as_str() {

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use facevault::{Engine, EngineOptions, ErrorKind, NewPerson, PersonQuery, Refusal, Vault, VaultOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // First, while no other thread is there: ONNX Runtime is not to report on what the program does.
+    facevault::disable_runtime_telemetry();
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [file, folder] = arguments.as_slice() else { return Err("usage: enroll VAULT FOLDER".into()) };
 

@@ -18,6 +18,8 @@ use facevault::{OperatingPoint, Vault, VaultOptions};
 const USAGE: &str = "usage: identify VAULT PHOTO [fpir=RATE | fmr=RATE | similarity=VALUE]";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // First, while no other thread is there: ONNX Runtime is not to report on what the program does.
+    facevault::disable_runtime_telemetry();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (file, photo, operating_point) = match arguments.as_slice() {
         [file, photo] => (file, photo, OperatingPoint::fpir(0.01)?),

@@ -92,6 +92,17 @@ impl Rect {
         width.max(0.0) * height.max(0.0)
     }
 
+    /// The part that lies in `other`; without width or height where there is none.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        Self::from_sides(
+            self.x.max(other.x),
+            self.y.max(other.y),
+            self.right().min(other.right()),
+            self.bottom().min(other.bottom()),
+        )
+    }
+
     /// Intersection over union, 0 to 1; 0 where both are empty.
     #[must_use]
     pub fn iou(&self, other: &Self) -> f32 {
@@ -110,6 +121,7 @@ impl Rect {
 /// Which five points of a face [`Landmarks`] hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LandmarkScheme {
     /// The eye on the left of the picture, the other eye, the nose tip, the mouth corner on the
     /// left of the picture, the other corner.

@@ -13,6 +13,7 @@
 //! use facevault::{Engine, EngineOptions, PersonId, PersonUpdate, Vault, VaultOptions};
 //!
 //! # fn main() -> facevault::Result<()> {
+//! facevault::disable_runtime_telemetry();
 //! let engine = Engine::open(&EngineOptions::default())?;
 //! let vault = Vault::open("people.vault", VaultOptions::with_engine(engine))?;
 //! let update = PersonUpdate::from_json(br#"{"name": "John Doe Updated", "notes": null}"#)?;
@@ -26,6 +27,10 @@
 //! encoding is a [`Refusal`] with the measured value and the limit. Similarities have a meaning
 //! through a model's [`CalibrationTable`]: thresholds are asked for as a rate, an
 //! [`OperatingPoint`].
+//!
+//! Options start from `default()` and are changed by methods, `EngineOptions::default().with_threads(4)`;
+//! what verbs answer may get more fields, so take it apart with `..`. The crates whose types stand in
+//! this interface are re-exported: [`image`] and [`jiff`].
 //!
 //! The parts can be used by themselves: [`vision`] (decoding, detection, alignment, embedding),
 //! [`models`] (packs and their installation), [`store`] (the file), [`index`] (exact search),
@@ -49,6 +54,7 @@ mod patch;
 mod person;
 mod progress;
 mod recognizability;
+mod setters;
 mod shape_model;
 mod spec;
 mod token;
@@ -72,18 +78,22 @@ pub mod http;
 mod vault;
 pub mod wire;
 
+/// The crate of the pictures in this API ([`image::RgbImage`]), in the version that it takes.
+pub use image;
+/// The crate of the times and dates in this API, in the version that it gives.
+pub use jiff;
+
 pub use comparison::{
     Basis, CalibrationPoint, CalibrationTable, Decision, Fmr, Fpir, MeasuredOn, OperatingPoint, Similarity, Threshold,
 };
 pub use encoding::{FaceEncoding, ModelId};
 pub use engine::{
-    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, FaceOutcome, PackSource, PhotoRules, RewritingGain,
-    RewritingStep, Timing,
+    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, EngineParts, FaceOutcome, PackSource, PhotoRules,
+    RewritingGain, RewritingStep, Timing,
 };
 pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
 };
-pub use mmod_scan::{MmodScan, Spread};
 pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, DateOfBirth, Gender, ImageBytes, ImageId, ImagesUpdate,
@@ -92,7 +102,6 @@ pub use person::{
 };
 pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
-pub use shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use spec::{
     AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, Normalization,
 };
@@ -101,6 +110,8 @@ pub use vault::{
     Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, Identification,
     IdentifiedFace, IdentifyOptions, ReencodeOptions, Reencoded, Unencoded, Vault, VaultOptions, Verification,
 };
+
+pub use vision::disable_runtime_telemetry;
 
 /// The README's code is compiled with the tests.
 #[cfg(doctest)]

@@ -47,8 +47,8 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Watches long work and may stop it: re-encoding, backup, the search for duplicates, measurements,
-/// installation.
+/// Watches long work and may stop it: the encoding of many photos, re-encoding, backup, the search for
+/// duplicates, measurements, installation.
 ///
 /// The work calls [`Self::report`] on the thread that it was called on: after each batch of photos or
 /// piece of a file, and several times a second while it waits for a server or another program. After

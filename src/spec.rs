@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::{LandmarkScheme, Point};
+use crate::setters::setters;
 
 /// The order of the three colour planes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ fn one() -> [f32; 3] {
 /// Which decoder turns a detector's raw tensors into faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum DetectorKind {
     /// YuNet: strides 8, 16 and 32, one anchor a cell, tensors `cls_*`, `obj_*`, `bbox_*`, `kps_*`.
     Yunet,
@@ -63,6 +65,7 @@ impl DetectorKind {
 /// A detector: its decoder, its input and its limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct DetectorSpec {
     /// The decoder.
     pub kind: DetectorKind,
@@ -85,6 +88,38 @@ pub struct DetectorSpec {
     /// The short side, in pixels, of the smallest face that is found without enlarging.
     pub min_face: f32,
 }
+
+impl DetectorSpec {
+    /// A detector of this kind that takes pictures of any size and has the customary outputs: scores
+    /// from 0.5 (0 for [`DetectorKind::Mmod`]), boxes that overlap by at most 0.4, pictures of 640
+    /// pixels, faces of 16 (80 for `Mmod`).
+    #[must_use]
+    pub fn new(kind: DetectorKind, normalization: Normalization) -> Self {
+        let (score_threshold, min_face) = match kind {
+            DetectorKind::Yunet | DetectorKind::Scrfd | DetectorKind::CenterFace => (0.5, 16.0),
+            DetectorKind::Mmod => (0.0, 80.0),
+        };
+        Self {
+            kind,
+            normalization,
+            fixed_size: None,
+            outputs: Vec::new(),
+            score_threshold,
+            nms_threshold: 0.4,
+            long_side: 640,
+            min_face,
+        }
+    }
+}
+
+setters!(DetectorSpec {
+    fixed_size: with_fixed_size(impl Into<Option<u32>>),
+    outputs: with_outputs(Vec<String>),
+    score_threshold: with_score_threshold(f32),
+    nms_threshold: with_nms_threshold(f32),
+    long_side: with_long_side(u32),
+    min_face: with_min_face(f32),
+});
 
 /// Where a network's crop has the five landmarks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +145,7 @@ impl AlignmentTemplate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Metric {
     /// The cosine of the angle between both vectors: -1 to 1.
     Cosine,
@@ -163,6 +199,7 @@ impl fmt::Display for EncodingMode {
 /// An embedder: its input, its crop and the meaning of its vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct EmbedderSpec {
     /// The input's pixels.
     #[serde(flatten)]
@@ -181,3 +218,16 @@ pub struct EmbedderSpec {
     /// The crop.
     pub template: AlignmentTemplate,
 }
+
+impl EmbedderSpec {
+    /// An embedder that takes any number of crops at a time and is meant for the fast mode.
+    #[must_use]
+    pub fn new(normalization: Normalization, dimension: usize, metric: Metric, template: AlignmentTemplate) -> Self {
+        Self { normalization, dimension, metric, fixed_batch: None, mode: EncodingMode::Fast, template }
+    }
+}
+
+setters!(EmbedderSpec {
+    fixed_batch: with_fixed_batch(impl Into<Option<usize>>),
+    mode: with_mode(EncodingMode),
+});

@@ -7,6 +7,7 @@ use crate::encoding::FaceEncoding;
 use crate::error::{Error, ImageReport, Refusal, Result, Rule};
 use crate::index;
 use crate::person::ImageBytes;
+use crate::setters::setters;
 
 use super::Engine;
 use super::fuse::fuse;
@@ -14,6 +15,7 @@ use crate::spec::EncodingMode;
 
 /// How a probe is verified against a person, or photos are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct CompareOptions {
     /// How sure an answer must be.
     pub operating_point: OperatingPoint,
@@ -21,6 +23,11 @@ pub struct CompareOptions {
     /// [`Engine::compare`] judges by the table of this mode, a vault by that of its own.
     pub mode: Option<EncodingMode>,
 }
+
+setters!(CompareOptions {
+    operating_point: with_operating_point(OperatingPoint),
+    mode: with_mode(impl Into<Option<EncodingMode>>),
+});
 
 impl Default for CompareOptions {
     /// One stranger in a thousand is accepted (FMR 0.001).

@@ -12,7 +12,7 @@ use crate::spec::EncodingMode;
 use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn, Upright};
 
 use super::timing::Step;
-use super::{Detection, EncodedFace, Engine, FaceOutcome, Inner};
+use super::{Detection, EncodedFace, Engine, FaceOutcome};
 
 /// Below how many times the limit a face is recognised barely: 3 % of clean photos with dlib's networks.
 const BARELY: f64 = 1.06;
@@ -115,7 +115,7 @@ impl Engine {
         let (picture, turned, faces) = self.inner.timing.time(Step::Detect, || seeker.all(picture))?;
         drop(taken_on);
         let _taken_on = self.inner.origin.workload.take_on(faces.len());
-        let encode = |face: &Face| Ok((*face, self.encode_face(&picture, turned, face)?));
+        let encode = |face: &Face| Ok((*face, self.encode_found(&picture, turned, face)?));
         let faces = self.inner.threads.install(|| faces.par_iter().map(encode).collect::<Result<Vec<_>>>())?;
         Ok((turned, faces))
     }
@@ -132,11 +132,14 @@ impl Engine {
     }
 
     pub(super) fn seeker(&self) -> Seeker<'_> {
-        let Inner { detector, threads, .. } = &*self.inner;
-        Seeker { detector: detector.as_ref(), options: self.rules.seek, threads }
+        Seeker { detector: self.detector.as_ref(), options: self.rules.seek, threads: &self.inner.threads }
     }
 
-    fn encode_one(&self, image: &[u8], prepare: fn(RgbImage) -> RgbImage) -> Result<Result<EncodedFace, Refusal>> {
+    pub(super) fn encode_one(
+        &self,
+        image: &[u8],
+        prepare: fn(RgbImage) -> RgbImage,
+    ) -> Result<Result<EncodedFace, Refusal>> {
         match self.decode(image) {
             Ok(picture) => self.encode_upright(&prepare(picture)),
             Err(refusal) => Ok(Err(refusal)),
@@ -153,7 +156,7 @@ impl Engine {
             Err(refusal) => matches!(refusal.code, FaceOccluded | FaceRotationTooLarge | NotRecognizable),
             // A detector that never tells which way up a face is leaves that to what is recognised barely.
             Ok(found) => {
-                let unknown = self.inner.detector.scope().is_some_and(|scope| scope.upright == Upright::Unknown);
+                let unknown = self.detector.scope().is_some_and(|scope| scope.upright == Upright::Unknown);
                 let barely = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
                 unknown && found.recognizability.is_some_and(|value| value < barely)
             }
@@ -178,14 +181,20 @@ impl Engine {
         let policy = self.rules.face;
         match self.inner.timing.time(Step::Detect, || seeker.main(picture, policy))? {
             Ok(sought) => {
-                let encoded = self.encode_face(&sought.picture, sought.turn, &sought.main.face)?;
+                let encoded = self.encode_found(&sought.picture, sought.turn, &sought.main.face)?;
                 Ok(encoded.map(|encoded| EncodedFace { others: sought.main.others, ..encoded }))
             }
             Err(refusal) => Ok(Err(refusal)),
         }
     }
 
-    fn encode_face(&self, picture: &RgbImage, turned: Turn, face: &Face) -> Result<Result<EncodedFace, Refusal>> {
+    /// The encoding of a face whose landmarks are known.
+    pub(super) fn encode_found(
+        &self,
+        picture: &RgbImage,
+        turned: Turn,
+        face: &Face,
+    ) -> Result<Result<EncodedFace, Refusal>> {
         if face.landmarks.scheme != self.inner.embedder.spec().template.landmarks {
             let message = format!("{}: the detector's landmarks are not those of the embedder's crop", self.name());
             return Err(Error::new(ErrorKind::ModelMismatch, message));

@@ -4,9 +4,12 @@
 //! `Send + Sync`, cloning is cheap, and several vaults may hold it. Idle, it uses no processor.
 
 mod compare;
+mod each;
 mod encode;
 mod fuse;
+mod given;
 mod open;
+mod parts;
 mod rewriting;
 mod tables;
 mod timing;
@@ -23,20 +26,23 @@ use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::models::Manifest;
 use crate::recognizability::Recognizability;
+use crate::setters::setters;
 use crate::spec::{EmbedderSpec, EncodingMode};
 use crate::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
-    SeekOptions, Turn, Workload,
+    SeekOptions, Sieve, Turn, Workload,
 };
 
 pub use compare::CompareOptions;
 pub(crate) use fuse::fuse;
 pub use open::{EngineOptions, PackSource};
+pub use parts::EngineParts;
 pub use rewriting::{RewritingGain, RewritingStep};
 pub use timing::Timing;
 
 /// What is wanted of a photo and how much one may ask for.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct PhotoRules {
     /// How large a photo is taken.
     pub decode: DecodeLimits,
@@ -48,8 +54,16 @@ pub struct PhotoRules {
     pub quality: QualityLimits,
 }
 
+setters!(PhotoRules {
+    decode: with_decode(DecodeLimits),
+    seek: with_seek(SeekOptions),
+    face: with_face(FacePolicy),
+    quality: with_quality(QualityLimits),
+});
+
 /// The faces of a photo.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Detection {
     /// Width of the upright picture in pixels.
     pub width: u32,
@@ -63,6 +77,7 @@ pub struct Detection {
 
 /// The encoding of a photo's face and what was measured on the way.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct EncodedFace {
     /// The face, in pixels of the upright picture.
     pub face: Face,
@@ -86,13 +101,15 @@ pub type FaceOutcome = (Face, Result<EncodedFace, Refusal>);
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// The detector as the rules want it; it shares its networks with the inner one.
+    detector: Arc<dyn Detector>,
     rules: Arc<PhotoRules>,
     mode: EncodingMode,
 }
 
 struct Inner {
     name: String,
-    detector: Box<dyn Detector>,
+    detector: Arc<dyn Detector>,
     embedder: Box<dyn Embedder>,
     threads: ThreadPool,
     origin: Origin,
@@ -110,6 +127,18 @@ struct Origin {
     tables: tables::Tables,
 }
 
+impl Inner {
+    /// The detector with what these options ask of it.
+    fn detector_for(&self, options: &SeekOptions) -> Arc<dyn Detector> {
+        let Some((_, min_score)) = options.of_detector() else { return self.detector.clone() };
+        match (self.detector.with_options(options), min_score) {
+            (Some(detector), _) => detector.into(),
+            (None, Some(min_score)) => Arc::new(Sieve::new(self.detector.clone(), min_score)),
+            (None, None) => self.detector.clone(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")
@@ -122,21 +151,6 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine of the caller's own detector and embedder, `threads` photos at a time (0: one per
-    /// processor).
-    ///
-    /// # Errors
-    /// [`ErrorKind::Runtime`] where the operating system gives no threads.
-    pub fn from_parts(
-        name: impl Into<String>,
-        detector: Box<dyn Detector>,
-        embedder: Box<dyn Embedder>,
-        rules: PhotoRules,
-        threads: usize,
-    ) -> Result<Self> {
-        Self::assemble(name.into(), detector, embedder, rules, threads, Origin::default())
-    }
-
     fn assemble(
         name: String,
         detector: Box<dyn Detector>,
@@ -153,9 +167,10 @@ impl Engine {
                 Error::new(ErrorKind::Runtime, "the engine's threads cannot be started").caused_by(error)
             })?;
         let (timing, encoded) = (timing::Clock::default(), AtomicU64::new(0));
-        let inner = Inner { name, detector, embedder, threads, origin, timing, encoded };
+        let inner = Inner { name, detector: detector.into(), embedder, threads, origin, timing, encoded };
         let mode = inner.embedder.spec().mode;
-        Ok(Self { inner: Arc::new(inner), rules: Arc::new(rules), mode })
+        let (detector, rules) = (inner.detector_for(&rules.seek), Arc::new(rules));
+        Ok(Self { inner: Arc::new(inner), detector, rules, mode })
     }
 
     /// The pack's name.
@@ -189,10 +204,25 @@ impl Engine {
         Self { mode, ..self.clone() }
     }
 
-    /// The same engine with other rules for photos; it shares everything else with this one.
+    /// The same engine with other rules for photos. It shares everything else with this one: networks
+    /// and their sessions, threads, timing. So this takes no time, and a program may have an engine for
+    /// each purpose, such as one that takes small faces and one for a fixed camera:
+    ///
+    /// ```no_run
+    /// use facevault::vision::SeekOptions;
+    /// use facevault::{Engine, EngineOptions, PhotoRules};
+    ///
+    /// # fn main() -> facevault::Result<()> {
+    /// let engine = Engine::open(&EngineOptions::default())?;
+    /// let seek = SeekOptions::default().with_turn(false).with_min_face(80.0).with_long_side(320).with_min_score(0.7);
+    /// let at_the_door = engine.with_rules(PhotoRules::default().with_seek(seek));
+    /// assert_eq!(at_the_door.model(), engine.model());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_rules(&self, rules: PhotoRules) -> Self {
-        Self { rules: Arc::new(rules), ..self.clone() }
+        Self { detector: self.inner.detector_for(&rules.seek), rules: Arc::new(rules), ..self.clone() }
     }
 
     /// The embedder's input, crop and metric.
@@ -249,6 +279,14 @@ impl Engine {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.inner.threads.current_num_threads()
+    }
+
+    /// How many sessions of ONNX Runtime the engine's networks have opened, and keep; 0 for an engine of
+    /// the caller's own parts. [`Self::open`] opens one for each network; more come with photos that are
+    /// worked on at once, up to [`Self::threads`] and one each.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.inner.origin.clock.as_ref().map_or(0, NetworkClock::sessions)
     }
 
     /// How many photos went through the embedder since the engine was made.

@@ -1,6 +1,6 @@
 //! Making a pack and a runtime ready.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::comparison::CalibrationTable;
@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::{Format, Home, KeptNetwork, Manifest, Pack, Role, dlib};
 use crate::onnx::rewrite::{Rules, rewrite};
 use crate::recognizability::Recognizability;
+use crate::setters::setters;
 use crate::spec::{DetectorKind, EncodingMode};
 use crate::vision::detect::GRID;
 use crate::vision::{
@@ -34,8 +35,44 @@ impl Default for PackSource {
     }
 }
 
+impl From<&str> for PackSource {
+    /// An installed pack's name.
+    fn from(name: &str) -> Self {
+        Self::Named(name.to_owned())
+    }
+}
+
+impl From<String> for PackSource {
+    /// An installed pack's name.
+    fn from(name: String) -> Self {
+        Self::Named(name)
+    }
+}
+
+impl From<&Path> for PackSource {
+    /// A folder.
+    fn from(folder: &Path) -> Self {
+        Self::Folder(folder.to_owned())
+    }
+}
+
+impl From<PathBuf> for PackSource {
+    /// A folder.
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
 /// What an engine is made of.
+///
+/// ```
+/// use facevault::{EngineOptions, EncodingMode};
+///
+/// let options = EngineOptions::default().with_pack("dlib").with_threads(4).with_mode(EncodingMode::Accurate);
+/// assert_eq!(options.threads, 4);
+/// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct EngineOptions {
     /// The pack.
     pub pack: PackSource,
@@ -59,6 +96,18 @@ pub struct EngineOptions {
     /// How networks are rewritten before they run; all rules unless said otherwise.
     pub rewriting: Rules,
 }
+
+setters!(EngineOptions {
+    pack: with_pack(impl Into<PackSource>),
+    home: with_home(impl Into<Option<Home>>),
+    runtime: with_runtime(RuntimeChoice),
+    threads: with_threads(usize),
+    rules: with_rules(PhotoRules),
+    calibration: with_calibration(impl Into<Option<CalibrationTable>>),
+    recognizability: with_recognizability(impl Into<Option<Recognizability>>),
+    mode: with_mode(impl Into<Option<EncodingMode>>),
+    rewriting: with_rewriting(Rules),
+});
 
 /// Where the options lead.
 pub(super) struct Found {
@@ -84,7 +133,27 @@ impl EngineOptions {
 }
 
 impl Engine {
-    /// Loads a pack: each file is checked against its SHA-256, then made ready to run.
+    /// Loads a pack: each file is checked against its SHA-256, then made ready to run. This takes some
+    /// tenths of a second, the first time a few more while networks are rewritten and kept.
+    ///
+    /// **Threads.** The engine has a pool of [`EngineOptions::threads`] threads of its own, named
+    /// `facevault-0` and so on. Verbs for many photos work there while the caller waits; verbs for one
+    /// photo work on the caller's thread, and where one photo is alone again and again, ONNX Runtime's
+    /// threads help it. Any number of threads may call an engine. Idle, it uses no processor. Opening
+    /// itself uses rayon's global pool for as long as it takes.
+    ///
+    /// **Memory.** Each session has the network's weights and its buffers: a process with an engine of
+    /// `standard` takes about 125 MB on one thread, ONNX Runtime itself included, and about 30 MB more for
+    /// each further photo that is worked on at once ([`Engine::sessions`] counts sessions). They are kept
+    /// for the next photo until the last clone of the engine is dropped. A photo under way takes its
+    /// decoded pixels besides ([`DecodeLimits`](crate::vision::DecodeLimits) bounds them).
+    ///
+    /// **Environment.** `FACEVAULT_HOME`, `XDG_DATA_HOME` and `HOME` name the data folder where the
+    /// options do not; `ORT_DYLIB_PATH` and the system's library folders (`LD_LIBRARY_PATH`) name ONNX
+    /// Runtime where [`RuntimeChoice::Auto`] is asked for. A process has one ONNX Runtime: the first
+    /// engine chooses it, and it stays loaded. Before it is loaded, `ORT_DISABLE_TELEMETRY` is set to `1`
+    /// unless it is set; call [`disable_runtime_telemetry`](crate::disable_runtime_telemetry) first in
+    /// `main`, so that no other thread is there when that happens.
     ///
     /// # Errors
     /// [`ErrorKind::ModelUnavailable`] where the pack is not installed or a file is not the one

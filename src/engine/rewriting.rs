@@ -13,6 +13,7 @@ use super::open::{Found, detector_rules};
 
 /// A network of a pack before and after rewriting, measured.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RewritingGain {
     /// What the network does: detector or embedder.
     pub role: Role,
@@ -27,6 +28,7 @@ pub struct RewritingGain {
 
 /// A network with some rules applied.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct RewritingStep {
     /// The rule that this step adds; `None` for the file as it is.
     pub rule: Option<Rule>,

@@ -52,6 +52,19 @@ impl Tables {
         Ok(Self { mode, own, other })
     }
 
+    /// What the caller of an engine of its own parts knows: measured in `measured`, of a model that is
+    /// meant for `mode`.
+    pub(super) fn given(
+        mode: EncodingMode,
+        measured: EncodingMode,
+        calibration: Option<CalibrationTable>,
+        recognizability: Option<Recognizability>,
+    ) -> Self {
+        let (given, none) = (InMode { calibration, recognizability }, InMode::default());
+        let (own, other) = if measured == mode { (given, none) } else { (none, given) };
+        Self { mode, own, other }
+    }
+
     /// The table for a mode, and the mode that it was measured in. The one of the pack's mode stands in
     /// for that of the other.
     pub(super) fn calibration(&self, mode: EncodingMode) -> Option<(EncodingMode, &CalibrationTable)> {

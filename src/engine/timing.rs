@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Time spent in each step, added up over threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Timing {
     /// Decoding photos.
     pub decode: Duration,
@@ -24,6 +25,18 @@ impl Timing {
     #[must_use]
     pub fn total(&self) -> Duration {
         self.decode + self.detect + self.align + self.embed
+    }
+
+    /// What was added since the engine's time was `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            decode: self.decode.saturating_sub(before.decode),
+            detect: self.detect.saturating_sub(before.detect),
+            align: self.align.saturating_sub(before.align),
+            embed: self.embed.saturating_sub(before.embed),
+            networks: self.networks.saturating_sub(before.networks),
+        }
     }
 }
 

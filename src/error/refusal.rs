@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Why a photo gave no face encoding (failure to enroll).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
+#[non_exhaustive]
 pub struct Refusal {
     /// The reason, as programs read it.
     pub code: RefusalCode,
@@ -93,9 +94,18 @@ impl fmt::Display for RefusalCode {
 
 /// What became of one photo of a request.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ImageReport {
     /// The photo's place in the request, from 0.
     pub index: usize,
     /// Why it was refused; `None` if it gave an encoding.
     pub refusal: Option<Refusal>,
+}
+
+impl ImageReport {
+    /// The outcome of the photo at this place of a request.
+    #[must_use]
+    pub fn new(index: usize, refusal: Option<Refusal>) -> Self {
+        Self { index, refusal }
+    }
 }

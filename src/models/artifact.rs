@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The licence of what is installed, to be shown to whoever installs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Terms {
     /// What it covers, in one line.
     pub title: String,
@@ -57,6 +58,7 @@ pub(super) enum Origin {
 
 /// One file that [`Installer`](super::Installer) puts into the data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Artifact {
     pub(super) owner: Owner,
     file: String,

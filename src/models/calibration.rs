@@ -21,6 +21,7 @@ use crate::spec::EncodingMode;
 /// What `facevault calibrate` measures of a model in one mode.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Measured {
     /// What its similarities mean.
     pub calibration: CalibrationTable,

@@ -38,6 +38,7 @@ const SCHEMA: i64 = 1;
 
 /// What one of a pack's files does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Role {
     /// Finds faces.
     Detector,
@@ -77,6 +78,7 @@ impl fmt::Display for Role {
 /// How a file holds its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Format {
     /// An ONNX model.
     Onnx,
@@ -91,6 +93,7 @@ pub enum Format {
 /// A file of a pack.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ModelFile {
     /// Its name beside the manifest.
     pub file: String,
@@ -110,6 +113,7 @@ pub struct ModelFile {
 
 /// A file of a pack and what its network takes and gives.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Network<S> {
     /// The file.
     pub model: ModelFile,
@@ -119,6 +123,7 @@ pub struct Network<S> {
 
 /// A pack's manifest, read and validated.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Manifest {
     /// The pack's name: up to 64 lower-case letters, digits, `_` and `-`.
     pub name: String,

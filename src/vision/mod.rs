@@ -15,11 +15,14 @@ mod network;
 mod network_options;
 mod onnx_runtime;
 mod part;
+mod place;
 mod pose;
 mod quality;
+mod quality_limits;
 mod resize;
 mod runtime;
 mod seek;
+mod sieve;
 mod telemetry;
 mod tensor;
 mod thumbnail;
@@ -35,10 +38,14 @@ pub use main_face::{FacePolicy, MainFace, RIVAL, main_face};
 pub use network::Network;
 pub use network_options::{NetworkClock, NetworkOptions};
 pub use pose::Pose;
-pub use quality::{Quality, QualityLimits};
+pub use quality::Quality;
+pub use quality_limits::QualityLimits;
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
 
-pub use seek::{SeekOptions, Seeker, Sought};
+pub use seek::SeekOptions;
+pub(crate) use seek::Seeker;
+pub(crate) use sieve::Sieve;
+pub use telemetry::disable_runtime_telemetry;
 pub use tensor::TensorView;
 pub use thumbnail::thumbnail;
 pub use turn::Turn;
@@ -103,6 +110,29 @@ pub trait Detector: Send + Sync {
         self.detect(picture)
     }
 
+    /// The face that somebody drew a box around in an upright picture; `None` where the box shows none.
+    /// `bounds` is finite and not empty, and a part of it lies in the picture.
+    ///
+    /// Unless a detector knows better, it looks at the square around the box of twice the box's longer
+    /// side. Of the faces there whose middle lies in the box, the one that overlaps the box most is
+    /// taken, if the overlap (intersection over union, in the picture) is at least 0.2: boxes are drawn by
+    /// many rules.
+    ///
+    /// # Errors
+    /// As for [`Self::detect`].
+    fn detect_at(&self, picture: &RgbImage, bounds: Rect) -> Result<Option<Face>> {
+        place::find(|part| self.detect(part), self.scope().is_some(), picture, bounds)
+    }
+
+    /// The same detector with another side of its first look or another score threshold
+    /// ([`SeekOptions::long_side`], [`SeekOptions::min_score`]), sharing its networks. `None` for a
+    /// detector that cannot: then faces with a lower score than the one asked for are left out of what
+    /// it finds, and the side is its own affair.
+    fn with_options(&self, options: &SeekOptions) -> Option<Box<dyn Detector>> {
+        let _ = options;
+        None
+    }
+
     /// What it can see; `None` for a detector that sees every face of a picture, however small or
     /// turned, at its one look.
     fn scope(&self) -> Option<Scope> {
@@ -112,6 +142,7 @@ pub trait Detector: Send + Sync {
 
 /// What a detector can see, in pixels of its canvas.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Scope {
     /// The shorter side of the smallest face that it hardly misses.
     pub least_face: f32,
@@ -121,8 +152,17 @@ pub struct Scope {
     pub upright: Upright,
 }
 
+impl Scope {
+    /// What a detector can see.
+    #[must_use]
+    pub fn new(least_face: f32, full_side: u32, upright: Upright) -> Self {
+        Self { least_face, full_side, upright }
+    }
+}
+
 /// How a detector tells which way up a face is.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Upright {
     /// By its score: of the four orientations of a face on a small canvas the upright one has the
     /// highest.

@@ -118,7 +118,8 @@ impl Network {
     ) -> Result<T> {
         let shared = &*self.shared;
         if shape.iter().try_fold(1usize, |all, side| all.checked_mul(*side)) != Some(input.len()) {
-            let message = format!("{}: {} numbers were given for the shape {shape:?}", shared.options.name, input.len());
+            let message =
+                format!("{}: {} numbers were given for the shape {shape:?}", shared.options.name, input.len());
             return Err(Error::new(ErrorKind::Runtime, message));
         }
         let mut borrowed = match shared.borrow_wide() {

@@ -1,13 +1,16 @@
 //! How networks are loaded, and the time that they take.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::setters::setters;
 
 use super::workload::Workload;
 
 /// How a network is loaded.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NetworkOptions {
     /// What errors call the network, for example its file's name.
     pub name: String,
@@ -37,17 +40,42 @@ impl NetworkOptions {
     }
 }
 
-/// The time spent inside networks. Cloning gives another handle to the same sum.
+setters!(NetworkOptions {
+    sessions: with_sessions(usize),
+    workload: with_workload(Workload),
+    outputs: with_outputs(Vec<String>),
+    clock: with_clock(NetworkClock),
+});
+
+/// The time spent inside networks, and the sessions that they opened. Cloning gives another handle to
+/// the same sums.
 #[derive(Debug, Clone, Default)]
 pub struct NetworkClock {
-    nanoseconds: Arc<AtomicU64>,
+    sums: Arc<Sums>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    nanoseconds: AtomicU64,
+    sessions: AtomicUsize,
 }
 
 impl NetworkClock {
     /// The time so far, added up over threads.
     #[must_use]
     pub fn total(&self) -> Duration {
-        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
+        Duration::from_nanos(self.sums.nanoseconds.load(Ordering::Relaxed))
+    }
+
+    /// How many sessions were opened. A network keeps each of them for the next run.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sums.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Counts a session that was opened.
+    pub(super) fn opened(&self) {
+        self.sums.sessions.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Runs `work` and adds its time.
@@ -55,7 +83,7 @@ impl NetworkClock {
         let start = Instant::now();
         let result = work();
         let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.sums.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
         result
     }
 }

@@ -95,6 +95,7 @@ impl Session {
             let message = format!("{}: the runtime refuses the network: {}", options.name, error.message());
             Error::new(ErrorKind::Runtime, message)
         })?;
+        options.clock.opened();
         Ok(Self { session, kept: VecDeque::new() })
     }
 

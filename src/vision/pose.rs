@@ -29,6 +29,7 @@ const MOUTH_HEIGHT: f32 = 0.9765;
 /// Angles of a head in degrees; all are 0 in a portrait from the front.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Pose {
     /// Turned to the side: positive where the nose points to the right of the picture.
     pub yaw: f32,

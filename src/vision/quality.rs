@@ -1,17 +1,19 @@
 //! Whether a face is good enough for an encoding that can be relied on, and what to do if not.
 
 use image::RgbImage;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{Refusal, RefusalCode};
 
 use super::light::Light;
 use super::pose::Pose;
+use super::quality_limits::QualityLimits;
 use super::{Face, blocking};
 
 /// What is measured of a face in its picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Quality {
     /// The shorter side of the face's box in pixels.
     pub size: f32,
@@ -91,106 +93,10 @@ impl Quality {
     }
 }
 
-/// What a face must reach to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct QualityLimits {
-    /// The least [`Quality::size`] in pixels.
-    pub min_size: f32,
-    /// The least [`Quality::margin`].
-    pub min_margin: f32,
-    /// The largest turn to either side in degrees.
-    pub max_yaw: f32,
-    /// The largest nod up or down in degrees.
-    pub max_pitch: f32,
-    /// The largest tilt to either side in degrees.
-    pub max_roll: f32,
-    /// The least [`Quality::brightness`].
-    pub min_brightness: f32,
-    /// The largest [`Quality::brightness`].
-    pub max_brightness: f32,
-    /// The least [`Quality::contrast`].
-    pub min_contrast: f32,
-    /// The least [`Quality::sharpness`].
-    pub min_sharpness: f32,
-    /// The least [`Quality::visible`].
-    pub min_visible: f32,
-    /// The largest [`Quality::grain`].
-    pub max_grain: f32,
-    /// The least [`Quality::resolution`].
-    pub min_resolution: f32,
-    /// The least [`Quality::color_balance`].
-    pub min_color_balance: f32,
-    /// The largest [`Quality::blocking`].
-    pub max_blocking: f32,
-    /// The least [`Quality::acuity`].
-    pub min_acuity: f32,
-    /// The least [`Quality::eye_detail`].
-    pub min_eye_detail: f32,
-    /// The least [`Quality::mouth_detail`].
-    pub min_mouth_detail: f32,
-    /// Whether a face is refused whose vector does not say whose it is, where the pack says how to
-    /// tell ([`Recognizability`](crate::Recognizability)). That is found out after all of the above.
-    pub recognizable: bool,
-}
-
 /// The largest turn to the side, in degrees, at which eyes and mouth are looked for.
 const FRONTAL: f32 = 45.0;
 
-impl Default for QualityLimits {
-    /// Limits that refuse what cannot work and take what may. The main faces of all 1,549 photos of
-    /// a part of LFW pass; there the least values are size 63, margin 0.12, brightness 48,
-    /// contrast 18 and sharpness 0.010, the largest brightness 193, yaw 62, pitch 18 and roll 10.
-    fn default() -> Self {
-        Self {
-            min_size: 40.0,
-            min_margin: -0.1,
-            max_yaw: 65.0,
-            max_pitch: 35.0,
-            max_roll: 45.0,
-            min_brightness: 25.0,
-            max_brightness: 235.0,
-            min_contrast: 8.0,
-            min_sharpness: 0.003,
-            min_visible: 0.95,
-            max_grain: 0.4,
-            min_resolution: 0.3,
-            min_color_balance: 0.18,
-            max_blocking: 2.6,
-            min_acuity: 0.0028,
-            min_eye_detail: 0.06,
-            min_mouth_detail: 0.06,
-            recognizable: true,
-        }
-    }
-}
-
 impl QualityLimits {
-    /// No limits.
-    #[must_use]
-    pub const fn off() -> Self {
-        Self {
-            min_size: 0.0,
-            min_margin: f32::NEG_INFINITY,
-            max_yaw: 90.0,
-            max_pitch: 180.0,
-            max_roll: 180.0,
-            min_brightness: 0.0,
-            max_brightness: 255.0,
-            min_contrast: 0.0,
-            min_sharpness: 0.0,
-            min_visible: 0.0,
-            max_grain: f32::INFINITY,
-            min_resolution: 0.0,
-            min_color_balance: 0.0,
-            max_blocking: f32::INFINITY,
-            min_acuity: 0.0,
-            min_eye_detail: 0.0,
-            min_mouth_detail: 0.0,
-            recognizable: false,
-        }
-    }
-
     /// Compares what was measured with the limits; the first one that is missed is told, in the
     /// order size, border, rotation, light, sharpness, noise, covered parts, fine detail, blur in one direction.
     ///

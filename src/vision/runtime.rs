@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::setters::setters;
 
+use super::library;
 use super::onnx_runtime::Environment;
-use super::{library, telemetry};
+use super::telemetry::disable_runtime_telemetry;
 
 /// Which library is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum RuntimeChoice {
     /// The first usable ONNX Runtime library of: the environment variable `ORT_DYLIB_PATH`,
     /// [`RuntimeOptions::installed`], the system's library folders. A library that is there and
@@ -26,6 +29,7 @@ pub enum RuntimeChoice {
 
 /// How a runtime is chosen.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct RuntimeOptions {
     /// Which one.
     pub choice: RuntimeChoice,
@@ -33,8 +37,14 @@ pub struct RuntimeOptions {
     pub installed: Option<PathBuf>,
 }
 
+setters!(RuntimeOptions {
+    choice: with_choice(RuntimeChoice),
+    installed: with_installed(impl Into<Option<PathBuf>>),
+});
+
 /// What really runs.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
 pub struct RuntimeInfo {
     /// The version that the library states.
     pub version: String,
@@ -138,7 +148,7 @@ fn choose(options: &RuntimeOptions) -> Result<(RuntimeInfo, Environment)> {
 }
 
 fn load(path: &Path, notices: Vec<String>) -> Result<(RuntimeInfo, Environment)> {
-    telemetry::decline();
+    disable_runtime_telemetry();
     let probed = library::probe(path)?;
     let environment = Environment::from_library(&probed.path)?;
     Ok((RuntimeInfo { version: probed.version, library: probed.path, notices }, environment))

@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Refusal, RefusalCode, Result};
 use crate::geometry::Rect;
+use crate::setters::setters;
+use crate::spec::DetectorSpec;
 
 use super::detect::suppress;
 use super::part::{self, Part};
@@ -29,30 +31,65 @@ use super::{Detector, Face, FacePolicy, MainFace, Pose, Scope, Turn, Upright, ma
 /// How far a picture is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct SeekOptions {
     /// The shorter side, in pixels, of the smallest face that must not be missed.
     pub min_face: f32,
     /// Whether a picture that is not upright is turned. Off for cameras that are fixed: it saves the
     /// look at other orientations, and a face that lies is then refused or missed.
     pub turn: bool,
+    /// The longer side, in pixels, to which a larger picture is reduced for the detector's first look;
+    /// as the pack says where `None`. A larger one finds smaller and more faces at once and takes time
+    /// by its square. Less than 32 counts as 32; a network of a fixed size never sees more than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long_side: Option<u32>,
+    /// Faces with a lower score ([`Face::score`]) are passed over; the pack's own threshold where
+    /// `None`. What is not a number counts as `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_score: Option<f32>,
 }
 
 impl Default for SeekOptions {
     /// Faces of 40 pixels, the smallest that are taken, in any orientation.
     fn default() -> Self {
-        Self { min_face: 40.0, turn: true }
+        Self { min_face: 40.0, turn: true, long_side: None, min_score: None }
+    }
+}
+
+setters!(SeekOptions {
+    min_face: with_min_face(f32),
+    turn: with_turn(bool),
+    long_side: with_long_side(impl Into<Option<u32>>),
+    min_score: with_min_score(impl Into<Option<f32>>),
+});
+
+impl SeekOptions {
+    /// What is asked of the detector itself: its side and its score; `None` where it is as the pack says.
+    pub(crate) fn of_detector(&self) -> Option<(Option<u32>, Option<f32>)> {
+        let asked = (self.long_side.map(|side| side.max(32)), self.min_score.filter(|score| !score.is_nan()));
+        (asked != (None, None)).then_some(asked)
+    }
+
+    /// The detector's specification with what is asked of it.
+    pub(super) fn applied_to(&self, spec: &DetectorSpec) -> DetectorSpec {
+        let (long_side, min_score) = self.of_detector().unwrap_or_default();
+        DetectorSpec {
+            long_side: long_side.unwrap_or(spec.long_side),
+            score_threshold: min_score.unwrap_or(spec.score_threshold),
+            ..spec.clone()
+        }
     }
 }
 
 /// The face of a picture.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sought<'a> {
+pub(crate) struct Sought<'a> {
     /// The picture, upright.
-    pub picture: Cow<'a, RgbImage>,
+    pub(crate) picture: Cow<'a, RgbImage>,
     /// By how much it was turned for that.
-    pub turn: Turn,
+    pub(crate) turn: Turn,
     /// The face and the others, in pixels of the upright picture.
-    pub main: MainFace,
+    pub(crate) main: MainFace,
 }
 
 /// The side of a part of a large picture that is looked at by itself, in canvas pixels.
@@ -65,13 +102,13 @@ const MOST_BEYOND: f64 = 8e6;
 const SURROUNDINGS: f32 = 2.4;
 
 /// Looks for faces with a detector.
-pub struct Seeker<'a> {
+pub(crate) struct Seeker<'a> {
     /// The detector.
-    pub detector: &'a dyn Detector,
+    pub(crate) detector: &'a dyn Detector,
     /// How far to look.
-    pub options: SeekOptions,
+    pub(crate) options: SeekOptions,
     /// Where the parts of a large picture are looked at.
-    pub threads: &'a ThreadPool,
+    pub(crate) threads: &'a ThreadPool,
 }
 
 impl Seeker<'_> {
@@ -80,7 +117,7 @@ impl Seeker<'_> {
     /// # Errors
     /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails; in the result, the refusal of
     /// [`main_face`].
-    pub fn main<'p>(&self, picture: &'p RgbImage, policy: FacePolicy) -> Result<Result<Sought<'p>, Refusal>> {
+    pub(crate) fn main<'p>(&self, picture: &'p RgbImage, policy: FacePolicy) -> Result<Result<Sought<'p>, Refusal>> {
         let found = self.detector.detect_main(picture, policy)?;
         let here = |main| Sought { picture: Cow::Borrowed(picture), turn: Turn::None, main };
         let Some(scope) = self.detector.scope().filter(|_| !picture.is_empty()) else { return Ok(found.map(here)) };
@@ -122,7 +159,7 @@ impl Seeker<'_> {
     ///
     /// # Errors
     /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails.
-    pub fn all<'p>(&self, picture: &'p RgbImage) -> Result<(Cow<'p, RgbImage>, Turn, Vec<Face>)> {
+    pub(crate) fn all<'p>(&self, picture: &'p RgbImage) -> Result<(Cow<'p, RgbImage>, Turn, Vec<Face>)> {
         let Some(scope) = self.detector.scope().filter(|_| !picture.is_empty()) else {
             return Ok((Cow::Borrowed(picture), Turn::None, self.detector.detect(picture)?));
         };

@@ -10,17 +10,35 @@ use std::sync::Once;
 
 const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
 
-/// Declines for this process, unless whoever started it has set the variable: to be called before a
-/// library is loaded.
+/// Keeps ONNX Runtime from noting and sending what the process does: sets the environment variable
+/// `ORT_DISABLE_TELEMETRY` to `1`, unless it is set. Only the first call does anything.
+///
+/// Call it first in `main`, before the process has other threads:
+///
+/// ```
+/// facevault::disable_runtime_telemetry();
+/// // Then logging, threads, the engine and the vault.
+/// ```
+///
+/// **Why early.** Changing the environment is safe only while no other thread reads it: C code reads
+/// it without a lock, for example in `getaddrinfo` or `localtime`. Rust's own readers hold one. A
+/// program that cannot call this early is started with `ORT_DISABLE_TELEMETRY=1` instead; then nothing
+/// is changed, here or later.
+///
+/// **If it is not called**, the first [`Engine::open`](crate::Engine::open) (or
+/// [`Runtime::select`](super::Runtime::select)) does it before it loads the library, so ONNX Runtime
+/// reports to nobody either way. Then other threads may be there. glibc and musl do not move or free the
+/// list of variables that a process was started with when one is added to it, so C code that reads the
+/// environment meanwhile reads the old list or the new one; only a process that added variables before,
+/// and reads the environment in C on another thread at that moment, is at risk.
 #[allow(unsafe_code)]
-pub(super) fn decline() {
+pub fn disable_runtime_telemetry() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if std::env::var_os(VARIABLE).is_none() {
-            // SAFETY: Rust's own readers of the environment hold a lock. Readers in C do not, and
-            // would be at risk where the list of variables moves while they look at it; glibc and
-            // musl keep the process's first list where it is when a variable is added, and this adds
-            // one, once, before the library that reads it is there.
+            // SAFETY: the caller was asked to call this before other threads read the environment; what
+            // holds where it did not is said above. One variable is added, once, before the library that
+            // reads it is there.
             unsafe { std::env::set_var(VARIABLE, "1") };
         }
     });

@@ -63,7 +63,7 @@ fn is_encoded_alike(vault: &Vault, person: &Person, seed: u32, mode: Option<Enco
     let answer = vault.identify(&[photo(seed)], &options).expect("an answer");
     assert_eq!(answer.candidates.first().map(|best| &best.person), Some(&person.id), "{mode:?} {seed}");
     let similarity = answer.candidates[0].similarity.get();
-    let options = CompareOptions { operating_point, mode };
+    let options = CompareOptions::default().with_operating_point(operating_point).with_mode(mode);
     let decision = vault.verify(&person.id, &[photo(seed)], &options).expect("an answer").decision;
     assert!(decision.accepted && (decision.similarity.get() - similarity).abs() < 1e-9);
     similarity > 0.999_999
@@ -168,7 +168,7 @@ fn where_the_mode_is_unknown_both_are_found_by_each_other_and_known_photos_keep_
     assert_eq!(after.images[0].encoding, ada.images[0].encoding);
     assert_eq!(after.images[1].encoding, Some(encoding(&accurate(&engine()), 3)));
     let operating_point = OperatingPoint::similarity(0.5).expect("a similarity");
-    let options = CompareOptions { operating_point, mode: Some(EncodingMode::Accurate) };
+    let options = CompareOptions::default().with_operating_point(operating_point).with_mode(EncodingMode::Accurate);
     let decision = engine().compare(&[photo(3)], &[photo(3)], &options).expect("a decision");
     assert!(decision.accepted && decision.similarity.get() > 0.999_999);
 }

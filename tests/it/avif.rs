@@ -126,8 +126,8 @@ fn the_container_says_what_samples_mean() {
 fn sizes_are_compared_before_there_are_pixels() {
     let file = file("quarter");
     let limits = DecodeLimits::default();
-    assert_eq!(refused(&file, &DecodeLimits { max_pixels: 959, ..limits }).1, Some(960.0));
-    assert_eq!(refused(&file, &DecodeLimits { max_side: 39, ..limits }).1, Some(40.0));
+    assert_eq!(refused(&file, &limits.with_max_pixels(959)).1, Some(960.0));
+    assert_eq!(refused(&file, &limits.with_max_side(39)).1, Some(40.0));
     let at = place(&file, b"ispe", 0) + 8;
     for (width, height, code) in [
         (u32::MAX, u32::MAX, RefusalCode::ImageTooLarge),
@@ -233,6 +233,6 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        let _ = decode(&bytes, &DecodeLimits { max_pixels: 1_000_000, ..DecodeLimits::default() });
+        let _ = decode(&bytes, &DecodeLimits::default().with_max_pixels(1_000_000));
     }
 }

@@ -10,7 +10,7 @@ use facevault::vision::detect::{CenterFace, open_size};
 use facevault::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Network, NetworkEmbedder, NetworkOptions, align, decode,
 };
-use facevault::{DetectorSpec, EmbedderSpec, ModelId};
+use facevault::{EmbedderSpec, ModelId};
 use image::RgbImage;
 use image::imageops::flip_horizontal;
 use serde::Deserialize;
@@ -82,7 +82,7 @@ pub(crate) fn installed(test: &str, long_side: u32) -> Option<CenterFace> {
 }
 
 fn detector(pack: &Pack, long_side: u32) -> CenterFace {
-    let spec = DetectorSpec { long_side, ..pack.manifest().detector.spec.clone() };
+    let spec = pack.manifest().detector.spec.clone().with_long_side(long_side);
     let onnx = open_size(pack.network(Role::Detector).expect("a network"), &spec).expect("of any size");
     let network = Network::load(&runtime(), NetworkOptions::new("centerface"), onnx).expect("a network");
     CenterFace::new(network, spec).expect("a detector")

@@ -236,20 +236,20 @@ fn limits_are_told_with_the_measured_value() {
     let png = encoded(&picture, ImageFormat::Png);
     let limits = DecodeLimits::default();
     for (limits, measured, limit) in [
-        (DecodeLimits { max_bytes: 50, ..limits }, png.len() as f64, 50.0),
-        (DecodeLimits { max_side: 59, ..limits }, 60.0, 59.0),
-        (DecodeLimits { max_pixels: 2_399, ..limits }, 2_400.0, 2_399.0),
+        (limits.with_max_bytes(50), png.len() as f64, 50.0),
+        (limits.with_max_side(59), 60.0, 59.0),
+        (limits.with_max_pixels(2_399), 2_400.0, 2_399.0),
     ] {
         let refusal = decode(&png, &limits).expect_err("too large");
         assert_eq!(refusal.code, RefusalCode::ImageTooLarge);
         assert_eq!((refusal.measured, refusal.limit), (Some(measured), Some(limit)));
     }
-    assert_eq!(decode(&png, &DecodeLimits { max_side: 60, max_pixels: 2_400, ..limits }), Ok(picture));
+    assert_eq!(decode(&png, &limits.with_max_side(60).with_max_pixels(2_400)), Ok(picture));
     // 16 bits a colour with alpha are eight bytes a pixel: twice what a picture may take.
     let deep = image::DynamicImage::new_rgba16(60, 40);
     let mut png = Vec::new();
     deep.write_to(&mut std::io::Cursor::new(&mut png), ImageFormat::Png).expect("encodes");
-    let refusal = decode(&png, &DecodeLimits { max_pixels: 2_400, ..limits }).expect_err("too deep");
+    let refusal = decode(&png, &limits.with_max_pixels(2_400)).expect_err("too deep");
     assert_eq!((refusal.measured, refusal.limit), (Some(19_200.0), Some(9_600.0)));
 }
 

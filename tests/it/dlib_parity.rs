@@ -10,10 +10,10 @@ use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use facevault::models::{Home, Manifest, dlib};
 use facevault::vision::detect::Mmod;
 use facevault::vision::{
-    AlignedFace, DecodeLimits, Detector, Embedder, Network, NetworkEmbedder, NetworkOptions, align, decode,
-    find_landmarks,
+    AlignedFace, DecodeLimits, Detector, Embedder, Network, NetworkEmbedder, NetworkOptions, QualityLimits, align,
+    decode, find_landmarks,
 };
-use facevault::{DetectorSpec, ModelId, ShapeModel};
+use facevault::{Engine, EngineOptions, ModelId, PhotoRules};
 use image::RgbImage;
 use serde::Deserialize;
 
@@ -80,7 +80,7 @@ impl Case {
             .unwrap_or_else(|refusal| panic!("{name}: {refusal}"))
     }
 
-    fn shape_model(&self) -> ShapeModel {
+    fn shape_model(&self) -> dlib::ShapeModel {
         let file = &self.manifest.landmarks.as_ref().expect("a landmark model").file;
         dlib::shape_model(&data::read(&self.pack, file)).expect("dlib's landmark model")
     }
@@ -96,7 +96,7 @@ impl Case {
         let part = &self.manifest.detector;
         let (onnx, scan) = dlib::detector_onnx(&data::read(&self.pack, &part.model.file)).expect("dlib's detector");
         let network = Network::load(&runtime(), NetworkOptions::new("dlib detector"), onnx).expect("a network");
-        let spec = DetectorSpec { min_face, long_side, ..part.spec.clone() };
+        let spec = part.spec.clone().with_min_face(min_face).with_long_side(long_side);
         Mmod::new(network, scan, Arc::new(self.shape_model()), spec).expect("the manifest's detector")
     }
 
@@ -161,6 +161,28 @@ fn landmarks_in_dlibs_boxes_are_dlibs() {
     }
     assert!(!differences.is_empty());
     assert_eq!(differences.into_iter().fold(0.0, f32::max), 0.0);
+}
+
+#[test]
+fn encodings_in_dlibs_boxes_are_dlibs() {
+    let Some(case) = Case::find("encodings_in_dlibs_boxes_are_dlibs") else { return };
+    let rules = PhotoRules::default().with_quality(QualityLimits::off());
+    let engine = Engine::open(&EngineOptions::default().with_pack(case.pack.as_path()).with_rules(rules));
+    let engine = engine.expect("an engine");
+    let mut compared = 0;
+    for record in &case.records {
+        let picture = case.picture(&record.image);
+        let boxes: Vec<Rect> = record.faces.iter().map(GoldenFace::bounds).collect();
+        for (face, outcome) in record.faces.iter().zip(engine.encode_at(&picture, &boxes).expect("a run")) {
+            let (Some(landmarks), Some(descriptor)) = (face.landmarks(), &face.descriptor) else { continue };
+            let found = outcome.expect("no limits");
+            assert_eq!((found.face.bounds, found.face.landmarks), (face.bounds(), landmarks), "{}", record.image);
+            let worst = found.encoding.vector().iter().zip(descriptor).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 0.01, "{}: {worst}", record.image);
+            compared += 1;
+        }
+    }
+    assert!(compared > 30, "{compared} faces");
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::{data, packs};
 /// YuNet and `espdl_mbf`, whatever the runtime is.
 fn engine(test: &str) -> Option<(tempfile::TempDir, Engine)> {
     let pack = packs::pack(test, "yunet_dynamic", "espdl_mbf")?;
-    let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
-    let options = EngineOptions { pack: PackSource::Folder(pack.path().into()), rules, ..EngineOptions::default() };
+    let rules = PhotoRules::default().with_face(FacePolicy::Largest);
+    let options = EngineOptions::default().with_pack(pack.path()).with_rules(rules);
     Some((pack, Engine::open(&options).expect("an engine")))
 }
 
@@ -44,7 +44,7 @@ fn every_format_gives_the_encoding_of_the_png() {
     let Some(folder) = data::folder(TEST) else { return };
     // The lowest was that of 16 bits of grey with `standard`, and of a WebP with `dlib`.
     for (name, limit) in [("standard", 0.985), ("dlib", 0.99)] {
-        match Engine::open(&EngineOptions { pack: PackSource::Named(name.into()), ..EngineOptions::default() }) {
+        match Engine::open(&EngineOptions::default().with_pack(name)) {
             Ok(engine) => {
                 let (lowest, file) = lowest_between_formats(&engine, &folder.join("images/formats"));
                 assert!(lowest >= limit, "{name}, {file}: {lowest}");
@@ -125,8 +125,8 @@ fn a_photo_alone_gives_what_it_gives_among_others() {
         packs.push(PackSource::default());
     }
     for pack in packs {
-        let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
-        let options = EngineOptions { pack, rules, threads: 4, ..EngineOptions::default() };
+        let rules = PhotoRules::default().with_face(FacePolicy::Largest);
+        let options = EngineOptions::default().with_pack(pack).with_rules(rules).with_threads(4);
         let engine = Engine::open(&options).expect("an engine");
         let together = engine.encode_all(&photos).expect("the networks run");
         // Enough times for the sessions of several threads to be worth making.

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use facevault::vision::{AlignedFace, Detector, Embedder, Face, FacePolicy, QualityLimits};
 use facevault::{
-    AlignmentTemplate, ColorOrder, EmbedderSpec, EncodingMode, Engine, ImageBytes, Metric, ModelId, Normalization,
+    AlignmentTemplate, ColorOrder, EmbedderSpec, Engine, EngineParts, ImageBytes, Metric, ModelId, Normalization,
     PhotoRules,
 };
 use image::{Rgb, RgbImage};
@@ -44,19 +44,20 @@ pub(crate) fn engine_of(model: u8) -> Engine {
 
 /// An engine that takes this face of several.
 pub(crate) fn engine_with(model: u8, face: FacePolicy) -> Engine {
-    let rules = PhotoRules { quality: QualityLimits::off(), face, ..PhotoRules::default() };
+    let rules = PhotoRules::default().with_quality(QualityLimits::off()).with_face(face);
     engine_of_parts(Box::new(CountingDetector), model, rules, 2)
 }
 
 /// An engine with a detector of the test's own.
 pub(crate) fn engine_detecting(detector: Box<dyn Detector>, model: u8, threads: usize) -> Engine {
-    let rules = PhotoRules { quality: QualityLimits::off(), ..PhotoRules::default() };
+    let rules = PhotoRules::default().with_quality(QualityLimits::off());
     engine_of_parts(detector, model, rules, threads)
 }
 
 fn engine_of_parts(detector: Box<dyn Detector>, model: u8, rules: PhotoRules, threads: usize) -> Engine {
     let embedder = Box::new(MeanEmbedder::new(model));
-    Engine::from_parts(format!("fake-{model}"), detector, embedder, rules, threads).expect("threads")
+    let parts = EngineParts::new(format!("fake-{model}"), detector, embedder).with_rules(rules).with_threads(threads);
+    Engine::from_parts(parts).expect("threads")
 }
 
 /// Finds as many faces as the red of the first pixel says.
@@ -80,28 +81,20 @@ impl Detector for CountingDetector {
 }
 
 /// The mean colours of four parts of the crop.
-struct MeanEmbedder {
+pub(crate) struct MeanEmbedder {
     spec: EmbedderSpec,
     model: u8,
 }
 
 impl MeanEmbedder {
-    fn new(model: u8) -> Self {
+    pub(crate) fn new(model: u8) -> Self {
         let template = AlignmentTemplate {
             landmarks: LandmarkScheme::EyesNoseMouth,
             size: 24,
             points: [[6.0, 8.0], [18.0, 8.0], [12.0, 14.0], [7.0, 19.0], [17.0, 19.0]],
         };
         let normalization = Normalization { color: ColorOrder::Rgb, mean: [0.0; 3], scale: [1.0; 3] };
-        let spec = EmbedderSpec {
-            normalization,
-            dimension: DIMENSION,
-            metric: Metric::Cosine,
-            fixed_batch: None,
-            mode: EncodingMode::Fast,
-            template,
-        };
-        Self { spec, model }
+        Self { spec: EmbedderSpec::new(normalization, DIMENSION, Metric::Cosine, template), model }
     }
 }
 

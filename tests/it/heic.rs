@@ -124,9 +124,9 @@ fn the_container_turns_the_picture_and_exif_does_not() {
 fn sizes_are_compared_before_there_are_pixels() {
     let file = heic(&picture(700, 530));
     let limits = DecodeLimits::default();
-    let few = DecodeLimits { max_pixels: 370_999, ..limits };
+    let few = limits.with_max_pixels(370_999);
     assert_eq!(refused(&file, &few).1, Some(371_000.0));
-    let narrow = DecodeLimits { max_side: 699, ..limits };
+    let narrow = limits.with_max_side(699);
     assert_eq!(refused(&file, &narrow).1, Some(700.0));
     // The size in the container: of the tiles, of the picture, and of the grid.
     let single = heic(&picture(300, 300));
@@ -196,6 +196,6 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        let _ = decode(&bytes, &DecodeLimits { max_pixels: 1_000_000, ..DecodeLimits::default() });
+        let _ = decode(&bytes, &DecodeLimits::default().with_max_pixels(1_000_000));
     }
 }

@@ -137,7 +137,7 @@ fn every_face_of_a_group_is_identified() {
 fn verify_says_yes_and_no() {
     let (_folder, vault) = vault();
     let (ada, bob) = (enroll(&vault, &[1, 2]), enroll(&vault, &[3]));
-    let compare = CompareOptions { operating_point: options().operating_point, ..CompareOptions::default() };
+    let compare = CompareOptions::default().with_operating_point(options().operating_point);
     let verify = |person: &Person, seed| vault.verify(&person.id, &[photo(seed)], &compare).expect("an answer");
     let yes = verify(&ada, 2);
     assert!(yes.decision.accepted);

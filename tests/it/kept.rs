@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use facevault::models::{KeptNetwork, Pack, Role};
 use facevault::onnx::rewrite::{Rule, Rules};
 use facevault::vision::FacePolicy;
-use facevault::{Engine, EngineOptions, ErrorKind, FaceEncoding, PackSource, PhotoRules};
+use facevault::{Engine, EngineOptions, ErrorKind, FaceEncoding, PhotoRules};
 
 use crate::{data, packs};
 
@@ -94,8 +94,8 @@ fn an_engine_of_kept_networks_is_the_same_engine() {
     let shared = data::folder(TEST).expect("test data");
     let photo = fs::read(shared.join("images/formats/einstein.png")).expect("a photo");
     let open = || {
-        let rules = PhotoRules { face: FacePolicy::Largest, ..PhotoRules::default() };
-        Engine::open(&EngineOptions { pack: PackSource::Folder(pack.path().into()), rules, ..EngineOptions::default() })
+        let rules = PhotoRules::default().with_face(FacePolicy::Largest);
+        Engine::open(&EngineOptions::default().with_pack(pack.path()).with_rules(rules))
     };
     let encode = |engine: &Engine| -> FaceEncoding { engine.encode(&photo).expect("a face").encoding };
     let engine = open().expect("an engine");

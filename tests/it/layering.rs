@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "person",
         "progress",
         "recognizability",
+        "setters",
         "shape_model",
         "spec",
         "token",

@@ -7,7 +7,7 @@ use facevault::evaluation::{self, Dataset, DatasetEncodings, EncodingCache};
 use facevault::statistics::Comparisons;
 use facevault::statistics::open_set::OpenSet;
 use facevault::vision::FacePolicy;
-use facevault::{EncodingMode, Engine, EngineOptions, FaceEncoding, Metric, OperatingPoint, PackSource, PhotoRules};
+use facevault::{EncodingMode, Engine, EngineOptions, FaceEncoding, Metric, OperatingPoint, PhotoRules};
 
 use crate::{data, packs};
 
@@ -34,8 +34,8 @@ fn rates_hold_on_people_who_were_left_out() {
     const SPLITS: u32 = 4;
     const FPIR: f64 = 0.01;
     let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
-    let rules = PhotoRules { face: FacePolicy::Central, ..PhotoRules::default() };
-    let options = EngineOptions { pack: PackSource::Folder(pack.path().into()), rules, ..EngineOptions::default() };
+    let rules = PhotoRules::default().with_face(FacePolicy::Central);
+    let options = EngineOptions::default().with_pack(pack.path()).with_rules(rules);
     let engine = Engine::open(&options).expect("an engine");
     let folder = data::folder(TEST).expect("test data").join("faces/lfw-dev");
     let whole = Dataset::open(&folder, None).expect("people");
@@ -80,8 +80,8 @@ fn what_was_encoded_before_is_not_encoded_again() {
     const TEST: &str = "measuring::what_was_encoded_before_is_not_encoded_again";
     let Some(shared) = data::folder(TEST) else { return };
     let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
-    let rules = PhotoRules { face: FacePolicy::Central, ..PhotoRules::default() };
-    let options = EngineOptions { pack: PackSource::Folder(pack.path().into()), rules, ..EngineOptions::default() };
+    let rules = PhotoRules::default().with_face(FacePolicy::Central);
+    let options = EngineOptions::default().with_pack(pack.path()).with_rules(rules);
     let engine = Engine::open(&options).expect("an engine");
     let root = tempfile::tempdir().expect("a folder");
     let mut people: Vec<_> =

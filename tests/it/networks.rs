@@ -6,8 +6,7 @@ use facevault::geometry::LandmarkScheme;
 use facevault::vision::detect::{Scrfd, Yunet, open_size};
 use facevault::vision::{Network, NetworkEmbedder, NetworkOptions, Runtime, RuntimeOptions};
 use facevault::{
-    AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, ModelId,
-    Normalization,
+    AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, Metric, ModelId, Normalization,
 };
 
 use crate::data;
@@ -15,7 +14,7 @@ use crate::data;
 /// ONNX Runtime as this machine has it. Where it has none, says that `test` is skipped.
 pub(crate) fn runtime_for(test: &str) -> Option<Runtime> {
     let installed = facevault::models::Home::from_env().ok().and_then(|home| home.runtime_library());
-    match Runtime::select(&RuntimeOptions { installed, ..RuntimeOptions::default() }) {
+    match Runtime::select(&RuntimeOptions::default().with_installed(installed)) {
         Ok(runtime) => Some(runtime),
         Err(_) => {
             data::skip(test, "no ONNX Runtime; `facevault setup` installs it");
@@ -47,16 +46,11 @@ pub(crate) fn normalization(color: ColorOrder, mean: f32, scale: f32) -> Normali
 
 /// OpenCV's limits for YuNet, for pictures up to `long_side` pixels without reduction.
 pub(crate) fn yunet_spec(long_side: u32) -> DetectorSpec {
-    DetectorSpec {
-        kind: DetectorKind::Yunet,
-        normalization: normalization(ColorOrder::Bgr, 0.0, 1.0),
-        fixed_size: None,
-        outputs: vec![],
-        score_threshold: 0.6,
-        nms_threshold: 0.3,
-        long_side,
-        min_face: 10.0,
-    }
+    DetectorSpec::new(DetectorKind::Yunet, normalization(ColorOrder::Bgr, 0.0, 1.0))
+        .with_score_threshold(0.6)
+        .with_nms_threshold(0.3)
+        .with_long_side(long_side)
+        .with_min_face(10.0)
 }
 
 pub(crate) fn yunet(folder: &Path, file: &str, spec: DetectorSpec) -> Yunet {
@@ -66,13 +60,9 @@ pub(crate) fn yunet(folder: &Path, file: &str, spec: DetectorSpec) -> Yunet {
 
 /// InsightFace's limits for SCRFD.
 pub(crate) fn scrfd(folder: &Path, file: &str, long_side: u32) -> Scrfd {
-    let spec = DetectorSpec {
-        kind: DetectorKind::Scrfd,
-        normalization: normalization(ColorOrder::Rgb, 127.5, 128.0),
-        score_threshold: 0.5,
-        nms_threshold: 0.4,
-        ..yunet_spec(long_side)
-    };
+    let spec = DetectorSpec::new(DetectorKind::Scrfd, normalization(ColorOrder::Rgb, 127.5, 128.0))
+        .with_long_side(long_side)
+        .with_min_face(10.0);
     let onnx = data::read(folder, &format!("models/{file}"));
     Scrfd::new(load(folder, file, onnx), spec).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
@@ -83,29 +73,17 @@ const OMZ: [[f32; 2]; 5] =
     [[0.315569, 0.461574], [0.682623, 0.461574], [0.500262, 0.640505], [0.349472, 0.824692], [0.653436, 0.824692]];
 
 pub(crate) fn espdl_spec() -> EmbedderSpec {
-    EmbedderSpec {
-        normalization: normalization(ColorOrder::Rgb, 127.5, 127.5),
-        dimension: 512,
-        metric: Metric::Cosine,
-        fixed_batch: None,
-        mode: EncodingMode::Fast,
-        template: AlignmentTemplate { landmarks: LandmarkScheme::EyesNoseMouth, size: 112, points: ARCFACE },
-    }
+    let template = AlignmentTemplate { landmarks: LandmarkScheme::EyesNoseMouth, size: 112, points: ARCFACE };
+    EmbedderSpec::new(normalization(ColorOrder::Rgb, 127.5, 127.5), 512, Metric::Cosine, template)
 }
 
 pub(crate) fn omz_spec() -> EmbedderSpec {
-    EmbedderSpec {
-        normalization: normalization(ColorOrder::Bgr, 0.0, 1.0),
-        dimension: 256,
-        metric: Metric::Cosine,
-        fixed_batch: None,
-        mode: EncodingMode::Fast,
-        template: AlignmentTemplate {
-            landmarks: LandmarkScheme::EyesNoseMouth,
-            size: 128,
-            points: OMZ.map(|point| point.map(|part| part * 128.0)),
-        },
-    }
+    let template = AlignmentTemplate {
+        landmarks: LandmarkScheme::EyesNoseMouth,
+        size: 128,
+        points: OMZ.map(|point| point.map(|part| part * 128.0)),
+    };
+    EmbedderSpec::new(normalization(ColorOrder::Bgr, 0.0, 1.0), 256, Metric::Cosine, template)
 }
 
 pub(crate) fn embedder(folder: &Path, file: &str, spec: EmbedderSpec) -> NetworkEmbedder {

@@ -149,7 +149,7 @@ fn a_large_photo_gives_the_same_faces_reduced() {
 }
 
 fn yunet_fixed() -> facevault::DetectorSpec {
-    facevault::DetectorSpec { fixed_size: Some(640), ..yunet_spec(640) }
+    yunet_spec(640).with_fixed_size(640)
 }
 
 #[test]

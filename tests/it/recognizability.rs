@@ -7,9 +7,7 @@ use facevault::evaluation::damage::{Damage, DamagedEncodings, halves};
 use facevault::evaluation::{self, Dataset, DatasetEncodings, RecognizabilityOptions};
 use facevault::models::{Home, Manifest, calibration_section, recognizability_section};
 use facevault::vision::{FacePolicy, QualityLimits, SeekOptions};
-use facevault::{
-    DamageMean, Engine, EngineOptions, ErrorKind, Metric, PackSource, PhotoRules, Recognizability, RefusalCode, Step,
-};
+use facevault::{DamageMean, Engine, EngineOptions, ErrorKind, Metric, PhotoRules, Recognizability, RefusalCode, Step};
 
 use crate::{data, packs};
 
@@ -39,13 +37,8 @@ fn damaged_photos_are_refused_and_good_ones_are_taken() {
     let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let home = Home::at(folder.path());
-    let rules = PhotoRules { face: FacePolicy::Central, ..PhotoRules::default() };
-    let mut options = EngineOptions {
-        pack: PackSource::Folder(pack.path().into()),
-        runtime: facevault::vision::RuntimeChoice::Auto,
-        rules,
-        ..EngineOptions::default()
-    };
+    let rules = PhotoRules::default().with_face(FacePolicy::Central);
+    let mut options = EngineOptions::default().with_pack(pack.path()).with_rules(rules);
     let engine = Engine::open(&options).expect("an engine");
     assert_eq!(engine.recognizability(), None, "an old manifest has no such section");
     let whole = Dataset::open(&data::folder(TEST).expect("test data").join("faces/lfw-dev"), None).expect("people");
@@ -81,11 +74,8 @@ fn damaged_photos_are_refused_and_good_ones_are_taken() {
     }
     let guarded = Engine::open(&options).expect("an engine");
     assert_eq!(guarded.recognizability(), Some(&rule));
-    let as_it_stands = guarded.with_rules(PhotoRules {
-        seek: SeekOptions { turn: false, ..SeekOptions::default() },
-        ..guarded.rules().clone()
-    });
-    let open = guarded.with_rules(PhotoRules { quality: QualityLimits::off(), ..guarded.rules().clone() });
+    let as_it_stands = guarded.with_rules(guarded.rules().clone().with_seek(SeekOptions::default().with_turn(false)));
+    let open = guarded.with_rules(guarded.rules().clone().with_quality(QualityLimits::off()));
     let kinds = [
         (Damage::None, &guarded, 36..=40),
         (Damage::Mirrored, &guarded, 36..=40),
@@ -129,11 +119,7 @@ fn what_was_measured_of_other_vectors_is_not_used() {
     const TEST: &str = "recognizability::what_was_measured_of_other_vectors_is_not_used";
     let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
     let rule = Recognizability::new(1.0, 1.0, vec![DamageMean::new("night", &[1.0, 2.0]).expect("a mean")]);
-    let options = EngineOptions {
-        pack: PackSource::Folder(pack.path().into()),
-        recognizability: Some(rule.expect("a rule")),
-        ..EngineOptions::default()
-    };
+    let options = EngineOptions::default().with_pack(pack.path()).with_recognizability(rule.expect("a rule"));
     let error = Engine::open(&options).expect_err("two components");
     assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
     assert!(error.to_string().contains("must have 512 components"), "{error}");

@@ -226,7 +226,7 @@ fn a_vault_of_the_dlib_pack_is_taken_to_another_one() {
     const PEOPLE: usize = 24;
     let Some(data) = data::folder(TEST) else { return };
     let home = facevault::models::Home::from_env().expect("a data folder");
-    let open = |pack| Engine::open(&EngineOptions { pack, home: Some(home.clone()), ..EngineOptions::default() });
+    let open = |pack| Engine::open(&EngineOptions::default().with_pack(pack).with_home(home.clone()));
     let (dlib, new) = match (open(PackSource::Named("dlib".into())), open(PackSource::default())) {
         (Ok(dlib), Ok(new)) => (dlib, new),
         (Err(error), _) | (_, Err(error)) => return data::skip(TEST, &error.to_string()),

@@ -243,7 +243,9 @@ fn run(network: &Network, input: &Array4<f32>) -> Vec<Output> {
         Ok(outputs.iter().map(|output| (output.shape().collect(), output.values().to_vec())).collect())
     };
     let numbers = input.as_standard_layout();
-    network.run(input.dim().into(), numbers.as_slice().expect("one after the other"), read).unwrap_or_else(|error| panic!("{error}"))
+    network
+        .run(input.dim().into(), numbers.as_slice().expect("one after the other"), read)
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The largest difference of two networks' outputs.

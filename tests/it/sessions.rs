@@ -117,3 +117,23 @@ fn the_runtime_reports_to_nobody() {
     let left: Vec<_> = std::fs::read_dir(home.path()).expect("a folder").flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn telemetry_is_declined_unless_somebody_has_decided() {
+    const TEST: &str = "sessions::telemetry_is_declined_unless_somebody_has_decided";
+    const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
+    if children::part().is_some() {
+        facevault::disable_runtime_telemetry();
+        facevault::disable_runtime_telemetry();
+        children::say(std::env::var(VARIABLE).unwrap_or_default());
+        return;
+    }
+    for (set, expected) in [(None, "1"), (Some("1"), "1"), (Some("0"), "0"), (Some(""), "")] {
+        let mut child = children::command(TEST, "call");
+        match set {
+            Some(value) => child.env(VARIABLE, value),
+            None => child.env_remove(VARIABLE),
+        };
+        assert_eq!(children::start_command(child).finish(), (vec![expected.to_owned()], true), "{set:?}");
+    }
+}

@@ -17,8 +17,8 @@ fn engine(test: &str, seek: SeekOptions) -> Option<Engine> {
         data::skip(test, "the pack standard is not installed");
         return None;
     }
-    let rules = PhotoRules { face: FacePolicy::Largest, seek, ..PhotoRules::default() };
-    Some(Engine::open(&EngineOptions { rules, ..EngineOptions::default() }).expect("an engine"))
+    let rules = PhotoRules::default().with_face(FacePolicy::Largest).with_seek(seek);
+    Some(Engine::open(&EngineOptions::default().with_rules(rules)).expect("an engine"))
 }
 
 /// A photo of LFW in which the face is `side` pixels wide.
@@ -82,7 +82,7 @@ fn the_one_small_face_of_a_large_photo_is_found_or_its_size_is_told() {
         let (picture, _) = composite(&folder, (4000, 3000), &[side]);
         let mut bytes = std::io::Cursor::new(Vec::new());
         picture.write_to(&mut bytes, image::ImageFormat::Bmp).expect("a file in memory");
-        let limits = DecodeLimits { max_bytes: 64 << 20, ..DecodeLimits::default() };
+        let limits = DecodeLimits::default().with_max_bytes(64 << 20);
         assert!(decode(bytes.get_ref(), &limits).is_ok());
         engine.encode_picture(&picture).expect("networks run")
     };

@@ -15,9 +15,9 @@ use crate::{data, packs};
 const STEP: usize = 16;
 
 fn engine(pack: PackSource, turn: bool) -> Engine {
-    let seek = SeekOptions { turn, ..SeekOptions::default() };
-    let rules = PhotoRules { face: FacePolicy::Central, seek, ..PhotoRules::default() };
-    Engine::open(&EngineOptions { pack, rules, ..EngineOptions::default() }).expect("an engine")
+    let seek = SeekOptions::default().with_turn(turn);
+    let rules = PhotoRules::default().with_face(FacePolicy::Central).with_seek(seek);
+    Engine::open(&EngineOptions::default().with_pack(pack).with_rules(rules)).expect("an engine")
 }
 
 fn photos(test: &str) -> Option<Vec<PathBuf>> {

@@ -189,7 +189,7 @@ fn a_batch_gives_what_its_faces_give() {
         .iter()
         .map(|face| AlignedFace { pixels: picture(&folder.join("golden/yunet").join(&face.arcface112)) })
         .collect();
-    let fixed = EmbedderSpec { fixed_batch: Some(1), ..espdl_spec() };
+    let fixed = espdl_spec().with_fixed_batch(1);
     for (file, spec) in [("espdl_mbf.onnx", espdl_spec()), ("w600k_mbf_int8.onnx", fixed)] {
         let embedder = embedder(&folder, file, spec);
         let batch = embedder.embed(&crops).expect("a run");

@@ -68,26 +68,22 @@ impl Context {
 
     /// What an engine is opened with.
     pub(crate) fn engine_options(&self) -> Result<EngineOptions> {
-        Ok(EngineOptions {
-            pack: self.pack_source(),
-            home: Some(self.home()?),
-            runtime: self.global.runtime.clone(),
-            threads: usize::from(self.global.threads),
-            mode: mode(self.global.accurate, self.global.fast),
-            rules: self.rules(),
-            ..EngineOptions::default()
-        })
+        Ok(EngineOptions::default()
+            .with_pack(self.pack_source())
+            .with_home(self.home()?)
+            .with_runtime(self.global.runtime.clone())
+            .with_threads(usize::from(self.global.threads))
+            .with_mode(mode(self.global.accurate, self.global.fast))
+            .with_rules(self.rules()))
     }
 
     /// What is wanted of a photo.
     fn rules(&self) -> PhotoRules {
         let Global { face, min_face, no_turn, .. } = self.global;
-        PhotoRules {
-            face: face.unwrap_or_default(),
-            seek: SeekOptions { min_face, turn: !no_turn },
-            quality: QualityLimits { min_size: min_face, ..QualityLimits::default() },
-            ..PhotoRules::default()
-        }
+        PhotoRules::default()
+            .with_face(face.unwrap_or_default())
+            .with_seek(SeekOptions::default().with_min_face(min_face).with_turn(!no_turn))
+            .with_quality(QualityLimits::default().with_min_size(min_face))
     }
 
     /// What `--face` says.

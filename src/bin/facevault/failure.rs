@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use facevault::Error;
+use facevault::{Error, ErrorKind};
 
 use crate::interrupt;
 use crate::output::Output;
@@ -32,7 +32,7 @@ impl Failure {
         match self {
             Self::Error { error, photos } => {
                 output.error(&error, &photos);
-                ExitCode::from(error.kind().exit_code())
+                ExitCode::from(exit_code(error.kind()))
             }
             Self::Told(code) => ExitCode::from(code),
             Self::Interrupted(sentence) => {
@@ -42,11 +42,25 @@ impl Failure {
             // The reader has read enough: `facevault person list v | head -1`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Output(error) => {
-                let error = Error::new(facevault::ErrorKind::Io, format!("the answer cannot be written: {error}"));
+                let error = Error::new(ErrorKind::Io, format!("the answer cannot be written: {error}"));
                 output.error(&error, &[]);
-                ExitCode::from(error.kind().exit_code())
+                ExitCode::from(exit_code(error.kind()))
             }
         }
+    }
+}
+
+/// The exit code for an error of this kind: 1 another photo, 2 another request, 3 models and runtime,
+/// 4 the vault and its disk, 130 broken off.
+pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Refused => 1,
+        ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Conflict => 2,
+        ErrorKind::ModelMismatch | ErrorKind::ModelUnavailable | ErrorKind::Runtime => 3,
+        ErrorKind::Cancelled => interrupt::EXIT_CODE,
+        ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::Busy | ErrorKind::Io => 4,
+        // A kind that the library learns later: nobody can say yet who must act.
+        _ => 4,
     }
 }
 
@@ -74,5 +88,31 @@ impl<T> WithPhotos<T> for facevault::Result<T> {
             let photos = photos.iter().map(|photo| photo.as_ref().display().to_string()).collect();
             Failure::Error { error, photos }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_say_who_must_act() {
+        for (kind, code) in [
+            (ErrorKind::Refused, 1),
+            (ErrorKind::Invalid, 2),
+            (ErrorKind::NotFound, 2),
+            (ErrorKind::AlreadyExists, 2),
+            (ErrorKind::Conflict, 2),
+            (ErrorKind::ModelMismatch, 3),
+            (ErrorKind::ModelUnavailable, 3),
+            (ErrorKind::Runtime, 3),
+            (ErrorKind::Corrupt, 4),
+            (ErrorKind::Unsupported, 4),
+            (ErrorKind::Busy, 4),
+            (ErrorKind::Io, 4),
+            (ErrorKind::Cancelled, 130),
+        ] {
+            assert_eq!(exit_code(kind), code, "{kind}");
+        }
     }
 }

@@ -16,6 +16,8 @@ use std::process::ExitCode;
 use context::Context;
 
 fn main() -> ExitCode {
+    // Before any other thread is there.
+    facevault::disable_runtime_telemetry();
     let cli = match args::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

@@ -22,7 +22,7 @@ pub(crate) fn read_all(paths: &[PathBuf], limits: &Limits) -> Result<Vec<ImageBy
     for (index, path) in paths.iter().enumerate() {
         match read(path, limits.max_image_bytes)? {
             Content::Whole(bytes) => images.push(bytes.into()),
-            Content::TooLarge(size) => refused.push(ImageReport { index, refusal: Some(too_large(size, limits)) }),
+            Content::TooLarge(size) => refused.push(ImageReport::new(index, Some(too_large(size, limits)))),
         }
     }
     if refused.is_empty() { Ok(images) } else { Err(Error::refused(refused)).with_photos(paths) }

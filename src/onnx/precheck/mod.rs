@@ -39,6 +39,7 @@ pub enum Layout {
 
 /// What an ONNX model says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Inspection {
     /// The version of its operators.
     pub opset: i64,

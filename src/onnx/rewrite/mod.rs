@@ -189,6 +189,7 @@ fn block() -> usize {
 
 /// A graph after rewriting.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Rewritten {
     /// The model's bytes; those given, where no rule found anything.
     pub onnx: Vec<u8>,

@@ -29,6 +29,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, RgbImage};
 
 use crate::error::{Refusal, RefusalCode};
+use crate::setters::setters;
 
 use heif::Kind;
 use orientation::Stated;
@@ -38,6 +39,7 @@ use orientation::Stated;
 /// stored in tiles; an AVIF takes 5 to 10, and up to 15 with film grain. The largest that the default
 /// takes need less than 512 MiB (`tests/it/decode.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DecodeLimits {
     /// Bytes of the file.
     pub max_bytes: u64,
@@ -54,6 +56,12 @@ impl Default for DecodeLimits {
         Self { max_bytes: 20 << 20, max_pixels: 50_000_000, max_side: 12_000 }
     }
 }
+
+setters!(DecodeLimits {
+    max_bytes: with_max_bytes(u64),
+    max_pixels: with_max_pixels(u64),
+    max_side: with_max_side(u32),
+});
 
 /// Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file, a HEIC file where the feature `heic` is
 /// on, or an AVIF file where the feature `avif` is on, and turns it upright as its EXIF orientation

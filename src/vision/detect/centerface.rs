@@ -15,7 +15,9 @@ use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, TensorView, Upright, main_face};
+use crate::vision::{
+    Detector, Face, FacePolicy, MainFace, Network, Scope, SeekOptions, TensorView, Upright, main_face,
+};
 
 use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
@@ -89,6 +91,13 @@ impl Detector for CenterFace {
 
     fn glance(&self, picture: &RgbImage) -> Result<Vec<Face>> {
         self.letterbox.glance(picture, |input, canvas| self.look(input, canvas))
+    }
+
+    fn with_options(&self, options: &SeekOptions) -> Option<Box<dyn Detector>> {
+        let spec = options.applied_to(&self.spec);
+        let letterbox = Letterbox::new(&spec);
+        let (network, outputs) = (self.network.clone(), self.outputs.clone());
+        Some(Box::new(Self { network, outputs, letterbox, spec }))
     }
 
     fn scope(&self) -> Option<Scope> {

@@ -53,8 +53,8 @@ pub(super) fn find(
     };
     let (width, height) = picture.dimensions();
     let coarse_side = coarsely.canvas;
-    // A picture little larger than the coarse canvas is as quickly looked at whole.
-    if letterbox.is_fixed() || width.max(height) as usize * 2 <= coarse_side * 3 {
+    // A picture or a full canvas little larger than the coarse canvas is as quickly looked at whole.
+    if letterbox.is_fixed() || letterbox.limit() <= coarse_side || width.max(height) as usize * 2 <= coarse_side * 3 {
         return Ok(None);
     }
     let coarse = Placement::reduced(Size::new(width as usize, height as usize), coarse_side, None);

@@ -7,6 +7,7 @@ use crate::vision::{Network, TensorView};
 pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
 
 /// Where a network hands over the outputs that a decoder asks for.
+#[derive(Clone)]
 pub(super) struct Outputs {
     names: Vec<String>,
     places: Vec<usize>,

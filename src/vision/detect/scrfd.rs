@@ -11,7 +11,9 @@ use crate::error::{Refusal, Result};
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, FacePolicy, MainFace, Network, Scope, TensorView, Upright, main_face};
+use crate::vision::{
+    Detector, Face, FacePolicy, MainFace, Network, Scope, SeekOptions, TensorView, Upright, main_face,
+};
 
 use super::coarse::{self, Coarse};
 use super::letterbox::Letterbox;
@@ -43,9 +45,7 @@ impl Scrfd {
         let outputs = Outputs::find(&network, &names, 9)?;
         super::check_input(&network, &spec)?;
         let letterbox = Letterbox::new(&spec);
-        // Half the full canvas: landmarks are those of a close look.
-        let coarse = Coarse { canvas: letterbox.limit() / 2, sure: 24.0, close: 144.0, enough: f32::INFINITY };
-        Ok(Self { network, outputs, letterbox, coarse, spec })
+        Ok(Self { network, outputs, coarse: coarse(&letterbox), letterbox, spec })
     }
 
     fn look(&self, input: &[f32], canvas: Size) -> Result<Vec<Face>> {
@@ -67,6 +67,11 @@ impl Scrfd {
     }
 }
 
+/// The first look is at half the full canvas; landmarks are those of a close look.
+fn coarse(letterbox: &Letterbox) -> Coarse {
+    Coarse { canvas: letterbox.limit() / 2, sure: 24.0, close: 144.0, enough: f32::INFINITY }
+}
+
 impl Detector for Scrfd {
     fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>> {
         self.letterbox.detect(picture, |input, canvas| self.look(input, canvas))
@@ -81,6 +86,13 @@ impl Detector for Scrfd {
 
     fn glance(&self, picture: &RgbImage) -> Result<Vec<Face>> {
         self.letterbox.glance(picture, |input, canvas| self.look(input, canvas))
+    }
+
+    fn with_options(&self, options: &SeekOptions) -> Option<Box<dyn Detector>> {
+        let spec = options.applied_to(&self.spec);
+        let letterbox = Letterbox::new(&spec);
+        let (network, outputs) = (self.network.clone(), self.outputs.clone());
+        Some(Box::new(Self { network, outputs, coarse: coarse(&letterbox), letterbox, spec }))
     }
 
     fn scope(&self) -> Option<Scope> {

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use crate::spec::DetectorSpec;
 use crate::vision::tensor::Size;
-use crate::vision::{Detector, Face, Network, Scope, TensorView, Upright};
+use crate::vision::{Detector, Face, Network, Scope, SeekOptions, TensorView, Upright};
 
 use super::letterbox::Letterbox;
 use super::nms::suppress;
@@ -78,6 +78,13 @@ impl Detector for Yunet {
 
     fn glance(&self, picture: &RgbImage) -> Result<Vec<Face>> {
         self.letterbox.glance(picture, |input, canvas| self.look(input, canvas))
+    }
+
+    fn with_options(&self, options: &SeekOptions) -> Option<Box<dyn Detector>> {
+        let spec = options.applied_to(&self.spec);
+        let letterbox = Letterbox::new(&spec);
+        let (network, outputs) = (self.network.clone(), self.outputs.clone());
+        Some(Box::new(Self { network, outputs, letterbox, spec }))
     }
 
     fn scope(&self) -> Option<Scope> {

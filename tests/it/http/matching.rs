@@ -216,7 +216,7 @@ fn real_faces_are_found_by_photo_and_by_crop_and_strangers_are_not() {
     let Some(folder) = data::folder(test) else { return };
     let Some(pack) = packs::pack(test, "yunet_dynamic", "espdl_mbf") else { return };
     let source = PackSource::Folder(pack.path().to_owned());
-    let engine = Engine::open(&EngineOptions { pack: source, ..EngineOptions::default() }).expect("an engine");
+    let engine = Engine::open(&EngineOptions::default().with_pack(source)).expect("an engine");
     let service = Service::of(Some(engine.clone()), |options| options.calibration = Some(real_table()));
 
     let people = data::files_below(&folder.join("faces/lfw-dev"));

@@ -73,7 +73,7 @@ fn pip_is_asked_once_for_the_pinned_package() {
 #[test]
 fn a_wheel_is_asked_for_by_its_tags() {
     for artifact in Artifact::runtime() {
-        let Some(Source::Pip { wheel: Some(Wheel { python: version, platform }), .. }) = artifact.source().cloned()
+        let Some(Source::Pip { wheel: Some(Wheel { python: version, platform, .. }), .. }) = artifact.source().cloned()
         else {
             panic!("a wheel");
         };

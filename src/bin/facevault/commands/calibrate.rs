@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use facevault::evaluation::{self, Dataset, RecognizabilityOptions};
 use facevault::models::{calibration_section, recognizability_section};
-use facevault::vision::QualityLimits;
-use facevault::{CalibrationTable, Engine, MeasuredOn, PhotoRules, Recognizability};
+use facevault::{CalibrationTable, Engine, MeasuredOn, Recognizability};
 use serde_json::json;
 
 use super::Outcome;
@@ -163,8 +162,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
 
 /// The engine that takes faces whether or not they can be recognised.
 fn without_limit(engine: &Engine) -> Engine {
-    let rules = engine.rules().clone();
-    engine.with_rules(PhotoRules { quality: QualityLimits { recognizable: false, ..rules.quality }, ..rules })
+    let rules = engine.rules();
+    engine.with_rules(rules.clone().with_quality(rules.quality.with_recognizable(false)))
 }
 
 fn limit(text: &mut Text<'_>, rule: &Recognizability) -> std::io::Result<()> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_code};
 use crate::output::{Mark, duration};
 
 const EXAMPLES: &str = "\
@@ -64,5 +64,5 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             text.line(format!("model {} ({}), encoding mode {mode}", model.name, model.id))
         })
     })?;
-    if report.is_clean() { Ok(()) } else { Err(Failure::Told(ErrorKind::Corrupt.exit_code())) }
+    if report.is_clean() { Ok(()) } else { Err(Failure::Told(exit_code(ErrorKind::Corrupt))) }
 }

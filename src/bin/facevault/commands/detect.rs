@@ -53,11 +53,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         match engine.detect(image) {
             Ok(detection) => {
                 found.push((path, detection));
-                reports.push(ImageReport { index, refusal: None });
+                reports.push(ImageReport::new(index, None));
             }
             Err(error) if error.kind() == ErrorKind::Refused => {
                 let refusal = error.images().first().and_then(|image| image.refusal.clone());
-                reports.push(ImageReport { index, refusal });
+                reports.push(ImageReport::new(index, refusal));
             }
             Err(error) => return Err(error.into()),
         }
@@ -89,7 +89,7 @@ fn print(found: &[(&Path, Detection)], context: &Context) -> Outcome {
         })
         .collect();
     context.output.answer(&data, |text| {
-        for (path, Detection { width, height, turned, faces }) in found {
+        for (path, Detection { width, height, turned, faces, .. }) in found {
             let count = match faces.len() {
                 0 => "no face".to_owned(),
                 1 => "1 face".to_owned(),
@@ -120,7 +120,7 @@ fn write_drawn(
     path: &Path,
     format: ImageFormat,
 ) -> Result<(), Failure> {
-    let refused = |refusal| Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }]);
+    let refused = |refusal| Error::refused(vec![ImageReport::new(0, Some(refusal))]);
     let picture = engine.decode(image).map_err(refused)?;
     let mut picture = detection.turned.apply(&picture).unwrap_or(picture);
     draw::faces(&mut picture, &detection.faces);

@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let reports: Vec<ImageReport> = outcomes
         .iter()
         .enumerate()
-        .map(|(index, outcome)| ImageReport { index, refusal: outcome.as_ref().err().cloned() })
+        .map(|(index, outcome)| ImageReport::new(index, outcome.as_ref().err().cloned()))
         .collect();
     if reports.iter().any(|report| report.refusal.is_some()) {
         let refused = reports.into_iter().filter(|report| report.refusal.is_some()).collect();
@@ -73,7 +73,7 @@ fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outc
     let named = || arguments.photos.iter().zip(outcomes);
     let data: Vec<Value> = named()
         .map(|(path, outcome)| match outcome {
-            Ok(EncodedFace { face, turned, others, quality, encoding, recognizability }) => json!({
+            Ok(EncodedFace { face, turned, others, quality, encoding, recognizability, .. }) => json!({
                 "file": output::path(path),
                 "status": "ok",
                 "model": encoding.model().to_string(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::setup::{How, install};
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_code};
 use crate::output::{Listing, Mark, bytes, path};
 
 /// List, install, verify, show and remove models
@@ -176,7 +176,7 @@ fn verify(arguments: &Verify, home: &Home, context: &Context) -> Outcome {
         if rows.is_empty() { text.line("no pack is installed") } else { Ok(()) }
     })?;
     if rows.iter().any(|(mark, ..)| *mark == Mark::Bad) {
-        return Err(Failure::Told(ErrorKind::ModelUnavailable.exit_code()));
+        return Err(Failure::Told(exit_code(ErrorKind::ModelUnavailable)));
     }
     Ok(())
 }

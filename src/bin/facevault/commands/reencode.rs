@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_code};
 use crate::output::{Listing, count, duration};
 use crate::progress::watched;
 
@@ -94,5 +94,5 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         }
         text.line("the vault keeps its model: replace or remove these photos and run again, or say --leave-out")
     })?;
-    if reencoded.is_active { Ok(()) } else { Err(Failure::Told(ErrorKind::Refused.exit_code())) }
+    if reencoded.is_active { Ok(()) } else { Err(Failure::Told(exit_code(ErrorKind::Refused))) }
 }

@@ -102,12 +102,10 @@ mod tests {
     fn every_photo_and_every_rule_has_a_line() {
         let none = Refusal::new(RefusalCode::NoFaceDetected, "there is no face");
         let reports = |count| {
-            (0..count)
-                .map(|index| ImageReport { index, refusal: (index != 1).then(|| none.clone()) })
-                .collect::<Vec<_>>()
+            (0..count).map(|index| ImageReport::new(index, (index != 1).then(|| none.clone()))).collect::<Vec<_>>()
         };
         let photos = ["a.jpg".to_owned(), "b.jpg".to_owned()];
-        let rules = ["name", "notes"].map(|field| Violation { field: field.into(), rule: Rule::NotNull });
+        let rules = ["name", "notes"].map(|field| Violation::new(field, Rule::NotNull));
         for (error, expected) in [
             (Error::refused(reports(1)), vec!["a.jpg: no_face_detected: there is no face"]),
             (

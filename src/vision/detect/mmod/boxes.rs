@@ -4,7 +4,6 @@
 //! nearest to its middle and goes up the pyramid from there. Boxes are then taken by falling score,
 //! without those that overlap one already taken.
 
-
 use crate::geometry::Rect;
 use crate::mmod_scan::MmodScan;
 

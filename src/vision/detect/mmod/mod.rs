@@ -17,7 +17,7 @@ use crate::vision::idle::Idle;
 use crate::vision::landmarks::find_landmarks;
 use crate::vision::resize::resize;
 use crate::vision::tensor::{Size, write_planes};
-use crate::vision::{Detector, Face, Network, Scope, Upright};
+use crate::vision::{Detector, Face, Network, Scope, SeekOptions, Upright};
 
 use boxes::PixelRect;
 use pyramid::{Layout, Planes};
@@ -35,7 +35,7 @@ const MAX_DOUBLINGS: u32 = 3;
 /// the border between face and no face, sure faces have about 1.
 pub struct Mmod {
     network: Network,
-    scan: MmodScan,
+    scan: Arc<MmodScan>,
     shapes: Arc<ShapeModel>,
     spec: DetectorSpec,
     idle: Idle<Buffers>,
@@ -57,7 +57,7 @@ impl Mmod {
     /// [`ErrorKind::ModelUnavailable`] where the network does not take pictures of any size.
     pub fn new(network: Network, scan: MmodScan, shapes: Arc<ShapeModel>, spec: DetectorSpec) -> Result<Self> {
         super::check_input(&network, &DetectorSpec { fixed_size: None, ..spec.clone() })?;
-        Ok(Self { network, scan, shapes, spec, idle: Idle::default() })
+        Ok(Self { network, scan: Arc::new(scan), shapes, spec, idle: Idle::default() })
     }
 
     /// The boxes of the faces, in pixels of `picture` and in whole numbers, with their scores,
@@ -122,8 +122,10 @@ impl Mmod {
             }
         });
         let found = self.network.run(Size::new(layout.width, layout.height).shape(), canvas, |outputs| {
-            let scores = outputs.first().filter(|scores| scores.shape().len() == 4 && scores.shape().take(2).eq([1, 1]));
-            let Some((scores, columns)) = scores.and_then(|scores| Some((scores.values(), scores.shape().last()?))) else {
+            let scores =
+                outputs.first().filter(|scores| scores.shape().len() == 4 && scores.shape().take(2).eq([1, 1]));
+            let Some((scores, columns)) = scores.and_then(|scores| Some((scores.values(), scores.shape().last()?)))
+            else {
                 let message = "the mmod detector gave no scores of shape (1, 1, rows, columns)";
                 return Err(Error::new(ErrorKind::Runtime, message));
             };
@@ -143,6 +145,16 @@ impl Detector for Mmod {
             .into_iter()
             .map(|(bounds, score)| Face { bounds, landmarks: find_landmarks(&self.shapes, picture, bounds), score })
             .collect())
+    }
+
+    /// dlib's landmarks start from the box: they are those of this box, whether or not it shows a face.
+    fn detect_at(&self, picture: &RgbImage, bounds: Rect) -> Result<Option<Face>> {
+        Ok(Some(Face { bounds, landmarks: find_landmarks(&self.shapes, picture, bounds), score: 1.0 }))
+    }
+
+    fn with_options(&self, options: &SeekOptions) -> Option<Box<dyn Detector>> {
+        let (network, scan, shapes) = (self.network.clone(), self.scan.clone(), self.shapes.clone());
+        Some(Box::new(Self { network, scan, shapes, spec: options.applied_to(&self.spec), idle: Idle::default() }))
     }
 
     fn scope(&self) -> Option<Scope> {

@@ -7,7 +7,6 @@
 //! at its edges and the canvas sets the phase of the score grid, so both are as in dlib: boxes and
 //! scores then equal its own.
 
-
 /// The width of a level over that of the one before.
 const RATE: f64 = 5.0 / 6.0;
 /// Levels lower than this are left out, in pixels.
@@ -138,11 +137,7 @@ impl Layout {
 
     /// The canvas, on whose place for the first level `first` writes it: all three planes, whose
     /// rows are those of the canvas.
-    pub(super) fn draw<'a>(
-        &self,
-        buffers: &'a mut Buffers,
-        first: impl FnOnce(&mut [f32], Tile),
-    ) -> &'a [f32] {
+    pub(super) fn draw<'a>(&self, buffers: &'a mut Buffers, first: impl FnOnce(&mut [f32], Tile)) -> &'a [f32] {
         let area = self.width * self.height;
         let Buffers { canvas, columns, blended } = buffers;
         canvas.resize(3 * area, 0.0);

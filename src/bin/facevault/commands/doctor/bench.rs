@@ -34,7 +34,7 @@ impl Bench {
             return Ok(None);
         }
         let all = Engine::open(options)?;
-        let one = Engine::open(&EngineOptions { threads: 1, ..options.clone() })?;
+        let one = Engine::open(&options.clone().with_threads(1))?;
         let pixels = |photo: &Vec<u8>| one.decode(photo).map_or(0.0, |p| f64::from(p.width()) * f64::from(p.height()));
         let megapixels = photos.iter().map(pixels).sum::<f64>() / photos.len() as f64 / 1e6;
         Ok(Some(Self {
@@ -96,21 +96,11 @@ impl Throughput {
             encoded += batch.len();
         }
         let photos_a_second = encoded as f64 / start.elapsed().as_secs_f64();
-        Ok(Self { threads: engine.threads(), photos_a_second, timing: since(engine.timing(), before) })
+        Ok(Self { threads: engine.threads(), photos_a_second, timing: engine.timing().since(&before) })
     }
 
     fn steps(&self) -> [(&'static str, Duration); 4] {
         let Timing { decode, detect, align, embed, .. } = self.timing;
         [("decoding", decode), ("detection", detect), ("alignment", align), ("embedding", embed)]
-    }
-}
-
-fn since(now: Timing, before: Timing) -> Timing {
-    Timing {
-        decode: now.decode - before.decode,
-        detect: now.detect - before.detect,
-        align: now.align - before.align,
-        embed: now.embed - before.embed,
-        networks: now.networks - before.networks,
     }
 }

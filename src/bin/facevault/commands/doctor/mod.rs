@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use self::bench::Bench;
 use super::Outcome;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, exit_code};
 use crate::output::{Mark, duration};
 
 const EXAMPLES: &str = "\
@@ -131,7 +131,7 @@ fn runtime(home: &Home, context: &Context, findings: &mut Findings) -> bool {
         }
     }
     let choice = context.runtime().clone();
-    match Runtime::select(&RuntimeOptions { choice, installed: home.runtime_library() }) {
+    match Runtime::select(&RuntimeOptions::default().with_choice(choice).with_installed(home.runtime_library())) {
         Ok(runtime) => {
             for notice in &runtime.info().notices {
                 findings.add(Mark::Note, "runtime", notice);
@@ -213,5 +213,5 @@ fn print(findings: &Findings, bench: Option<&Bench>, context: &Context) -> Outco
         }
         Ok(())
     })?;
-    if healthy { Ok(()) } else { Err(Failure::Told(ErrorKind::ModelUnavailable.exit_code())) }
+    if healthy { Ok(()) } else { Err(Failure::Told(exit_code(ErrorKind::ModelUnavailable))) }
 }
