@@ -93,6 +93,12 @@ impl Drop for Running {
             let group = format!("-{}", self.0.id());
             let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         }
+        #[cfg(windows)]
+        {
+            // Windows knows no groups, but who started whom.
+            let tree = ["/T", "/F", "/PID", &self.0.id().to_string()];
+            let _ = Command::new("taskkill").args(tree).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

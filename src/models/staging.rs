@@ -34,8 +34,9 @@ impl<'a> Staging<'a> {
     pub(super) fn open(home: &'a Home, progress: &mut dyn Progress) -> Result<Self, Failure> {
         fs::create_dir_all(home.path()).map_err(|error| cannot("create", home.path(), error))?;
         let path = home.path().join(".lock");
-        let lock =
-            File::options().create(true).append(true).open(&path).map_err(|error| cannot("open", &path, error))?;
+        // Windows locks no file that was opened for appending alone.
+        let lock = File::options().create(true).read(true).append(true).open(&path);
+        let lock = lock.map_err(|error| cannot("open", &path, error))?;
         loop {
             match lock.try_lock() {
                 Ok(()) => {

@@ -130,7 +130,8 @@ impl PendingFile {
     pub(super) fn name(self) -> Result<()> {
         let Self { temporary, target } = self;
         let named = || {
-            fs::File::open(&temporary)?.sync_all()?;
+            // Windows syncs what was opened for writing, nothing else.
+            fs::OpenOptions::new().write(true).open(&temporary)?.sync_all()?;
             temporary.persist_noclobber(&target)?;
             if cfg!(unix) {
                 fs::File::open(folder(&target))?.sync_all()?;
