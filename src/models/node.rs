@@ -8,13 +8,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde::Deserialize;
-
-use super::artifact::here;
 use super::checksum::Sha256;
 use super::home::cannot;
 use super::install::{Failure, report};
 use super::missing::megabytes;
+use super::npm_wheels::wheel;
 use super::pip;
 use super::source::{Source, is_member_path};
 use crate::error::{Error, ErrorKind};
@@ -35,35 +33,6 @@ const CERTIFICATES: [&str; 3] = ["PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FIL
 
 /// Variables that tell npm its proxy.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "npm_config_https_proxy", "npm_config_proxy"];
-
-/// The packages that carry npm, one for each platform. The member of each is Node.js itself.
-#[derive(Deserialize)]
-struct List {
-    wheels: Vec<Listed>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    target: String,
-    source: Source,
-}
-
-fn wheels() -> Vec<Listed> {
-    let list: List =
-        toml::from_str(include_str!("../../models/npm.toml")).expect("the built-in list is read by a test");
-    list.wheels
-}
-
-/// The package that carries npm for this platform.
-fn wheel() -> Option<Source> {
-    wheels().into_iter().find(|wheel| wheel.target == here()).map(|wheel| wheel.source)
-}
-
-/// How large the package is that carries npm for this platform, where there is one.
-pub(super) fn size() -> Option<u64> {
-    wheel()?.archive()?.size
-}
 
 /// An unpacked Node.js with npm.
 pub(super) struct Node {
@@ -232,19 +201,6 @@ mod tests {
             Failure::Wrong(error) => error.to_string(),
             _ => panic!("a wheel is right or wrong"),
         })
-    }
-
-    #[test]
-    fn every_platform_has_its_own_package() {
-        let wheels = wheels();
-        let mut targets: Vec<_> = wheels.iter().map(|wheel| wheel.target.as_str()).collect();
-        targets.sort_unstable();
-        targets.dedup();
-        assert_eq!(targets.len(), wheels.len());
-        for Listed { source, .. } in &wheels {
-            assert!(matches!(source, Source::Pip { wheel: Some(_), .. }), "{source}");
-            assert!(source.archive().is_some_and(|archive| archive.size.is_some()), "{source}");
-        }
     }
 
     #[test]

@@ -19,5 +19,6 @@ mod roc;
 pub use comparisons::{Comparisons, ScoredPair, WORST_PAIRS};
 pub use histogram::Histogram;
 pub use interval::{Interval, MeasuredRate, PersonTrials, bootstrap_over_people, wilson};
+#[cfg(feature = "evaluation")]
 pub(crate) use random::SplitMix64;
 pub use roc::{EqualError, RocPoint, Scores};

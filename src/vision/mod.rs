@@ -9,6 +9,7 @@ mod embed;
 mod idle;
 mod landmarks;
 mod library;
+mod library_format;
 mod light;
 mod main_face;
 mod network;
@@ -25,6 +26,7 @@ mod seek;
 mod sieve;
 mod telemetry;
 mod tensor;
+#[cfg(any(feature = "evaluation", feature = "http"))]
 mod thumbnail;
 mod turn;
 mod workload;
@@ -41,12 +43,12 @@ pub use pose::Pose;
 pub use quality::Quality;
 pub use quality_limits::QualityLimits;
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
-
 pub use seek::SeekOptions;
 pub(crate) use seek::Seeker;
 pub(crate) use sieve::Sieve;
 pub use telemetry::disable_runtime_telemetry;
 pub use tensor::TensorView;
+#[cfg(any(feature = "evaluation", feature = "http"))]
 pub use thumbnail::thumbnail;
 pub use turn::Turn;
 pub use workload::{TakenOn, Workload};

@@ -20,6 +20,10 @@ use crate::error::{Error, ErrorKind, Result};
 use super::network_options::NetworkOptions;
 use super::tensor::TensorView;
 
+/// The smallest minor version of ONNX Runtime 1.x whose interface is used: 24, or what the host asks
+/// of the same crate.
+pub(super) const MINIMUM_MINOR: u32 = ort::MINOR_VERSION;
+
 /// What sessions are made in.
 pub(super) struct Environment(ort::environment::Environment);
 

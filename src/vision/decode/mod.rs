@@ -23,8 +23,9 @@ use std::error::Error as StdError;
 use std::io::{Cursor, ErrorKind as IoErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use image::codecs::webp::WebPDecoder;
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, pnm::PnmDecoder, tiff::TiffDecoder};
+#[cfg(feature = "more-formats")]
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, pnm::PnmDecoder, tiff::TiffDecoder};
+use image::codecs::{png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, RgbImage};
 
@@ -63,10 +64,11 @@ setters!(DecodeLimits {
     max_side: with_max_side(u32),
 });
 
-/// Decodes a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM file, a HEIC file where the feature `heic` is
-/// on, or an AVIF file where the feature `avif` is on, and turns it upright as its EXIF orientation
-/// says, or its XMP orientation where EXIF says nothing; an orientation that is not one of 1 to 8
-/// is ignored. HEIC and AVIF are turned as their container says.
+/// Decodes a JPEG, PNG or WebP file, a GIF, BMP, TIFF or PNM file where the feature `more-formats` is
+/// on, a HEIC file where the feature `heic` is on, or an AVIF file where the feature `avif` is on,
+/// and turns it upright as its EXIF orientation says, or its XMP orientation where EXIF says nothing;
+/// an orientation that is not one of 1 to 8 is ignored. HEIC and AVIF are turned as their container
+/// says.
 ///
 /// # Errors
 /// [`RefusalCode::UndecodableImage`] for what is empty, no picture in a known format, cut short or
@@ -116,14 +118,34 @@ fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Resul
             webp::check_frames(bytes, limits)?;
             unpack(format, WebPDecoder::new(input).map_err(refuse)?, limits, || webp::stated(bytes))
         }
-        ImageFormat::Gif => unpack(format, GifDecoder::new(input).map_err(refuse)?, limits, Stated::default),
-        ImageFormat::Bmp => unpack(format, BmpDecoder::new(input).map_err(refuse)?, limits, Stated::default),
-        ImageFormat::Tiff => unpack(format, TiffDecoder::new(input).map_err(refuse)?, limits, || tiff_stated(bytes)),
-        ImageFormat::Pnm => unpack(format, PnmDecoder::new(input).map_err(refuse)?, limits, Stated::default),
+        ImageFormat::Gif | ImageFormat::Bmp | ImageFormat::Tiff | ImageFormat::Pnm => {
+            decode_more(format, bytes, limits)
+        }
         // What begins like AVIF, whose list of brands is broken.
         ImageFormat::Avif if cfg!(feature = "avif") => Err(damaged(name(format))),
         _ => Err(undecodable(not_read(name(format)))),
     }
+}
+
+#[cfg(feature = "more-formats")]
+fn decode_more(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    let refuse = |error: ImageError| explain(format, &error);
+    let input = Cursor::new(bytes);
+    match format {
+        ImageFormat::Gif => unpack(format, GifDecoder::new(input).map_err(refuse)?, limits, Stated::default),
+        ImageFormat::Bmp => unpack(format, BmpDecoder::new(input).map_err(refuse)?, limits, Stated::default),
+        ImageFormat::Pnm => unpack(format, PnmDecoder::new(input).map_err(refuse)?, limits, Stated::default),
+        _ => unpack(format, TiffDecoder::new(input).map_err(refuse)?, limits, || tiff_stated(bytes)),
+    }
+}
+
+#[cfg(not(feature = "more-formats"))]
+fn decode_more(format: ImageFormat, _: &[u8], _: &DecodeLimits) -> Result<RgbImage, Refusal> {
+    Err(undecodable(format!(
+        "{} pictures are not read by this build; save the photo as JPEG or PNG, or build facevault with its feature \
+         more-formats",
+        name(format)
+    )))
 }
 
 /// Decodes what `decoder` has read the header of. `stated` looks for the orientation.
@@ -148,6 +170,7 @@ fn unpack(
     Ok(pixels::upright(pixels::to_rgb(image), stated().orientation().unwrap_or(own)))
 }
 
+#[cfg(feature = "more-formats")]
 fn tiff_stated(bytes: &[u8]) -> Stated {
     let mut stated = Stated::default();
     stated.tiff(bytes);
@@ -236,9 +259,8 @@ fn format_of(bytes: &[u8]) -> Result<Format, Refusal> {
     } else {
         ""
     };
-    Err(undecodable(format!(
-        "this is not a picture in a known format; JPEG, PNG, {known}WebP, GIF, BMP, TIFF and PNM pictures are read"
-    )))
+    let more = if cfg!(feature = "more-formats") { "WebP, GIF, BMP, TIFF and PNM" } else { "and WebP" };
+    Err(undecodable(format!("this is not a picture in a known format; JPEG, PNG, {known}{more} pictures are read")))
 }
 
 fn not_read(format: &str) -> String {

@@ -44,6 +44,7 @@ impl Stated {
     }
 
     /// Looks at a whole TIFF file: its first directory, and the XMP packet that it may name.
+    #[cfg_attr(not(feature = "more-formats"), allow(dead_code))]
     pub(super) fn tiff(&mut self, file: &[u8]) {
         self.exif(file);
         if let Some(packet) = Directory::first(file).and_then(|directory| directory.bytes(TIFF_XMP)) {
