@@ -30,7 +30,7 @@ pub struct CreateOptions {
 
 impl Store {
     /// Makes a vault and opens it. The file appears under its name when it is whole, and only its
-    /// owner may read it.
+    /// owner may read it; on Windows, whoever may read its folder's files.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where there is a file of that name, [`ErrorKind::NotFound`]
