@@ -1,6 +1,8 @@
 //! From pixels to a network's input, planes of `f32`, one colour after the other (NCHW), and what it
 //! gives.
 
+use ndarray::ArrayView2;
+
 use crate::spec::{ColorOrder, Normalization};
 
 /// An output of a network, as it lies in the runtime's memory.
@@ -25,6 +27,13 @@ impl<'a> TensorView<'a> {
     #[must_use]
     pub fn values(&self) -> &'a [f32] {
         self.values
+    }
+
+    /// The rows and columns of a map of shape (1, 1, rows, columns); `None` for another shape.
+    pub(super) fn map(&self) -> Option<ArrayView2<'a, f32>> {
+        let shape: Vec<usize> = self.shape().collect();
+        let [1, 1, rows, columns] = shape[..] else { return None };
+        ArrayView2::from_shape((rows, columns), self.values).ok()
     }
 }
 

@@ -4,6 +4,8 @@
 //! nearest to its middle and goes up the pyramid from there. Boxes are then taken by falling score,
 //! without those that overlap one already taken.
 
+use ndarray::ArrayView2;
+
 use crate::geometry::Rect;
 use crate::mmod_scan::MmodScan;
 
@@ -64,18 +66,17 @@ impl PixelRect {
 }
 
 /// The boxes of the picture whose pyramid `layout` is, with scores above `threshold`, highest
-/// first. The scores stand row by row, so many columns each.
+/// first. `scores` has a row for each row of windows.
 pub(super) fn decode(
-    (columns, scores): (usize, &[f32]),
+    scores: ArrayView2<'_, f32>,
     layout: &Layout,
     scan: &MmodScan,
     threshold: f32,
 ) -> Vec<(PixelRect, f32)> {
     let mut found: Vec<(PixelRect, f32)> = scores
-        .iter()
-        .enumerate()
+        .indexed_iter()
         .filter(|(_, score)| **score > threshold)
-        .map(|(at, score)| (window(at / columns, at % columns, layout, scan), *score))
+        .map(|((row, column), score)| (window(row, column, layout, scan), *score))
         .collect();
     // The sort is stable: of equal scores the upper left comes first.
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -103,6 +104,10 @@ fn window(row: usize, column: usize, layout: &Layout, scan: &MmodScan) -> PixelR
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn map(columns: usize, scores: &[f32]) -> ArrayView2<'_, f32> {
+        ArrayView2::from_shape((scores.len() / columns, columns), scores).expect("whole rows")
+    }
     use crate::mmod_scan::Spread;
 
     const SCAN: MmodScan =
@@ -136,7 +141,7 @@ mod tests {
         let at = |row: usize, column: usize, score: f32| {
             let mut scores = vec![0.0; 130 * 32];
             scores[row * 32 + column] = score;
-            decode((32, &scores), &layout, &SCAN, 0.0)
+            decode(map(32, &scores), &layout, &SCAN, 0.0)
         };
         // Pixel (126, 94) of the canvas is (115, 83) of the picture.
         assert_eq!(at(10, 14, 1.5), [(PixelRect { left: 76, top: 44, right: 155, bottom: 123 }, 1.5)]);
@@ -153,11 +158,11 @@ mod tests {
         for (row, column, score) in [(10, 10, 0.7), (10, 11, 0.9), (11, 11, 0.9), (12, 12, 0.8), (30, 60, 0.2)] {
             scores[row * 80 + column] = score;
         }
-        let found = decode((80, &scores), &layout, &SCAN, 0.0);
+        let found = decode(map(80, &scores), &layout, &SCAN, 0.0);
         let middles: Vec<_> = found.iter().map(|(found, score)| (found.left, found.top, *score)).collect();
         assert_eq!(middles, [(52, 44, 0.9), (444, 204, 0.2)]);
-        assert_eq!(decode((80, &scores), &layout, &SCAN, 0.3).len(), 1);
+        assert_eq!(decode(map(80, &scores), &layout, &SCAN, 0.3).len(), 1);
         scores.fill(f32::NAN);
-        assert_eq!(decode((80, &scores), &layout, &SCAN, 0.0), []);
+        assert_eq!(decode(map(80, &scores), &layout, &SCAN, 0.0), []);
     }
 }

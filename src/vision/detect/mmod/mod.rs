@@ -16,7 +16,7 @@ use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::idle::Idle;
 use crate::vision::landmarks::find_landmarks;
 use crate::vision::resize::resize;
-use crate::vision::tensor::{Size, write_planes};
+use crate::vision::tensor::{Size, TensorView, write_planes};
 use crate::vision::{Detector, Face, Network, Scope, SeekOptions, Upright};
 
 use boxes::PixelRect;
@@ -122,14 +122,11 @@ impl Mmod {
             }
         });
         let found = self.network.run(Size::new(layout.width, layout.height).shape(), canvas, |outputs| {
-            let scores =
-                outputs.first().filter(|scores| scores.shape().len() == 4 && scores.shape().take(2).eq([1, 1]));
-            let Some((scores, columns)) = scores.and_then(|scores| Some((scores.values(), scores.shape().last()?)))
-            else {
+            let Some(scores) = outputs.first().and_then(TensorView::map) else {
                 let message = "the mmod detector gave no scores of shape (1, 1, rows, columns)";
                 return Err(Error::new(ErrorKind::Runtime, message));
             };
-            Ok(boxes::decode((columns, scores), &layout, &self.scan, self.spec.score_threshold))
+            Ok(boxes::decode(scores, &layout, &self.scan, self.spec.score_threshold))
         })?;
         // Back to the picture before it was doubled: dlib's map from a picture to its half.
         let down =
