@@ -7,7 +7,9 @@ use facevault::evaluation::{self, Dataset, DatasetEncodings, EncodingCache};
 use facevault::statistics::Comparisons;
 use facevault::statistics::open_set::OpenSet;
 use facevault::vision::FacePolicy;
-use facevault::{EncodingMode, Engine, EngineOptions, FaceEncoding, Metric, OperatingPoint, PhotoRules};
+use facevault::{
+    EncodingMode, Engine, EngineOptions, FaceEncoding, Metric, OperatingPoint, PhotoRules, Refusal, RefusalCode,
+};
 
 use crate::{data, packs};
 
@@ -40,7 +42,11 @@ fn rates_hold_on_people_who_were_left_out() {
     let folder = data::folder(TEST).expect("test data").join("faces/lfw-dev");
     let whole = Dataset::open(&folder, None).expect("people");
     let encoded = DatasetEncodings::compute(&engine, &whole, None, &mut ()).expect("encodings");
-    assert!(encoded.refusals.is_empty(), "{:?}", encoded.refusals);
+    // One studio portrait was smoothed until it has no fine detail.
+    let smoothed =
+        |refusal: &Refusal| refusal.code == RefusalCode::Blurred && refusal.message.contains("no fine detail");
+    let refusals: Vec<_> = encoded.refusals.iter().map(|(_, refusal)| refusal).collect();
+    assert!(refusals.len() <= 1 && refusals.into_iter().all(smoothed), "{:?}", encoded.refusals);
 
     let (mut alarms, mut searches) = (0, 0);
     for split in 0..SPLITS {
@@ -187,7 +193,7 @@ mod command {
         assert_eq!((kinds.len(), &found["data"]["asked_fmr"], &found["data"]["limit"]), (27, &0.01.into(), &().into()));
         let page = fs::read_to_string(test.path().join("damage.md")).expect("written");
         assert!(page.contains("`facevault evaluate --protocol damage --images few --markdown damage.md --json`"));
-        assert!(page.contains("| undamaged | 3 | 3 | 0.0000 | 3 | 0.0 |"), "{page}");
+        assert!(page.contains("| undamaged | 3 | 3 | 0.0000 | 3 | 0.0 (0.0 to "), "{page}");
 
         let text =
             test.run(["evaluate", "--protocol", "all", "--images", "people", "--report", "page.html"]).ok().stdout;
