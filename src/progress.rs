@@ -42,6 +42,7 @@ impl<'a> Step<'a> {
     }
 
     /// Nothing new is said; the work asks whether to go on.
+    #[cfg(any(feature = "install", test))]
     pub(crate) fn unchanged() -> Self {
         Self { what: "", done: 0, total: None, unit: Unit::Items }
     }
