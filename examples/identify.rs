@@ -1,4 +1,4 @@
-//! Who is on a photo? Prints the people of a vault whom it may show, or why it is nobody.
+//! Who is on a photo? Prints the people of a vault who may be on it, or why it is nobody.
 //!
 //! ```sh
 //! cargo run --release --example identify -- people.vault door.jpg

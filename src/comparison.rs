@@ -86,7 +86,7 @@ number! {
     Fmr, "fmr", "must be above 0 and at most 1", |rate| rate > 0.0 && rate <= 1.0
 }
 number! {
-    /// False-positive identification rate: the share of strangers for whom a search returns
+    /// False-positive identification rate: the share of searches by strangers that return
     /// somebody. Above 0, below 1.
     Fpir, "fpir", "must be above 0 and below 1", |rate| rate > 0.0 && rate < 1.0
 }
@@ -106,7 +106,7 @@ impl Fpir {
         Fmr(rate.clamp(f64::MIN_POSITIVE, 1.0))
     }
 
-    /// The share of strangers for whom a search of `people_searched` people returns somebody when
+    /// The share of searches by strangers that return somebody of `people_searched` people when
     /// each comparison is a false match with probability `fmr`: `1 - (1 - FMR)^N`.
     #[must_use]
     pub fn expected(fmr: Fmr, people_searched: u64) -> f64 {

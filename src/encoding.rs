@@ -78,7 +78,10 @@ impl FaceEncoding {
     pub fn new(model: ModelId, vector: impl Into<Arc<[f32]>>) -> Result<Self> {
         let vector = vector.into();
         if vector.iter().any(|v| !v.is_finite()) || vector.iter().all(|v| *v == 0.0) {
-            return Err(Error::new(ErrorKind::Invalid, "a face encoding is not empty, finite and not zero"));
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "a face encoding needs at least one number, all of them finite and not all of them zero",
+            ));
         }
         Ok(Self { model, vector })
     }

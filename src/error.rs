@@ -136,7 +136,7 @@ impl Error {
         Self::with_detail(ErrorKind::Refused, message, Detail::Images(images))
     }
 
-    /// A person who is there already.
+    /// An existing person.
     #[must_use]
     pub fn already_known(duplicate: Duplicate) -> Self {
         Self::with_detail(ErrorKind::AlreadyExists, duplicate.to_string(), Detail::Duplicate(duplicate))
@@ -293,13 +293,13 @@ pub enum Rule {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Duplicate {
-    /// The person who is there already.
+    /// The existing person.
     pub person: PersonId,
     /// What both have in common.
     pub reason: DuplicateReason,
 }
 
-/// What a new person has in common with one who is there already.
+/// What a new person has in common with an existing one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum DuplicateReason {

@@ -20,7 +20,7 @@ use crate::person::{ClientId, TokenId};
 pub struct Token {
     /// Names the token; the first part of its text.
     pub id: TokenId,
-    /// The client for whom its holder acts.
+    /// The client that its holder acts for.
     pub client: ClientId,
     /// When it was made.
     pub created_at: Timestamp,

@@ -75,13 +75,13 @@ impl CollectionUpdate {
     }
 }
 
-/// The most broken rules of one request that are told; how many more there are is told with them.
+/// The most broken rules of one request that are reported, with the number of those that are left out.
 pub(crate) const MAX_VIOLATIONS: usize = 100;
 
 /// The most characters of a request's text that are repeated in an error.
 pub(crate) const MAX_ECHO: usize = 80;
 
-/// Broken rules, collected up to [`MAX_VIOLATIONS`]: what is told does not grow with the request.
+/// Broken rules, collected up to [`MAX_VIOLATIONS`]: what is reported does not grow with the request.
 #[derive(Debug, Default)]
 pub(crate) struct Violations {
     found: Vec<Violation>,

@@ -114,7 +114,7 @@ pub struct PairRow {
     pub fnmr: MeasuredRate,
 }
 
-/// Searches for people of whom half are enrolled.
+/// Searches for people, half of them enrolled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OpenSetResult {
     /// How many people are searched.

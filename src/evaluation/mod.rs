@@ -1,7 +1,7 @@
 //! Measuring a model on photos whose people are known: the data sets and pair lists that protocols
 //! are published as, the figures, and the page that shows them.
 //!
-//! [`Dataset`] says which photos there are, whom they show and which of them are compared.
+//! [`Dataset`] says which photos there are, who is on them and which of them are compared.
 //! [`DatasetEncodings`] holds an engine's encodings of them, and [`Evaluation::measure`] or
 //! [`calibrate`] turns these into figures or a table. [`report::page`] writes the figures as one
 //! HTML page.

@@ -20,7 +20,7 @@ use super::routes::{DOCS, HEALTH, OPENAPI};
 use crate::vault::{Access, Vault};
 use crate::wire::decode_base64;
 
-/// Lets those pass who show a good token, and notes for whom they act.
+/// Lets those pass who show a good token, and notes which client they act for.
 pub(super) async fn check(
     State(app): State<App>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,

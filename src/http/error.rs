@@ -27,7 +27,7 @@ pub(super) struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(super) code: Option<&'static str>,
-    /// The person who is there already.
+    /// The existing person.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(super) data: Option<PersonAnswer<'a>>,

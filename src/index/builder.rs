@@ -62,7 +62,10 @@ impl GalleryBuilder {
         // The bits of magnitudes are in the order of the magnitudes, and infinity is 255 << 23.
         let largest = vector.iter().fold(0, |largest, v| (v.abs().to_bits() as i32).max(largest));
         if largest == 0 || largest >= 255 << 23 {
-            return Err(Error::new(ErrorKind::Invalid, "a face encoding is not empty, finite and not zero"));
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "a face encoding needs at least one number, all of them finite and not all of them zero",
+            ));
         }
         if self.last.as_ref() != Some(person) {
             let collections = self.collections.intern(collections);

@@ -1,4 +1,4 @@
-//! What can be installed: one file with its place, its checksum and where it is had from.
+//! What can be installed: one file with its place, its checksum and where it comes from.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -135,7 +135,7 @@ impl Artifact {
         self.sha256
     }
 
-    /// Where it is had from; `None` for what is built in and for what only a folder supplies.
+    /// Where it comes from; `None` for what is built in and for what only a folder supplies.
     #[must_use]
     pub fn source(&self) -> Option<&Source> {
         match &self.origin {

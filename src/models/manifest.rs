@@ -103,7 +103,7 @@ pub struct ModelFile {
     pub sha256: Sha256,
     /// How it holds its network.
     pub format: Format,
-    /// Where it is had from; packs that come as a folder need none.
+    /// Where it comes from; packs that come as a folder need none.
     pub source: Option<Source>,
     /// Its licence, where it is not the whole pack's.
     pub licence: Option<String>,

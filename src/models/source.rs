@@ -1,4 +1,4 @@
-//! Where a file is had from, as a manifest states it.
+//! Where a file comes from, as a manifest states it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::checksum::Sha256;
 
-/// Where a file is had from.
+/// Where a file comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Table")]
 #[non_exhaustive]

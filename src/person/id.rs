@@ -76,7 +76,7 @@ id! {
     CollectionId, "collection", "id"
 }
 id! {
-    /// Names the tenant to whom persons and collections belong: `client_` and a UUID, unless the
+    /// Names the tenant that persons and collections belong to: `client_` and a UUID, unless the
     /// caller chose it.
     ClientId, "client", "client"
 }

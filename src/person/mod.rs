@@ -27,7 +27,7 @@ pub use update::{ImagesUpdate, Limits, MAX_NAME, MAX_NOTES, NewPerson, PersonUpd
 pub struct Person {
     /// Names the person.
     pub id: PersonId,
-    /// The tenant to whom the person belongs.
+    /// The tenant that the person belongs to.
     pub client: ClientId,
     /// 1 to 100 characters.
     pub name: String,

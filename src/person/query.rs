@@ -2,7 +2,7 @@
 
 use super::{DateOfBirth, Status};
 
-/// What is asked of a list: one page of at most `limit`, and whom it may hold.
+/// What is asked of a list: one page of at most `limit`, and who may be on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PersonQuery {
     /// The page, from 1.

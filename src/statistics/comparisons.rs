@@ -122,7 +122,7 @@ impl Comparisons {
         part.finish(people)
     }
 
-    /// Compares every photo with every other. `people` says of each photo whom it shows, and pairs
+    /// Compares every photo with every other. `people` says who is on each photo, and pairs
     /// of equal ones are mated; `similarity` is asked once a pair, by several threads, and answers
     /// `None` where a photo has no encoding. Takes 8 bytes a pair.
     ///

@@ -57,7 +57,7 @@ enum Outcome {
 }
 
 impl OpenSet {
-    /// Runs all searches. `people` says of each photo whom it shows; `similarity` is asked by
+    /// Runs all searches. `people` says who is on each photo; `similarity` is asked by
     /// several threads for a probe and a photo of the gallery, and answers `None` where either has
     /// no encoding: who has no encoding in the gallery is never found.
     ///

@@ -24,7 +24,7 @@ pub struct ModelInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImageRef {
     pub(super) key: i64,
-    /// The tenant to whom the person belongs.
+    /// The tenant that the person belongs to.
     pub client: ClientId,
     /// The person who is in the photo.
     pub person: PersonId,

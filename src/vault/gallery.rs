@@ -109,7 +109,7 @@ impl Vault {
         Ok(self.searched(model)?.gallery.clone())
     }
 
-    /// As [`Self::gallery`], with whom it lacks.
+    /// As [`Self::gallery`], with those that it lacks.
     pub(super) fn searched(&self, model: &ModelInfo) -> Result<Arc<Searched>> {
         let slot = self.inner.galleries.slot(&self.client, model, Instant::now());
         let generation = self.store().generation()?;

@@ -47,7 +47,7 @@ pub struct Reencoded {
 /// A photo that gives no encoding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unencoded {
-    /// The tenant to whom the person belongs.
+    /// The tenant that the person belongs to.
     pub client: ClientId,
     /// The person.
     pub person: PersonId,

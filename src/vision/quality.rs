@@ -98,7 +98,7 @@ impl Quality {
 const FRONTAL: f32 = 45.0;
 
 impl QualityLimits {
-    /// Compares what was measured with the limits; the first one that is missed is told, in the
+    /// Compares what was measured with the limits; the first one that is missed is reported, in the
     /// order size, border, rotation, light, sharpness, noise, covered parts, fine detail, blur in one direction.
     ///
     /// # Errors

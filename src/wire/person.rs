@@ -202,7 +202,7 @@ pub(crate) enum IdOrClient<'a> {
     Whole(ClientAnswer<'a>),
 }
 
-/// A client: the tenant to whom persons belong.
+/// A client: the tenant that persons belong to.
 #[cfg(feature = "http")]
 #[derive(serde::Serialize, utoipa::ToSchema)]
 #[schema(as = Client)]

@@ -236,7 +236,7 @@ fn brief(command: Command) -> Command {
         .after_help(help)
 }
 
-/// Reads the command line; help and version are printed here, and what is wrong is told.
+/// Reads the command line; help and version are printed here, and what is wrong is reported.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     let words: Vec<OsString> = std::env::args_os().collect();
     command().try_get_matches_from(&words).and_then(|found| Cli::from_arg_matches(&found)).map_err(|error| {

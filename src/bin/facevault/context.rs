@@ -121,7 +121,7 @@ impl Context {
 
     /// Opens a vault for photos.
     pub(crate) fn vault_with_engine(&self, path: &Path) -> Result<Vault> {
-        // A file that is no vault is told before models are loaded.
+        // A file that is no vault is reported before models are loaded.
         drop(self.vault(path)?);
         self.told_of_mode(Vault::open(path, self.vault_options(Some(self.engine()?)))?)
     }

@@ -29,7 +29,7 @@ pub(super) fn reduce(picture: &RgbImage, factor: f32) -> RgbImage {
     imageops::resize(&small, width, height, FilterType::Triangle)
 }
 
-/// What JPEG leaves of a picture. A picture that it cannot hold stays as it is.
+/// What JPEG leaves of a picture. A picture too large for JPEG stays as it is.
 pub(super) fn jpeg(picture: &RgbImage, quality: u8) -> RgbImage {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let encoder = Encoder::new(picture.as_raw(), width, height, PixelFormat::Rgb);

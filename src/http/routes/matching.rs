@@ -54,7 +54,7 @@ struct Thumbnail {
     thumbnail: String,
 }
 
-/// Somebody whom the photos may show.
+/// Somebody who may be on the photos.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct SearchResult {
     /// The person's id.
@@ -67,7 +67,7 @@ pub(in crate::http) struct SearchResult {
     thumbnails: Vec<Thumbnail>,
 }
 
-/// Somebody whom the photo may show.
+/// Somebody who may be on the photo.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct ActiveUser<'a> {
     /// The person's id.
@@ -84,7 +84,7 @@ pub(in crate::http) struct Verified<'a> {
     matched: Option<Match<'a>>,
 }
 
-/// The person whom the photos show.
+/// The person on the photos.
 #[derive(Serialize, ToSchema)]
 struct Match<'a> {
     collections: Vec<&'a str>,

@@ -1,4 +1,4 @@
-//! Clients: the tenants to whom persons and collections belong.
+//! Clients: the tenants that persons and collections belong to.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -16,12 +16,12 @@ use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, CollectionId, ImageId, PersonId, PersonKey, Status};
 
-/// One encoding with whom it belongs to.
+/// One encoding and the person it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct EncodingRow<'a> {
     /// The person's number in this file.
     pub key: PersonKey,
-    /// The tenant to whom the person belongs.
+    /// The tenant that the person belongs to.
     pub client: &'a ClientId,
     /// The person.
     pub person: &'a PersonId,

@@ -40,7 +40,7 @@ impl Store {
         })
     }
 
-    /// The keys of the persons whom [`Self::people_without_encoding`] lists.
+    /// The keys of the persons that [`Self::people_without_encoding`] lists.
     ///
     /// # Errors
     /// As for [`Self::people_without_encoding`].

@@ -41,7 +41,7 @@ enum Protocol {
 ///
 /// False match rate (FMR): how often photos of different people are taken for one person. False
 /// non-match rate (FNMR): how often photos of one person are not. In searches, FPIR is the share of
-/// strangers for whom somebody is found, FNIR the share of enrolled people who are not found first.
+/// searches by strangers that find somebody, FNIR the share of enrolled people who are not found first.
 /// Intervals are 95 %, over pairs and over people. A photo that gives no encoding counts as an error
 /// in all its comparisons. Where a photo shows several faces, the one in the middle counts, because
 /// data sets name photos after it; --face says otherwise.

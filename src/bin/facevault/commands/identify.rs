@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     };
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
-    // An unknown collection is told before models are loaded.
+    // An unknown collection is reported before models are loaded.
     let vault = context.vault_for_reading(&arguments.vault)?;
     arguments.collections.iter().try_for_each(|name| vault.collection(name).map(drop))?;
     let vault = context.vault_for_searching(&arguments.vault)?;

@@ -19,7 +19,7 @@ Examples:
 ///
 /// A vault is one file. Everything that is kept of people is in it; models are not, so the file
 /// can be copied to another machine. The file must not be there yet. Its first client (the tenant
-/// to whom persons belong) gets an id of its own unless --client names one.
+/// that persons belong to) gets an id of its own unless --client names one.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let mut options = CompareOptions::default();
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
-    // An unknown person is told before models are loaded.
+    // An unknown person is reported before models are loaded.
     let person = context.vault_for_reading(&arguments.vault)?.person_summary(&arguments.id)?;
     let vault = context.vault_for_searching(&arguments.vault)?;
     let answer = vault.verify(&arguments.id, &photos, &options).with_photos(&arguments.photos)?;

@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             new
         }
     };
-    // A broken rule is told before models are loaded.
+    // A broken rule is reported before models are loaded.
     new.validate(&limits)?;
     let vault = if new.images.is_empty() {
         context.vault(&arguments.vault)?

@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         None => from_options(arguments, context)?,
     };
     update.expected_version = arguments.expect_version;
-    // A broken rule is told before models are loaded.
+    // A broken rule is reported before models are loaded.
     update.validate(&limits)?;
     let vault = match &update.images {
         ImagesUpdate::Keep | ImagesUpdate::Clear => context.vault(&arguments.whom.vault)?,
