@@ -95,7 +95,7 @@ impl Drop for Running {
         }
         #[cfg(windows)]
         {
-            // Windows knows no groups, but who started whom.
+            // Windows has no process groups; it knows which process started which.
             let tree = ["/T", "/F", "/PID", &self.0.id().to_string()];
             let _ = Command::new("taskkill").args(tree).stdout(Stdio::null()).stderr(Stdio::null()).status();
         }

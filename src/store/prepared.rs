@@ -61,7 +61,7 @@ impl PreparedImage {
         Self { sha256: Sha256::digest(bytes).into(), encoding: None }
     }
 
-    /// The SHA-256 of the bytes, by which a person's photos are told apart.
+    /// The SHA-256 of the bytes. Photos of one person with the same hash are the same photo.
     #[must_use]
     pub fn sha256(&self) -> &[u8; 32] {
         &self.sha256

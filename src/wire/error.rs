@@ -90,7 +90,7 @@ impl Serialize for Duplicate {
 }
 
 /// An error as the command writes it: its kind, its sentence, and every broken rule or photo, or the
-/// person whom a new one seems to be.
+/// existing person that a new one resembles.
 #[derive(Debug)]
 pub struct ErrorAnswer<'a>(
     /// The error.

@@ -173,7 +173,7 @@ fn where_the_mode_is_unknown_both_are_found_by_each_other_and_known_photos_keep_
     assert!(decision.accepted && decision.similarity.get() > 0.999_999);
 }
 
-/// With real networks and the command: what is told, and where tables are kept.
+/// With real networks and the command: what is printed, and where tables are kept.
 #[cfg(feature = "cli")]
 #[test]
 fn the_command_tells_what_the_vault_keeps_to_and_keeps_a_table_for_each_mode() {

@@ -1,4 +1,4 @@
-//! The engine on real photos: every format gives the same encoding, people are told apart.
+//! The engine on real photos: every format gives the same encoding, and different people differ.
 
 use std::collections::HashMap;
 use std::fs;

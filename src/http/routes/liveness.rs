@@ -7,7 +7,8 @@ use utoipa::openapi::response::ResponsesBuilder;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::app::{App, Caller};
-use crate::http::error::{ApiError, ErrorBody};
+use crate::http::error::ApiError;
+use crate::http::openapi::Errors;
 
 /// The routes with a liveness check.
 const PATHS: [&str; 5] =
@@ -16,29 +17,8 @@ const PATHS: [&str; 5] =
 /// What every route with a liveness check answers while no pack brings a liveness network.
 const REASON: &str = "no liveness model is part of the loaded pack: whether a photo shows a living person is not known";
 
-/// What a route with a liveness check may answer.
-#[derive(IntoResponses)]
-#[allow(dead_code, reason = "these describe, nobody makes one")]
-enum Answers {
-    /// No token, or an unknown one
-    #[response(status = 401)]
-    Unauthorized(#[to_schema] ErrorBody<'static>),
-    /// The token has expired
-    #[response(status = 403)]
-    Expired(#[to_schema] ErrorBody<'static>),
-    /// The Host header names another host
-    #[response(status = 421)]
-    Misdirected(#[to_schema] ErrorBody<'static>),
-    /// Too many unknown tokens from this address
-    #[response(status = 429)]
-    TooMany(#[to_schema] ErrorBody<'static>),
-    /// The server's own fault
-    #[response(status = 500)]
-    Internal(#[to_schema] ErrorBody<'static>),
-    /// No liveness model, or busy
-    #[response(status = 503)]
-    Unavailable(#[to_schema] ErrorBody<'static>),
-}
+/// What routes answer about bodies, which are not read here.
+const ABOUT_BODIES: [&str; 4] = ["400", "408", "413", "415"];
 
 /// The routes and their descriptions.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -55,7 +35,9 @@ fn described(path: &str) -> Operation {
         .operation_id(Some(path.trim_start_matches('/').replace(['/', '-'], "_")))
         .summary(Some("Needs a liveness model"))
         .description(Some("Answers 503 with the reason until a liveness network is part of the loaded pack."))
-        .responses(ResponsesBuilder::new().responses_from_into_responses::<Answers>())
+        .responses(ResponsesBuilder::new().responses_from_iter(
+            Errors::responses().into_iter().filter(|(status, _)| !ABOUT_BODIES.contains(&&status[..])),
+        ))
         .build()
 }
 

@@ -290,7 +290,7 @@ fn an_answer_without_photos_reads_none() -> Result<()> {
     let error = vault.store.update_person(&vault.client, &before.id, &rename, &none).expect_err("photos are damaged");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 
-    // What a gallery is told is what it would read.
+    // What the write hands to a gallery equals what the gallery would read from the vault.
     let hide = PersonUpdate { status: Some(Status::Inactive), ..PersonUpdate::default() };
     let written = vault.store.update_person_summary(&vault.client, &before.id, &hide, &none)?;
     let since = written.gallery.generation - 1;
