@@ -220,6 +220,12 @@ impl Drop for Picture<'_> {
     fn drop(&mut self) {
         // SAFETY: the picture is rav1d's own, or one that owns nothing.
         unsafe { dav1d_picture_unref(Some(NonNull::from(&mut self.picture))) };
+        // The call leaves an empty picture behind, which owns an empty list of its own: without this, 48 bytes
+        // would stay of each picture, between which the system's allocator reuses little.
+        if let Some(list) = self.picture.itut_t35_ref.take() {
+            // SAFETY: the list is the one that the call has just made, and nobody else has it.
+            drop(unsafe { list.into_arc() });
+        }
     }
 }
 
