@@ -40,6 +40,10 @@ const ROUNDING: f64 = 20.0 / 12.0;
 const ROUNDING_OF_ONE: f64 = 6.0 / 12.0;
 /// A face is large whose crop has fewer than this many of its pixels a side, as a share.
 const LARGE: f64 = 0.7;
+/// Half of the face, and the part of it that skin makes up when the rest is features and hair: skin that was
+/// smoothed says little about what the picture could show.
+const MEDIAN: f64 = 0.5;
+const DETAILED: f64 = 0.7;
 /// Where the mouth lies in the crop.
 const MOUTH: Point = Point::new(56.0, 92.0);
 /// The half width and height, in pixels of the crop, of what is looked at of an eye and of the mouth.
@@ -105,9 +109,9 @@ impl Light {
             if deviation > 0.0 { *median / deviation } else { 0.0 }
         };
         let eye_detail = EYES.map(|eye| detail(eye, EYE)).into_iter().fold(0.0, f32::max);
-        let grain = if deviation > 0.0 { edge(&luma, 1) / deviation } else { 0.0 };
+        let grain = if deviation > 0.0 { edge(&luma, 1, MEDIAN) / deviation } else { 0.0 };
         let half = halved(&luma, CROP);
-        let (fine, coarse) = (edge(&half, 2), edge(&halved(&half, CROP / 2), 4));
+        let (fine, coarse) = (edge(&half, 2, DETAILED), edge(&halved(&half, CROP / 2), 4, DETAILED));
         let resolution = if coarse > 0.0 { fine / coarse } else { 0.0 };
         let mouth_detail = detail(MOUTH, LIPS);
         let mut colors = [0u64; 3];
@@ -143,16 +147,16 @@ impl Light {
     }
 }
 
-/// The median magnitude of the Laplacian of the face, in a crop reduced to one pixel in `step`.
-fn edge(luma: &[f32], step: usize) -> f32 {
+/// The magnitude of the Laplacian that `share` of the face has less than, in a crop reduced to one pixel in `step`.
+fn edge(luma: &[f32], step: usize, share: f64) -> f32 {
     let side = CROP / step;
     let at = |x: usize, y: usize| luma[y * side + x];
     let mut magnitudes: Vec<f32> = (ROWS.start / step..ROWS.end / step)
         .flat_map(|y| (COLUMNS.start / step..COLUMNS.end / step).map(move |x| (x, y)))
         .map(|(x, y)| (at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y)).abs())
         .collect();
-    let middle = magnitudes.len() / 2;
-    *magnitudes.select_nth_unstable_by(middle, f32::total_cmp).1
+    let place = (magnitudes.len() as f64 * share) as usize;
+    *magnitudes.select_nth_unstable_by(place, f32::total_cmp).1
 }
 
 /// A square of `side` pixels at half the size: means of two by two.

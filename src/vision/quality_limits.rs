@@ -68,7 +68,7 @@ impl Default for QualityLimits {
             min_sharpness: 0.003,
             min_visible: 0.95,
             max_grain: 0.4,
-            min_resolution: 0.3,
+            min_resolution: 0.33,
             min_color_balance: 0.18,
             max_blocking: 2.6,
             min_acuity: 0.0028,
