@@ -13,7 +13,7 @@
 use image::RgbImage;
 
 use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect, SimilarityTransform};
-use crate::shape_model::{ShapeModel, Stage};
+use crate::spec::shape_model::{ShapeModel, Stage};
 
 /// The five landmarks of the face in `bounds`, in whole pixels.
 #[must_use]
@@ -87,7 +87,7 @@ mod tests {
     use image::Rgb;
 
     use super::*;
-    use crate::shape_model::{ShapePixel, Split};
+    use crate::spec::shape_model::{ShapePixel, Split};
 
     const MEAN: [[f32; 2]; 5] = [[0.75, 0.25], [0.625, 0.25], [0.25, 0.25], [0.375, 0.25], [0.5, 0.5]];
     const BOUNDS: Rect = Rect { x: 10.0, y: 20.0, width: 80.0, height: 80.0 };

@@ -2,8 +2,8 @@
 //! (King, 2015, arXiv:1502.00046).
 
 use crate::error::Result;
-use crate::mmod_scan::{MmodScan, Spread};
 use crate::onnx::{GraphWriter, Size};
+use crate::spec::mmod_scan::{MmodScan, Spread};
 
 use super::graph::{self, Flow};
 use super::network::{Layer, Step, read_network};

@@ -15,8 +15,8 @@ mod tests;
 #[cfg(test)]
 mod writer;
 
-pub use crate::mmod_scan::{MmodScan, Spread};
-pub use crate::shape_model::{ShapeModel, ShapePixel, Split, Stage};
+pub use crate::spec::mmod_scan::{MmodScan, Spread};
+pub use crate::spec::shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use mmod::detector_onnx;
 pub use resnet::embedder_onnx;
 pub use shape_predictor::shape_model;

@@ -1,7 +1,7 @@
 //! dlib's five-point landmark model.
 
 use crate::error::Result;
-use crate::shape_model::{ShapeModel, ShapePixel, Split, Stage};
+use crate::spec::shape_model::{ShapeModel, ShapePixel, Split, Stage};
 
 use super::reader::Reader;
 

@@ -7,7 +7,7 @@
 use ndarray::ArrayView2;
 
 use crate::geometry::Rect;
-use crate::mmod_scan::MmodScan;
+use crate::spec::mmod_scan::MmodScan;
 
 use super::pyramid::Layout;
 
@@ -108,7 +108,7 @@ mod tests {
     fn map(columns: usize, scores: &[f32]) -> ArrayView2<'_, f32> {
         ArrayView2::from_shape((scores.len() / columns, columns), scores).expect("whole rows")
     }
-    use crate::mmod_scan::Spread;
+    use crate::spec::mmod_scan::Spread;
 
     const SCAN: MmodScan =
         MmodScan { window: [80, 80], spread: Spread { stride: 8, offset: 14 }, overlap: 0.34, coverage: 0.9 };

@@ -10,8 +10,8 @@ use image::RgbImage;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::Rect;
-use crate::mmod_scan::MmodScan;
-use crate::shape_model::ShapeModel;
+use crate::spec::mmod_scan::MmodScan;
+use crate::spec::shape_model::ShapeModel;
 use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::idle::Idle;
 use crate::vision::landmarks::find_landmarks;

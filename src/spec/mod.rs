@@ -1,5 +1,8 @@
 //! What a network takes and what it gives: plain data that manifests state and networks obey.
 
+pub(crate) mod mmod_scan;
+pub(crate) mod shape_model;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
