@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use facevault::models::Home;
-use facevault::onnx::rewrite::{Rules, rewrite};
+use facevault::onnx::rewrite::{RewritingRules, rewrite};
 use facevault::vision::{FacePolicy, Network, NetworkOptions, Runtime, RuntimeOptions, align, main_face};
 use facevault::{Engine, EngineOptions, PackSource, PhotoRules};
 use libjpeg_turbo_rs::{Decoder, PixelFormat, ScalingFactor};
@@ -128,7 +128,7 @@ fn batches(data: &Path) {
     let installed = Home::from_env().ok().and_then(|home| home.runtime_library());
     let runtime = Runtime::select(&RuntimeOptions::default().with_installed(installed)).expect("a runtime");
     let stock = fs::read(data.join("models/espdl_mbf.onnx")).expect("a model");
-    let onnx = rewrite(&stock, &Rules::default()).expect("a network").onnx;
+    let onnx = rewrite(&stock, &RewritingRules::default()).expect("a network").onnx;
     let network = Network::load(&runtime, NetworkOptions::new("espdl_mbf.onnx"), onnx).expect("a network");
     const PICTURE: usize = 3 * 112 * 112;
     let batch: Vec<f32> = (0..FACES * PICTURE).map(|at| (at % 17) as f32 / 17.0).collect();

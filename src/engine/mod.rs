@@ -7,7 +7,7 @@ mod compare;
 mod each;
 mod encode;
 mod fuse;
-mod given;
+mod given_faces;
 mod open;
 mod parts;
 mod rewriting;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::comparison::CalibrationTable;
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::{Format, Home, KeptNetwork, Manifest, Pack, Role, dlib};
-use crate::onnx::rewrite::{Rules, rewrite};
+use crate::models::{Format, Home, Manifest, OptimizedNetwork, Pack, Role, dlib};
+use crate::onnx::rewrite::{RewritingRules, rewrite};
 use crate::recognizability::Recognizability;
 use crate::setters::setters;
 use crate::spec::{DetectorKind, EncodingMode};
@@ -94,7 +94,7 @@ pub struct EngineOptions {
     /// model's encodings keeps to that one.
     pub mode: Option<EncodingMode>,
     /// How networks are rewritten before they run; all rules unless said otherwise.
-    pub rewriting: Rules,
+    pub rewriting: RewritingRules,
 }
 
 setters!(EngineOptions {
@@ -106,7 +106,7 @@ setters!(EngineOptions {
     calibration: with_calibration(impl Into<Option<CalibrationTable>>),
     recognizability: with_recognizability(impl Into<Option<Recognizability>>),
     mode: with_mode(impl Into<Option<EncodingMode>>),
-    rewriting: with_rewriting(Rules),
+    rewriting: with_rewriting(RewritingRules),
 });
 
 /// Where the options lead.
@@ -193,7 +193,7 @@ struct Parts<'a> {
     pack: &'a Pack,
     runtime: &'a Runtime,
     threads: usize,
-    rewriting: &'a Rules,
+    rewriting: &'a RewritingRules,
     clock: NetworkClock,
     workload: Workload,
 }
@@ -246,8 +246,13 @@ impl Parts<'_> {
 
     /// The network of a role: kept from another time, or made of the model's file by `prepare`,
     /// rewritten, and kept. The model's file is checked either way, beside the other work.
-    fn network(&self, role: Role, rules: &Rules, prepare: impl FnOnce(Vec<u8>) -> Result<Vec<u8>>) -> Result<Network> {
-        let kept = KeptNetwork::new(self.pack, role, rules);
+    fn network(
+        &self,
+        role: Role,
+        rules: &RewritingRules,
+        prepare: impl FnOnce(Vec<u8>) -> Result<Vec<u8>>,
+    ) -> Result<Network> {
+        let kept = OptimizedNetwork::new(self.pack, role, rules);
         if kept.is_there() {
             let session = || kept.read().map(|onnx| self.session(role, onnx));
             let (checked, network) = rayon::join(|| self.pack.check_file(role), session);
@@ -274,6 +279,6 @@ impl Parts<'_> {
 }
 
 /// The rules for a detector that looks at canvases: their sides are known to be multiples.
-pub(super) fn detector_rules(rules: &Rules) -> Rules {
+pub(super) fn detector_rules(rules: &RewritingRules) -> RewritingRules {
     rules.clone().for_multiples_of(GRID)
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{Pack, Role};
-use crate::onnx::rewrite::{Rule, Rules, rewrite};
+use crate::onnx::rewrite::{RewritingRule, RewritingRules, rewrite};
 use crate::progress::{Part, Progress, Step};
 use crate::vision::{Network, NetworkOptions, Runtime, open_size};
 
@@ -31,7 +31,7 @@ pub struct RewritingGain {
 #[non_exhaustive]
 pub struct RewritingStep {
     /// The rule that this step adds; `None` for the file as it is.
-    pub rule: Option<Rule>,
+    pub rule: Option<RewritingRule>,
     /// How many places it changed.
     pub places: usize,
     /// The median time of one run on one thread, in seconds.
@@ -67,7 +67,7 @@ fn measure(
     pack: &Pack,
     role: Role,
     runtime: &Runtime,
-    rules: &Rules,
+    rules: &RewritingRules,
     rounds: usize,
     progress: &mut dyn Progress,
 ) -> Result<RewritingGain> {
@@ -92,7 +92,7 @@ fn measure(
     let shape = [1, 3, sides[0], sides[1]];
     let input = made_up(shape);
     let mut networks = Vec::new();
-    let mut applied = Rules::none().for_multiples_of(rules.multiple());
+    let mut applied = RewritingRules::none().for_multiples_of(rules.multiple());
     let load = |onnx: Vec<u8>| Network::load(runtime, NetworkOptions::new(file.file.clone()), onnx);
     networks.push((None, 0, load(onnx.clone())?));
     for (rule, _) in rewrite(&onnx, &rules)?.applied {

@@ -92,7 +92,7 @@ pub struct PairsResult {
 /// Where a threshold comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum ThresholdSource {
     /// Chosen on the very data that it is measured on: what the model could do.
     Data,
     /// From the model's table: what a user gets who asks for the rate.
@@ -105,7 +105,7 @@ pub struct PairRow {
     /// The FMR asked for.
     pub asked_fmr: f64,
     /// Where the threshold comes from.
-    pub source: Source,
+    pub source: ThresholdSource,
     /// The threshold.
     pub threshold: f64,
     /// The FMR found.
@@ -137,7 +137,7 @@ pub struct OpenSetRow {
     /// The FPIR asked for.
     pub asked_fpir: f64,
     /// Where the threshold comes from.
-    pub source: Source,
+    pub source: ThresholdSource,
     /// For a threshold of the table: whether it was measured at the rate or continued.
     pub basis: Option<Basis>,
     /// The errors found.
@@ -251,11 +251,12 @@ fn pairs(comparisons: &Comparisons, table: Option<&CalibrationTable>) -> PairsRe
     let scores = comparisons.scores();
     let carried = |fmr: f64| fmr * scores.non_mated_pairs() as f64 * (1.0 + 1e-12) >= FEWEST_PAIRS as f64;
     let own = RATES.into_iter().filter(|fmr| *fmr <= LARGEST_FMR && carried(*fmr));
-    let own = own.map(|fmr| (fmr, Source::Data, scores.threshold_at_fmr(fmr)));
+    let own = own.map(|fmr| (fmr, ThresholdSource::Data, scores.threshold_at_fmr(fmr)));
     let points = table.map_or(&[][..], CalibrationTable::points).iter();
-    let known =
-        points.filter(|point| point.fmr <= LARGEST_FMR).map(|point| (point.fmr, Source::Table, point.similarity));
-    let thresholds: Vec<(f64, Source, f64)> = own.chain(known).collect();
+    let known = points
+        .filter(|point| point.fmr <= LARGEST_FMR)
+        .map(|point| (point.fmr, ThresholdSource::Table, point.similarity));
+    let thresholds: Vec<(f64, ThresholdSource, f64)> = own.chain(known).collect();
     let fnmr = comparisons.fnmr_at(&thresholds.iter().map(|(_, _, threshold)| *threshold).collect::<Vec<_>>());
     let rows = thresholds.into_iter().zip(fnmr).map(|((asked_fmr, source, threshold), fnmr)| PairRow {
         asked_fmr,
@@ -285,7 +286,7 @@ fn searches(open_set: &OpenSet, table: Option<&CalibrationTable>) -> OpenSetResu
     let gallery = open_set.gallery() as u64;
     let own = FPIR.into_iter().map(|fpir| OpenSetRow {
         asked_fpir: fpir,
-        source: Source::Data,
+        source: ThresholdSource::Data,
         basis: None,
         found: open_set.at_fpir(fpir),
     });
@@ -295,7 +296,7 @@ fn searches(open_set: &OpenSet, table: Option<&CalibrationTable>) -> OpenSetResu
             let threshold = table.threshold_for(OperatingPoint::fpir(fpir).ok()?, gallery).ok()?;
             Some(OpenSetRow {
                 asked_fpir: fpir,
-                source: Source::Table,
+                source: ThresholdSource::Table,
                 basis: Some(threshold.basis),
                 found: open_set.at(threshold.similarity.get()),
             })

@@ -22,6 +22,6 @@ pub mod report;
 pub use cache::EncodingCache;
 pub use dataset::{Dataset, DatasetPair};
 pub use encode::DatasetEncodings;
-pub use measure::{About, Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, Source, calibrate};
+pub use measure::{About, Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, ThresholdSource, calibrate};
 pub use pictures::Pictures;
 pub use recognizability::RecognizabilityOptions;

@@ -120,7 +120,7 @@ impl Reply {
     /// within `longest`.
     pub(super) fn into_response(self, caller: &Caller, longest: Duration) -> Response {
         let held = caller.share.hold(self.bytes.len() as u64);
-        let body = delivery::body(self.bytes, held, caller.line.clone(), longest);
+        let body = delivery::body(self.bytes, held, caller.connection.clone(), longest);
         (self.status, self.headers, body).into_response()
     }
 }

@@ -7,15 +7,15 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::accept::Line;
 use super::answer::Reply;
 use super::budget::{Budget, Share};
+use super::connection::ConnectionHandle;
 use super::error::ApiError;
 use super::metrics::{Metrics, Queue};
 use super::options::ServerOptions;
 use super::score::Scale;
 use super::throttle::Throttle;
-use super::work::Lane;
+use super::work_queue::WorkQueue;
 use crate::engine::Engine;
 use crate::models::Manifest;
 use crate::person::ClientId;
@@ -26,8 +26,8 @@ const FILE_THREADS: usize = 4;
 /// Requests that may wait for them.
 const FILE_QUEUE: usize = 256;
 /// Tokens that are looked up at once, and requests that may wait for it.
-const DOORS: usize = 2;
-const DOOR_QUEUE: usize = 256;
+const TOKEN_THREADS: usize = 2;
+const TOKEN_QUEUE: usize = 256;
 
 /// The state of a server. Cloning is cheap.
 #[derive(Clone)]
@@ -50,11 +50,11 @@ pub(super) struct Shared {
     /// The scale of scores, or why there is none.
     pub(super) scale: Result<Scale, String>,
     /// Work on photos.
-    pub(super) photos: Lane,
+    pub(super) photos: WorkQueue,
     /// Work on the file alone.
-    pub(super) file: Lane,
-    /// Whose a token is.
-    pub(super) doors: Lane,
+    pub(super) file: WorkQueue,
+    /// Lookups of tokens.
+    pub(super) token_work: WorkQueue,
 }
 
 impl std::ops::Deref for App {
@@ -90,18 +90,18 @@ impl App {
             clients: Mutex::default(),
             manifest: options.manifest,
             scale,
-            photos: Lane::new(threads, options.queue),
-            file: Lane::new(FILE_THREADS, FILE_QUEUE),
-            doors: Lane::new(DOORS, DOOR_QUEUE),
+            photos: WorkQueue::new(threads, options.queue),
+            file: WorkQueue::new(FILE_THREADS, FILE_QUEUE),
+            token_work: WorkQueue::new(TOKEN_THREADS, TOKEN_QUEUE),
             vault,
         }))
     }
 
-    /// Who asks on `line`, with a token of this vault's client.
-    pub(super) fn caller(&self, vault: Vault, line: Line) -> Caller {
+    /// Who asks on `connection`, with a token of this vault's client.
+    pub(super) fn caller(&self, vault: Vault, connection: ConnectionHandle) -> Caller {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let metrics = Arc::clone(clients.entry(vault.client().clone()).or_default());
-        Caller { share: self.budget.share(vault.client()), vault, line, metrics }
+        Caller { share: self.budget.share(vault.client()), vault, connection, metrics }
     }
 
     /// Runs work on photos.
@@ -165,7 +165,7 @@ pub(super) struct Caller {
     /// What the client is told of its own requests.
     pub(super) metrics: Arc<Metrics>,
     /// The connection.
-    pub(super) line: Line,
+    pub(super) connection: ConnectionHandle,
 }
 
 /// The id under which a request is answered and logged.

@@ -12,10 +12,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::accept::Line;
 use super::app::App;
+use super::connection::ConnectionHandle;
 use super::error::ApiError;
-use super::observe::Whose;
+use super::observe::ClientMetrics;
 use super::routes::{DOCS, HEALTH, OPENAPI};
 use crate::vault::{Access, Vault};
 use crate::wire::decode_base64;
@@ -34,10 +34,10 @@ pub(super) async fn check(
     let challenge = if [DOCS, OPENAPI].contains(&path) { "Basic realm=\"facevault\"" } else { "Bearer" };
     match vault(&app, address, request.headers(), challenge).await {
         Ok(vault) => {
-            let line = request.extensions().get::<Line>().cloned().unwrap_or_default();
-            let caller = app.caller(vault, line);
-            if let Some(whose) = request.extensions().get::<Whose>() {
-                whose.set(&caller);
+            let connection = request.extensions().get::<ConnectionHandle>().cloned().unwrap_or_default();
+            let caller = app.caller(vault, connection);
+            if let Some(metrics) = request.extensions().get::<ClientMetrics>() {
+                metrics.set(&caller);
             }
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -59,7 +59,7 @@ async fn vault(
     }
     let (vault, looked_up) = (app.vault.clone(), token.clone());
     // In a queue of its own: who has no token must not take a place among those who have.
-    let found = app.doors.run(move || vault.authenticate(&looked_up)).await??;
+    let found = app.token_work.run(move || vault.authenticate(&looked_up)).await??;
     app.throttle.note(&token, matches!(found, Access::Granted(_)));
     match found {
         Access::Granted(vault) => Ok(vault),

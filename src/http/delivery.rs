@@ -14,17 +14,17 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-use super::accept::Line;
 use super::budget::Held;
+use super::connection::ConnectionHandle;
 
 /// Bytes of a frame: what may be copied on the way, encrypted or waiting for the other end.
 const FRAME: usize = 64 << 10;
 
 /// A body of these bytes. If they are not gone after `longest`, the connection is cut.
-pub(super) fn body(bytes: Vec<u8>, held: Held, line: Line, longest: Duration) -> Body {
+pub(super) fn body(bytes: Vec<u8>, held: Held, connection: ConnectionHandle, longest: Duration) -> Body {
     let overdue = tokio::spawn(async move {
         tokio::time::sleep(longest).await;
-        line.cut();
+        connection.cut();
     });
     Body::new(Delivery { rest: Bytes::from_owner(Counted { bytes, _held: held, overdue }) })
 }
@@ -88,7 +88,8 @@ mod tests {
             let budget = Budget::new(1 << 30);
             let share = budget.share(&"a".parse().expect("an id"));
             let bytes: Vec<u8> = (0..200_000u32).map(|i| i as u8).collect();
-            let mut body = body(bytes.clone(), share.hold(200_000), Line::default(), Duration::from_secs(60));
+            let mut body =
+                body(bytes.clone(), share.hold(200_000), ConnectionHandle::default(), Duration::from_secs(60));
             assert_eq!(body.size_hint().exact(), Some(200_000));
             let mut frames = Vec::new();
             while let Some(frame) = body.frame().await {
@@ -108,14 +109,14 @@ mod tests {
     fn what_is_not_taken_in_time_cuts_the_line() {
         runtime().block_on(async {
             let share = Budget::new(9).share(&"a".parse().expect("an id"));
-            let line = Line::default();
-            let taken = body(vec![1], share.hold(1), line.clone(), Duration::from_millis(10));
+            let connection = ConnectionHandle::default();
+            let taken = body(vec![1], share.hold(1), connection.clone(), Duration::from_millis(10));
             drop(taken);
             tokio::time::sleep(Duration::from_millis(50)).await;
-            assert!(!line.is_cut());
-            let _kept = body(vec![1], share.hold(1), line.clone(), Duration::from_millis(10));
+            assert!(!connection.is_cut());
+            let _kept = body(vec![1], share.hold(1), connection.clone(), Duration::from_millis(10));
             tokio::time::sleep(Duration::from_millis(50)).await;
-            assert!(line.is_cut());
+            assert!(connection.is_cut());
         });
     }
 }

@@ -28,12 +28,12 @@
 //! of `routes`, `body` (how much of it), `request` (what it asks), `work` (off the network's
 //! threads, as many at a time as there is room), `answer` or `error`, `delivery`.
 
-mod accept;
 mod answer;
 mod app;
 mod auth;
 mod body;
 mod budget;
+mod connection;
 mod delivery;
 #[cfg(test)]
 mod described;
@@ -53,7 +53,7 @@ mod server;
 mod throttle;
 mod thumbnail;
 mod tls;
-mod work;
+mod work_queue;
 
 pub use openapi::openapi;
 pub use options::{ServerOptions, TlsFiles};

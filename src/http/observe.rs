@@ -22,9 +22,9 @@ const LEFT: u16 = 499;
 
 /// Filled in when it is known whose a request is.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Whose(Arc<OnceLock<Arc<Metrics>>>);
+pub(super) struct ClientMetrics(Arc<OnceLock<Arc<Metrics>>>);
 
-impl Whose {
+impl ClientMetrics {
     /// Notes the client whose request it is.
     pub(super) fn set(&self, caller: &Caller) {
         self.0.get_or_init(|| Arc::clone(&caller.metrics));
@@ -38,10 +38,11 @@ pub(super) async fn request(State(app): State<App>, mut request: Request, next: 
     let method = word(request.method());
     // Of the highest level, so that errors have it where nothing else is logged.
     let span = tracing::error_span!("request", %id, method, route);
-    let whose = Whose::default();
+    let client_metrics = ClientMetrics::default();
     request.extensions_mut().insert(RequestId(id.clone()));
-    request.extensions_mut().insert(whose.clone());
-    let mut noted = Noted { app, method, route, whose, span: span.clone(), began: Instant::now(), answered: None };
+    request.extensions_mut().insert(client_metrics.clone());
+    let mut noted =
+        Noted { app, method, route, client_metrics, span: span.clone(), began: Instant::now(), answered: None };
     let mut response = next.run(request).instrument(span).await;
     noted.answered = Some(response.status().as_u16());
     drop(noted);
@@ -66,7 +67,7 @@ struct Noted {
     app: App,
     method: &'static str,
     route: String,
-    whose: Whose,
+    client_metrics: ClientMetrics,
     span: Span,
     began: Instant,
     /// The status; none where the client left before the answer.
@@ -76,7 +77,7 @@ struct Noted {
 impl Drop for Noted {
     fn drop(&mut self) {
         let (status, took) = (self.answered.unwrap_or(LEFT), self.began.elapsed());
-        for metrics in [Some(&self.app.metrics), self.whose.0.get().map(AsRef::as_ref)].into_iter().flatten() {
+        for metrics in [Some(&self.app.metrics), self.client_metrics.0.get().map(AsRef::as_ref)].into_iter().flatten() {
             metrics.request(self.method, &self.route, status, took);
         }
         let milliseconds = took.as_secs_f64() * 1e3;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 
-use super::accept::Bounded;
 use super::app::App;
+use super::connection::Bounded;
 use super::options::ServerOptions;
 use super::{routes, tls};
 use crate::error::{Error, ErrorKind, Result, Rule};

@@ -1,7 +1,6 @@
 //! The gallery: exact search over encodings in memory.
 
 mod array;
-mod best;
 mod builder;
 mod changes;
 mod codes;
@@ -17,6 +16,7 @@ mod scan;
 mod segment;
 mod snapshot;
 mod tail;
+mod top_k;
 
 pub use builder::GalleryBuilder;
 pub use changes::Change;

@@ -10,13 +10,13 @@
 
 use std::ops::Range;
 
-use super::best::{Best, Find};
 use super::codes::GroupTerms;
 use super::kernels::{self, GROUP, KERNELS, Work};
 use super::membership::{Filter, Scope};
 use super::probe::{Bounds, Probe};
 use super::segment::Segment;
 use super::snapshot::Snapshot;
+use super::top_k::{Best, Find};
 
 /// Rows that are read for one probe after the other. Their coarse codes, 64 KiB for 512
 /// components, stay in the processor's second cache meanwhile.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::best::{Best, Find, Names};
 use super::directory::{Directory, Place};
 use super::membership::{Collections, Filter};
 use super::probe::Probe;
 use super::scan::{Chunk, Pending, Scan, Scratch, TAIL};
 use super::segment::{self, Segment};
 use super::tail::Tail;
+use super::top_k::{Best, Find, Names};
 use crate::{ImageId, Metric, ModelId, PersonId};
 
 /// Rows that a worker scans at a time.

@@ -114,7 +114,7 @@ pub struct ModelFile {
 /// A file of a pack and what its network takes and gives.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Network<S> {
+pub struct NetworkEntry<S> {
     /// The file.
     pub model: ModelFile,
     /// What the network takes and gives.
@@ -136,11 +136,11 @@ pub struct Manifest {
     /// Whether the licence must be accepted before the pack is fetched.
     pub accept_licence: bool,
     /// The detector.
-    pub detector: Network<DetectorSpec>,
+    pub detector: NetworkEntry<DetectorSpec>,
     /// The landmark model of detectors that give boxes only.
     pub landmarks: Option<ModelFile>,
     /// The embedder.
-    pub embedder: Network<EmbedderSpec>,
+    pub embedder: NetworkEntry<EmbedderSpec>,
     /// A quality network.
     pub quality: Option<ModelFile>,
     /// A liveness network.
@@ -282,11 +282,11 @@ pub(super) fn located(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-fn network<S: DeserializeOwned>(table: &mut Table, role: Role) -> Result<Network<S>, String> {
+fn network<S: DeserializeOwned>(table: &mut Table, role: Role) -> Result<NetworkEntry<S>, String> {
     let mut section = section(table, role)?.ok_or_else(|| format!("[{role}] is missing"))?;
     let model = model_file(&mut section, role)?;
     let spec = section.try_into().map_err(|error: toml::de::Error| format!("[{role}] {}", error.message()))?;
-    Ok(Network { model, spec })
+    Ok(NetworkEntry { model, spec })
 }
 
 fn file(table: &mut Table, role: Role) -> Result<Option<ModelFile>, String> {

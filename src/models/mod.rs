@@ -6,7 +6,7 @@ mod artifact;
 mod calibration;
 mod checksum;
 #[cfg(feature = "install")]
-mod child;
+mod client_output;
 pub mod dlib;
 pub mod espdl;
 mod flatbuffer;
@@ -18,7 +18,6 @@ mod https;
 mod identity;
 #[cfg(feature = "install")]
 mod install;
-mod kept;
 mod manifest;
 mod missing;
 #[cfg(feature = "install")]
@@ -26,11 +25,12 @@ mod node;
 #[cfg(feature = "install")]
 mod npm;
 mod npm_wheels;
+mod optimized;
 mod pack;
 #[cfg(feature = "install")]
-mod pip;
+mod package_client;
 #[cfg(feature = "install")]
-mod said;
+mod pip;
 mod source;
 #[cfg(feature = "install")]
 mod staging;
@@ -43,8 +43,8 @@ pub use checksum::Sha256;
 pub use home::Home;
 #[cfg(feature = "install")]
 pub use install::Installer;
-pub use kept::KeptNetwork;
-pub use manifest::{Format, Manifest, ModelFile, Network, Role};
+pub use manifest::{Format, Manifest, ModelFile, NetworkEntry, Role};
 pub use missing::unavailable;
+pub use optimized::OptimizedNetwork;
 pub use pack::Pack;
 pub use source::{Archive, Source, Wheel};

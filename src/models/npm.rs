@@ -9,11 +9,11 @@ use std::process::Command;
 use std::{env, fs};
 
 use super::checksum::Sha256;
-use super::child::{self, Ended};
+use super::client_output;
 use super::home::cannot;
 use super::install::{Failure, report};
 use super::node;
-use super::said;
+use super::package_client::{self, Ended};
 use super::source::Archive;
 use crate::progress::{Progress, Step};
 
@@ -72,15 +72,18 @@ pub(super) fn download(
     let mut command = npm.command(&target, &cache);
     command.args(["pack", &format!("{name}@{version}")]);
     let label = format!("{name} {version}");
-    let ended = child::run(command, &log, &mut || {
-        let done = child::largest(&cache, 6, &|_| true);
+    let ended = package_client::run(command, &log, &mut || {
+        let done = package_client::largest(&cache, 6, &|_| true);
         let done = archive.size.map_or(done, |size| done.min(size));
         report(progress, Step::bytes(&label, done, archive.size))
     })?;
     match ended {
         Ended::Well => {}
         Ended::Badly(log) => {
-            return Err(Failure::Unreachable(format!("`npm pack {name}@{version}` says: {}", said::by_npm(&log))));
+            return Err(Failure::Unreachable(format!(
+                "`npm pack {name}@{version}` says: {}",
+                client_output::by_npm(&log)
+            )));
         }
         Ended::NotStarted(error) => {
             return Err(Failure::Unreachable(format!("{} cannot be started: {error}", npm.program().display())));
@@ -120,7 +123,7 @@ impl Npm {
         let [cache, log] = ["cache", "probe.log"].map(|part| folder.join(part));
         let mut probe = found.command(folder, &cache);
         probe.arg("--version");
-        match child::run(probe, &log, &mut || report(progress, Step::unchanged()))? {
+        match package_client::run(probe, &log, &mut || report(progress, Step::unchanged()))? {
             Ended::Well => Ok(found),
             _ => {
                 let why = match named {

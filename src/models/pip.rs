@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use super::child::{self, Ended};
+use super::client_output;
 use super::home::cannot;
 use super::install::{Failure, report};
-use super::said;
+use super::package_client::{self, Ended};
 use super::source::{Archive, Wheel};
 use crate::progress::{Progress, Step};
 
@@ -97,8 +97,8 @@ pub(super) fn download(
     let checking = format!("pip checks {name} {version}");
     let file = plain(name);
     let mut complete = false;
-    let ended = child::run(command, &log, &mut || {
-        let done = child::largest(&scratch, 2, &|name| plain(name).starts_with(&file));
+    let ended = package_client::run(command, &log, &mut || {
+        let done = package_client::largest(&scratch, 2, &|name| plain(name).starts_with(&file));
         // The file moves once it is there.
         complete |= archive.size.is_some_and(|size| done >= size);
         if complete {
@@ -111,7 +111,10 @@ pub(super) fn download(
     match ended {
         Ended::Well => {}
         Ended::Badly(log) => {
-            return Err(Failure::Unreachable(format!("`{shown} -m pip download` says: {}", said::by_pip(&log))));
+            return Err(Failure::Unreachable(format!(
+                "`{shown} -m pip download` says: {}",
+                client_output::by_pip(&log)
+            )));
         }
         Ended::NotStarted(error) => {
             let hint =

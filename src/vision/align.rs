@@ -31,7 +31,7 @@ pub fn align(picture: &RgbImage, landmarks: &Landmarks, template: &AlignmentTemp
 
 /// The square of `size` pixels a side that `transform` maps the picture onto.
 pub(super) fn warp(picture: &RgbImage, transform: &SimilarityTransform, size: u32) -> RgbImage {
-    let source = Source::new(picture);
+    let source = Pixels::new(picture);
     let back = transform.inverse();
     let mut crop = RgbImage::new(size, size);
     let rows = crop.as_chunks_mut::<3>().0.chunks_exact_mut(size.max(1) as usize);
@@ -46,13 +46,13 @@ pub(super) fn warp(picture: &RgbImage, transform: &SimilarityTransform, size: u3
     crop
 }
 
-struct Source<'a> {
+struct Pixels<'a> {
     pixels: &'a [[u8; 3]],
     width: usize,
     height: usize,
 }
 
-impl<'a> Source<'a> {
+impl<'a> Pixels<'a> {
     fn new(picture: &'a RgbImage) -> Self {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         Self { pixels: picture.as_raw().as_chunks().0, width, height }

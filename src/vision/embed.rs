@@ -4,7 +4,7 @@ use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EmbedderSpec;
 
-use super::idle::Idle;
+use super::buffer_pool::Idle;
 use super::tensor::{Size, TensorView, fill_planes};
 use super::{AlignedFace, Embedder, Network};
 

@@ -3,27 +3,27 @@
 mod align;
 mod align_dlib;
 mod blocking;
+mod buffer_pool;
 mod decode;
 pub mod detect;
 mod embed;
-mod idle;
+mod given_box;
 mod landmarks;
 mod library;
 mod library_format;
 mod light;
 mod main_face;
+mod min_score;
 mod network;
 mod network_options;
 mod onnx_runtime;
 mod part;
-mod place;
 mod pose;
 mod quality;
 mod quality_limits;
 mod resize;
 mod runtime;
 mod seek;
-mod sieve;
 mod telemetry;
 mod tensor;
 #[cfg(any(feature = "evaluation", feature = "http"))]
@@ -37,6 +37,7 @@ pub use detect::{CenterFace, Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;
 pub use landmarks::find_landmarks;
 pub use main_face::{FacePolicy, MainFace, RIVAL, main_face};
+pub(crate) use min_score::Sieve;
 pub use network::Network;
 pub use network_options::{NetworkClock, NetworkOptions};
 pub use pose::Pose;
@@ -45,7 +46,6 @@ pub use quality_limits::QualityLimits;
 pub use runtime::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
 pub use seek::SeekOptions;
 pub(crate) use seek::Seeker;
-pub(crate) use sieve::Sieve;
 pub use telemetry::disable_runtime_telemetry;
 pub use tensor::TensorView;
 #[cfg(any(feature = "evaluation", feature = "http"))]
@@ -123,7 +123,7 @@ pub trait Detector: Send + Sync {
     /// # Errors
     /// As for [`Self::detect`].
     fn detect_at(&self, picture: &RgbImage, bounds: Rect) -> Result<Option<Face>> {
-        place::find(|part| self.detect(part), self.scope().is_some(), picture, bounds)
+        given_box::find(|part| self.detect(part), self.scope().is_some(), picture, bounds)
     }
 
     /// The same detector with another side of its first look or another score threshold

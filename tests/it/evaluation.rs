@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use facevault::evaluation::report::{self, Page, Picture, PictureFormat, PicturePair};
-use facevault::evaluation::{About, Dataset, Evaluation, Source, calibrate};
+use facevault::evaluation::{About, Dataset, Evaluation, ThresholdSource, calibrate};
 use facevault::{CalibrationTable, ErrorKind, FaceEncoding, Metric, ModelId};
 
 use crate::data;
@@ -66,14 +66,15 @@ fn a_folder_of_people_is_compared_all_against_all_and_searched() {
     assert_eq!((open_set.gallery, open_set.mated_searches, open_set.stranger_searches), (30, 120, 180));
     // The table was made on this very data: what it asks for is what is found.
     for point in table.points().iter().filter(|point| point.fmr <= 0.1) {
-        let row = found.pairs.rows.iter().find(|row| row.source == Source::Table && row.asked_fmr == point.fmr);
+        let row =
+            found.pairs.rows.iter().find(|row| row.source == ThresholdSource::Table && row.asked_fmr == point.fmr);
         let row = row.expect("a row for each point");
         // Rounding a threshold up may lose the pairs that lie on it.
         let allowed = point.fmr * row.fmr.trials as f64;
         assert!(row.fmr.rate <= point.fmr && row.fmr.errors as f64 > 0.99 * allowed - 2.0, "{row:?}");
         assert!(row.threshold == point.similarity && (row.fnmr.rate - point.fnmr).abs() < 1e-6, "{row:?}");
     }
-    for row in open_set.rows.iter().filter(|row| row.source == Source::Data) {
+    for row in open_set.rows.iter().filter(|row| row.source == ThresholdSource::Data) {
         assert!(row.found.fpir.rate <= row.asked_fpir);
     }
 }

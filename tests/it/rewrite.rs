@@ -2,7 +2,7 @@
 
 use facevault::ErrorKind;
 use facevault::onnx::proto::ModelProto;
-use facevault::onnx::rewrite::{Rule, Rules, rewrite};
+use facevault::onnx::rewrite::{RewritingRule, RewritingRules, rewrite};
 use facevault::vision::{Network, NetworkOptions, TensorView};
 use image::RgbImage;
 use ndarray::Array4;
@@ -20,11 +20,11 @@ struct Case {
     name: &'static str,
     onnx: Vec<u8>,
     size: [usize; 4],
-    rule: Rule,
+    rule: RewritingRule,
     places: usize,
 }
 
-fn case(name: &'static str, onnx: Vec<u8>, rule: Rule, places: usize) -> Case {
+fn case(name: &'static str, onnx: Vec<u8>, rule: RewritingRule, places: usize) -> Case {
     Case { name, onnx, size: [1, 3, 32, 32], rule, places }
 }
 
@@ -48,7 +48,7 @@ fn prelu_cases() -> Vec<Case> {
     let depthwise = net.conv(&y, &Window::depthwise(16, 3));
     let z = net.prelu(&depthwise, &slopes(16, -0.5, 1.0));
     let end = net.conv(&z, &Window::new(16, 8, 1));
-    cases.push(case("slopes of at most 1", finish(net, &end), Rule::UnfoldPRelu, 2));
+    cases.push(case("slopes of at most 1", finish(net, &end), RewritingRule::UnfoldPRelu, 2));
 
     let (mut net, x) = started(16);
     let y = net.prelu(&x, &slopes(16, -1.5, 2.5));
@@ -56,40 +56,40 @@ fn prelu_cases() -> Vec<Case> {
     let z = net.prelu(&depthwise, &slopes(16, 0.0, 3.0));
     let (a, b) = (net.conv(&z, &Window::new(16, 16, 1)), net.conv(&z, &Window::new(16, 16, 3)));
     let end = net.node("Add", &[&a, &b], vec![]);
-    cases.push(case("slopes above 1, read by convolutions", finish(net, &end), Rule::UnfoldPRelu, 2));
+    cases.push(case("slopes above 1, read by convolutions", finish(net, &end), RewritingRule::UnfoldPRelu, 2));
 
     let (mut net, x) = started(16);
     let y = net.prelu(&x, &slopes(16, -1.5, 2.5));
     let end = net.node("Sigmoid", &[&y], vec![]);
-    cases.push(case("slopes above 1, read by something else", finish(net, &end), Rule::UnfoldPRelu, 1));
+    cases.push(case("slopes above 1, read by something else", finish(net, &end), RewritingRule::UnfoldPRelu, 1));
 
     let (mut net, x) = started(16);
     let side = net.conv(&x, &Window::new(16, 16, 3));
     let sum = net.node("Add", &[&x, &side], vec![]);
     let y = net.prelu(&sum, &slopes(16, -1.0, 1.5));
     let end = net.conv(&y, &Window::new(16, 16, 3));
-    cases.push(case("after an addition", finish(net, &end), Rule::UnfoldPRelu, 1));
+    cases.push(case("after an addition", finish(net, &end), RewritingRule::UnfoldPRelu, 1));
 
     let (mut net, x) = started(16);
     let y = net.prelu(&x, &slopes(16, -1.0, 1.5));
     let z = net.conv(&y, &Window::new(16, 16, 3));
     let end = net.node("Add", &[&x, &z], vec![]);
-    cases.push(case("whose input is read twice", finish(net, &end), Rule::UnfoldPRelu, 1));
+    cases.push(case("whose input is read twice", finish(net, &end), RewritingRule::UnfoldPRelu, 1));
 
     let mut net = Net::new([None, Some(3), None, None]);
     let end = net.prelu("input", &[0.25, -0.5, 20.0]);
-    cases.push(case("of the picture itself", finish(net, &end), Rule::UnfoldPRelu, 1));
+    cases.push(case("of the picture itself", finish(net, &end), RewritingRule::UnfoldPRelu, 1));
 
     let (mut net, x) = started(16);
     let end = net.prelu(&x, &slopes(16, -9.0, 9.0));
-    cases.push(case("too steep", finish(net, &end), Rule::UnfoldPRelu, 0));
+    cases.push(case("too steep", finish(net, &end), RewritingRule::UnfoldPRelu, 0));
 
     let (mut net, x) = started(16);
     let slope = net.floats(&[1], &[0.25]);
     let y = net.node("PRelu", &[&x, &slope], vec![]);
     let depthwise = net.conv(&y, &Window::depthwise(16, 3));
     let end = net.prelu(&depthwise, &[1.5; 16]);
-    cases.push(case("one slope", finish(net, &end), Rule::LeakyPRelu, 2));
+    cases.push(case("one slope", finish(net, &end), RewritingRule::LeakyPRelu, 2));
     cases
 }
 
@@ -104,32 +104,32 @@ fn fold_cases() -> Vec<Case> {
     let (factor, shift) = (net.floats(&[], &[0.5]), net.weights(&[1, 16, 1, 1]));
     let scaled = net.node("Mul", &[&factor, &normal], vec![]);
     let end = net.node("Sub", &[&shift, &scaled], vec![]);
-    cases.push(case("after a convolution", finish(net, &end), Rule::FoldScales, 3));
+    cases.push(case("after a convolution", finish(net, &end), RewritingRule::FoldScales, 3));
 
     let mut net = Net::new([None, Some(3), None, None]);
     let (mean, scale) = (net.floats(&[1, 3, 1, 1], &[0.5, 0.4, 0.3]), net.floats(&[3, 1, 1], &[2.0, 3.0, 4.0]));
     let shifted = net.node("Sub", &["input", &mean], vec![]);
     let scaled = net.node("Div", &[&shifted, &scale], vec![]);
     let end = net.conv(&scaled, &Window { pad: 0, ..Window::new(3, 8, 3) });
-    cases.push(case("before a convolution without zeros", finish(net, &end), Rule::FoldScales, 2));
+    cases.push(case("before a convolution without zeros", finish(net, &end), RewritingRule::FoldScales, 2));
 
     let mut net = Net::new([None, Some(3), None, None]);
     let (scale, shift) = (net.floats(&[1, 3, 1, 1], &[2.0, 3.0, 4.0]), net.floats(&[1, 3, 1, 1], &[0.5, -0.4, 0.3]));
     let scaled = net.node("Mul", &["input", &scale], vec![]);
     let shifted = net.node("Add", &[&scaled, &shift], vec![]);
     let end = net.conv(&shifted, &Window::new(3, 8, 3));
-    cases.push(case("before a convolution with zeros", finish(net, &end), Rule::FoldScales, 1));
+    cases.push(case("before a convolution with zeros", finish(net, &end), RewritingRule::FoldScales, 1));
 
     let (mut net, x) = started(16);
     let factor = net.weights(&[1, 16, 1, 1]);
     let scaled = net.node("Mul", &[&x, &factor], vec![]);
     let end = net.node("Add", &[&x, &scaled], vec![]);
-    cases.push(case("of a value that is read twice", finish(net, &end), Rule::FoldScales, 0));
+    cases.push(case("of a value that is read twice", finish(net, &end), RewritingRule::FoldScales, 0));
 
     let (mut net, x) = started(16);
     let columns = net.weights(&[32]);
     let end = net.node("Mul", &[&x, &columns], vec![]);
-    cases.push(case("a factor a column", finish(net, &end), Rule::FoldScales, 0));
+    cases.push(case("a factor a column", finish(net, &end), RewritingRule::FoldScales, 0));
     cases
 }
 
@@ -178,13 +178,13 @@ fn pyramid(channels: usize) -> Vec<u8> {
 
 fn shape_cases() -> Vec<Case> {
     let mut cases = vec![
-        case("heads", heads(false, &[0, 2, 3, 1], 13), Rule::MergeHeads, 3),
-        case("heads of old operators", heads(false, &[0, 2, 3, 1], 11), Rule::MergeHeads, 3),
-        case("heads with a depthwise convolution", heads(true, &[0, 2, 3, 1], 13), Rule::MergeHeads, 3),
-        case("heads with the batch behind", heads(false, &[2, 3, 0, 1], 13), Rule::MergeHeads, 3),
-        case("a pyramid of odd channels", pyramid(20), Rule::FillBlocks, 1),
-        case("a pyramid of whole blocks", pyramid(32), Rule::FillBlocks, 0),
-        case("a pyramid", pyramid(16), Rule::StateFactors, 1),
+        case("heads", heads(false, &[0, 2, 3, 1], 13), RewritingRule::MergeHeads, 3),
+        case("heads of old operators", heads(false, &[0, 2, 3, 1], 11), RewritingRule::MergeHeads, 3),
+        case("heads with a depthwise convolution", heads(true, &[0, 2, 3, 1], 13), RewritingRule::MergeHeads, 3),
+        case("heads with the batch behind", heads(false, &[2, 3, 0, 1], 13), RewritingRule::MergeHeads, 3),
+        case("a pyramid of odd channels", pyramid(20), RewritingRule::FillBlocks, 1),
+        case("a pyramid of whole blocks", pyramid(32), RewritingRule::FillBlocks, 0),
+        case("a pyramid", pyramid(16), RewritingRule::StateFactors, 1),
     ];
 
     let (mut net, x) = started(45);
@@ -192,8 +192,8 @@ fn shape_cases() -> Vec<Case> {
     let y = net.node("Relu", &[&y], vec![]);
     let end = net.conv(&y, &Window::new(45, 1, 9));
     let onnx = net.finish(&[(&end, 4)], OPSET);
-    cases.push(case("odd channels", onnx.clone(), Rule::FillBlocks, 2));
-    cases.push(case("a tall convolution", onnx, Rule::SplitRows, 1));
+    cases.push(case("odd channels", onnx.clone(), RewritingRule::FillBlocks, 2));
+    cases.push(case("a tall convolution", onnx, RewritingRule::SplitRows, 1));
 
     let (mut net, x) = started(16);
     let shape = net.node("Shape", &[&x], vec![]);
@@ -203,7 +203,7 @@ fn shape_cases() -> Vec<Case> {
     let target = net.node("Concat", &[&batch, &rest], vec![int("axis", 0)]);
     let last = net.node("Transpose", &[&x], vec![ints("perm", &[0, 2, 3, 1])]);
     let end = net.node("Reshape", &[&last, &target], vec![]);
-    cases.push(case("a computed target", net.finish(&[(&end, 3)], OPSET), Rule::StateTargets, 1));
+    cases.push(case("a computed target", net.finish(&[(&end, 3)], OPSET), RewritingRule::StateTargets, 1));
 
     let mut net = Net::new([Some(1), Some(3), Some(32), Some(32)]);
     let x = net.conv("input", &Window { stride: 4, ..Window::new(3, 4, 3) });
@@ -212,7 +212,7 @@ fn shape_cases() -> Vec<Case> {
     let (weight, bias) = (net.weights(&[256, 8]), net.weights(&[8]));
     let end = net.node("Gemm", &[&flat, &weight, &bias], vec![]);
     net.graph.output.push(value(&end, &[Some(1), Some(8)]));
-    cases.push(case("a batch of 1", net.encode(OPSET), Rule::OpenBatch, 1));
+    cases.push(case("a batch of 1", net.encode(OPSET), RewritingRule::OpenBatch, 1));
 
     let (mut net, x) = started(8);
     let weights: Vec<(String, Vec<i64>)> =
@@ -221,7 +221,7 @@ fn shape_cases() -> Vec<Case> {
         let dims: Vec<Option<i64>> = dims.into_iter().map(Some).collect();
         net.graph.input.push(value(&name, &dims));
     }
-    cases.push(case("weights among the inputs", net.finish(&[(&x, 4)], OPSET), Rule::CloseWeights, 2));
+    cases.push(case("weights among the inputs", net.finish(&[(&x, 4)], OPSET), RewritingRule::CloseWeights, 2));
     cases
 }
 
@@ -268,17 +268,17 @@ fn cases() -> Vec<Case> {
 fn each_rule_finds_its_places_and_keeps_the_results() {
     for Case { name, onnx, size, rule, places } in cases() {
         let input = picture(size);
-        let alone = Rules::none().with(rule).for_multiples_of(32);
+        let alone = RewritingRules::none().with(rule).for_multiples_of(32);
         let rewritten = rewrite(&onnx, &alone).unwrap_or_else(|error| panic!("{name}: {error}"));
         let expected = if places == 0 { vec![] } else { vec![(rule, places)] };
         assert_eq!(rewritten.applied, expected, "{name}");
         assert_eq!(rewritten.onnx == onnx, places == 0, "{name}");
-        if rule == Rule::CloseWeights {
+        if rule == RewritingRule::CloseWeights {
             // The stock network asks for its weights.
             continue;
         }
         let stock = run(&load(name, &onnx), &input);
-        for rules in [alone, Rules::default().for_multiples_of(32)] {
+        for rules in [alone, RewritingRules::default().for_multiples_of(32)] {
             let rewritten = rewrite(&onnx, &rules).unwrap_or_else(|error| panic!("{name}: {error}"));
             let found = run(&load(name, &rewritten.onnx), &input);
             let apart = difference(&stock, &found);
@@ -289,8 +289,8 @@ fn each_rule_finds_its_places_and_keeps_the_results() {
 
 #[test]
 fn an_opened_batch_gives_what_single_pictures_give() {
-    let case = shape_cases().into_iter().find(|case| case.rule == Rule::OpenBatch).expect("a case");
-    let opened = load(case.name, &rewrite(&case.onnx, &Rules::default()).expect("a graph").onnx);
+    let case = shape_cases().into_iter().find(|case| case.rule == RewritingRule::OpenBatch).expect("a case");
+    let opened = load(case.name, &rewrite(&case.onnx, &RewritingRules::default()).expect("a graph").onnx);
     assert_eq!(opened.input_shape(), [None, Some(3), Some(32), Some(32)]);
     let stock = load(case.name, &case.onnx);
     let pictures = picture([3, 3, 32, 32]);
@@ -306,10 +306,10 @@ fn an_opened_batch_gives_what_single_pictures_give() {
 #[test]
 fn a_pyramid_keeps_its_sizes_where_nothing_is_promised() {
     let onnx = pyramid(16);
-    let rules = Rules::none().with(Rule::StateFactors);
+    let rules = RewritingRules::none().with(RewritingRule::StateFactors);
     assert_eq!(rewrite(&onnx, &rules).expect("a graph").applied, []);
     // 34 is no multiple of 4: the map of 9 is enlarged to 17.
-    let rules = Rules::default();
+    let rules = RewritingRules::default();
     let rewritten = rewrite(&onnx, &rules).expect("a graph");
     let input = picture([1, 3, 34, 34]);
     assert!(difference(&run(&load("stock", &onnx), &input), &run(&load("rewritten", &rewritten.onnx), &input)) < 1e-5);
@@ -318,7 +318,7 @@ fn a_pyramid_keeps_its_sizes_where_nothing_is_promised() {
 #[test]
 fn rewriting_is_the_same_each_time_and_done_once() {
     for Case { name, onnx, .. } in cases() {
-        let rules = Rules::default().for_multiples_of(32);
+        let rules = RewritingRules::default().for_multiples_of(32);
         let once = rewrite(&onnx, &rules).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(rewrite(&onnx, &rules).expect("a graph"), once, "{name}");
         let twice = rewrite(&once.onnx, &rules).expect("a graph");
@@ -332,7 +332,7 @@ fn without_rules_or_with_parts_unknown_a_graph_stays_as_it_is() {
     let (mut net, x) = started(16);
     let end = net.prelu(&x, &slopes(16, -1.0, 0.9));
     let onnx = net.finish(&[(&end, 4)], OPSET);
-    assert_eq!(rewrite(&onnx, &Rules::none()).expect("a graph").onnx, onnx);
+    assert_eq!(rewrite(&onnx, &RewritingRules::none()).expect("a graph").onnx, onnx);
     let changed = |change: &dyn Fn(&mut ModelProto)| {
         let mut model = ModelProto::decode(onnx.as_slice()).expect("a model");
         change(&mut model);
@@ -364,7 +364,7 @@ fn without_rules_or_with_parts_unknown_a_graph_stays_as_it_is() {
     ];
     for (what, change) in unknown {
         let onnx = changed(change);
-        let rewritten = rewrite(&onnx, &Rules::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let rewritten = rewrite(&onnx, &RewritingRules::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((rewritten.applied.as_slice(), rewritten.onnx == onnx), (&[][..], true), "{what}");
     }
 }
@@ -372,21 +372,21 @@ fn without_rules_or_with_parts_unknown_a_graph_stays_as_it_is() {
 #[test]
 fn what_is_no_model_is_refused() {
     for bytes in [&b"not an ONNX file"[..], &[], &[0xff; 64]] {
-        let error = rewrite(bytes, &Rules::default()).expect_err("no model");
+        let error = rewrite(bytes, &RewritingRules::default()).expect_err("no model");
         assert_eq!(error.kind(), ErrorKind::ModelUnavailable);
     }
 }
 
 #[test]
 fn rules_are_named() {
-    for rule in Rule::ALL {
-        assert_eq!(rule.as_str().parse::<Rule>().expect("a rule"), rule);
+    for rule in RewritingRule::ALL {
+        assert_eq!(rule.as_str().parse::<RewritingRule>().expect("a rule"), rule);
     }
-    assert_eq!("make_it_fast".parse::<Rule>().expect_err("no rule").kind(), ErrorKind::NotFound);
-    assert!(Rule::ALL.is_sorted(), "the order of application");
-    let rules = Rule::ALL.into_iter().fold(Rules::none(), Rules::with);
-    assert_eq!(rules, Rules::default());
-    assert_eq!(Rule::ALL.into_iter().fold(rules, Rules::without), Rules::none());
+    assert_eq!("make_it_fast".parse::<RewritingRule>().expect_err("no rule").kind(), ErrorKind::NotFound);
+    assert!(RewritingRule::ALL.is_sorted(), "the order of application");
+    let rules = RewritingRule::ALL.into_iter().fold(RewritingRules::none(), RewritingRules::with);
+    assert_eq!(rules, RewritingRules::default());
+    assert_eq!(RewritingRule::ALL.into_iter().fold(rules, RewritingRules::without), RewritingRules::none());
 }
 
 proptest! {
@@ -404,7 +404,7 @@ proptest! {
             let place = if place < ends { place } else { onnx.len() - 1 - (place - ends) };
             onnx[place] = byte;
         }
-        let _ = rewrite(&onnx, &Rules::default().for_multiples_of(32));
+        let _ = rewrite(&onnx, &RewritingRules::default().for_multiples_of(32));
     }
 }
 
@@ -424,9 +424,9 @@ fn tensor(photo: &RgbImage, bgr: bool, mean: f32, scale: f32) -> Array4<f32> {
     })
 }
 
-fn each_rule_and_all() -> Vec<Rules> {
-    let alone = Rule::ALL.into_iter().map(|rule| Rules::none().with(rule).for_multiples_of(32));
-    alone.chain([Rules::default().for_multiples_of(32)]).collect()
+fn each_rule_and_all() -> Vec<RewritingRules> {
+    let alone = RewritingRule::ALL.into_iter().map(|rule| RewritingRules::none().with(rule).for_multiples_of(32));
+    alone.chain([RewritingRules::default().for_multiples_of(32)]).collect()
 }
 
 #[test]

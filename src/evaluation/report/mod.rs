@@ -16,7 +16,7 @@ use self::chart::{Axis, Mark, TradeOff};
 pub use self::damage::damage_page;
 use self::figures::{asked_percent, count, percent, percent_range, rate};
 use self::html::escape;
-use super::{Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, Source};
+use super::{Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, ThresholdSource};
 use crate::statistics::lfw::FoldAccuracy;
 
 /// What the page shows.
@@ -152,7 +152,7 @@ fn head(out: &mut String, evaluation: &Evaluation) {
 
 /// The row that stands for the whole: FMR 1e-3 on this data, or the nearest below 1e-2 there is.
 fn key_row(pairs: &PairsResult) -> Option<&PairRow> {
-    let mut own = pairs.rows.iter().filter(|row| row.source == Source::Data);
+    let mut own = pairs.rows.iter().filter(|row| row.source == ThresholdSource::Data);
     own.clone().find(|row| row.asked_fmr <= 1e-3).or_else(|| own.next_back())
 }
 
@@ -170,7 +170,7 @@ fn verification(out: &mut String, pairs: &PairsResult) {
              where nothing is missed, and upright lines their 95 % intervals.</p>"
         ),
     );
-    let marks: Vec<Mark> = (pairs.rows.iter().filter(|row| row.source == Source::Data))
+    let marks: Vec<Mark> = (pairs.rows.iter().filter(|row| row.source == ThresholdSource::Data))
         .map(|row| Mark { x: row.fmr.rate, y: row.fnmr.rate, interval: row.fnmr.interval() })
         .collect();
     let chart = chart::trade_off(&TradeOff {
@@ -182,20 +182,20 @@ fn verification(out: &mut String, pairs: &PairsResult) {
         equal: Some(pairs.equal_error.rate),
     });
     push(out, format_args!("<figure>{chart}</figure>"));
-    pair_table(out, "Thresholds chosen on this data", "What the model can do.", pairs, Source::Data);
+    pair_table(out, "Thresholds chosen on this data", "What the model can do.", pairs, ThresholdSource::Data);
     pair_table(
         out,
         "Thresholds of the model's table",
         "What a user gets who asks for the rate. Observed and asked agree when the table fits these photos and people.",
         pairs,
-        Source::Table,
+        ThresholdSource::Table,
     );
     if pairs.rows.is_empty() {
         push(out, format_args!("<p class=note>There are too few pairs of different people for a threshold.</p>"));
     }
 }
 
-fn pair_table(out: &mut String, title: &str, note: &str, pairs: &PairsResult, source: Source) {
+fn pair_table(out: &mut String, title: &str, note: &str, pairs: &PairsResult, source: ThresholdSource) {
     let rows: Vec<&PairRow> = pairs.rows.iter().filter(|row| row.source == source).collect();
     if rows.is_empty() {
         return;
@@ -251,7 +251,7 @@ fn similarities(out: &mut String, pairs: &PairsResult) {
 }
 
 fn table_rows(pairs: &PairsResult) -> Vec<&PairRow> {
-    pairs.rows.iter().filter(|row| row.source == Source::Table).collect()
+    pairs.rows.iter().filter(|row| row.source == ThresholdSource::Table).collect()
 }
 
 fn accuracy(out: &mut String, folds: &FoldAccuracy) {
@@ -285,7 +285,7 @@ fn identification(out: &mut String, open_set: &OpenSetResult) {
             count(open_set.stranger_searches),
         ),
     );
-    let marks: Vec<Mark> = (open_set.rows.iter().filter(|row| row.source == Source::Data))
+    let marks: Vec<Mark> = (open_set.rows.iter().filter(|row| row.source == ThresholdSource::Data))
         .map(|row| Mark { x: row.found.fpir.rate, y: row.found.fnir.rate, interval: row.found.fnir.interval() })
         .collect();
     let chart = chart::trade_off(&TradeOff {
@@ -329,9 +329,9 @@ fn identification(out: &mut String, open_set: &OpenSetResult) {
 fn open_set_row(out: &mut String, row: &OpenSetRow) {
     let found = &row.found;
     let source = match (row.source, row.basis) {
-        (Source::Data, _) => "this data",
-        (Source::Table, Some(crate::comparison::Basis::Extrapolated)) => "table, extrapolated",
-        (Source::Table, _) => "table",
+        (ThresholdSource::Data, _) => "this data",
+        (ThresholdSource::Table, Some(crate::comparison::Basis::Extrapolated)) => "table, extrapolated",
+        (ThresholdSource::Table, _) => "table",
     };
     html::row(
         out,

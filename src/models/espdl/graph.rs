@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::onnx::{GraphWriter, Value};
 
-use super::network::{Network, Node, error};
+use super::network::{NetworkFile, Node, error};
 use super::weights::Weight;
 
 /// A value of the graph: a picture, or a row of numbers where it has no size.
@@ -22,7 +22,7 @@ pub(super) struct Flow {
 
 /// A graph under construction.
 pub(super) struct Converter<'n, 'a> {
-    network: &'n Network<'a>,
+    network: &'n NetworkFile<'a>,
     pub(super) graph: GraphWriter,
     flows: HashMap<&'a str, Flow>,
     /// Weights that no node has read yet. Each belongs to one node, so that the graph never grows
@@ -32,7 +32,7 @@ pub(super) struct Converter<'n, 'a> {
 
 impl<'n, 'a> Converter<'n, 'a> {
     /// Begins with the network's input.
-    pub(super) fn new(network: &'n Network<'a>, graph: GraphWriter, input: Value) -> Self {
+    pub(super) fn new(network: &'n NetworkFile<'a>, graph: GraphWriter, input: Value) -> Self {
         let [rows, columns, channels] = network.input_sizes;
         let input = Flow { value: input, channels, size: Some([rows, columns]), channels_first: false };
         let weights = network.weights.iter().map(|(name, weight)| (*name, weight)).collect();

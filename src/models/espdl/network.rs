@@ -21,7 +21,7 @@ const MAX_PARTS: usize = 16;
 const MAX_SIZE: i64 = 1 << 16;
 
 /// A network: nodes in the order in which they run.
-pub(super) struct Network<'a> {
+pub(super) struct NetworkFile<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) weights: HashMap<&'a str, Weight<'a>>,
     pub(super) input: &'a str,
@@ -126,7 +126,7 @@ fn size(value: i64, least: i64) -> Option<usize> {
 }
 
 /// Reads the one network of a file.
-pub(super) fn read(bytes: &[u8]) -> Result<Network<'_>> {
+pub(super) fn read(bytes: &[u8]) -> Result<NetworkFile<'_>> {
     let graph = Table::root(FILE, bytes, header(bytes)?)?.needed(7, "a network")?;
     let nodes = graph.tables(0, "nodes", MAX_ITEMS)?.enumerate().map(|(index, node)| read_node(index, &node?));
     let nodes = nodes.collect::<Result<Vec<_>>>()?;
@@ -150,7 +150,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Network<'_>> {
     let &[_, output_size] = sizes.as_slice() else {
         return Err(graph.error(format_args!("expected one row of numbers a picture, found {sizes:?}")));
     };
-    Ok(Network { nodes, weights, input, input_sizes: [rows, columns, channels], output, output_size })
+    Ok(NetworkFile { nodes, weights, input, input_sizes: [rows, columns, channels], output, output_size })
 }
 
 /// Where the FlatBuffers start.

@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::onnx::{GraphWriter, Value};
 
-use super::network::{Network, error};
+use super::network::{NetworkFile, error};
 use super::operators::{Activation, Kind, Operator};
 use super::prelu;
 
@@ -25,7 +25,7 @@ pub(super) struct Constant<'a> {
 
 /// A graph under construction.
 pub(super) struct Converter<'n, 'a> {
-    pub(super) network: &'n Network<'a>,
+    pub(super) network: &'n NetworkFile<'a>,
     pub(super) graph: GraphWriter,
     /// What each tensor has become so far.
     flows: Vec<Option<Flow>>,
@@ -53,7 +53,7 @@ impl Flow {
 
 impl<'n, 'a> Converter<'n, 'a> {
     /// Begins with the network's input.
-    pub(super) fn new(network: &'n Network<'a>, graph: GraphWriter, input: Value) -> Result<Self> {
+    pub(super) fn new(network: &'n NetworkFile<'a>, graph: GraphWriter, input: Value) -> Result<Self> {
         let [batch, rows, columns, channels] = network.input_sizes()?;
         let mut flows = vec![None; network.tensors.len()];
         flows[network.input] = Some(Flow { value: input, channels, size: Some([rows, columns]) });

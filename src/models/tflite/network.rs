@@ -22,7 +22,7 @@ const FLOAT32: u8 = 0;
 const INT32: u8 = 2;
 
 /// A network: operators in the order in which they run.
-pub(super) struct Network<'a> {
+pub(super) struct NetworkFile<'a> {
     pub(super) tensors: Vec<Tensor<'a>>,
     pub(super) operators: Vec<Operator<'a>>,
     pub(super) input: usize,
@@ -80,7 +80,7 @@ impl<'a> Tensor<'a> {
     }
 }
 
-impl Network<'_> {
+impl NetworkFile<'_> {
     /// Batch, rows, columns and channels of the input.
     pub(super) fn input_sizes(&self) -> Result<[usize; 4]> {
         let input = &self.tensors[self.input];
@@ -99,7 +99,7 @@ pub(super) fn error(why: impl std::fmt::Display) -> Error {
 }
 
 /// Reads the one network of a file.
-pub(super) fn read(bytes: &[u8]) -> Result<Network<'_>> {
+pub(super) fn read(bytes: &[u8]) -> Result<NetworkFile<'_>> {
     let model = Table::root(FILE, bytes, 0)?;
     if bytes.get(4..8) != Some(IDENTIFIER) {
         return Err(error("expected the identifier TFL3 at byte 4, found another"));
@@ -117,7 +117,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Network<'_>> {
     let codes = codes.collect::<Result<Vec<_>>>()?;
     let operators = graph.tables(3, "operators", MAX_ITEMS)?.enumerate();
     let operators = operators.map(|(index, operator)| operators::read(index, &operator?, &codes, tensors.len()));
-    Ok(Network {
+    Ok(NetworkFile {
         operators: operators.collect::<Result<_>>()?,
         input: the_one(&graph, 1, "an input", tensors.len())?,
         output: the_one(&graph, 2, "an output", tensors.len())?,

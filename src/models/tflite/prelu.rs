@@ -7,12 +7,12 @@
 
 use std::collections::HashMap;
 
-use super::network::Network;
+use super::network::NetworkFile;
 use super::operators::{Activation, Kind, Operator};
 
 /// The operators with each such five of them replaced by one, where nothing else reads what is
 /// between them.
-pub(super) fn join<'a>(network: &Network<'a>) -> Vec<Operator<'a>> {
+pub(super) fn join<'a>(network: &NetworkFile<'a>) -> Vec<Operator<'a>> {
     let pieces = Pieces::of(network);
     let mut replaced = vec![false; network.operators.len()];
     let mut joined = HashMap::new();
@@ -28,13 +28,13 @@ pub(super) fn join<'a>(network: &Network<'a>) -> Vec<Operator<'a>> {
 
 /// Who writes each tensor, and how often it is read.
 struct Pieces<'n, 'a> {
-    network: &'n Network<'a>,
+    network: &'n NetworkFile<'a>,
     writers: HashMap<usize, usize>,
     reads: HashMap<usize, usize>,
 }
 
 impl<'n, 'a> Pieces<'n, 'a> {
-    fn of(network: &'n Network<'a>) -> Self {
+    fn of(network: &'n NetworkFile<'a>) -> Self {
         let (mut writers, mut reads) = (HashMap::new(), HashMap::from([(network.output, 1)]));
         for (index, operator) in network.operators.iter().enumerate() {
             writers.insert(operator.output, index);

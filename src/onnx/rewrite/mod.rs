@@ -1,6 +1,6 @@
 //! Rewriting of an ONNX graph into an equal one that runs faster.
 //!
-//! [`rewrite`] applies [`Rules`] to a model's bytes before a session is made of them. Each rule keeps
+//! [`rewrite`] applies [`RewritingRules`] to a model's bytes before a session is made of them. Each rule keeps
 //! what the network computes, up to the rounding of single precision; each can be left out. They
 //! are made for ONNX Runtime on a CPU, whose graph optimiser they help where it stops: what it does
 //! by itself is not done here. A graph, or a part of one, that no rule knows is left as it is.
@@ -36,14 +36,14 @@ pub(crate) const REVISION: u32 = 2;
 /// A rule of rewriting. They are applied in the order in which they stand here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Rule {
+pub enum RewritingRule {
     /// Weights that the file also lists as inputs become constants, so that the runtime may
     /// prepare them; they can no longer be given from outside.
     CloseWeights,
     /// Targets of `Reshape` that are computed from the batch's size become constants.
     StateTargets,
     /// `Resize` to the size of another value gets its factors, where height and width of the input
-    /// are stated or promised ([`Rules::for_multiples_of`]) to be such that they are whole.
+    /// are stated or promised ([`RewritingRules::for_multiples_of`]) to be such that they are whole.
     StateFactors,
     /// A network for one picture takes any number of them, where no operator mixes them.
     OpenBatch,
@@ -62,7 +62,7 @@ pub enum Rule {
     FillBlocks,
 }
 
-impl Rule {
+impl RewritingRule {
     /// All rules.
     pub const ALL: [Self; 10] = [
         Self::CloseWeights,
@@ -94,8 +94,8 @@ impl Rule {
         }
     }
 
-    fn apply(self, graph: &mut Graph, rules: &Rules) -> usize {
-        let Rules { block, multiple, .. } = *rules;
+    fn apply(self, graph: &mut Graph, rules: &RewritingRules) -> usize {
+        let RewritingRules { block, multiple, .. } = *rules;
         match self {
             Self::CloseWeights => graph.close_weights(),
             Self::StateTargets => shape::state_targets(graph),
@@ -111,13 +111,13 @@ impl Rule {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for RewritingRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Rule {
+impl FromStr for RewritingRule {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
@@ -128,20 +128,20 @@ impl FromStr for Rule {
 
 /// Which rules are applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    on: BTreeSet<Rule>,
+pub struct RewritingRules {
+    on: BTreeSet<RewritingRule>,
     block: usize,
     multiple: usize,
 }
 
-impl Default for Rules {
+impl Default for RewritingRules {
     /// All rules.
     fn default() -> Self {
-        Self { on: Rule::ALL.into(), ..Self::none() }
+        Self { on: RewritingRule::ALL.into(), ..Self::none() }
     }
 }
 
-impl Rules {
+impl RewritingRules {
     /// No rule: the graph stays as it is.
     #[must_use]
     pub fn none() -> Self {
@@ -150,7 +150,7 @@ impl Rules {
 
     /// The same with a rule.
     #[must_use]
-    pub fn with(mut self, rule: Rule) -> Self {
+    pub fn with(mut self, rule: RewritingRule) -> Self {
         self.on.insert(rule);
         self
     }
@@ -171,7 +171,7 @@ impl Rules {
 
     /// The same without a rule.
     #[must_use]
-    pub fn without(mut self, rule: Rule) -> Self {
+    pub fn without(mut self, rule: RewritingRule) -> Self {
         self.on.remove(&rule);
         self
     }
@@ -195,7 +195,7 @@ pub struct Rewritten {
     pub onnx: Vec<u8>,
     /// How many places each rule changed, in the order of application; rules that changed none
     /// are not listed.
-    pub applied: Vec<(Rule, usize)>,
+    pub applied: Vec<(RewritingRule, usize)>,
 }
 
 impl fmt::Debug for Rewritten {
@@ -208,7 +208,7 @@ impl fmt::Debug for Rewritten {
 ///
 /// # Errors
 /// [`ErrorKind::ModelUnavailable`] where the bytes are no ONNX model.
-pub fn rewrite(onnx: &[u8], rules: &Rules) -> Result<Rewritten> {
+pub fn rewrite(onnx: &[u8], rules: &RewritingRules) -> Result<Rewritten> {
     let refuse = |why: String| Error::new(ErrorKind::ModelUnavailable, why);
     let model = ModelProto::decode(onnx).map_err(|error| refuse(format!("not an ONNX file: {error}")))?;
     if model.graph.is_none() {
@@ -217,7 +217,7 @@ pub fn rewrite(onnx: &[u8], rules: &Rules) -> Result<Rewritten> {
     let unchanged = || Rewritten { onnx: onnx.to_vec(), applied: Vec::new() };
     let Some(mut graph) = Graph::open(&model) else { return Ok(unchanged()) };
     let applied = rules.on.iter().map(|rule| (*rule, rule.apply(&mut graph, rules)));
-    let applied: Vec<(Rule, usize)> = applied.filter(|(_, count)| *count > 0).collect();
+    let applied: Vec<(RewritingRule, usize)> = applied.filter(|(_, count)| *count > 0).collect();
     if applied.is_empty() {
         return Ok(unchanged());
     }

@@ -11,7 +11,7 @@ use image::RgbImage;
 use crate::error::Result;
 use crate::spec::{DetectorSpec, Normalization};
 use crate::vision::Face;
-use crate::vision::idle::Idle;
+use crate::vision::buffer_pool::Idle;
 use crate::vision::part::{self, Part};
 use crate::vision::resize::resize;
 use crate::vision::tensor::{Size, fill_planes};

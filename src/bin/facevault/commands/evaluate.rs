@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use facevault::evaluation::report::{self, Page};
-use facevault::evaluation::{Dataset, DatasetEncodings, Evaluation, Pictures, Source};
+use facevault::evaluation::{Dataset, DatasetEncodings, Evaluation, Pictures, ThresholdSource};
 use facevault::statistics::MeasuredRate;
 use facevault::{Engine, Error, ErrorKind, Rule};
 
@@ -231,10 +231,10 @@ fn searches(text: &mut Text<'_>, evaluation: &Evaluation) -> std::io::Result<()>
     text.listing(&listing, "")
 }
 
-fn from(source: Source) -> &'static str {
+fn from(source: ThresholdSource) -> &'static str {
     match source {
-        Source::Data => "this data",
-        Source::Table => "table",
+        ThresholdSource::Data => "this data",
+        ThresholdSource::Table => "table",
     }
 }
 

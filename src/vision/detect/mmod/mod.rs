@@ -13,7 +13,7 @@ use crate::geometry::Rect;
 use crate::spec::mmod_scan::MmodScan;
 use crate::spec::shape_model::ShapeModel;
 use crate::spec::{DetectorSpec, Normalization};
-use crate::vision::idle::Idle;
+use crate::vision::buffer_pool::Idle;
 use crate::vision::landmarks::find_landmarks;
 use crate::vision::resize::resize;
 use crate::vision::tensor::{Size, TensorView, write_planes};

@@ -9,7 +9,7 @@ use super::error::ApiError;
 
 /// A bounded queue in front of some threads. Cloning gives the same queue.
 #[derive(Debug, Clone)]
-pub(super) struct Lane {
+pub(super) struct WorkQueue {
     /// For whoever works or waits.
     places: Arc<Semaphore>,
     /// For whoever works.
@@ -17,7 +17,7 @@ pub(super) struct Lane {
     most: usize,
 }
 
-impl Lane {
+impl WorkQueue {
     /// `threads` at work at once, and as many as `waiting` before them.
     pub(super) fn new(threads: usize, waiting: usize) -> Self {
         let most = threads + waiting;

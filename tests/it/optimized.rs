@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use facevault::models::{KeptNetwork, Pack, Role};
-use facevault::onnx::rewrite::{Rule, Rules};
+use facevault::models::{OptimizedNetwork, Pack, Role};
+use facevault::onnx::rewrite::{RewritingRule, RewritingRules};
 use facevault::vision::FacePolicy;
 use facevault::{Engine, EngineOptions, ErrorKind, FaceEncoding, PhotoRules};
 
@@ -30,9 +30,9 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("manifest.toml"), packs::manifest_text("yunet_640", "foamliu")).expect("written");
     let pack = Pack::open_dir(folder.path()).expect("a pack");
-    let rules = Rules::default();
+    let rules = RewritingRules::default();
     let (detector, embedder) =
-        (KeptNetwork::new(&pack, Role::Detector, &rules), KeptNetwork::new(&pack, Role::Embedder, &rules));
+        (OptimizedNetwork::new(&pack, Role::Detector, &rules), OptimizedNetwork::new(&pack, Role::Embedder, &rules));
     assert!(!embedder.is_there() && embedder.read().is_none());
     let network: Vec<u8> = (0..100_000_u32).map(|i| (i % 251) as u8).collect();
     embedder.write(&network);
@@ -40,8 +40,8 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
     assert_eq!((embedder.read(), detector.read()), (Some(network.clone()), Some(b"small".to_vec())));
 
     // Another way of making it, or another manifest, is another network.
-    let fewer = Rules::default().without(Rule::FoldScales);
-    let other = KeptNetwork::new(&pack, Role::Embedder, &fewer);
+    let fewer = RewritingRules::default().without(RewritingRule::FoldScales);
+    let other = OptimizedNetwork::new(&pack, Role::Embedder, &fewer);
     assert!(other.read().is_none());
     other.write(b"other");
     assert_eq!((other.read(), embedder.read()), (Some(b"other".to_vec()), Some(network.clone())));
@@ -52,8 +52,8 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
     };
     left(".unfinished-new", 0);
     left(".unfinished-old", 2);
-    for rule in Rule::ALL {
-        KeptNetwork::new(&pack, Role::Embedder, &Rules::default().without(rule)).write(b"more");
+    for rule in RewritingRule::ALL {
+        OptimizedNetwork::new(&pack, Role::Embedder, &RewritingRules::default().without(rule)).write(b"more");
     }
     assert!(!embedder.is_there());
     assert_eq!(detector.read(), Some(b"small".to_vec()));
@@ -63,7 +63,7 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
     let text = packs::manifest_text("yunet_640", "foamliu").replace("for tests", "for other tests");
     fs::write(folder.path().join("manifest.toml"), text).expect("written");
     let changed = Pack::open_dir(folder.path()).expect("a pack");
-    assert!(!KeptNetwork::new(&changed, Role::Embedder, &fewer).is_there());
+    assert!(!OptimizedNetwork::new(&changed, Role::Embedder, &fewer).is_there());
 
     // Every byte counts, and so does their number.
     embedder.write(&network);
@@ -89,7 +89,7 @@ fn what_is_kept_comes_back_whole_or_not_at_all() {
 
 #[test]
 fn an_engine_of_kept_networks_is_the_same_engine() {
-    const TEST: &str = "kept::an_engine_of_kept_networks_is_the_same_engine";
+    const TEST: &str = "optimized::an_engine_of_kept_networks_is_the_same_engine";
     let Some(pack) = packs::pack(TEST, "yunet_dynamic", "espdl_mbf") else { return };
     let shared = data::folder(TEST).expect("test data");
     let photo = fs::read(shared.join("images/formats/einstein.png")).expect("a photo");

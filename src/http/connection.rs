@@ -31,7 +31,7 @@ impl Bounded {
 
 impl<S> Accept<TcpStream, S> for Bounded {
     type Stream = Connection;
-    type Service = AddExtension<S, Line>;
+    type Service = AddExtension<S, ConnectionHandle>;
     type Future = std::future::Ready<io::Result<(Connection, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
@@ -39,15 +39,18 @@ impl<S> Accept<TcpStream, S> for Bounded {
         std::future::ready(taken.map_err(io::Error::other).and_then(|place| {
             stream.set_nodelay(true)?;
             let stalled = Stalled { patience: self.patience, since: None };
-            let line = Line::default();
-            Ok((Connection { stream, stalled, line: line.clone(), _place: place }, Extension(line).layer(service)))
+            let handle = ConnectionHandle::default();
+            Ok((
+                Connection { stream, stalled, handle: handle.clone(), _place: place },
+                Extension(handle).layer(service),
+            ))
         }))
     }
 }
 
 /// A connection as its requests know it: they can cut it. Cloning gives the same one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line(Arc<Mutex<State>>);
+pub(super) struct ConnectionHandle(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -56,7 +59,7 @@ struct State {
     talks: Option<Waker>,
 }
 
-impl Line {
+impl ConnectionHandle {
     /// Ends the connection: whoever reads or writes is told that it took too long.
     pub(super) fn cut(&self) {
         let mut state = self.state();
@@ -75,7 +78,7 @@ impl Line {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fails on a line that was cut, else sees to it that the task hears of it.
+    /// Fails on a connection that was cut, else sees to it that the task hears of it.
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
         let mut state = self.state();
         if state.cut {
@@ -93,7 +96,7 @@ impl Line {
 pub(super) struct Connection {
     stream: TcpStream,
     stalled: Stalled,
-    line: Line,
+    handle: ConnectionHandle,
     _place: OwnedSemaphorePermit,
 }
 
@@ -122,14 +125,14 @@ impl Stalled {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.line.check(context)?;
+        self.handle.check(context)?;
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.line.check(context)?;
+        self.handle.check(context)?;
         let write = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.stalled.watch(context, write)
     }
@@ -139,7 +142,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.line.check(context)?;
+        self.handle.check(context)?;
         let write = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.stalled.watch(context, write)
     }

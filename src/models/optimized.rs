@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use super::checksum::Sha256;
 use super::manifest::Role;
 use super::pack::Pack;
-use crate::onnx::rewrite::{REVISION, Rules};
+use crate::onnx::rewrite::{REVISION, RewritingRules};
 
 const FOLDER: &str = "rewritten";
 const HEAD: &[u8] = b"facevault network 1\n";
@@ -32,16 +32,16 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Where a network is kept, whether or not it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptNetwork {
+pub struct OptimizedNetwork {
     folder: PathBuf,
     role: Role,
     made_of: Sha256,
 }
 
-impl KeptNetwork {
+impl OptimizedNetwork {
     /// The network of a pack's role, rewritten by these rules.
     #[must_use]
-    pub fn new(pack: &Pack, role: Role, rules: &Rules) -> Self {
+    pub fn new(pack: &Pack, role: Role, rules: &RewritingRules) -> Self {
         let version = format!("{}, {REVISION}", env!("CARGO_PKG_VERSION"));
         let made_of = format!("{version}\n{role}\n{rules:?}\n{}", pack.manifest().text());
         Self { folder: pack.folder().join(FOLDER), role, made_of: Sha256::of(made_of.as_bytes()) }
