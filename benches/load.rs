@@ -1,6 +1,6 @@
 //! A server under load: many clients at once read, search by photo, update with and without photos,
 //! create people and remove them. Prints requests a second, and ends with an error if an acknowledged
-//! change is lost, a search does not find whom it shows, anything but 200 or 503 is answered, or
+//! change is lost, a search does not find the right person, anything but 200 or 503 is answered, or
 //! memory grows.
 //!
 //! `cargo bench --bench load`; `FACEVAULT_LOAD_SECONDS` is how long the mixture lasts. Needs YuNet,

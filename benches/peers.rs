@@ -1,5 +1,5 @@
 //! facevault's side of `benches/peers/compare.py`: a worker that encodes the same photos again
-//! whenever it is told to.
+//! whenever it is asked to.
 //!
 //! `peers PACK-FOLDER|NAME encode|detect THREADS PHOTO...` loads everything, prints `ready`, and
 //! then for each line on standard input works through all photos once and prints a line of JSON:

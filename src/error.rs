@@ -177,7 +177,7 @@ impl Error {
         }
     }
 
-    /// Whom a new person seems to be, where that is why nothing was written.
+    /// The person that a new person seems to be, where that is why nothing was written.
     #[must_use]
     pub fn duplicate(&self) -> Option<&Duplicate> {
         match &self.inner.detail {
@@ -289,7 +289,7 @@ pub enum Rule {
     Other(String),
 }
 
-/// Whom a new person seems to be.
+/// A person that a new person seems to be.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Duplicate {

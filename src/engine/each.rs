@@ -99,7 +99,7 @@ impl Engine {
                 done += 1;
                 let step = Step { what: "encoding photos", done: done as u64, total, unit: Unit::Items };
                 if let ControlFlow::Break(()) = progress.report(step) {
-                    return Err(Error::new(ErrorKind::Cancelled, "the encoding was broken off"));
+                    return Err(Error::new(ErrorKind::Cancelled, "the encoding was cancelled"));
                 }
             }
         })

@@ -164,13 +164,17 @@ impl Engine {
         if !(doubtful && self.turns_by_encoding()) {
             return Ok(found);
         }
+        // What a detector did not take for the right way up must be recognised clearly, or a mask upside
+        // down passes for a forehead.
+        let clearly = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
         let mut best: Option<EncodedFace> = found.as_ref().ok().cloned();
         let tried = best.as_ref().map(|best| best.turned);
         for turn in Turn::ALL.into_iter().filter(|turn| Some(*turn) != tried) {
             let turned = turn.apply(picture);
             let picture = turned.as_ref().unwrap_or(picture);
             let Ok(encoded) = self.encode_sought(picture, self.level_seeker())? else { continue };
-            if best.as_ref().is_none_or(|best| encoded.recognizability > best.recognizability) {
+            let clear = encoded.recognizability.is_some_and(|value| value >= clearly);
+            if clear && best.as_ref().is_none_or(|best| encoded.recognizability > best.recognizability) {
                 best = Some(EncodedFace { turned: turn, ..encoded });
             }
         }

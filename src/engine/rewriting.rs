@@ -109,7 +109,7 @@ fn measure(
             seconds.push(start.elapsed().as_secs_f64());
         }
         if progress.report(Step::items("running networks", round + 1, rounds)).is_break() {
-            return Err(Error::new(ErrorKind::Cancelled, "the measurement was broken off"));
+            return Err(Error::new(ErrorKind::Cancelled, "the measurement was cancelled"));
         }
     }
     let reference = outputs(&networks[0].2, shape, &input)?;

@@ -20,7 +20,7 @@ pub struct Dataset {
     pub list: Option<PathBuf>,
     /// The photos, relative to `root`.
     pub photos: Vec<PathBuf>,
-    /// Whom each photo shows: people are numbered from 0 in the order of their first photo.
+    /// The person in each photo: people are numbered from 0 in the order of their first photo.
     pub people: Vec<u32>,
     /// The pairs to compare; `None` for all against all.
     pub pairs: Option<Vec<DatasetPair>>,

@@ -108,7 +108,7 @@ fn columns(file: &Path, head: &[String]) -> Result<[usize; 3]> {
     ))
 }
 
-/// Whom each photo shows: photos that pairs of one person link are one person's (union and find).
+/// The person in each photo: photos that pairs of one person connect show one person (union and find).
 fn people(photos: usize, pairs: &[DatasetPair]) -> Vec<u32> {
     let mut parent: Vec<usize> = (0..photos).collect();
     fn root(parent: &mut [usize], mut photo: usize) -> usize {

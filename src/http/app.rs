@@ -162,7 +162,7 @@ pub(super) struct Caller {
     pub(super) vault: Vault,
     /// The client's part of the memory.
     pub(super) share: Share,
-    /// What the client is told of its own requests.
+    /// The numbers of the client's own requests.
     pub(super) metrics: Arc<Metrics>,
     /// The connection.
     pub(super) connection: ConnectionHandle,

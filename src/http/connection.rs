@@ -60,7 +60,7 @@ struct State {
 }
 
 impl ConnectionHandle {
-    /// Ends the connection: whoever reads or writes is told that it took too long.
+    /// Ends the connection: reading and writing fail with `TimedOut`.
     pub(super) fn cut(&self) {
         let mut state = self.state();
         state.cut = true;

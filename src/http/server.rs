@@ -1,4 +1,4 @@
-//! A server: bound to an address, run until it is told to stop.
+//! A server: bound to an address, run until it is asked to stop.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl Server {
         StopHandle { handle: self.handle.clone(), grace: self.options.grace }
     }
 
-    /// Answers requests until it is told to stop, and returns when everything is finished.
+    /// Answers requests until it is asked to stop, and returns when everything is finished.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io) where the operating system gives no threads or takes the address away.

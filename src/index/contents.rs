@@ -15,7 +15,7 @@ pub struct Entry {
 }
 
 impl Gallery {
-    /// The encodings of everybody whom a search among members of any of these collections looks
+    /// The encodings of everybody that a search among members of any of these collections looks
     /// at; `None` for everybody. Those of a person follow one another.
     pub fn entries(&self, collections: Option<&[CollectionId]>) -> impl Iterator<Item = Entry> {
         let snapshot = &*self.snapshot;

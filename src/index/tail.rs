@@ -64,7 +64,7 @@ impl Tail {
         self.people.push(Arc::new(person));
     }
 
-    /// Takes out the person of whom `is` says so, if it is there.
+    /// Takes out the person for which `is` is true, if there is one.
     pub(super) fn remove(&mut self, is: impl Fn(&Recent) -> bool) -> Option<Arc<Recent>> {
         let at = self.people.iter().position(|person| is(person))?;
         let person = self.people.remove(at);

@@ -51,7 +51,7 @@ impl Best {
         }
     }
 
-    /// Adds an encoding of a person whom nothing was said of before, or the same segment's.
+    /// Adds an encoding of a person that was not added before, or the same segment's.
     pub(super) fn add(&mut self, find: Find, probe: &Probe, names: &impl Names) {
         if find.similarity < self.floor || self.floor.is_nan() {
             return;

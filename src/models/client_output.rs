@@ -84,7 +84,7 @@ fn push_new(lines: &mut Vec<String>, line: String) {
     }
 }
 
-/// The last `count` lines that are not empty and that `counts`.
+/// The last `count` lines with text in them for which `counts` is true.
 fn last(log: &str, count: usize, counts: &dyn Fn(&str) -> bool) -> Vec<String> {
     let lines: Vec<_> = log.lines().map(str::trim).filter(|line| !line.is_empty() && counts(line)).collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()

@@ -53,7 +53,7 @@ impl<'a> Installer<'a> {
     }
 
     /// The npm that fetches packages; else the one that `FACEVAULT_NPM` names, else `npm`. Where it
-    /// cannot be run, pip fetches one for the moment.
+    /// cannot be run, pip fetches one temporarily.
     #[must_use]
     pub fn npm(mut self, program: impl Into<PathBuf>) -> Self {
         self.npm = Some(program.into());

@@ -83,7 +83,7 @@ fn npm_is_needed() -> String {
     match npm_wheels::size() {
         Some(size) => {
             let size = megabytes(size);
-            format!(" It uses npm; where there is none, it fetches npm for the moment ({size}) and removes it.")
+            format!(" It uses npm; a machine without npm downloads it temporarily ({size}) and removes it afterwards.")
         }
         None => " It uses npm, which comes with Node.js.".to_owned(),
     }
@@ -135,7 +135,7 @@ mod tests {
             assert!(text.contains(part), "{part:?} in {text}");
         }
         assert!(!text.contains('\n') && !text.ends_with('.') && !text.contains("manifest.toml"), "{text}");
-        assert!(npm_wheels::size().is_none() || text.contains("fetches npm for the moment ("), "{text}");
+        assert!(npm_wheels::size().is_none() || text.contains("downloads it temporarily ("), "{text}");
 
         let dlib = Artifact::of_pack(&Manifest::builtin("dlib").expect("built in"));
         let text = unavailable(&home, &dlib).to_string();

@@ -1,4 +1,4 @@
-//! npm for the moment, where a machine has none: a Python package that carries Node.js and npm is
+//! A temporary npm, where a machine has none: a Python package that carries Node.js and npm is
 //! fetched by pip, checked, unpacked into the folder of the download, and goes with it.
 
 use std::env;
@@ -98,7 +98,7 @@ fn fetch(
         fs::create_dir(folder).map_err(|error| cannot("create", folder, error))?;
     }
     let size = archive.size.map(|size| format!(" ({})", megabytes(size))).unwrap_or_default();
-    let label = format!("{why}: fetching it for the moment{size}");
+    let label = format!("{why}: downloading it temporarily{size}");
     let package = pip::Package { name, version, wheel: wheel.as_ref(), archive };
     let path = pip::download(python, &package, &label, &download, progress)?;
     // pip has compared it as well; nothing runs that was not compared here.

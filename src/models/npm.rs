@@ -105,7 +105,7 @@ pub(super) fn download(
 enum Npm {
     /// One that is on this machine.
     Installed(PathBuf),
-    /// One that was brought for the moment.
+    /// A temporary one.
     Brought(node::Node),
 }
 

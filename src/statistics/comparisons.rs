@@ -104,7 +104,7 @@ fn keep(list: &mut Vec<ScoredPair>, pair: ScoredPair, worse: impl Fn(f64, f64) -
 }
 
 impl Comparisons {
-    /// Compares the listed pairs `(photo, photo, same person)`. `people` says of each photo whom it
+    /// Compares the listed pairs `(photo, photo, same person)`. `people` says which person each photo
     /// shows; `similarity` is asked once a pair and answers `None` where a photo has no encoding.
     ///
     /// # Errors

@@ -113,7 +113,7 @@ pub trait Detector: Send + Sync {
     }
 
     /// The face that somebody drew a box around in an upright picture; `None` where the box shows none.
-    /// `bounds` is finite and not empty, and a part of it lies in the picture.
+    /// `bounds` has finite numbers, a width and a height above 0, and a part of it lies in the picture.
     ///
     /// Unless a detector knows better, it looks at the square around the box of twice the box's longer
     /// side. Of the faces there whose middle lies in the box, the one that overlaps the box most is

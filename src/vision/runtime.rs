@@ -155,7 +155,7 @@ fn load(path: &Path, notices: Vec<String>) -> Result<(RuntimeInfo, Environment)>
 }
 
 /// The libraries to be tried, in order. What was named stands here whether or not it is there, so
-/// that its absence is told; of the system's folders only what is there.
+/// that its absence can be reported; of the system's folders only what is there.
 fn candidates(installed: Option<&Path>) -> Vec<PathBuf> {
     let named = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
     let installed = installed.filter(|path| path.exists()).map(Path::to_owned);

@@ -1,4 +1,4 @@
-//! ONNX Runtime is told not to report on its users.
+//! Switches off what ONNX Runtime reports about its users.
 //!
 //! From 1.29 on its official libraries for Linux and macOS note what a process does in a database in
 //! the user's cache folder, with an id of the machine, and send it to their makers when there is a

@@ -75,7 +75,7 @@ fn what_one_enrolls_the_other_finds_at_its_next_call() {
         std::fs::write(folder.path().join(format!("turn-{round}")), "").expect("written");
         let line = child.line().expect("the child's turn");
         let (parents, childs) = line.split_once(' ').expect("two ids");
-        assert_eq!(parents, own.as_str(), "round {round}: the child finds whom the parent enrolled");
+        assert_eq!(parents, own.as_str(), "round {round}: the child finds the person that the parent enrolled");
         // Enrolled, hidden, removed, by turns.
         let expected = (round % 3 == 0).then(|| PersonId::new(childs).expect("an id"));
         assert_eq!(found(&vault, round - round % 3), expected, "round {round}");

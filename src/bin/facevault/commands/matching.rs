@@ -1,4 +1,4 @@
-//! What identify, verify and compare share: how sure an answer must be, and how it is told.
+//! What identify, verify and compare share: how sure an answer must be, and how it is printed.
 
 use std::collections::HashMap;
 use std::io;

@@ -65,7 +65,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it runs until it is told to stop, with nobody who watches.
+    /// Whether it runs until it is asked to stop, with nobody watching.
     pub(crate) fn serves(&self) -> bool {
         #[cfg(feature = "http")]
         let serves = matches!(self, Self::Serve(_));

