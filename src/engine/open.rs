@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::comparison::CalibrationTable;
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::{Format, Home, Manifest, OptimizedNetwork, Pack, Role, dlib};
+use crate::models::{Home, Manifest, OptimizedNetwork, Pack, Role, dlib};
 use crate::onnx::rewrite::{RewritingRules, rewrite};
 use crate::recognizability::Recognizability;
 use crate::setters::setters;
@@ -173,7 +173,6 @@ impl Engine {
             clock: NetworkClock::default(),
             workload: Workload::default(),
         };
-        parts.must_fit()?;
         let (detector, embedder) = rayon::join(|| parts.detector(), || parts.embedder());
         let manifest = pack.manifest().clone();
         let name = manifest.name.clone();
@@ -199,24 +198,14 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The detector's landmarks must be those that the embedder's crop is made with.
-    fn must_fit(&self) -> Result<()> {
-        let manifest = self.pack.manifest();
-        let given = manifest.detector.spec.kind.landmarks();
-        if given == manifest.embedder.spec.template.landmarks {
-            return Ok(());
-        }
-        let message =
-            format!("the pack {:?}: the detector's landmarks are not those of the embedder's crop", manifest.name);
-        Err(Error::new(ErrorKind::ModelUnavailable, message))
-    }
-
     fn detector(&self) -> Result<Box<dyn Detector>> {
         let manifest = self.pack.manifest();
-        let (format, spec) = (manifest.detector.model.format, manifest.detector.spec.clone());
+        let spec = manifest.detector.spec.clone();
         let network = || self.network(Role::Detector, &detector_rules(self.rewriting), |onnx| open_size(onnx, &spec));
-        match (spec.kind, format) {
-            (DetectorKind::Mmod, Format::Dlib) => {
+        // A manifest whose detector comes in another format, or gives other landmarks than the embedder's
+        // crop is made with, has been refused (`models/validate.rs`).
+        match spec.kind {
+            DetectorKind::Mmod => {
                 let network = || {
                     // How the network is moved over pictures stands in the same file: it is read
                     // each time.
@@ -228,13 +217,9 @@ impl Parts<'_> {
                 let (network, scan) = network?;
                 Ok(Box::new(Mmod::new(network, scan, Arc::new(landmarks?), spec)?))
             }
-            (DetectorKind::Yunet, Format::Onnx) => Ok(Box::new(Yunet::new(network()?, spec)?)),
-            (DetectorKind::Scrfd, Format::Onnx) => Ok(Box::new(Scrfd::new(network()?, spec)?)),
-            (DetectorKind::CenterFace, Format::Onnx) => Ok(Box::new(CenterFace::new(network()?, spec)?)),
-            (kind, format) => Err(Error::new(
-                ErrorKind::ModelUnavailable,
-                format!("the pack {:?}: a {kind:?} detector is not read from a {format:?} file", manifest.name),
-            )),
+            DetectorKind::Yunet => Ok(Box::new(Yunet::new(network()?, spec)?)),
+            DetectorKind::Scrfd => Ok(Box::new(Scrfd::new(network()?, spec)?)),
+            DetectorKind::CenterFace => Ok(Box::new(CenterFace::new(network()?, spec)?)),
         }
     }
 

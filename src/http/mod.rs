@@ -23,9 +23,9 @@
 //! # }
 //! ```
 //!
-//! A request goes through these files: `accept` (how many connections, how slow), `observe` (its
+//! A request goes through these files: `connection` (how many connections, how slow), `observe` (its
 //! id, log line and metrics), `drain` (what it sends too much), `host`, `auth` (whose it is), a file
-//! of `routes`, `body` (how much of it), `request` (what it asks), `work` (off the network's
+//! of `routes`, `body` (how much of it), `request` (what it asks), `work_queue` (off the network's
 //! threads, as many at a time as there is room), `answer` or `error`, `delivery`.
 
 mod answer;

@@ -33,7 +33,7 @@ struct Column {
 }
 
 /// All columns but `key`, in the order in which they are written and read; the id comes first.
-const COLUMNS: [Column; 13] = [
+const COLUMNS: &[Column] = &[
     fixed(":id", |row| row.person.id.as_str().into(), |row, from, at| set(&mut row.person.id, columns::id(from, at))),
     fixed(":client", |row| number(row.client), |row, from, at| set(&mut row.client, from.get(at))),
     fixed(
