@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::comparison::CalibrationTable;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::models::{Home, Manifest, OptimizedNetwork, Pack, Role, dlib};
 use crate::onnx::rewrite::{RewritingRules, rewrite};
 use crate::recognizability::Recognizability;
