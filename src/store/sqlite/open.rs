@@ -114,6 +114,7 @@ impl PendingFile {
         let Some(name) = target.file_name() else {
             return Err(Error::new(ErrorKind::NotFound, format!("{}: a file name is needed", target.display())));
         };
+        refuse_leftovers(target)?;
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
         let file = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder(target));
@@ -140,6 +141,25 @@ impl PendingFile {
         };
         named().map_err(|error| system(&target, error))
     }
+}
+
+/// Refuses a place beside which lies what SQLite kept of another file of that name: it would be taken for
+/// a part of the new one, and bring back what was in the other.
+fn refuse_leftovers(target: &Path) -> Result<()> {
+    for ending in ["-wal", "-shm", "-journal"] {
+        let mut beside = target.as_os_str().to_owned();
+        beside.push(ending);
+        let beside = PathBuf::from(beside);
+        if fs::symlink_metadata(&beside).is_ok() {
+            let message = format!(
+                "{}: this file belongs to another vault of that name; move it to where that vault is, or delete it if \
+                 that vault is gone",
+                beside.display()
+            );
+            return Err(Error::new(ErrorKind::AlreadyExists, message));
+        }
+    }
+    Ok(())
 }
 
 /// The path from the root, so that a name like `file:x` is a name and nothing else.

@@ -16,6 +16,29 @@ fn a_token_is_made_shown_once_listed_and_revoked() {
     test.run(["token", "revoke", "v", "token_unknown"]).fails(2, "there is no token token_unknown");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_token_that_nobody_saw_is_not_valid() {
+    use std::process::Stdio;
+
+    let test = Facevault::with_ada();
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").expect("the device"));
+    let closed = || {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        Stdio::from(writer)
+    };
+    for (what, stdout) in [("a full disk", full()), ("a closed pipe", closed())] {
+        let output = test.command(["token", "create", "v"]).stdout(stdout).output().expect("run");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(4), "{what}: {said}");
+        assert!(said.contains("so it was revoked"), "{what}: {said}");
+    }
+    let listed = test.run(["token", "list", "v", "--json"]).ok().json();
+    let statuses: Vec<_> = listed["data"].as_array().expect("tokens").iter().map(|token| &token["status"]).collect();
+    assert_eq!(statuses, ["revoked", "revoked"]);
+}
+
 #[test]
 fn a_client_is_added_only_when_that_is_said() {
     let test = Facevault::with_ada();

@@ -9,6 +9,7 @@ mod fields;
 mod formats;
 mod gallery;
 mod history;
+mod leftovers;
 mod model;
 mod random;
 mod reencoding;

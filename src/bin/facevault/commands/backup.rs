@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
+use crate::interrupt::Guard;
 use crate::output::{bytes, duration, path};
 use crate::progress::watched;
 
@@ -32,6 +33,8 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    // Ctrl-C before the last byte leaves nothing; after it, the copy is there and is answered.
+    let _whole = Guard::new();
     let started = Instant::now();
     let vault = context.vault_for_reading(&arguments.vault)?;
     let mut size = 0;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
+use crate::interrupt::Guard;
 use crate::output::path;
 
 const EXAMPLES: &str = "\
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    // From here on Ctrl-C waits: a vault that is there is answered as created.
+    let _whole = Guard::new();
     let vault = Vault::create(&arguments.vault, context.vault_options(None))?;
     let data = json!({"vault": path(&arguments.vault), "client": vault.client()});
     context.output.answer(&data, |text| {

@@ -105,7 +105,7 @@ fn create(arguments: &Create, context: &Context) -> Outcome {
         "token": secret.reveal(),
         "expiresAt": token.expires_at.map(|time| time.to_string()),
     });
-    context.output.answer(&data, |text| {
+    let shown = context.output.answer(&data, |text| {
         if context.output.is_quiet() {
             return text.line(secret.reveal());
         }
@@ -113,7 +113,14 @@ fn create(arguments: &Create, context: &Context) -> Outcome {
         text.line(format!("  acts for  {}", token.client))?;
         text.line(format!("  expires   {}", token.expires_at.map_or("never".to_owned(), time)))?;
         text.line("Keep it now: it is shown this once.")
-    })
+    });
+    if shown.is_err() {
+        // Nobody has seen it whole: it must not stay valid.
+        vault.revoke_token(&token.id)?;
+        let message = format!("the token {} could not be printed, so it was revoked: create another one", token.id);
+        return Err(Error::new(ErrorKind::Io, message).into());
+    }
+    Ok(())
 }
 
 fn list(arguments: &List, context: &Context) -> Outcome {
