@@ -177,6 +177,17 @@ impl Error {
         }
     }
 
+    /// Whether this is about one person of several: the others can still be added.
+    pub(crate) fn refuses_one_person(&self) -> bool {
+        use ErrorKind::{AlreadyExists, Conflict, Invalid, ModelMismatch, NotFound, Refused};
+        matches!(self.kind(), Invalid | NotFound | AlreadyExists | Conflict | Refused | ModelMismatch)
+    }
+
+    /// An error of the same kind that says the same, without what caused it and its details.
+    pub(crate) fn repeated(&self) -> Self {
+        Self::new(self.kind(), self.to_string())
+    }
+
     /// The person that a new person seems to be, where that is why nothing was written.
     #[must_use]
     pub fn duplicate(&self) -> Option<&Duplicate> {

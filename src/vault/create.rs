@@ -63,10 +63,7 @@ impl Vault {
                 if let (Some(faces), Some(probe)) = (&faces, &probe) {
                     left_behind = !faces.refuse_newcomers(vault, probe)?;
                 }
-                match left_behind {
-                    true => Err(Error::new(ErrorKind::Busy, "too many persons changed meanwhile")),
-                    false => Ok(()),
-                }
+                if left_behind { Err(too_far_behind()) } else { Ok(()) }
             });
             if left_behind {
                 continue;
@@ -79,7 +76,7 @@ impl Vault {
 }
 
 /// Refuses a person of the same name who was born on the same day, where a date is asked about.
-fn refuse_namesake(
+pub(super) fn refuse_namesake(
     vault: &Snapshot<'_>,
     name: &str,
     born: Option<DateOfBirth>,
@@ -92,8 +89,14 @@ fn refuse_namesake(
     }
 }
 
+/// Ends a transaction in which newcomers cannot be compared, so that it is tried again with a newer
+/// gallery.
+pub(super) fn too_far_behind() -> Error {
+    Error::new(ErrorKind::Busy, "more persons changed meanwhile than can be compared in one step: try again")
+}
+
 /// The people whose faces a new one's is compared with.
-struct Faces<'a> {
+pub(super) struct Faces<'a> {
     gallery: Gallery,
     table: Option<&'a CalibrationTable>,
     threshold: Threshold,
@@ -101,7 +104,7 @@ struct Faces<'a> {
 }
 
 impl<'a> Faces<'a> {
-    fn new(vault: &'a Vault, point: OperatingPoint, wanted: Option<&'a [CollectionId]>) -> Result<Self> {
+    pub(super) fn new(vault: &'a Vault, point: OperatingPoint, wanted: Option<&'a [CollectionId]>) -> Result<Self> {
         let gallery = vault.gallery(&vault.searched_model()?)?;
         let people_searched = gallery.count_people(wanted) as u64;
         let table = vault.calibration()?;
@@ -110,7 +113,7 @@ impl<'a> Faces<'a> {
     }
 
     /// Refuses photos of somebody in the gallery; gives what they were compared by.
-    fn refuse_known(&self, images: &[PreparedImage]) -> Result<FaceEncoding> {
+    pub(super) fn refuse_known(&self, images: &[PreparedImage]) -> Result<FaceEncoding> {
         let encodings: Vec<FaceEncoding> = images.iter().filter_map(|image| image.encoding.clone()).collect();
         let probe = fuse(self.gallery.metric(), &encodings)?;
         let options = SearchOptions { collections: self.wanted.map(<[_]>::to_vec), ..SearchOptions::default() };
@@ -120,7 +123,7 @@ impl<'a> Faces<'a> {
 
     /// Refuses the face of somebody who was added since the gallery's generation. Returns `false` where
     /// so much has changed that the gallery has to be brought up to date first.
-    fn refuse_newcomers(&self, vault: &Snapshot<'_>, probe: &FaceEncoding) -> Result<bool> {
+    pub(super) fn refuse_newcomers(&self, vault: &Snapshot<'_>, probe: &FaceEncoding) -> Result<bool> {
         let model = self.gallery.model();
         let Some(changes) = vault.changes_since(self.gallery.generation(), &model, MOST_CHANGES)? else {
             return Ok(false);

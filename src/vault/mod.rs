@@ -25,6 +25,7 @@
 mod check_and_backup;
 mod collections;
 mod create;
+mod create_many;
 mod duplicates;
 mod gallery;
 mod gallery_scan;

@@ -16,7 +16,7 @@ use super::model::engine_model;
 /// What has to be known of the vault before photos are encoded.
 pub(super) struct BeforeEncoding {
     /// The vault's model.
-    active: Option<ModelInfo>,
+    pub(super) active: Option<ModelInfo>,
     /// Encodings that the person has already by that model, by the SHA-256 of their photo.
     known: HashMap<[u8; 32], FaceEncoding>,
 }
@@ -77,7 +77,7 @@ impl Vault {
     }
 
     /// The engine in the vault's mode, if its encodings may go into this vault.
-    fn enrolling_engine(&self, active: Option<&ModelInfo>) -> Result<Engine> {
+    pub(super) fn enrolling_engine(&self, active: Option<&ModelInfo>) -> Result<Engine> {
         let engine = self.needed_engine()?;
         match active {
             Some(active) if active.id != engine.model() => {

@@ -71,6 +71,21 @@ fn an_update_is_one_write_and_at_most_one_read() -> Result<()> {
 }
 
 #[test]
+fn many_people_are_one_read_and_one_write_for_each_hundred() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (vault, _) = vault(&folder)?;
+    let new = NewPerson { name: "Bob".into(), ..NewPerson::default() };
+    let policy = DuplicatePolicy::default();
+    for (people, transactions) in [(0, (1, 0)), (1, (1, 1)), (100, (1, 1)), (250, (1, 3))] {
+        let new = vec![new.clone(); people];
+        let (outcomes, counted) = counted(&vault, || vault.create_persons(&new, &policy, &mut ()))?;
+        assert!(outcomes.len() == people && outcomes.iter().all(Result::is_ok));
+        assert_eq!(counted, transactions, "{people} people");
+    }
+    Ok(())
+}
+
+#[test]
 fn galleries_take_what_a_write_did_without_reading_it() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
     let (vault, ada) = vault(&folder)?;

@@ -27,6 +27,7 @@ mod http;
 mod identify;
 mod install;
 mod layering;
+mod many;
 mod measuring;
 mod models;
 mod networks;

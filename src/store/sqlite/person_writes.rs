@@ -12,7 +12,9 @@ use super::person_row::PersonRow;
 use super::snapshot::Snapshot;
 use super::{Store, clients, collections, generation, images, models, persons};
 use crate::encoding::ModelId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::person::{ClientId, NewPerson, Person, PersonId, PersonKey, PersonSummary, PersonUpdate};
 use crate::store::{Erasure, GalleryPerson, PreparedImages, Removed, Written};
 
@@ -40,23 +42,66 @@ impl Store {
         prepared: &PreparedImages,
         check: impl FnOnce(&Snapshot<'_>) -> Result<()>,
     ) -> Result<Written> {
+        self.write(|connection| self.insert(connection, client, new, prepared, check))
+    }
+
+    /// Adds many persons in one transaction: one that is refused leaves no trace and does not stop the
+    /// others. `check` gets the place of a person in `people`, and is as for
+    /// [`Self::insert_person_if`]: it sees those of `people` that come first. The answers are in the order
+    /// of `people`.
+    ///
+    /// A person is refused with an error of kind [`ErrorKind::Invalid`], [`ErrorKind::NotFound`],
+    /// [`ErrorKind::AlreadyExists`], [`ErrorKind::Conflict`] or [`ErrorKind::ModelMismatch`].
+    ///
+    /// # Errors
+    /// Any other error, of `check` too: then nobody was added.
+    pub fn insert_persons_if(
+        &self,
+        client: &ClientId,
+        people: &[(&NewPerson, &PreparedImages)],
+        mut check: impl FnMut(usize, &Snapshot<'_>) -> Result<()>,
+    ) -> Result<Vec<Result<Written>>> {
         self.write(|connection| {
-            let tenant = clients::require(connection, client)?;
-            let id = new.id.clone().unwrap_or_else(PersonId::generate);
-            if persons::find_key(connection, tenant, &id)?.is_some() {
-                return Err(Error::new(ErrorKind::AlreadyExists, format!("person {id} exists")).into());
+            let mut outcomes = Vec::with_capacity(people.len());
+            for (index, (new, prepared)) in people.iter().enumerate() {
+                connection.prepare_cached("SAVEPOINT person")?.execute([])?;
+                let inserted = self.insert(connection, client, new, prepared, |vault| check(index, vault));
+                let outcome = inserted.map_err(|fault| fault.into_error(self.path()));
+                let outcome = match outcome {
+                    Err(error) if error.refuses_one_person() => {
+                        connection.prepare_cached("ROLLBACK TO person")?.execute([])?;
+                        Err(error)
+                    }
+                    outcome => Ok(outcome?),
+                };
+                connection.prepare_cached("RELEASE person")?.execute([])?;
+                outcomes.push(outcome);
             }
-            let memberships = collections::resolve(connection, tenant, &new.collections)?;
-            check(&Snapshot::new(connection, tenant, self.path()))?;
-            let model = models::active_or(connection, prepared.model.as_ref())?;
-            let is_searched = !memberships.is_empty() || !new.images.is_empty();
-            let raised = if is_searched { Some(generation::raise(connection)?) } else { None };
-            let person = PersonSummary::new(id.clone(), new, Timestamp::now());
-            let key = PersonRow::new(tenant, raised.unwrap_or(0), person).insert(connection)?;
-            images::insert(connection, key, &id, prepared.of(&new.images)?, model.as_ref())?;
-            collections::set_of_person(connection, key, &memberships)?;
-            answer(connection, client, key, model.as_ref(), raised)
+            Ok(outcomes)
         })
+    }
+
+    fn insert(
+        &self,
+        connection: &Connection,
+        client: &ClientId,
+        new: &NewPerson,
+        prepared: &PreparedImages,
+        check: impl FnOnce(&Snapshot<'_>) -> Result<()>,
+    ) -> Outcome<Written> {
+        let tenant = clients::require(connection, client)?;
+        let id = new.id.clone().unwrap_or_else(PersonId::generate);
+        persons::require_new(connection, tenant, &id)?;
+        let memberships = collections::resolve(connection, tenant, &new.collections)?;
+        check(&Snapshot::new(connection, tenant, self.path()))?;
+        let model = models::active_or(connection, prepared.model.as_ref())?;
+        let is_searched = !memberships.is_empty() || !new.images.is_empty();
+        let raised = if is_searched { Some(generation::raise(connection)?) } else { None };
+        let person = PersonSummary::new(id.clone(), new, Timestamp::now());
+        let key = PersonRow::new(tenant, raised.unwrap_or(0), person).insert(connection)?;
+        images::insert(connection, key, &id, prepared.of(&new.images)?, model.as_ref())?;
+        collections::set_of_person(connection, key, &memberships)?;
+        answer(connection, client, key, model.as_ref(), raised)
     }
 
     /// Updates a person, whose fields have been validated, with the photos that were `prepared` of the

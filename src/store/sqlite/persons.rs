@@ -94,6 +94,14 @@ pub(super) fn find_key(connection: &Connection, client: i64, id: &PersonId) -> O
     Ok(statement.query_row(params![client, id.as_str()], |row| row.get(0)).optional()?)
 }
 
+/// Refuses an id that a client's person has.
+pub(super) fn require_new(connection: &Connection, client: i64, id: &PersonId) -> Outcome<()> {
+    match find_key(connection, client, id)? {
+        Some(_) => Err(Error::new(ErrorKind::AlreadyExists, format!("person {id} exists")).into()),
+        None => Ok(()),
+    }
+}
+
 /// The key of a client's person.
 pub(super) fn require_key(connection: &Connection, client: i64, id: &PersonId) -> Outcome<i64> {
     find_key(connection, client, id)?

@@ -69,6 +69,14 @@ impl<'a> Snapshot<'a> {
         })
     }
 
+    /// Refuses the id of somebody who is in the vault.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), and as for every read.
+    pub fn require_new(&self, id: &PersonId) -> Result<()> {
+        self.read(|connection| persons::require_new(connection, self.client, id))
+    }
+
     /// A person without photos and encodings.
     ///
     /// # Errors

@@ -1,0 +1,290 @@
+//! Creating many persons at once: all their photos are encoded side by side, and whoever is ready is
+//! written in batches while the others' photos are encoded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+
+use rayon::prelude::*;
+
+use crate::engine::{EncodedFace, Engine};
+use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
+use crate::person::{CollectionId, DateOfBirth, NewPerson, Person};
+use crate::progress::{Progress, Step};
+use crate::store::{ModelInfo, PreparedImage, PreparedImages, Written};
+
+use super::create::{Faces, refuse_namesake, too_far_behind};
+use super::model::engine_model;
+use super::prepare::BeforeEncoding;
+use super::{DuplicatePolicy, Vault};
+
+/// The most persons of one transaction: other writers wait for as long as it takes.
+const BATCH_PERSONS: usize = 100;
+/// As many bytes of photos end a batch too.
+const BATCH_BYTES: usize = 32 << 20;
+
+impl Vault {
+    /// Creates many persons. Their photos are encoded in parallel over all of them, as many at a time as
+    /// the engine has threads, and persons whose photos are ready are written in batches of up to 100:
+    /// one transaction, durable when it ends, for each batch. The outcomes are in the order of `new`, one
+    /// for each person: the person as [`Self::create_person_unless_known`] answers it, or why that person
+    /// was not added. One who is refused does not stop the others.
+    ///
+    /// `policy` says who counts as a duplicate, also among `new` itself. Persons of one call may be added
+    /// in another order than that of `new`, so of two who are duplicates of each other the later one may
+    /// be the one who is added.
+    ///
+    /// `progress` is asked after each batch and each photo, and counts persons without photos, then
+    /// photos. Where it stops the work, whoever is ready is still added; for everybody else the outcome is
+    /// an error of kind [`Cancelled`](ErrorKind::Cancelled). Who has an outcome of `Ok` is in the vault
+    /// whatever happens later. A call with the persons who are left, or with all of them where they have
+    /// ids of their own, goes on from there: an id that is taken is refused before photos are encoded.
+    ///
+    /// ```no_run
+    /// use facevault::{DuplicatePolicy, NewPerson, Vault};
+    ///
+    /// # fn add(vault: &Vault, people: &[NewPerson]) -> facevault::Result<()> {
+    /// let outcomes = vault.create_persons(people, &DuplicatePolicy::default(), &mut ())?;
+    /// for (index, outcome) in outcomes.iter().enumerate() {
+    ///     match outcome {
+    ///         Ok(person) => println!("{index}: added {}", person.id),
+    ///         Err(error) => println!("{index}: {error}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Only before anything is written: [`ModelUnavailable`](ErrorKind::ModelUnavailable) and
+    /// [`ModelMismatch`](ErrorKind::ModelMismatch) as for [`Self::create_person`],
+    /// [`Invalid`](ErrorKind::Invalid) for a policy with an unknown collection or an operating point that
+    /// the model's table cannot carry, and as for every read. Later errors, such as that of a full disk,
+    /// are the outcomes of the persons who could not be added.
+    pub fn create_persons(
+        &self,
+        new: &[NewPerson],
+        policy: &DuplicatePolicy,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Result<Person>>> {
+        let mut run = Run::begin(self, new, policy)?;
+        let ended = run.go(progress);
+        // Whoever is ready is added, even where the work was stopped.
+        let written = run.write();
+        Ok(run.finish(written.and(ended)))
+    }
+}
+
+/// A person of the request.
+struct Newcomer<'a> {
+    new: &'a NewPerson,
+    prepared: PreparedImages,
+    /// Photos that are not encoded or refused yet; equal ones count once.
+    missing: usize,
+    refusals: HashMap<[u8; 32], Refusal>,
+    outcome: Option<Result<Person>>,
+}
+
+impl Newcomer<'_> {
+    fn has_encodings(&self) -> bool {
+        self.prepared.images.iter().any(|image| image.encoding.is_some())
+    }
+}
+
+struct Run<'a> {
+    vault: &'a Vault,
+    policy: &'a DuplicatePolicy,
+    /// The collections whose members count as duplicates.
+    wanted: Option<Vec<CollectionId>>,
+    engine: Option<Engine>,
+    people: Vec<Newcomer<'a>>,
+    /// The places in `people` of those who can be written.
+    ready: Vec<usize>,
+    ready_bytes: usize,
+}
+
+impl<'a> Run<'a> {
+    /// Refuses whatever can be refused without encoding a photo.
+    fn begin(vault: &'a Vault, new: &'a [NewPerson], policy: &'a DuplicatePolicy) -> Result<Self> {
+        let (wanted, active, refused) = vault.store().snapshot(&vault.client, |now| {
+            let wanted = policy.collections.as_ref().map(|names| now.collections(names)).transpose()?;
+            let mut refused = BTreeMap::new();
+            for (index, new) in new.iter().enumerate() {
+                let asked = || {
+                    new.validate(vault.limits())?;
+                    new.id.as_ref().map_or(Ok(()), |id| now.require_new(id))?;
+                    now.collections(&new.collections)?;
+                    refuse_namesake(now, &new.name, born(new, policy), wanted.as_deref())
+                };
+                match asked() {
+                    Err(error) if error.refuses_one_person() => drop(refused.insert(index, error)),
+                    other => other?,
+                }
+            }
+            Ok((wanted, BeforeEncoding::read(now, None)?.active, refused))
+        })?;
+        let is_taken = |index: usize| !refused.contains_key(&index);
+        let has_photos = (0..).zip(new).any(|(index, new)| is_taken(index) && !new.images.is_empty());
+        let engine = has_photos.then(|| vault.enrolling_engine(active.as_ref())).transpose()?;
+        if let (Some(point), true) = (policy.face, has_photos) {
+            Faces::new(vault, point, wanted.as_deref())?;
+        }
+        let model = engine.as_ref().map(engine_model);
+        let prepared: Vec<PreparedImages> = new
+            .par_iter()
+            .enumerate()
+            .map(|(index, new)| match is_taken(index) {
+                true => prepared(new, model.as_ref(), vault),
+                false => PreparedImages::none(vault.limits()),
+            })
+            .collect();
+        let mut refused = refused;
+        let people = new.iter().zip(prepared).enumerate().map(|(index, (new, prepared))| {
+            let outcome = refused.remove(&index).map(Err);
+            Newcomer { new, prepared, missing: 0, refusals: HashMap::new(), outcome }
+        });
+        let people = people.collect();
+        Ok(Self { vault, policy, wanted, engine, people, ready: Vec::new(), ready_bytes: 0 })
+    }
+
+    fn go(&mut self, progress: &mut dyn Progress) -> Result<()> {
+        let mut photos: Vec<(usize, usize)> = Vec::new();
+        let mut without_photos = Vec::new();
+        for (index, person) in self.people.iter_mut().enumerate().filter(|(_, person)| person.outcome.is_none()) {
+            let images = &person.prepared.images;
+            let is_first = |at: &usize| images[..*at].iter().all(|image| image.sha256() != images[*at].sha256());
+            let own: Vec<usize> = (0..person.new.images.len()).filter(is_first).collect();
+            person.missing = own.len();
+            photos.extend(own.iter().map(|at| (index, *at)));
+            if own.is_empty() {
+                without_photos.push(index);
+            }
+        }
+        let total = without_photos.len();
+        for (done, index) in without_photos.into_iter().enumerate() {
+            if self.queue(index)? && progress.report(Step::items("adding people", done + 1, total)).is_break() {
+                return Err(cancelled());
+            }
+        }
+        self.write()?;
+        let Some(engine) = self.engine.clone() else { return Ok(()) };
+        let new: Vec<&NewPerson> = self.people.iter().map(|person| person.new).collect();
+        let bytes = photos.iter().map(|(person, at)| &new[*person].images[*at]);
+        let encoded = engine.encode_each(bytes, progress, |place, outcome| {
+            let (person, at) = photos[place];
+            self.take(person, at, outcome)
+        });
+        match encoded {
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(cancelled()),
+            encoded => encoded.map(drop),
+        }
+    }
+
+    /// Takes what became of one photo.
+    fn take(&mut self, index: usize, at: usize, outcome: Result<EncodedFace, Refusal>) -> Result<()> {
+        let person = &mut self.people[index];
+        let hash = *person.prepared.images[at].sha256();
+        match outcome {
+            Ok(encoded) => {
+                for image in person.prepared.images.iter_mut().filter(|image| *image.sha256() == hash) {
+                    image.encoding = Some(encoded.encoding.clone());
+                }
+            }
+            Err(refusal) => drop(person.refusals.insert(hash, refusal)),
+        }
+        person.missing -= 1;
+        if person.missing > 0 {
+            return Ok(());
+        }
+        if person.refusals.is_empty() {
+            return self.queue(index).map(drop);
+        }
+        let refusal = |image: &PreparedImage| person.refusals.get(image.sha256()).cloned();
+        let reports = person.prepared.images.iter().map(refusal).enumerate();
+        let error = Error::refused(reports.map(|(index, refusal)| ImageReport { index, refusal }).collect());
+        person.outcome = Some(Err(error));
+        Ok(())
+    }
+
+    /// Puts somebody who can be written into the batch. Says whether that filled it, so that it was
+    /// written.
+    fn queue(&mut self, index: usize) -> Result<bool> {
+        self.ready.push(index);
+        self.ready_bytes += self.people[index].new.images.iter().map(|photo| photo.len()).sum::<usize>();
+        let is_full = self.ready.len() >= BATCH_PERSONS || self.ready_bytes >= BATCH_BYTES;
+        if is_full {
+            self.write()?;
+        }
+        Ok(is_full)
+    }
+
+    /// Writes the batch.
+    fn write(&mut self) -> Result<()> {
+        let mut batch = mem::take(&mut self.ready);
+        self.ready_bytes = 0;
+        batch.sort_unstable();
+        let (vault, wanted) = (self.vault, self.wanted.clone());
+        while !batch.is_empty() {
+            let is_compared = batch.iter().any(|index| self.people[*index].has_encodings());
+            let point = self.policy.face.filter(|_| is_compared);
+            let faces = point.map(|point| Faces::new(vault, point, wanted.as_deref())).transpose()?;
+            let mut probes = HashMap::new();
+            if let Some(faces) = &faces {
+                for index in &batch {
+                    let person = &mut self.people[*index];
+                    if !person.has_encodings() {
+                        continue;
+                    }
+                    match faces.refuse_known(&person.prepared.images) {
+                        Ok(probe) => drop(probes.insert(*index, probe)),
+                        Err(error) if error.refuses_one_person() => person.outcome = Some(Err(error)),
+                        Err(error) => return Err(error),
+                    }
+                }
+                batch.retain(|index| self.people[*index].outcome.is_none());
+            }
+            let people: Vec<_> = batch.iter().map(|index| &self.people[*index]).map(|p| (p.new, &p.prepared)).collect();
+            let mut left_behind = false;
+            let written = vault.store().insert_persons_if(&vault.client, &people, |place, now| {
+                let new = people[place].0;
+                refuse_namesake(now, &new.name, born(new, self.policy), wanted.as_deref())?;
+                if let (Some(faces), Some(probe)) = (&faces, probes.get(&batch[place])) {
+                    left_behind = !faces.refuse_newcomers(now, probe)?;
+                }
+                if left_behind { Err(too_far_behind()) } else { Ok(()) }
+            });
+            if left_behind {
+                continue;
+            }
+            for (index, outcome) in mem::take(&mut batch).into_iter().zip(written?) {
+                let publish = |written: Written| {
+                    vault.publish_written(&written);
+                    written.person
+                };
+                self.people[index].outcome = Some(outcome.map(publish));
+            }
+        }
+        Ok(())
+    }
+
+    /// The outcomes; whoever has none yet has that of the whole work.
+    fn finish(self, ended: Result<()>) -> Vec<Result<Person>> {
+        let ended = ended.err().unwrap_or_else(cancelled);
+        self.people.into_iter().map(|person| person.outcome.unwrap_or_else(|| Err(ended.repeated()))).collect()
+    }
+}
+
+/// The hashes of a person's photos.
+fn prepared(new: &NewPerson, model: Option<&ModelInfo>, vault: &Vault) -> PreparedImages {
+    let images: Vec<_> = new.images.iter().map(|bytes| PreparedImage::new(bytes)).collect();
+    let model = model.filter(|_| !images.is_empty()).cloned();
+    PreparedImages { images, model, max_images: vault.limits().max_images }
+}
+
+/// The date of birth by which namesakes are looked for.
+fn born(new: &NewPerson, policy: &DuplicatePolicy) -> Option<DateOfBirth> {
+    new.date_of_birth.filter(|_| policy.name_and_birth)
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the work was stopped before this person was added")
+}
