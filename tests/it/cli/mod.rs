@@ -1,5 +1,6 @@
 //! The command `facevault`, as people and programs use it.
 
+mod import;
 mod matching;
 mod models;
 mod people;

@@ -69,7 +69,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
 /// Starts a command, presses Ctrl-C when it says that it listens and `ready` holds, and gives exit
 /// code and standard error.
 #[cfg(unix)]
-fn interrupted(test: &Facevault, arguments: &[&str], ready: impl Fn() -> bool) -> (Option<i32>, String) {
+pub(super) fn interrupted(test: &Facevault, arguments: &[&str], ready: impl Fn() -> bool) -> (Option<i32>, String) {
     use std::io::{BufRead, BufReader, Read};
     use std::time::{Duration, Instant};
 

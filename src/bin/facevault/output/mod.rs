@@ -85,6 +85,12 @@ impl Output {
         if self.json { Ok(()) } else { self.print(write) }
     }
 
+    /// Prints one of many lines for programs: a whole JSON value, whether a person watches or not.
+    pub(crate) fn json_line(&self, line: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(line).map_err(io::Error::from)?;
+        Ok(writeln!(stdout().lock(), "{text}")?)
+    }
+
     fn print(&self, write: impl FnOnce(&mut Text<'_>) -> io::Result<()>) -> Result<(), Failure> {
         let mut out = BufWriter::new(stdout().lock());
         write(&mut Text { out: &mut out, colour: self.colour })?;

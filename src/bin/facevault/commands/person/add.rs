@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use facevault::{DuplicatePolicy, Error, IdentifyOptions, NewPerson, Rule};
+use clap::Args;
+use facevault::NewPerson;
 
 use super::fields::{Body, Fields};
+use super::known::Known;
 use super::{Outcome, written};
-use crate::commands::matching::SearchSureness;
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::photo;
@@ -57,42 +57,12 @@ pub(crate) struct Arguments {
     )]
     json_file: Option<PathBuf>,
 
-    /// Add nobody who is there already: somebody has the same name and date of birth, the same
-    /// face, or either
-    #[arg(long, value_name = "BY", default_value = "none")]
-    duplicates: DuplicatesBy,
-
     #[command(flatten)]
-    sureness: SearchSureness,
-}
-
-/// By what somebody is taken for a person who is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DuplicatesBy {
-    None,
-    /// Same name and date of birth
-    Name,
-    /// Same face
-    Face,
-    /// Either
-    Both,
-}
-
-impl Arguments {
-    fn policy(&self) -> Result<DuplicatePolicy, Error> {
-        let by = |way| self.duplicates == way || self.duplicates == DuplicatesBy::Both;
-        if self.sureness.asked().is_some() && !by(DuplicatesBy::Face) {
-            let rule = "must be `face` or `both` where --fpir, --fmr or --similarity says how alike faces are";
-            return Err(Error::invalid("duplicates", Rule::Other(rule.into())));
-        }
-        let point = self.sureness.asked().unwrap_or(IdentifyOptions::default().operating_point);
-        let face = by(DuplicatesBy::Face).then_some(point);
-        Ok(DuplicatePolicy { name_and_birth: by(DuplicatesBy::Name), face, collections: None })
-    }
+    known: Known,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let (limits, policy) = (context.limits(), arguments.policy()?);
+    let (limits, policy) = (context.limits(), arguments.known.policy()?);
     let new = match &arguments.json_file {
         Some(path) => NewPerson::from_json(&photo::read_body(path, &limits)?)?,
         None => {

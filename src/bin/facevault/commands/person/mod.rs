@@ -1,9 +1,11 @@
-//! `facevault person`: add, update, show, list, remove, and its photos.
+//! `facevault person`: add, import, update, show, list, remove, and its photos.
 
 mod add;
 mod card;
 mod fields;
 mod image;
+mod import;
+mod known;
 mod list;
 mod remove;
 mod show;
@@ -19,6 +21,7 @@ use crate::context::Context;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Add(add::Arguments),
+    Import(import::Arguments),
     Update(update::Arguments),
     Show(show::Arguments),
     List(list::Arguments),
@@ -30,6 +33,7 @@ pub(crate) enum Command {
 pub(super) fn run(command: Command, context: &Context) -> Outcome {
     match command {
         Command::Add(arguments) => add::run(&arguments, context),
+        Command::Import(arguments) => import::run(&arguments, context),
         Command::Update(arguments) => update::run(&arguments, context),
         Command::Show(arguments) => show::run(&arguments, context),
         Command::List(arguments) => list::run(&arguments, context),
