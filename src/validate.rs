@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::encoding::FaceEncoding;
 use crate::error::{Error, Result, Rule, Violation};
 use crate::patch::Patch;
 use crate::person::{
@@ -20,7 +21,9 @@ impl NewPerson {
     pub fn validate(&self, limits: &Limits) -> Result<()> {
         let mut check = Check::default();
         check.name("name", &self.name);
-        check.images(&self.images, 0, limits);
+        check.count(self.images.len() + self.encodings.len(), 0, limits);
+        check.images(&self.images, limits);
+        check.encodings(&self.encodings);
         check.optional_name("nationality", self.nationality.as_deref());
         check.text("notes", self.notes.as_deref());
         check.finish()
@@ -37,11 +40,14 @@ impl PersonUpdate {
     pub fn validate(&self, limits: &Limits) -> Result<()> {
         let mut check = Check::default();
         check.optional_name("name", self.name.as_deref());
-        match &self.images {
-            ImagesUpdate::Keep | ImagesUpdate::Clear => {}
-            ImagesUpdate::Replace(images) => check.images(images, 1, limits),
-            ImagesUpdate::Edit { add, .. } => check.images(add, 0, limits),
-        }
+        let (photos, encodings) = (self.images.photos(), self.images.encodings());
+        let least = match &self.images {
+            ImagesUpdate::Replace(_) | ImagesUpdate::ReplaceWithEncodings(_) => 1,
+            _ => 0,
+        };
+        check.count(photos.len() + encodings.len(), least, limits);
+        check.images(photos, limits);
+        check.encodings(encodings);
         check.optional_name("nationality", set(&self.nationality));
         check.text("notes", set(&self.notes));
         check.finish()
@@ -112,6 +118,11 @@ impl Violations {
     }
 }
 
+/// The least length of a given encoding's vector.
+const MIN_LENGTH: f64 = 1e-15;
+/// The greatest length of a given encoding's vector.
+const MAX_LENGTH: f64 = 1e15;
+
 /// A text of a request as an error repeats it: not all of a long one.
 pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MAX_ECHO) {
@@ -147,14 +158,29 @@ impl Check {
         }
     }
 
-    fn images(&mut self, images: &[ImageBytes], min: usize, limits: &Limits) {
-        if !(min..=limits.max_images).contains(&images.len()) {
+    /// Photos and encodings together.
+    fn count(&mut self, images: usize, min: usize, limits: &Limits) {
+        if !(min..=limits.max_images).contains(&images) {
             self.add("images", Rule::Count { min, max: limits.max_images });
         }
+    }
+
+    fn images(&mut self, images: &[ImageBytes], limits: &Limits) {
         for (index, image) in images.iter().enumerate() {
             let (found, limit) = (image.len() as u64, limits.max_image_bytes);
             if found > limit {
                 self.add(format!("images[{index}]"), Rule::TooLarge { found, limit });
+            }
+        }
+    }
+
+    /// Vectors are compared by products of their components, which must stay within 32-bit floats.
+    fn encodings(&mut self, encodings: &[FaceEncoding]) {
+        for (index, encoding) in encodings.iter().enumerate() {
+            let square: f64 = encoding.vector().iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+            if !(MIN_LENGTH..=MAX_LENGTH).contains(&square.sqrt()) {
+                let found = format!("must have a length from 1e-15 to 1e15, has {:e}", square.sqrt());
+                self.add(format!("encodings[{index}]"), Rule::Other(found));
             }
         }
     }

@@ -62,6 +62,8 @@ pub enum RefusalCode {
     LowQuality,
     /// A liveness network takes it for a picture of a picture.
     LivenessFailed,
+    /// There is no photo: the encoding was given without one.
+    NoPhoto,
 }
 
 impl RefusalCode {
@@ -82,6 +84,7 @@ impl RefusalCode {
             Self::NotRecognizable => "not_recognizable",
             Self::LowQuality => "low_quality",
             Self::LivenessFailed => "liveness_failed",
+            Self::NoPhoto => "no_photo",
         }
     }
 }

@@ -151,7 +151,7 @@ mod tests {
             gender: None,
             date_of_birth: None,
             nationality: None,
-            images: vec![PersonImage { id: ImageId::generate(), bytes: vec![1].into(), encoding: Some(encoding) }],
+            images: vec![PersonImage { id: ImageId::generate(), bytes: Some(vec![1].into()), encoding: Some(encoding) }],
             collections: Vec::new(),
             notes: None,
             status: Status::Active,

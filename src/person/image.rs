@@ -45,13 +45,13 @@ impl fmt::Debug for ImageBytes {
     }
 }
 
-/// One photo of a person with its face encoding.
+/// One photo of a person with its face encoding, or an encoding that was given without a photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PersonImage {
     /// Names the photo for as long as the person keeps it.
     pub id: ImageId,
-    /// The photo as it was handed in.
-    pub bytes: ImageBytes,
+    /// The photo as it was handed in; `None` where an encoding was given without one.
+    pub bytes: Option<ImageBytes>,
     /// The encoding by the vault's model; `None` while a change of model has not reached it.
     pub encoding: Option<FaceEncoding>,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::encoding::FaceEncoding;
 use crate::patch::Patch;
 
 use super::{DateOfBirth, Gender, ImageBytes, ImageId, PersonId, PersonSummary, Status};
@@ -13,8 +14,13 @@ pub struct NewPerson {
     pub id: Option<PersonId>,
     /// 1 to 100 characters after trimming.
     pub name: String,
-    /// The photos' bytes, at most [`Limits::max_images`].
+    /// The photos' bytes; photos and encodings together are at most [`Limits::max_images`].
     pub images: Vec<ImageBytes>,
+    /// Face encodings that come without a photo, behind those of the photos: of a host that keeps no
+    /// photos, or from another system. They must be of the vault's model and should be of its
+    /// [mode](crate::Vault::encoding_mode); an encoding does not say in which mode it was made. The
+    /// vault cannot make them anew when its model changes.
+    pub encodings: Vec<FaceEncoding>,
     /// Gender, where it is known.
     pub gender: Option<Gender>,
     /// Date of birth, where it is known.
@@ -31,7 +37,7 @@ pub struct NewPerson {
 
 impl fmt::Debug for NewPerson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewPerson").field("id", &self.id).field("images", &self.images.len()).finish_non_exhaustive()
+        f.debug_struct("NewPerson").field("id", &self.id).field("images", &self.images.len()).field("encodings", &self.encodings.len()).finish_non_exhaustive()
     }
 }
 
@@ -50,6 +56,10 @@ pub enum ImagesUpdate {
         /// The photos that come.
         add: Vec<ImageBytes>,
     },
+    /// These encodings come behind what the person has, without photos; see [`NewPerson::encodings`].
+    AddEncodings(Vec<FaceEncoding>),
+    /// These encodings replace all photos and encodings, in this order. At least one.
+    ReplaceWithEncodings(Vec<FaceEncoding>),
     /// All go.
     Clear,
 }
@@ -61,7 +71,8 @@ impl ImagesUpdate {
         match self {
             Self::Keep => true,
             Self::Edit { remove, add } => remove.is_empty() && add.is_empty(),
-            Self::Replace(_) | Self::Clear => false,
+            Self::AddEncodings(encodings) => encodings.is_empty(),
+            Self::Replace(_) | Self::ReplaceWithEncodings(_) | Self::Clear => false,
         }
     }
 
@@ -69,8 +80,25 @@ impl ImagesUpdate {
     #[must_use]
     pub fn photos(&self) -> &[ImageBytes] {
         match self {
-            Self::Keep | Self::Clear => &[],
             Self::Replace(photos) | Self::Edit { add: photos, .. } => photos,
+            Self::Keep | Self::AddEncodings(_) | Self::ReplaceWithEncodings(_) | Self::Clear => &[],
+        }
+    }
+
+    /// The photos that go by their ids.
+    pub(crate) fn removed(&self) -> &[ImageId] {
+        match self {
+            Self::Edit { remove, .. } => remove,
+            _ => &[],
+        }
+    }
+
+    /// The encodings that the update brings without photos.
+    #[must_use]
+    pub fn encodings(&self) -> &[FaceEncoding] {
+        match self {
+            Self::AddEncodings(encodings) | Self::ReplaceWithEncodings(encodings) => encodings,
+            Self::Keep | Self::Replace(_) | Self::Edit { .. } | Self::Clear => &[],
         }
     }
 }

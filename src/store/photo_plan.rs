@@ -14,6 +14,8 @@ pub(super) struct StoredImage {
     /// Orders the photos of a person.
     pub(super) position: i64,
     pub(super) sha256: [u8; 32],
+    /// Whether there is a photo; otherwise the encoding was given without one.
+    pub(super) has_photo: bool,
 }
 
 /// What has to be done, in this order: photos go, then each photo of the request is kept or comes.
@@ -48,19 +50,20 @@ impl<'a> PhotoPlan<'a> {
         prepared: &'a PreparedImages,
         is_whole: impl FnMut(&StoredImage) -> Result<bool, E>,
     ) -> Result<Self, E> {
-        let new = prepared.of(update.photos())?;
+        let new = prepared.of(update.photos(), update.encodings())?;
         let max = prepared.max_images;
         let count = |min| Error::invalid("images", Rule::Count { min, max });
         match update {
             ImagesUpdate::Keep => Ok(Self::default()),
             ImagesUpdate::Clear => Ok(Self { remove: old.iter().collect(), steps: Vec::new() }),
-            ImagesUpdate::Replace(_) => {
+            ImagesUpdate::Replace(_) | ImagesUpdate::ReplaceWithEncodings(_) => {
                 if new.is_empty() || new.len() > max {
                     return Err(count(1).into());
                 }
                 Self::replace(old, new, is_whole)
             }
-            ImagesUpdate::Edit { remove, .. } => {
+            ImagesUpdate::Edit { .. } | ImagesUpdate::AddEncodings(_) => {
+                let remove = update.removed();
                 let strangers: Vec<_> = remove.iter().filter(|id| old.iter().all(|image| image.id != **id)).collect();
                 if !strangers.is_empty() {
                     return Err(unknown(person, &strangers).into());
@@ -139,6 +142,7 @@ mod tests {
             id: ImageId::new(format!("{name}{index}")).expect("an id"),
             position: 2 * index,
             sha256: *PreparedImage::new(name.to_string().as_bytes()).sha256(),
+            has_photo: true,
         };
         (0..).zip(names.chars()).map(image).collect()
     }

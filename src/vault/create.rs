@@ -42,7 +42,7 @@ impl Vault {
     pub fn create_person_unless_known(&self, new: &NewPerson, policy: &DuplicatePolicy) -> Result<Person> {
         new.validate(self.limits())?;
         let born = new.date_of_birth.filter(|_| policy.name_and_birth);
-        let face = policy.face.filter(|_| !new.images.is_empty());
+        let face = policy.face.filter(|_| !(new.images.is_empty() && new.encodings.is_empty()));
         // All that can be refused without encoding a photo is refused first.
         let (wanted, before) = self.store().snapshot(&self.client, |vault| {
             vault.collections(&new.collections)?;
@@ -53,7 +53,7 @@ impl Vault {
         if let Some(point) = face {
             Faces::new(self, point, wanted.as_deref())?;
         }
-        let prepared = self.prepare(&new.images, before)?;
+        let prepared = self.prepare(&new.images, &new.encodings, before)?;
         loop {
             let faces = face.map(|point| Faces::new(self, point, wanted.as_deref())).transpose()?;
             let probe = faces.as_ref().map(|faces| faces.refuse_known(&prepared.images)).transpose()?;

@@ -107,12 +107,14 @@ impl<'a> Run<'a> {
     fn begin(vault: &'a Vault, new: &'a [NewPerson], policy: &'a DuplicatePolicy) -> Result<Self> {
         let (wanted, active, refused) = vault.store().snapshot(&vault.client, |now| {
             let wanted = policy.collections.as_ref().map(|names| now.collections(names)).transpose()?;
+            let active = BeforeEncoding::read(now, None)?.active;
             let mut refused = BTreeMap::new();
             for (index, new) in new.iter().enumerate() {
                 let asked = || {
                     new.validate(vault.limits())?;
                     new.id.as_ref().map_or(Ok(()), |id| now.require_new(id))?;
                     now.collections(&new.collections)?;
+                    vault.prepare_given(&new.encodings, active.as_ref())?;
                     refuse_namesake(now, &new.name, born(new, policy), wanted.as_deref())
                 };
                 match asked() {
@@ -120,12 +122,13 @@ impl<'a> Run<'a> {
                     other => other?,
                 }
             }
-            Ok((wanted, BeforeEncoding::read(now, None)?.active, refused))
+            Ok((wanted, active, refused))
         })?;
         let is_taken = |index: usize| !refused.contains_key(&index);
         let has_photos = (0..).zip(new).any(|(index, new)| is_taken(index) && !new.images.is_empty());
         let engine = has_photos.then(|| vault.enrolling_engine(active.as_ref())).transpose()?;
-        if let (Some(point), true) = (policy.face, has_photos) {
+        let is_compared = has_photos || new.iter().any(|new| !new.encodings.is_empty());
+        if let (Some(point), true) = (policy.face, is_compared) {
             Faces::new(vault, point, wanted.as_deref())?;
         }
         let model = engine.as_ref().map(engine_model);
@@ -133,10 +136,10 @@ impl<'a> Run<'a> {
             .par_iter()
             .enumerate()
             .map(|(index, new)| match is_taken(index) {
-                true => prepared(new, model.as_ref(), vault),
-                false => PreparedImages::none(vault.limits()),
+                true => prepared(new, model.as_ref(), vault, active.as_ref()),
+                false => Ok(PreparedImages::none(vault.limits())),
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let mut refused = refused;
         let people = new.iter().zip(prepared).enumerate().map(|(index, (new, prepared))| {
             let outcome = refused.remove(&index).map(Err);
@@ -199,7 +202,8 @@ impl<'a> Run<'a> {
             return self.queue(index).map(drop);
         }
         let refusal = |image: &PreparedImage| person.refusals.get(image.sha256()).cloned();
-        let reports = person.prepared.images.iter().map(refusal).enumerate();
+        let photos = &person.prepared.images[..person.new.images.len()];
+        let reports = photos.iter().map(refusal).enumerate();
         let error = Error::refused(reports.map(|(index, refusal)| ImageReport { index, refusal }).collect());
         person.outcome = Some(Err(error));
         Ok(())
@@ -273,11 +277,17 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The hashes of a person's photos.
-fn prepared(new: &NewPerson, model: Option<&ModelInfo>, vault: &Vault) -> PreparedImages {
-    let images: Vec<_> = new.images.iter().map(|bytes| PreparedImage::new(bytes)).collect();
-    let model = model.filter(|_| !images.is_empty()).cloned();
-    PreparedImages { images, model, max_images: vault.limits().max_images }
+/// The hashes of a person's photos, and the encodings that were given.
+fn prepared(
+    new: &NewPerson,
+    model: Option<&ModelInfo>,
+    vault: &Vault,
+    active: Option<&ModelInfo>,
+) -> Result<PreparedImages> {
+    let (given, model_of_given) = vault.prepare_given(&new.encodings, active)?;
+    let model = model.filter(|_| !new.images.is_empty()).cloned().or(model_of_given);
+    let images = new.images.iter().map(|bytes| PreparedImage::new(bytes)).chain(given).collect();
+    Ok(PreparedImages { images, model, max_images: vault.limits().max_images })
 }
 
 /// The date of birth by which namesakes are looked for.

@@ -80,7 +80,8 @@ impl Vault {
     /// One photo of a person, as it was handed in.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or photo,
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or photo, and where an encoding was
+    /// given without a photo,
     /// [`Corrupt`](crate::ErrorKind::Corrupt) where its bytes are not what was written.
     pub fn photo(&self, id: &PersonId, image: &ImageId) -> Result<ImageBytes> {
         self.store().image(&self.client, id, image)

@@ -39,21 +39,27 @@ impl Vault {
     /// what is asked of it is asked again in the transaction that writes.
     pub(super) fn prepare_update(&self, id: &PersonId, update: &PersonUpdate) -> Result<PreparedImages> {
         update.validate(self.limits())?;
-        let photos = update.images.photos();
-        if photos.is_empty() {
+        let (photos, given) = (update.images.photos(), update.images.encodings());
+        if photos.is_empty() && given.is_empty() {
             return Ok(PreparedImages::none(self.limits()));
         }
         let before = self.store().snapshot(&self.client, |vault| {
             vault.collections(update.collections.as_deref().unwrap_or_default())?;
             BeforeEncoding::read(vault, Some(id))
         })?;
-        self.prepare(photos, before)
+        self.prepare(photos, given, before)
     }
 
-    /// The hashes and encodings of photos, in their order. What the person already has is not encoded
-    /// again, and the same bytes twice are encoded once.
-    pub(super) fn prepare(&self, photos: &[ImageBytes], before: BeforeEncoding) -> Result<PreparedImages> {
+    /// The hashes and encodings of photos, in their order, then the encodings that were given. What the
+    /// person already has is not encoded again, and the same bytes twice are encoded once.
+    pub(super) fn prepare(
+        &self,
+        photos: &[ImageBytes],
+        given: &[FaceEncoding],
+        before: BeforeEncoding,
+    ) -> Result<PreparedImages> {
         let BeforeEncoding { active, known: mut encodings } = before;
+        let (given, model_of_given) = self.prepare_given(given, active.as_ref())?;
         let mut images: Vec<PreparedImage> = photos.par_iter().map(|bytes| PreparedImage::new(bytes)).collect();
         let mut unknown: Vec<usize> = Vec::new();
         for (index, image) in images.iter().enumerate() {
@@ -73,7 +79,42 @@ impl Vault {
         for image in &mut images {
             image.encoding = encodings.get(image.sha256()).cloned();
         }
-        Ok(PreparedImages { images, model, max_images: self.limits().max_images })
+        images.extend(given);
+        Ok(PreparedImages { images, model: model.or(model_of_given), max_images: self.limits().max_images })
+    }
+
+    /// Encodings that come without photos, if they are of the vault's model, and that model: before the
+    /// first encoding it is the engine's.
+    pub(super) fn prepare_given(
+        &self,
+        given: &[FaceEncoding],
+        active: Option<&ModelInfo>,
+    ) -> Result<(Vec<PreparedImage>, Option<ModelInfo>)> {
+        if given.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let model = match (active, self.engine()) {
+            (Some(active), _) => active.clone(),
+            (None, Some(engine)) => engine_model(engine),
+            (None, None) => {
+                let message = "the vault has no model yet, so it cannot check encodings: open it with the engine of \
+                               the model that made them";
+                return Err(Error::new(ErrorKind::ModelUnavailable, message));
+            }
+        };
+        let is_other = |found: &FaceEncoding| found.model() != model.id || found.dimension() != model.dimension;
+        if let Some((index, found)) = given.iter().enumerate().find(|(_, found)| is_other(found)) {
+            let message = format!(
+                "encodings[{index}] has {} components by model {}, the vault takes {} by {} ({})",
+                found.dimension(),
+                found.model(),
+                model.dimension,
+                model.name,
+                model.id
+            );
+            return Err(Error::new(ErrorKind::ModelMismatch, message));
+        }
+        Ok((given.iter().map(PreparedImage::given).collect(), Some(model)))
     }
 
     /// The engine in the vault's mode, if its encodings may go into this vault.

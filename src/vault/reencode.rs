@@ -23,10 +23,11 @@ const BATCH: usize = 4;
 /// How a vault is re-encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReencodeOptions {
-    /// Keep the old model's encodings beside the new ones, so that the way back is short.
+    /// Keep the old model's encodings beside the new ones, so that the way back is short. Those that were
+    /// given without a photo are always kept.
     pub keep_old: bool,
-    /// Change the model even though some photos give no encoding by the new one: they stay without,
-    /// and a person who has no others cannot be found. Otherwise the old model stays until those
+    /// Change the model even though some photos give no encoding by the new one, or some encodings were
+    /// given without a photo: they stay without, and a person who has no others cannot be found. Otherwise the old model stays until those
     /// photos are replaced.
     pub leave_out: bool,
 }
@@ -38,10 +39,19 @@ pub struct Reencoded {
     pub model: ModelInfo,
     /// Photos that were encoded in this run.
     pub encoded: u64,
-    /// Photos that give no encoding by the model.
+    /// Photos that give no encoding by the model, and encodings that were given without a photo, with
+    /// [`RefusalCode::NoPhoto`]: nothing can make one of them.
     pub unencoded: Vec<Unencoded>,
     /// Whether the model is now the vault's.
     pub is_active: bool,
+}
+
+impl Reencoded {
+    /// How many of [`Self::unencoded`] were given without a photo.
+    #[must_use]
+    pub fn without_photo(&self) -> usize {
+        self.unencoded.iter().filter(|image| image.refusal.code == RefusalCode::NoPhoto).count()
+    }
 }
 
 /// A photo that gives no encoding.
@@ -82,16 +92,18 @@ impl Vault {
         let total = self.store().count_images_without(&model.id)?;
         let mut run =
             Run { vault: self, engine: &engine, model: &model, encoded: 0, refusals: HashMap::new(), total, progress };
+        let mut given;
         let is_active = loop {
             run.encode_missing()?;
+            given = self.store().given_without(&model.id)?;
             let active = self.store().active_model()?.map_or(model.id, |active| active.id);
             if active == model.id {
                 break true;
             }
-            if !run.refusals.is_empty() && !options.leave_out {
+            if !(run.refusals.is_empty() && given.is_empty()) && !options.leave_out {
                 break false;
             }
-            let left_out: Vec<ImageRef> = run.refusals.keys().cloned().collect();
+            let left_out: Vec<ImageRef> = run.refusals.keys().chain(&given).cloned().collect();
             match self.store().switch_model(&active, &model.id, options.keep_old, &left_out) {
                 Ok(_) => break true,
                 // Photos have come meanwhile, or somebody else was faster.
@@ -101,7 +113,13 @@ impl Vault {
         };
         self.refresh();
         let encoded = run.encoded;
-        let mut refusals: Vec<_> = run.refusals.into_iter().collect();
+        let no_photo = || {
+            let advice = "the encoding was given without a photo, so it cannot be made anew: add a photo of the \
+                          person, or an encoding by the new model";
+            Refusal::new(RefusalCode::NoPhoto, advice)
+        };
+        let given = given.into_iter().map(|image| (image, no_photo()));
+        let mut refusals: Vec<_> = run.refusals.into_iter().chain(given).collect();
         refusals.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let unencoded = refusals.into_iter().map(|(ImageRef { client, person, image, .. }, refusal)| Unencoded {
             client,

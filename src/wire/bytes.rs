@@ -22,7 +22,7 @@ fn assert_bytes(answer: impl Serialize, expected: &str) {
 
 fn person() -> Person {
     let encoding = FaceEncoding::new(ModelId::from_bytes([1; 16]), vec![1.0]).expect("finite");
-    let image = |encoding| PersonImage { id: ImageId::generate(), bytes: vec![1, 2, 3].into(), encoding };
+    let image = |encoding| PersonImage { id: ImageId::generate(), bytes: Some(vec![1, 2, 3].into()), encoding };
     Person {
         id: PersonId::new("person_1").expect("an id"),
         client: ClientId::new("client_1").expect("an id"),

@@ -62,8 +62,8 @@ pub struct PersonAnswer<'a> {
     date_of_birth: Option<DateParts>,
     #[cfg_attr(feature = "http", schema(required = true))]
     nationality: Option<&'a str>,
-    /// Photos in base64, as they were handed in.
-    images: Vec<String>,
+    /// Photos in base64, as they were handed in; null where an encoding was given without a photo.
+    images: Vec<Option<String>>,
     /// Ids of the person's collections.
     collections: Vec<&'a str>,
     #[cfg_attr(feature = "http", schema(required = true))]
@@ -93,7 +93,7 @@ impl<'a> PersonAnswer<'a> {
             gender: person.gender,
             date_of_birth: person.date_of_birth.map(Into::into),
             nationality: person.nationality.as_deref(),
-            images: person.images.iter().map(|image| encode_base64(&image.bytes)).collect(),
+            images: person.images.iter().map(|image| image.bytes.as_deref().map(encode_base64)).collect(),
             collections: ids(&person.collections),
             notes: person.notes.as_deref(),
             client: person.client.as_str(),
@@ -270,7 +270,7 @@ mod tests {
             nationality: Some("US".into()),
             images: vec![PersonImage {
                 id: ImageId::generate(),
-                bytes: vec![1, 2, 3].into(),
+                bytes: Some(vec![1, 2, 3].into()),
                 encoding: Some(encoding),
             }],
             collections: vec![CollectionId::new("collection_123456789").expect("an id")],

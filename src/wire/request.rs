@@ -200,6 +200,7 @@ impl NewPerson {
             id: fields.parsed("_id", |text| PersonId::new(text)).set(),
             name: fields.required_text("name"),
             images: fields.list("images", photos, Fields::image).set().unwrap_or_default(),
+            encodings: Vec::new(),
             gender: fields.parsed("gender", Gender::parse).set(),
             date_of_birth: fields.date("date_of_birth").set(),
             nationality: fields.text("nationality").set(),

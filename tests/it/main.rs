@@ -48,4 +48,5 @@ mod stress;
 mod turned;
 mod two_processes;
 mod update;
+mod without_photos;
 mod yunet_parity;

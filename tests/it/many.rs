@@ -72,7 +72,7 @@ fn everybody_has_an_outcome_and_nobody_stops_the_others() {
     for (new, outcome) in people.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()) {
         let added = outcome.as_ref().expect("added");
         assert_eq!(vault.person(&added.id).expect("the person"), *added);
-        assert_eq!(added.images.iter().map(|image| image.bytes.clone()).collect::<Vec<_>>(), new.images);
+        assert_eq!(added.images.iter().filter_map(|image| image.bytes.clone()).collect::<Vec<_>>(), new.images);
         assert!(added.images.iter().all(|image| image.encoding.is_some()));
     }
 }
@@ -176,7 +176,7 @@ fn duplicates_are_found_among_the_new_ones_too() {
     // More than a batch, so that a face is looked for in the gallery and among those of the same batch.
     let mut people: Vec<_> = (100..250).map(|seed| person(&format!("p{seed}"), &[seed])).collect();
     people.extend([born("a", "ADA"), person("b", &[1]), born("e", "Eve"), born("e2", "eve"), person("q", &[500])]);
-    people.push(person("q2", &[501, 500]));
+    people.push(person("q2", &[500]));
     let outcomes = vault.create_persons(&people, &policy, &mut ()).expect("it began");
     let refused: Vec<_> = people
         .iter()

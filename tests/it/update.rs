@@ -49,11 +49,11 @@ fn photos_are_replaced_with_their_encodings_in_order() {
     let (_folder, vault) = vault();
     let person = ada(&vault, &[1, 2]);
     let after = vault.update_person(&person.id, &replace(&[3, 1])).expect("updated");
-    let bytes: Vec<_> = after.images.iter().map(|image| image.bytes.clone()).collect();
+    let bytes: Vec<_> = after.images.iter().filter_map(|image| image.bytes.clone()).collect();
     assert_eq!(bytes, [photo(3), photo(1)]);
     assert_eq!(after.images[1], person.images[0], "a photo that stays keeps its id and encoding");
     for image in &after.images {
-        let encoded = vault.engine().expect("an engine").encode(&image.bytes).expect("a face");
+        let encoded = vault.engine().expect("an engine").encode(image.bytes.as_deref().expect("a photo")).expect("a face");
         assert_eq!(image.encoding.as_ref(), Some(&encoded.encoding));
     }
 }

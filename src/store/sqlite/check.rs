@@ -1,5 +1,6 @@
 //! Looks at every byte of a vault.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
@@ -22,6 +23,8 @@ pub struct CheckReport {
     pub persons: u64,
     /// Photos looked at.
     pub images: u64,
+    /// Encodings that were given without a photo; they count as encodings too.
+    pub without_photo: u64,
     /// Encodings looked at.
     pub encodings: u64,
     /// What is wrong; empty where nothing is.
@@ -128,13 +131,24 @@ fn people(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
 
 fn photos(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
     let mut statement = connection.prepare(
-        "SELECT p.id, i.id, i.sha256, o.crc32, o.bytes
+        "SELECT p.id, i.id, i.sha256, o.crc32, o.bytes, i.has_photo, EXISTS (SELECT 1 FROM encodings WHERE image = i.key)
          FROM images i JOIN persons p ON p.key = i.person LEFT JOIN photos o ON o.image = i.key ORDER BY i.key",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        report.images += 1;
         let (person, image): (PersonId, ImageId) = (columns::id(row, 0)?, columns::id(row, 1)?);
+        let (has_photo, has_encoding): (bool, bool) = (row.get(5)?, row.get(6)?);
+        if !has_photo {
+            report.without_photo += 1;
+            if !has_encoding {
+                report.add(Some(&person), format!("{image} has neither a photo nor an encoding"));
+            }
+            if row.get_ref(4)? != ValueRef::Null {
+                report.add(Some(&person), format!("{image} was given without a photo, and one is there"));
+            }
+            continue;
+        }
+        report.images += 1;
         let Some(bytes) = row.get_ref(4)?.as_blob_or_null().map_err(rusqlite::Error::from)? else {
             report.add(Some(&person), format!("the bytes of photo {image} are missing"));
             continue;

@@ -38,16 +38,26 @@ impl Store {
     /// One photo of a person.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::Corrupt`] where its bytes have flipped bits, and as
-    /// for every read.
+    /// [`ErrorKind::NotFound`], also where the encoding was given without a photo,
+    /// [`ErrorKind::Corrupt`] where its bytes have flipped bits, and as for every read.
     pub fn image(&self, client: &ClientId, person: &PersonId, image: &ImageId) -> Result<ImageBytes> {
         self.read(|connection| {
             let client = clients::require(connection, client)?;
             let owner = persons::require_key(connection, client, person)?;
-            let mut statement = connection.prepare_cached("SELECT key FROM images WHERE person = ?1 AND id = ?2")?;
-            let key = statement.query_row(params![owner, image.as_str()], |row| row.get(0)).optional()?;
-            let key = key.ok_or_else(|| photo_plan::unknown(person, &[image]))?;
-            photo(connection, person, key, image)
+            let mut statement =
+                connection.prepare_cached("SELECT key, has_photo FROM images WHERE person = ?1 AND id = ?2")?;
+            let found = statement.query_row(params![owner, image.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
+            match found.optional()? {
+                Some((key, true)) => photo(connection, person, key, image),
+                Some((_, false)) => {
+                    let message = format!(
+                        "{image} of person {person} is an encoding that was given without a photo: there is none to \
+                         be shown"
+                    );
+                    Err(Error::new(ErrorKind::NotFound, message).into())
+                }
+                None => Err(photo_plan::unknown(person, &[image]).into()),
+            }
         })
     }
 }
@@ -64,9 +74,10 @@ pub(super) struct ImagesEffect {
 /// A person's photos in their order.
 pub(super) fn rows(connection: &Connection, person: i64) -> Outcome<Vec<StoredImage>> {
     let mut statement = connection
-        .prepare_cached("SELECT key, id, position, sha256 FROM images WHERE person = ?1 ORDER BY position")?;
+        .prepare_cached("SELECT key, id, position, sha256, has_photo FROM images WHERE person = ?1 ORDER BY position")?;
     let rows = statement.query_map([person], |row| {
-        Ok(StoredImage { key: row.get(0)?, id: columns::id(row, 1)?, position: row.get(2)?, sha256: row.get(3)? })
+        let (id, has_photo) = (columns::id(row, 1)?, row.get(4)?);
+        Ok(StoredImage { key: row.get(0)?, id, position: row.get(2)?, sha256: row.get(3)?, has_photo })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -87,7 +98,7 @@ pub(super) fn load(
     rows(connection, key)?
         .into_iter()
         .map(|image| {
-            let bytes = photo(connection, person, image.key, &image.id)?;
+            let bytes = photo_of(connection, person, &image)?;
             let encoding = match model {
                 Some(model) => encoding(connection, person, &image, model)?,
                 None => None,
@@ -95,6 +106,14 @@ pub(super) fn load(
             Ok(PersonImage { id: image.id, bytes, encoding })
         })
         .collect()
+}
+
+/// The bytes of a photo, checked; `None` where an encoding was given without one.
+fn photo_of(connection: &Connection, person: &PersonId, image: &StoredImage) -> Outcome<Option<ImageBytes>> {
+    match image.has_photo {
+        true => photo(connection, person, image.key, &image.id).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// A photo's bytes, checked.
@@ -234,7 +253,7 @@ impl Target<'_> {
 
     /// Whether a photo and its encoding are those that were written.
     fn is_whole(&self, image: &StoredImage) -> Outcome<bool> {
-        let photo = photo(self.connection, self.person, image.key, &image.id);
+        let photo = photo_of(self.connection, self.person, image);
         let encoding = match self.model {
             Some(model) => encoding(self.connection, self.person, image, model),
             None => Ok(None),
@@ -258,13 +277,15 @@ impl Target<'_> {
     fn insert(&self, position: i64, image: &NewImage<'_>) -> Outcome<()> {
         let id = ImageId::generate();
         self.connection
-            .prepare_cached("INSERT INTO images (person, position, id, sha256) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.key, position, id.as_str(), image.prepared.sha256()])?;
+            .prepare_cached("INSERT INTO images (person, position, id, sha256, has_photo) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![self.key, position, id.as_str(), image.prepared.sha256(), image.bytes.is_some()])?;
         let key = self.connection.last_insert_rowid();
-        let crc32 = checksum::photo(self.person.as_str(), id.as_str(), image.bytes);
-        self.connection
-            .prepare_cached("INSERT INTO photos (image, crc32, bytes) VALUES (?1, ?2, ?3)")?
-            .execute(params![key, crc32, image.bytes.as_slice()])?;
+        if let Some(bytes) = image.bytes {
+            let crc32 = checksum::photo(self.person.as_str(), id.as_str(), bytes);
+            self.connection
+                .prepare_cached("INSERT INTO photos (image, crc32, bytes) VALUES (?1, ?2, ?3)")?
+                .execute(params![key, crc32, bytes.as_slice()])?;
+        }
         match (&image.prepared.encoding, self.model_of(image.prepared)?) {
             (Some(encoding), Some(model)) => insert_encoding(self.connection, self.person, key, &id, model, encoding),
             _ => Ok(()),
@@ -280,7 +301,7 @@ impl Target<'_> {
                 Ok(Some(model))
             }
             (Some(_), None) => {
-                Err(Error::new(ErrorKind::ModelMismatch, "the vault has no model, so it takes no encodings").into())
+                Err(Error::new(ErrorKind::ModelMismatch, "the vault has no model yet: name the one that made the encodings").into())
             }
         }
     }

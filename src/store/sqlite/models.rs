@@ -13,7 +13,7 @@ use crate::person::ImageBytes;
 use crate::spec::{EncodingMode, Metric};
 use crate::store::{Erasure, GalleryEffect, ImageRef, ModelInfo};
 
-/// The photos without an encoding by the model ?1.
+/// The photos, and the encodings that were given without one, that have no encoding by the model ?1.
 const WITHOUT: &str =
     "FROM images i WHERE NOT EXISTS (SELECT 1 FROM encodings e WHERE e.image = i.key AND e.model = ?1)";
 
@@ -57,8 +57,9 @@ impl Store {
     }
 
     /// Makes `to` the active model instead of `from`, and removes the encodings of `from` unless
-    /// they are to be kept. Versions of persons stay; galleries load everything anew. The photos
-    /// `left_out` may be without an encoding by `to`.
+    /// they are to be kept. Encodings that were given without a photo always stay: nothing could make
+    /// them again. Versions of persons stay; galleries load everything anew. The photos `left_out` may be
+    /// without an encoding by `to`.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] where `from` is not the active model, [`ErrorKind::NotFound`] where
@@ -87,14 +88,23 @@ impl Store {
                 missing += u64::from(!left_out.contains(&row.get(0)?));
             }
             if missing > 0 {
-                let message = format!("{missing} photos have no encoding by model {to}: encode them first");
+                let message = format!("{missing} photos or given encodings have no encoding by model {to}: encode or remove them first");
                 return Err(Error::new(ErrorKind::ModelMismatch, message).into());
             }
             connection.prepare_cached("UPDATE meta SET active_model = ?1")?.execute([new.key])?;
             let mut removed = false;
             if !keep_old {
-                let rows = connection.prepare_cached("DELETE FROM encodings WHERE model = ?1")?.execute([old.key])?;
-                connection.prepare_cached("DELETE FROM models WHERE key = ?1")?.execute([old.key])?;
+                let rows = connection
+                    .prepare_cached(
+                        "DELETE FROM encodings
+                         WHERE model = ?1 AND image IN (SELECT key FROM images WHERE has_photo)",
+                    )?
+                    .execute([old.key])?;
+                connection
+                    .prepare_cached(
+                        "DELETE FROM models WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM encodings WHERE model = ?1)",
+                    )?
+                    .execute([old.key])?;
                 removed = rows > 0;
             }
             let raised = generation::raise(connection)?;
@@ -123,7 +133,7 @@ impl Store {
     pub fn count_images_without(&self, model: &ModelId) -> Result<u64> {
         self.read(|connection| {
             let model = require(connection, model)?;
-            let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) {WITHOUT}"))?;
+            let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) {WITHOUT} AND has_photo"))?;
             Ok(statement.query_row([model.key], |row| columns::count(row, 0))?)
         })
     }
@@ -134,16 +144,36 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::NotFound`] where the model is not known, and as for every read.
     pub fn images_without(&self, model: &ModelId, after: Option<&ImageRef>, limit: usize) -> Result<Vec<ImageRef>> {
+        self.lacking(model, true, after, limit)
+    }
+
+    /// The encodings that were given without a photo, of all clients and oldest first, of which there is
+    /// none by `model`: nothing could make one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the model is not known, and as for every read.
+    pub fn given_without(&self, model: &ModelId) -> Result<Vec<ImageRef>> {
+        self.lacking(model, false, None, usize::MAX)
+    }
+
+    fn lacking(
+        &self,
+        model: &ModelId,
+        has_photo: bool,
+        after: Option<&ImageRef>,
+        limit: usize,
+    ) -> Result<Vec<ImageRef>> {
         self.read(|connection| {
             let model = require(connection, model)?;
             let mut statement = connection.prepare_cached(
                 "SELECT i.key, c.id, p.id, i.id
                  FROM images i JOIN persons p ON p.key = i.person JOIN clients c ON c.key = p.client
-                 WHERE i.key > ?1 AND NOT EXISTS (SELECT 1 FROM encodings e WHERE e.image = i.key AND e.model = ?2)
+                 WHERE i.key > ?1 AND i.has_photo = ?4
+                   AND NOT EXISTS (SELECT 1 FROM encodings e WHERE e.image = i.key AND e.model = ?2)
                  ORDER BY i.key LIMIT ?3",
             )?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = statement.query_map(params![after.map_or(0, |image| image.key), model.key, limit], |row| {
+            let (after, limit) = (after.map_or(0, |image| image.key), i64::try_from(limit).unwrap_or(i64::MAX));
+            let rows = statement.query_map(params![after, model.key, limit, has_photo], |row| {
                 Ok(ImageRef {
                     key: row.get(0)?,
                     client: columns::id(row, 1)?,

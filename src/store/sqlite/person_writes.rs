@@ -95,11 +95,11 @@ impl Store {
         let memberships = collections::resolve(connection, tenant, &new.collections)?;
         check(&Snapshot::new(connection, tenant, self.path()))?;
         let model = models::active_or(connection, prepared.model.as_ref())?;
-        let is_searched = !memberships.is_empty() || !new.images.is_empty();
+        let is_searched = !memberships.is_empty() || !prepared.images.is_empty();
         let raised = if is_searched { Some(generation::raise(connection)?) } else { None };
         let person = PersonSummary::new(id.clone(), new, Timestamp::now());
         let key = PersonRow::new(tenant, raised.unwrap_or(0), person).insert(connection)?;
-        images::insert(connection, key, &id, prepared.of(&new.images)?, model.as_ref())?;
+        images::insert(connection, key, &id, prepared.of(&new.images, &new.encodings)?, model.as_ref())?;
         collections::set_of_person(connection, key, &memberships)?;
         answer(connection, client, key, model.as_ref(), raised)
     }

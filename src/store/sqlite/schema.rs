@@ -10,8 +10,12 @@ use crate::error::{Error, ErrorKind};
 const APPLICATION_ID: i32 = 0x4656_4C54;
 
 /// One step a schema version: the statements that lead to it from the version before.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql"), include_str!("migrations/v3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/v1.sql"),
+    include_str!("migrations/v2.sql"),
+    include_str!("migrations/v3.sql"),
+    include_str!("migrations/v4.sql"),
+];
 
 /// The schema version that this code reads and writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;

@@ -121,14 +121,14 @@ pub(super) fn read(store: &Store, client: &ClientId) -> State {
     let known = |id: PersonId| {
         let person = store.person(client, &id).expect("a person");
         for image in &person.images {
-            assert_eq!(image.encoding, Some(encoding(MODEL, &image.bytes)));
+            assert_eq!(image.encoding, Some(encoding(MODEL, image.bytes.as_deref().expect("a photo"))));
         }
         let known = Known {
             version: person.version,
             name: person.name,
             notes: person.notes,
             status: person.status,
-            photos: person.images.iter().map(|image| image.bytes.to_vec()).collect(),
+            photos: person.images.iter().map(|image| image.bytes.as_deref().expect("a photo").to_vec()).collect(),
             collections: person.collections,
         };
         (id, known)

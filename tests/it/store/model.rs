@@ -58,16 +58,44 @@ pub(super) struct Known {
 pub(super) struct Photo {
     /// `None` until the store has named it.
     pub(super) id: Option<ImageId>,
-    pub(super) bytes: Vec<u8>,
+    content: Content,
+}
+
+/// A photo, or an encoding that was given without one.
+#[derive(Clone, PartialEq)]
+enum Content {
+    Bytes(Vec<u8>),
+    Given(FaceEncoding),
 }
 
 impl Photo {
     fn new(bytes: &[u8]) -> Self {
-        Self { id: None, bytes: bytes.to_vec() }
+        Self { id: None, content: Content::Bytes(bytes.to_vec()) }
+    }
+
+    fn given(encoding: &FaceEncoding) -> Self {
+        Self { id: None, content: Content::Given(encoding.clone()) }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Given(_) => None,
+        }
     }
 
     pub(super) fn encoding(&self) -> Option<FaceEncoding> {
-        (self.bytes[0] != WITHOUT_ENCODING).then(|| encoding(MODEL, &self.bytes))
+        match &self.content {
+            Content::Bytes(bytes) => (bytes[0] != WITHOUT_ENCODING).then(|| encoding(MODEL, bytes)),
+            Content::Given(encoding) => Some(encoding.clone()),
+        }
+    }
+
+    fn is_of_other_model(&self) -> bool {
+        match &self.content {
+            Content::Bytes(bytes) => bytes[0] == OF_OTHER_MODEL,
+            Content::Given(encoding) => encoding.model() != MODEL,
+        }
     }
 }
 
@@ -82,7 +110,8 @@ impl Model {
             return Err(ErrorKind::AlreadyExists);
         }
         let memberships = tenant.resolve(&new.collections)?;
-        let photos: Vec<_> = new.images.iter().map(|bytes| Photo::new(bytes)).collect();
+        let given = new.encodings.iter().map(Photo::given);
+        let photos: Vec<_> = new.images.iter().map(|bytes| Photo::new(bytes)).chain(given).collect();
         require_model(&photos)?;
         let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let searchable = !memberships.is_empty() || !photos.is_empty();
@@ -111,6 +140,7 @@ impl Model {
         let keeps_images = match &update.images {
             ImagesUpdate::Keep => true,
             ImagesUpdate::Edit { remove, add } => remove.is_empty() && add.is_empty(),
+            ImagesUpdate::AddEncodings(encodings) => encodings.is_empty(),
             _ => false,
         };
         let named = PersonUpdate { images: ImagesUpdate::Keep, expected_version: None, ..update.clone() };
@@ -265,7 +295,7 @@ impl Tenant {
         let photos = person.photos.len() == answer.images.len()
             && person.photos.iter().zip(&answer.images).all(|(photo, image)| {
                 photo.id.as_ref() == Some(&image.id)
-                    && photo.bytes == image.bytes.as_slice()
+                    && photo.bytes() == image.bytes.as_deref()
                     && photo.encoding() == image.encoding
             });
         for (what, same) in [
@@ -311,17 +341,15 @@ fn photos_after(old: &[Photo], update: &ImagesUpdate) -> Result<Vec<Photo>, Erro
     match update {
         ImagesUpdate::Keep => Ok(old.to_vec()),
         ImagesUpdate::Clear => Ok(Vec::new()),
-        ImagesUpdate::Replace(images) => {
-            let mut spare = old.to_vec();
-            let new: Vec<_> = images
-                .iter()
-                .map(|bytes| match spare.iter().position(|photo| photo.bytes == bytes.as_slice()) {
-                    Some(place) => spare.remove(place),
-                    None => Photo::new(bytes),
-                })
-                .collect();
-            require_model(&new)?;
-            Ok(new)
+        ImagesUpdate::Replace(images) => replaced(old, images.iter().map(|bytes| Photo::new(bytes))),
+        ImagesUpdate::ReplaceWithEncodings(encodings) => replaced(old, encodings.iter().map(Photo::given)),
+        ImagesUpdate::AddEncodings(encodings) => {
+            let photos: Vec<_> = old.iter().cloned().chain(encodings.iter().map(Photo::given)).collect();
+            if photos.len() > LIMITS.max_images {
+                return Err(ErrorKind::Invalid);
+            }
+            require_model(&photos)?;
+            Ok(photos)
         }
         ImagesUpdate::Edit { remove, add } => {
             let known = |id| old.iter().any(|photo| photo.id.as_ref() == Some(id));
@@ -340,8 +368,21 @@ fn photos_after(old: &[Photo], update: &ImagesUpdate) -> Result<Vec<Photo>, Erro
     }
 }
 
+/// What there is already stays, whatever comes beside it.
+fn replaced(old: &[Photo], new: impl Iterator<Item = Photo>) -> Result<Vec<Photo>, ErrorKind> {
+    let mut spare = old.to_vec();
+    let new: Vec<_> = new
+        .map(|new| match spare.iter().position(|photo| photo.content == new.content) {
+            Some(place) => spare.remove(place),
+            None => new,
+        })
+        .collect();
+    require_model(&new)?;
+    Ok(new)
+}
+
 fn require_model(photos: &[Photo]) -> Result<(), ErrorKind> {
-    match photos.iter().any(|photo| photo.bytes[0] == OF_OTHER_MODEL) {
+    match photos.iter().any(Photo::is_of_other_model) {
         true => Err(ErrorKind::ModelMismatch),
         false => Ok(()),
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use facevault::store::{GalleryEffect, PreparedImages, Written};
+use facevault::store::{GalleryEffect, PreparedImage, PreparedImages, Written};
 use facevault::{
     ClientId, CollectionId, CollectionUpdate, DateOfBirth, Error, ErrorKind, FaceEncoding, Gender, ImageBytes, ImageId,
     ImagesUpdate, NewCollection, NewPerson, Patch, PersonId, PersonKey, PersonQuery, PersonUpdate, Status,
@@ -23,6 +23,7 @@ enum Op {
         id: Option<u8>,
         fields: Box<Fields>,
         photos: Vec<u8>,
+        given: Vec<u8>,
     },
     Update {
         client: u8,
@@ -72,6 +73,8 @@ enum Images {
     Keep,
     Replace(Vec<u8>),
     Edit(Vec<u8>, Vec<u8>),
+    Add(Vec<u8>),
+    ReplaceWith(Vec<u8>),
     Clear,
 }
 
@@ -126,6 +129,12 @@ fn photos(most: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(one, 0..=most)
 }
 
+/// Numbers of encodings that come without a photo, now and then one of another model or without a length.
+fn given(most: usize) -> impl Strategy<Value = Vec<u8>> {
+    let one = prop_oneof![12 => 0..5u8, 1 => Just(OF_OTHER_MODEL), 1 => Just(255)];
+    prop_oneof![2 => Just(Vec::new()), 1 => proptest::collection::vec(one, 0..=most)]
+}
+
 fn ops() -> impl Strategy<Value = Op> {
     let client = || prop_oneof![6 => Just(0u8), 3 => Just(1), 1 => Just(2)];
     let version = || select(vec![Version::Any, Version::Any, Version::Current, Version::Wrong]);
@@ -133,12 +142,14 @@ fn ops() -> impl Strategy<Value = Op> {
         3 => Just(Images::Keep),
         3 => photos(5).prop_map(Images::Replace),
         2 => (proptest::collection::vec(any::<u8>(), 0..3), photos(3)).prop_map(|(remove, add)| Images::Edit(remove, add)),
+        1 => given(3).prop_map(Images::Add),
+        1 => given(5).prop_map(Images::ReplaceWith),
         1 => Just(Images::Clear),
     ];
     let people = proptest::collection::vec(any::<u8>(), 0..5);
     prop_oneof![
-        6 => (client(), proptest::option::of(0..6u8), fields(), photos(4))
-            .prop_map(|(client, id, fields, photos)| Op::Insert { client, id, fields, photos }),
+        6 => (client(), proptest::option::of(0..6u8), fields(), photos(4), given(2))
+            .prop_map(|(client, id, fields, photos, given)| Op::Insert { client, id, fields, photos, given }),
         16 => (client(), any::<u8>(), fields(), images, version())
             .prop_map(|(client, person, fields, images, version)| Op::Update { client, person, fields, images, version }),
         2 => (client(), any::<u8>(), version())
@@ -161,7 +172,20 @@ fn photo(number: u8) -> ImageBytes {
     }
 }
 
-fn prepared(photos: &[ImageBytes]) -> PreparedImages {
+/// An encoding by number; 255 is one that is too long to be compared.
+fn given_encoding(number: u8) -> FaceEncoding {
+    match number {
+        255 => FaceEncoding::new(MODEL, vec![1e30, 0.0, 0.0, 0.0]).expect("finite"),
+        OF_OTHER_MODEL => encoding(OTHER_MODEL, &[number]),
+        _ => encoding(MODEL, &[number]),
+    }
+}
+
+fn given_encodings(numbers: &[u8]) -> Vec<FaceEncoding> {
+    numbers.iter().map(|number| given_encoding(*number)).collect()
+}
+
+fn prepared(photos: &[ImageBytes], given: &[FaceEncoding]) -> PreparedImages {
     let mut prepared = without_encodings(photos);
     for (image, bytes) in prepared.images.iter_mut().zip(photos) {
         image.encoding = match bytes[0] {
@@ -170,6 +194,7 @@ fn prepared(photos: &[ImageBytes]) -> PreparedImages {
             _ => Some(encoding(MODEL, bytes)),
         };
     }
+    prepared.images.extend(given.iter().map(PreparedImage::given));
     prepared
 }
 
@@ -243,7 +268,7 @@ impl Pair {
     fn run(&mut self, op: &Op) -> Result<(), TestCaseError> {
         let before = dump(&self.raw);
         let refused = match op {
-            Op::Insert { client, id, fields, photos } => self.insert(*client, *id, fields, photos)?,
+            Op::Insert { client, id, fields, photos, given } => self.insert(*client, *id, fields, photos, given)?,
             Op::Update { client, person, fields, images, version } => {
                 self.update(*client, *person, fields, images, *version)?
             }
@@ -272,12 +297,20 @@ impl Pair {
         Some(numbers.iter().map(|number| self.collection(client, *number)).collect())
     }
 
-    fn insert(&mut self, client: u8, id: Option<u8>, fields: &Fields, photos: &[u8]) -> Result<bool, TestCaseError> {
+    fn insert(
+        &mut self,
+        client: u8,
+        id: Option<u8>,
+        fields: &Fields,
+        photos: &[u8],
+        given: &[u8],
+    ) -> Result<bool, TestCaseError> {
         let client = self.clients[usize::from(client)].clone();
         let new = NewPerson {
             id: id.map(|id| PersonId::new(format!("p{id}")).expect("an id")),
             name: fields.name.clone().unwrap_or_else(|| "Somebody".into()),
             images: photos.iter().map(|number| photo(*number)).collect(),
+            encodings: given_encodings(given),
             gender: fields.gender.clone().set(),
             date_of_birth: fields.date_of_birth.clone().set(),
             nationality: fields.nationality.clone().set(),
@@ -286,8 +319,8 @@ impl Pair {
             status: fields.status.unwrap_or_default(),
         };
         let expected = self.model.insert(&client, &new);
-        let answer =
-            new.validate(&LIMITS).and_then(|()| self.vault.store.insert_person(&client, &new, &prepared(&new.images)));
+        let prepared = prepared(&new.images, &new.encodings);
+        let answer = new.validate(&LIMITS).and_then(|()| self.vault.store.insert_person(&client, &new, &prepared));
         let Some(((person, noticed), answer)) = agree(expected, answer)? else { return Ok(true) };
         self.effect(answer.gallery, noticed)?;
         self.searched(&client, &answer)?;
@@ -310,6 +343,8 @@ impl Pair {
             Images::Keep => ImagesUpdate::Keep,
             Images::Clear => ImagesUpdate::Clear,
             Images::Replace(photos) => ImagesUpdate::Replace(all(photos)),
+            Images::Add(given) => ImagesUpdate::AddEncodings(given_encodings(given)),
+            Images::ReplaceWith(given) => ImagesUpdate::ReplaceWithEncodings(given_encodings(given)),
             Images::Edit(remove, add) => {
                 let person = self.model.tenants.get(&client).and_then(|tenant| tenant.persons.get(&id));
                 let photos = person.map(|person| person.photos.as_slice()).unwrap_or_default();
@@ -332,9 +367,10 @@ impl Pair {
             expected_version: self.version(&client, &id, version),
         };
         let expected = self.model.update(&client, &id, &update);
+        let prepared = prepared(update.images.photos(), update.images.encodings());
         let answer = update
             .validate(&LIMITS)
-            .and_then(|()| self.vault.store.update_person(&client, &id, &update, &prepared(update.images.photos())));
+            .and_then(|()| self.vault.store.update_person(&client, &id, &update, &prepared));
         let Some(((person, noticed), answer)) = agree(expected, answer)? else { return Ok(true) };
         self.effect(answer.gallery, noticed)?;
         self.searched(&client, &answer)?;

@@ -41,6 +41,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         "clean": report.is_clean(),
         "persons": report.persons,
         "images": report.images,
+        "without_photo": report.without_photo,
         "encodings": report.encodings,
         "problems": problems,
         "model": model.as_ref().map(|model| {
@@ -59,6 +60,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         let (persons, images, encodings) = (report.persons, report.images, report.encodings);
         let took = duration(started.elapsed());
         text.check(mark, format!("{found} in {persons} people, {images} photos, {encodings} encodings ({took})"))?;
+        if report.without_photo > 0 {
+            text.line(format!("{} of the encodings were given without a photo", report.without_photo))?;
+        }
         model.iter().try_for_each(|model| {
             let mode = model.mode.map_or("unknown", EncodingMode::as_str);
             text.line(format!("model {} ({}), encoding mode {mode}", model.name, model.id))

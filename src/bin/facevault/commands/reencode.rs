@@ -77,6 +77,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         "model": {"id": model.id.to_string(), "name": model.name, "dimension": model.dimension},
         "encoded": reencoded.encoded,
         "unencoded": unencoded,
+        "without_photo": reencoded.without_photo(),
         "is_active": reencoded.is_active,
     });
     context.output.answer(&data, |text| {
@@ -88,6 +89,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         }
         if !listing.is_empty() {
             text.listing(&listing, "")?;
+        }
+        if reencoded.without_photo() > 0 {
+            let given = count(reencoded.without_photo() as u64, "encoding was", "encodings were");
+            text.line(format!("{given} given without a photo and cannot be made anew by another model"))?;
         }
         if reencoded.is_active {
             return text.line(format!("the vault's model is {} ({})", model.name, model.id));

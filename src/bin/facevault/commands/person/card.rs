@@ -31,7 +31,7 @@ pub(super) fn print(person: &Person, text: &mut Text<'_>) -> io::Result<()> {
             Some(encoding) => format!("{} components", encoding.dimension()),
             None => "not encoded by the vault's model yet".to_owned(),
         };
-        let size = bytes(image.bytes.len() as u64);
+        let size = image.bytes.as_ref().map_or("no photo".to_owned(), |photo| bytes(photo.len() as u64));
         line(if i == 0 { "photos" } else { "" }, &format!("{}  {size:>10}  {encoding}", image.id))?;
     }
     if person.images.is_empty() {

@@ -43,6 +43,8 @@ Examples:
   facevault person image list people.vault person_123456789 --json | jq -r '.data[]._id'";
 
 /// List a person's photos with their ids
+///
+/// An encoding that was given without a photo is listed as such.
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {
@@ -92,7 +94,8 @@ fn list(arguments: &List, context: &Context) -> Outcome {
             let encoding = image.encoding.as_ref();
             json!({
                 "_id": image.id,
-                "bytes": image.bytes.len(),
+                "photo": if image.bytes.is_some() { "kept" } else { "none" },
+                "bytes": image.bytes.as_ref().map(|photo| photo.len()),
                 "model": encoding.map(|encoding| encoding.model().to_string()),
                 "dimension": encoding.map(facevault::FaceEncoding::dimension),
             })
@@ -105,7 +108,8 @@ fn list(arguments: &List, context: &Context) -> Outcome {
                 Some(encoding) => (encoding.dimension().to_string(), encoding.model().to_string()),
                 None => (String::new(), String::new()),
             };
-            listing.row([image.id.as_str(), &bytes(image.bytes.len() as u64), &dimension, &model]);
+            let size = image.bytes.as_ref().map_or("no photo".to_owned(), |photo| bytes(photo.len() as u64));
+            listing.row([image.id.as_str(), &size, &dimension, &model]);
         }
         text.listing(&listing, "no photos")
     })
