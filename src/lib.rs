@@ -99,7 +99,7 @@ pub use error::{
 pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, DateOfBirth, Gender, ImageBytes, ImageId, ImagesUpdate,
-    Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery,
+    Limits, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTE_VALUE, MAX_ATTRIBUTES, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery,
     PersonSummary, PersonUpdate, Status, TokenId,
 };
 pub use progress::{Progress, Step, Unit};

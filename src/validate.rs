@@ -9,7 +9,8 @@ use crate::encoding::FaceEncoding;
 use crate::error::{Error, Result, Rule, Violation};
 use crate::patch::Patch;
 use crate::person::{
-    CollectionUpdate, ImageBytes, ImagesUpdate, Limits, MAX_NAME, MAX_NOTES, NewCollection, NewPerson, PersonUpdate,
+    CollectionUpdate, ImageBytes, ImagesUpdate, Limits, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTE_VALUE, MAX_ATTRIBUTES,
+    MAX_NAME, MAX_NOTES, NewCollection, NewPerson, PersonQuery, PersonUpdate,
 };
 
 impl NewPerson {
@@ -26,6 +27,16 @@ impl NewPerson {
         check.encodings(&self.encodings);
         check.optional_name("nationality", self.nationality.as_deref());
         check.text("notes", self.notes.as_deref());
+        check.attributes(MAX_ATTRIBUTES, self.attributes.iter().map(|(key, value)| (key, Some(value))));
+        check.finish()
+    }
+}
+
+impl PersonQuery {
+    /// Checks the attributes by which persons are listed.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let mut check = Check::default();
+        check.attributes(MAX_ATTRIBUTES, self.attributes.iter().map(|(key, value)| (key, Some(value))));
         check.finish()
     }
 }
@@ -35,8 +46,8 @@ impl PersonUpdate {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) with every rule that is broken. Whether collections
-    /// and photos to be removed are known, and how many photos there will be after an edit, is
-    /// found out later.
+    /// and photos to be removed are known, and how many photos and attributes there will be after the
+    /// update, is found out later.
     pub fn validate(&self, limits: &Limits) -> Result<()> {
         let mut check = Check::default();
         check.optional_name("name", self.name.as_deref());
@@ -50,6 +61,10 @@ impl PersonUpdate {
         check.encodings(encodings);
         check.optional_name("nationality", set(&self.nationality));
         check.text("notes", set(&self.notes));
+        if let Patch::Set(named) = &self.attributes {
+            // As many as there may be can go, and as many can come.
+            check.attributes(2 * MAX_ATTRIBUTES, named.iter().map(|(key, value)| (key, value.as_ref())));
+        }
         check.finish()
     }
 }
@@ -155,6 +170,25 @@ impl Check {
     fn text(&mut self, field: &str, text: Option<&str>) {
         if text.is_some_and(|text| characters(text, MAX_NOTES) > MAX_NOTES) {
             self.add(field, Rule::Length { min: 0, max: MAX_NOTES });
+        }
+    }
+
+    /// Keys and values of attributes; one that goes has no value.
+    fn attributes<'a>(&mut self, max: usize, named: impl ExactSizeIterator<Item = (&'a String, Option<&'a String>)>) {
+        if named.len() > max {
+            self.add("attributes", Rule::Count { min: 0, max });
+            return;
+        }
+        for (key, value) in named {
+            let field = || format!("attributes.{}", shortened(key));
+            let is_known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-');
+            if !(1..=MAX_ATTRIBUTE_KEY).contains(&key.len()) || !key.bytes().all(is_known) {
+                let rule = format!("must have a key of 1 to {MAX_ATTRIBUTE_KEY} of a-z 0-9 _ . -");
+                self.add(field(), Rule::Other(rule));
+            }
+            if value.is_some_and(|value| characters(value, MAX_ATTRIBUTE_VALUE) > MAX_ATTRIBUTE_VALUE) {
+                self.add(field(), Rule::Length { min: 0, max: MAX_ATTRIBUTE_VALUE });
+            }
         }
     }
 

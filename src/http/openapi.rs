@@ -154,6 +154,7 @@ mod tests {
             images: vec![PersonImage { id: ImageId::generate(), bytes: Some(vec![1].into()), encoding: Some(encoding) }],
             collections: Vec::new(),
             notes: None,
+            attributes: Default::default(),
             status: Status::Active,
             version: 1,
             created_at: now,

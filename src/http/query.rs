@@ -1,5 +1,6 @@
 //! The query of a request, read parameter by parameter, with every broken rule noted.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use axum::extract::Query as Pairs;
@@ -47,6 +48,24 @@ impl Query {
         self.rest = rest;
         let found: Vec<(String, String)> = found;
         found.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The texts of parameters `name[KEY]`, by their keys; each key is named once at most.
+    pub(super) fn keyed(&mut self, name: &str) -> BTreeMap<String, String> {
+        let key_of = |parameter: &str| {
+            let key = parameter.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
+            (!key.is_empty()).then(|| key.to_owned())
+        };
+        let (found, rest) = std::mem::take(&mut self.rest).into_iter().partition(|(key, _)| key_of(key).is_some());
+        self.rest = rest;
+        let found: Vec<(String, String)> = found;
+        let mut keyed = BTreeMap::new();
+        for (parameter, text) in found {
+            if key_of(&parameter).and_then(|key| keyed.insert(key, text)).is_some() {
+                self.broken(&shortened(&parameter), Rule::Other("must be named once".to_owned()));
+            }
+        }
+        keyed
     }
 
     /// A whole number from 1 to `max`, else `otherwise`.
@@ -98,6 +117,26 @@ mod tests {
         assert_eq!(query.text("name").as_deref(), Some("Jürgen M"));
         assert_eq!(query.all(&["populates", "populates[]"]), ["client", "collections"]);
         assert_eq!(query.finish(), []);
+    }
+
+    #[test]
+    fn keyed_texts_are_read() {
+        let mut query = query("a[x]=1&a%5By.z%5D=two&a[x]=3&a[]=4&a=5&b[x]=6");
+        let keyed = query.keyed("a");
+        assert_eq!(keyed.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect::<Vec<_>>(), [
+            ("x", "3"),
+            ("y.z", "two")
+        ]);
+        let rules: Vec<String> = query.finish().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            rules,
+            [
+                "\"a[x]\" must be named once",
+                "\"a[]\" is not allowed",
+                "\"a\" is not allowed",
+                "\"b[x]\" is not allowed"
+            ]
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod image;
 mod query;
 mod update;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -20,7 +21,10 @@ pub use date_of_birth::DateOfBirth;
 pub use id::{ClientId, CollectionId, ImageId, PersonId, PersonKey, TokenId};
 pub use image::{ImageBytes, PersonImage};
 pub use query::{Page, PersonQuery};
-pub use update::{ImagesUpdate, Limits, MAX_NAME, MAX_NOTES, NewPerson, PersonUpdate};
+pub use update::{
+    ImagesUpdate, Limits, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTE_VALUE, MAX_ATTRIBUTES, MAX_NAME, MAX_NOTES, NewPerson,
+    PersonUpdate,
+};
 
 /// A person as a vault keeps it. `Debug` shows ids and counts, never what describes the person.
 #[derive(Clone, PartialEq)]
@@ -43,6 +47,9 @@ pub struct Person {
     pub collections: Vec<CollectionId>,
     /// 1 to 4,000 characters, where there are any.
     pub notes: Option<String>,
+    /// What the host notes of the person by keys of its own, at most [`MAX_ATTRIBUTES`]: keys of 1 to 64
+    /// characters of `a-z 0-9 _ . -`, values of up to 1,000 characters.
+    pub attributes: BTreeMap<String, String>,
     /// Whether the person is searched.
     pub status: Status,
     /// How often the person was written: 1 when new, one more with each change.
@@ -85,6 +92,9 @@ pub struct PersonSummary {
     pub collections: Vec<CollectionId>,
     /// 1 to 4,000 characters, where there are any.
     pub notes: Option<String>,
+    /// What the host notes of the person by keys of its own, at most [`MAX_ATTRIBUTES`]: keys of 1 to 64
+    /// characters of `a-z 0-9 _ . -`, values of up to 1,000 characters.
+    pub attributes: BTreeMap<String, String>,
     /// Whether the person is searched.
     pub status: Status,
     /// How often the person was written.
@@ -109,6 +119,7 @@ impl PersonSummary {
             image_count: 0,
             collections: Vec::new(),
             notes: text(&new.notes),
+            attributes: new.attributes.clone(),
             status: new.status,
             version: 1,
             created_at: now,
@@ -140,6 +151,7 @@ impl PersonSummary {
             images,
             collections: self.collections,
             notes: self.notes,
+            attributes: self.attributes,
             status: self.status,
             version: self.version,
             created_at: self.created_at,

@@ -1,9 +1,13 @@
 //! Lists of persons, a page at a time.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use super::{DateOfBirth, Status};
 
-/// What is asked of a list: one page of at most `limit`, and who may be on it.
-#[derive(Debug, Clone, PartialEq)]
+/// What is asked of a list: one page of at most `limit`, and who may be on it. `Debug` shows nothing that
+/// describes a person.
+#[derive(Clone, PartialEq)]
 pub struct PersonQuery {
     /// The page, from 1.
     pub page: u64,
@@ -17,11 +21,33 @@ pub struct PersonQuery {
     pub name_contains: Option<String>,
     /// Only persons born on this day.
     pub date_of_birth: Option<DateOfBirth>,
+    /// Only persons who have all these attributes, with exactly these values.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for PersonQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonQuery")
+            .field("page", &self.page)
+            .field("limit", &self.limit)
+            .field("collection", &self.collection)
+            .field("status", &self.status)
+            .field("attributes", &self.attributes.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for PersonQuery {
     fn default() -> Self {
-        Self { page: 1, limit: 10, collection: None, status: None, name_contains: None, date_of_birth: None }
+        Self {
+            page: 1,
+            limit: 10,
+            collection: None,
+            status: None,
+            name_contains: None,
+            date_of_birth: None,
+            attributes: BTreeMap::new(),
+        }
     }
 }
 

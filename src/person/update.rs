@@ -1,5 +1,6 @@
 //! What a caller asks for: a new person, or a partial update of one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::encoding::FaceEncoding;
@@ -31,6 +32,9 @@ pub struct NewPerson {
     pub collections: Vec<String>,
     /// Up to 4,000 characters.
     pub notes: Option<String>,
+    /// What the host notes of the person by keys of its own, at most [`MAX_ATTRIBUTES`]: keys of 1 to 64
+    /// characters of `a-z 0-9 _ . -`, values of up to 1,000 characters.
+    pub attributes: BTreeMap<String, String>,
     /// Whether the person is searched.
     pub status: Status,
 }
@@ -133,6 +137,9 @@ pub struct PersonUpdate {
     pub collections: Option<Vec<String>>,
     /// Up to 4,000 characters.
     pub notes: Patch<String>,
+    /// `Set` changes the attributes that it names and keeps all others: a key with a value takes it, a key
+    /// with `None` is removed. `Clear` removes all.
+    pub attributes: Patch<BTreeMap<String, Option<String>>>,
     /// Whether the person is searched.
     pub status: Option<Status>,
     /// Refuse with [`Conflict`](crate::ErrorKind::Conflict) unless this is the current version.
@@ -143,12 +150,18 @@ impl PersonUpdate {
     /// Whether nothing is named, so that the update is the identity.
     #[must_use]
     pub fn is_keep(&self) -> bool {
-        self.images.is_keep()
-            && *self == Self { images: self.images.clone(), expected_version: self.expected_version, ..Self::default() }
+        let names_no_attribute = matches!(&self.attributes, Patch::Set(named) if named.is_empty());
+        let nothing = Self {
+            images: self.images.clone(),
+            attributes: if names_no_attribute { self.attributes.clone() } else { Patch::Keep },
+            expected_version: self.expected_version,
+            ..Self::default()
+        };
+        self.images.is_keep() && *self == nothing
     }
 
-    /// Takes over every field that describes the person. Photos, collections, version and times are
-    /// left to the caller.
+    /// Takes over every field that describes the person. Photos, collections, attributes, version and times
+    /// are left to the caller.
     pub(crate) fn apply(&self, person: &mut PersonSummary) {
         if let Some(name) = &self.name {
             person.name.clone_from(name);
@@ -192,17 +205,38 @@ impl Default for Limits {
 pub const MAX_NAME: usize = 100;
 /// The most characters of notes and of a collection's description.
 pub const MAX_NOTES: usize = 4_000;
+/// The most attributes of a person.
+pub const MAX_ATTRIBUTES: usize = 64;
+/// The most characters of an attribute's key.
+pub const MAX_ATTRIBUTE_KEY: usize = 64;
+/// The most characters of an attribute's value.
+pub const MAX_ATTRIBUTE_VALUE: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::person::{ClientId, PersonQuery};
 
     #[test]
     fn debug_shows_nothing_that_describes_a_person() {
-        let new = NewPerson { name: "Ada".into(), notes: Some("secret".into()), ..NewPerson::default() };
-        let update =
-            PersonUpdate { name: Some("Ada".into()), notes: Patch::Set("secret".into()), ..PersonUpdate::default() };
-        let shown = format!("{new:?} {update:?} {:?}", DateOfBirth::new(1815, 12, 10).expect("a date"));
+        let attributes = BTreeMap::from([("secret".to_owned(), "secret".to_owned())]);
+        let changed = attributes.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+        let new = NewPerson {
+            name: "Ada".into(),
+            notes: Some("secret".into()),
+            attributes: attributes.clone(),
+            ..NewPerson::default()
+        };
+        let update = PersonUpdate {
+            name: Some("Ada".into()),
+            notes: Patch::Set("secret".into()),
+            attributes: Patch::Set(changed),
+            ..PersonUpdate::default()
+        };
+        let person = PersonSummary::new(PersonId::generate(), &new, jiff::Timestamp::now());
+        let query = PersonQuery { name_contains: Some("Ada".into()), attributes, ..PersonQuery::default() };
+        let whole = person.clone().with_images(ClientId::generate(), Vec::new());
+        let shown = format!("{new:?} {update:?} {person:?} {whole:?} {query:?} {:?}", DateOfBirth::new(1815, 12, 10).expect("a date"));
         assert!(!shown.contains("Ada") && !shown.contains("secret") && !shown.contains("1815"), "{shown}");
     }
 }

@@ -1,5 +1,6 @@
 //! The fields of a request's JSON object, read one by one, with every broken rule noted.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -237,6 +238,26 @@ impl Fields {
             let length = items.len();
             let items = items.into_iter().enumerate();
             let read: Vec<T> = items.filter_map(|(i, item)| read(fields, &format!("{name}[{i}]"), item)).collect();
+            (read.len() == length).then_some(read)
+        })
+    }
+
+    /// An object of texts; `null` stands for one that is absent.
+    pub(crate) fn attributes(&mut self, field: &'static str) -> Patch<BTreeMap<String, Option<String>>> {
+        self.field(field, |fields, name, value| {
+            let Value::Object(object) = value else {
+                fields.broken(name, Rule::Type("an object"));
+                return None;
+            };
+            let length = object.len();
+            let mut read = BTreeMap::new();
+            for (key, value) in object {
+                match value {
+                    Value::Null => drop(read.insert(key, None)),
+                    Value::String(text) => drop(read.insert(key, Some(text))),
+                    _ => fields.broken(format!("{name}.{}", shortened(&key)), Rule::Type("a string or null")),
+                }
+            }
             (read.len() == length).then_some(read)
         })
     }

@@ -1,5 +1,7 @@
 //! Persons as they are answered.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::ser::{Serialize, Serializer};
 
@@ -68,6 +70,10 @@ pub struct PersonAnswer<'a> {
     collections: Vec<&'a str>,
     #[cfg_attr(feature = "http", schema(required = true))]
     notes: Option<&'a str>,
+    /// What the host notes by keys of its own; absent where there is nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "http", schema(required = false))]
+    attributes: &'a BTreeMap<String, String>,
     client: &'a str,
     status: Status,
     /// Face encodings in the order of the photos: little-endian `f32` in base64; null while a change
@@ -96,6 +102,7 @@ impl<'a> PersonAnswer<'a> {
             images: person.images.iter().map(|image| image.bytes.as_deref().map(encode_base64)).collect(),
             collections: ids(&person.collections),
             notes: person.notes.as_deref(),
+            attributes: &person.attributes,
             client: person.client.as_str(),
             status: person.status,
             face_encodings: person.images.iter().map(encoding).collect(),
@@ -106,8 +113,8 @@ impl<'a> PersonAnswer<'a> {
 }
 
 impl Serialize for Person {
-    /// As [`PersonAnswer`], the person object of the HTTP API: thirteen fields, photos and encodings
-    /// as base64 in the same order. It is an answer, not a copy: the photos' ids and the version are
+    /// As [`PersonAnswer`], the person object of the HTTP API: thirteen fields, and `attributes` where there
+    /// are any; photos and encodings as base64 in the same order. It is an answer, not a copy: the photos' ids and the version are
     /// not in it, and there is no way back from it to a `Person`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         PersonAnswer::new(self).serialize(serializer)
@@ -125,6 +132,8 @@ struct SummaryAnswer<'a> {
     nationality: Option<&'a str>,
     image_count: u64,
     collections: Vec<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: &'a BTreeMap<String, String>,
     status: Status,
     version: u64,
     #[serde(rename = "createdAt")]
@@ -145,6 +154,7 @@ impl Serialize for PersonSummary {
             nationality: self.nationality.as_deref(),
             image_count: self.image_count,
             collections: ids(&self.collections),
+            attributes: &self.attributes,
             status: self.status,
             version: self.version,
             created_at: time(self.created_at),
@@ -174,6 +184,10 @@ pub(crate) struct PersonItem<'a> {
     collections: Vec<IdOrCollection<'a>>,
     #[schema(required = true)]
     notes: Option<&'a str>,
+    /// What the host notes by keys of its own; absent where there is nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    attributes: &'a BTreeMap<String, String>,
     client: IdOrClient<'a>,
     status: Status,
     #[serde(rename = "createdAt")]
@@ -240,6 +254,7 @@ impl<'a> PersonItem<'a> {
             image_count: person.image_count,
             collections: person.collections.iter().map(collection).collect(),
             notes: person.notes.as_deref(),
+            attributes: &person.attributes,
             client: match names.whole_client {
                 true => IdOrClient::Whole(ClientAnswer { id: client }),
                 false => IdOrClient::Id(client),
@@ -275,6 +290,7 @@ mod tests {
             }],
             collections: vec![CollectionId::new("collection_123456789").expect("an id")],
             notes: None,
+            attributes: BTreeMap::new(),
             status: Status::Active,
             version: 2,
             created_at: "2024-01-15T10:30:00Z".parse().expect("a time"),

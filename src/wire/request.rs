@@ -25,6 +25,8 @@ const MAX_PHOTOS: usize = 1_000;
 #[cfg(feature = "http")]
 #[allow(dead_code, reason = "these describe; the readers below fill in the types of the vocabulary")]
 pub(crate) mod body {
+    use std::collections::BTreeMap;
+
     use utoipa::ToSchema;
 
     use crate::person::{Gender, Status};
@@ -61,6 +63,9 @@ pub(crate) mod body {
         collections: Option<Vec<String>>,
         #[schema(max_length = 4000)]
         notes: Option<String>,
+        /// What the host notes by keys of its own: up to 64 keys of 1 to 64 of `a-z 0-9 _ . -`, texts of up to
+        /// 1,000 characters.
+        attributes: Option<BTreeMap<String, Option<String>>>,
         #[schema(nullable = false)]
         status: Option<Status>,
     }
@@ -84,6 +89,9 @@ pub(crate) mod body {
         collections: Option<Vec<String>>,
         #[schema(max_length = 4000)]
         notes: Option<String>,
+        /// The attributes that change: a text takes the place of the old one, null removes the attribute, and
+        /// those that are absent stay. Null instead of the object removes all.
+        attributes: Option<BTreeMap<String, Option<String>>>,
         #[schema(nullable = false)]
         status: Option<Status>,
     }
@@ -162,6 +170,7 @@ impl PersonUpdate {
             nationality: fields.text("nationality"),
             collections: fields.list("collections", 0..=MAX_COLLECTIONS, Fields::collection_name).set(),
             notes: fields.text("notes"),
+            attributes: fields.attributes("attributes"),
             status: fields.parsed("status", Status::parse).set(),
             expected_version: None,
         };
@@ -209,6 +218,13 @@ impl NewPerson {
                 .set()
                 .unwrap_or_default(),
             notes: fields.text("notes").set(),
+            attributes: fields
+                .attributes("attributes")
+                .set()
+                .into_iter()
+                .flatten()
+                .filter_map(|(key, value)| Some((key, value?)))
+                .collect(),
             status: fields.parsed("status", Status::parse).set().unwrap_or_default(),
         };
         fields.must_not_be_null(&["name", "images", "collections", "status"]);

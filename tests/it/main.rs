@@ -1,6 +1,7 @@
 //! Behaviour, a file each.
 
 mod accurate;
+mod attributes;
 #[cfg(feature = "avif")]
 mod avif;
 mod centerface_parity;

@@ -1,9 +1,11 @@
 //! What is asked of lists of persons.
 
+use std::collections::BTreeMap;
+
 use axum::http::Uri;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::error::{Rule, Violation};
+use crate::error::{Error, Rule, Violation};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::person::{DateOfBirth, PersonQuery, Status};
@@ -32,7 +34,7 @@ pub(in crate::http) enum Populated {
 }
 
 /// Which page of which persons is listed.
-#[derive(Debug, IntoParams)]
+#[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct ListQuery {
     /// The page, from 1
@@ -50,6 +52,9 @@ pub(in crate::http) struct ListQuery {
     /// What is answered in whole instead of by id
     #[param(rename = "populates[]", required = false)]
     populates: Vec<Populated>,
+    /// Only persons who have these attributes with exactly these values: `attribute[badge]=4711`
+    #[param(style = DeepObject, explode, required = false)]
+    attribute: BTreeMap<String, String>,
 }
 
 impl ListQuery {
@@ -73,11 +78,16 @@ impl ListQuery {
         if populates.len() < names.len() {
             query.broken("populates", Rule::OneOf(&["collections", "client"]));
         }
+        let attribute = query.keyed("attribute");
+        let asked = PersonQuery { attributes: attribute.clone(), ..PersonQuery::default() };
+        for violation in asked.validate().err().iter().flat_map(Error::violations) {
+            query.broken(&violation.field, violation.rule.clone());
+        }
         let violations = query.finish();
         if !violations.is_empty() {
             return Err(ApiError::invalid_query(&violations));
         }
-        Ok(Self { page, limit, collection, status, populates })
+        Ok(Self { page, limit, collection, status, populates, attribute })
     }
 
     /// What is asked of the vault; `None` where nobody can be found.
@@ -90,7 +100,8 @@ impl ListQuery {
             Some(StatusFilter::Pending) => return None,
         };
         let (page, limit, collection) = (self.page, self.limit, self.collection.clone());
-        Some(PersonQuery { page, limit, collection, status, ..PersonQuery::default() })
+        let attributes = self.attribute.clone();
+        Some(PersonQuery { page, limit, collection, status, attributes, ..PersonQuery::default() })
     }
 
     /// The page and the most persons of it.

@@ -2,6 +2,7 @@
 //!
 //! The methods of [`Store`] are implemented here, each in the file named by what it is about.
 
+mod attributes;
 mod backup;
 mod check;
 mod checksum;

@@ -10,7 +10,7 @@ use super::error::Outcome;
 use super::models::ModelRow;
 use super::person_row::PersonRow;
 use super::snapshot::Snapshot;
-use super::{Store, clients, collections, generation, images, models, persons};
+use super::{Store, attributes, clients, collections, generation, images, models, persons};
 use crate::encoding::ModelId;
 use crate::error::Result;
 #[cfg(doc)]
@@ -101,6 +101,7 @@ impl Store {
         let key = PersonRow::new(tenant, raised.unwrap_or(0), person).insert(connection)?;
         images::insert(connection, key, &id, prepared.of(&new.images, &new.encodings)?, model.as_ref())?;
         collections::set_of_person(connection, key, &memberships)?;
+        attributes::insert(connection, key, &new.attributes)?;
         answer(connection, client, key, model.as_ref(), raised)
     }
 
@@ -168,6 +169,7 @@ impl Store {
             };
             let status = row.person.status;
             update.apply(&mut row.person);
+            attributes::apply(connection, key, &update.attributes)?;
             let is_noticed = images.changed || moved || row.person.status != status;
             let raised = if is_noticed { Some(generation::raise(connection)?) } else { None };
             row.generation = raised.unwrap_or(row.generation);

@@ -1,10 +1,10 @@
 //! Persons as rows: reading one, listing many.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
 use super::error::Outcome;
 use super::person_row::{self, PersonRow};
-use super::{Store, clients, collections, columns, images, models};
+use super::{Store, attributes, clients, collections, columns, images, models};
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::{ClientId, Page, Person, PersonId, PersonQuery, PersonSummary};
 
@@ -41,6 +41,7 @@ impl Store {
     /// [`ErrorKind::Invalid`] for a page or limit out of range and for an unknown collection, and
     /// as for every read.
     pub fn persons(&self, client: &ClientId, query: &PersonQuery) -> Result<Page<PersonSummary>> {
+        query.validate()?;
         let range = |field, max: u64| Error::invalid(field, Rule::Range { min: 1.0, max: max as f64 });
         if !(1..=MAX_PAGE).contains(&query.limit) {
             return Err(range("limit", MAX_PAGE));
@@ -58,9 +59,10 @@ impl Store {
                 ),
                 None => None,
             };
-            let filter = "
+            let attributes = attributes::filter(query.attributes.len());
+            let filter = format!("
                 client = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR instr(folded_name, ?3) > 0)
-                AND (?4 IS NULL OR date_of_birth = ?4)";
+                AND (?4 IS NULL OR date_of_birth = ?4){attributes}");
             // A collection's members come from its index, all others from the client's.
             let from = match collection {
                 Some(_) => "memberships JOIN persons ON key = person WHERE collection = ?5 AND",
@@ -69,16 +71,27 @@ impl Store {
             let status = query.status.map(|status| status.as_str());
             let name = query.name_contains.as_deref().map(fold);
             let born = query.date_of_birth.map(|date| date.to_string());
-            let total = connection
-                .prepare_cached(&format!("SELECT COUNT(*) FROM {from} {filter}"))?
-                .query_row(params![client, status, name, born, collection], |row| columns::count(row, 0))?;
+            let bind = |statement: &mut Statement<'_>| -> Outcome<()> {
+                let own: [&dyn ToSql; 5] = [&client, &status, &name, &born, &collection];
+                for (index, value) in own.into_iter().enumerate() {
+                    statement.raw_bind_parameter(index + 1, value)?;
+                }
+                attributes::bind_filter(statement, &query.attributes)
+            };
+            let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) FROM {from} {filter}"))?;
+            bind(&mut statement)?;
+            let mut rows = statement.raw_query();
+            let total = rows.next()?.map_or(Ok(0), |row| columns::count(row, 0))?;
 
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {} FROM {from} {filter} ORDER BY created_at, id LIMIT ?6 OFFSET ?7",
                 *person_row::SELECTED
             ))?;
             let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-            let mut rows = statement.query(params![client, status, name, born, collection, limit, offset])?;
+            bind(&mut statement)?;
+            statement.raw_bind_parameter(6, limit)?;
+            statement.raw_bind_parameter(7, offset)?;
+            let mut rows = statement.raw_query();
             let mut items = Vec::new();
             while let Some(row) = rows.next()? {
                 items.push(summary_of(connection, PersonRow::read(row)?)?);
@@ -112,6 +125,7 @@ pub(super) fn require_key(connection: &Connection, client: i64, id: &PersonId) -
 pub(super) fn load(connection: &Connection, key: i64, client: &ClientId) -> Outcome<Person> {
     let PersonRow { mut person, .. } = PersonRow::by_key(connection, key)?;
     person.collections = collections::of_person(connection, key)?;
+    person.attributes = attributes::of_person(connection, key)?;
     let model = models::active(connection)?;
     let images = images::load(connection, key, &person.id, model.as_ref())?;
     Ok(person.with_images(client.clone(), images))
@@ -125,7 +139,8 @@ pub(super) fn summary(connection: &Connection, key: i64) -> Outcome<PersonSummar
 fn summary_of(connection: &Connection, row: PersonRow) -> Outcome<PersonSummary> {
     let image_count = images::count(connection, row.key)?;
     let collections = collections::of_person(connection, row.key)?;
-    Ok(PersonSummary { image_count, collections, ..row.person })
+    let attributes = attributes::of_person(connection, row.key)?;
+    Ok(PersonSummary { image_count, collections, attributes, ..row.person })
 }
 
 /// A name without the differences of case, for finding one inside another.

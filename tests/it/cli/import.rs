@@ -24,12 +24,12 @@ fn total(test: &Facevault) -> u64 {
 fn a_csv_file_adds_its_people_and_says_who_was_not_added() {
     let test = Facevault::with_ada();
     test.run(["collection", "add", "v", "--name", "Guests", "--id", "guests"]).ok();
-    let csv = "\u{feff}_id,name, gender,date_of_birth,nationality,collections,notes,status\n\
-               bob,\"Doe, Bob\",M,1990-01-15,US,staff; guests,\"two\nlines\",inactive\n\
-               ada,Ada again,,,,,,\n\
-               ,No Id,,,,,,\n\
-               eve,,X,2990-01-01,,,,\n\
-               zoe,Zo\u{eb},,,,nowhere,,\n";
+    let csv = "\u{feff}_id,name, gender,date_of_birth,nationality,collections,notes,status,attribute.badge\n\
+               bob,\"Doe, Bob\",M,1990-01-15,US,staff; guests,\"two\nlines\",inactive,4711\n\
+               ada,Ada again,,,,,,,\n\
+               ,No Id,,,,,,,\n\
+               eve,,X,2990-01-01,,,,,\n\
+               zoe,Zo\u{eb},,,,nowhere,,,\n";
     test.write("people.csv", csv);
     let import = ["person", "import", "v", "people.csv", "--json"];
     let run = test.run(import).fails(2, "");
@@ -47,6 +47,7 @@ fn a_csv_file_adds_its_people_and_says_who_was_not_added() {
         ("collections", json!(["staff", "guests"])),
         ("notes", json!("two\nlines")),
         ("status", json!("inactive")),
+        ("attributes", json!({"badge": "4711"})),
     ] {
         assert_eq!(bob[field], value, "{field}");
     }

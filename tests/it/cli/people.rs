@@ -74,6 +74,24 @@ fn a_person_is_added_changed_shown_listed_and_removed() {
         assert!(shown.contains(line), "{line:?} in {shown}");
     }
 
+    let noted = ["--attribute", "badge=47=11", "--attribute", "desk="];
+    test.run([&["person", "update", "v", "person_123456789"][..], &noted].concat()).ok();
+    let desk = ["--attribute", "desk=2", "--remove-attribute", "badge"];
+    let shown = test.run([&["person", "update", "v", "person_123456789"][..], &desk].concat()).ok().stdout;
+    assert!(shown.contains("  attributes     desk = 2\n") && !shown.contains("badge"), "{shown}");
+    let listed = |wanted: &str| test.run(["person", "list", "v", "--quiet", "--json", "--attribute", wanted]).ok().json();
+    assert_eq!(listed("desk=2")["data"][0]["attributes"], json!({"desk": "2"}));
+    assert_eq!(listed("desk=3")["data"], json!([]));
+    let update = ["person", "update", "v", "person_123456789"];
+    for (options, said) in [
+        (&["--attribute", "desk"][..], "expected KEY=VALUE"),
+        (&["--attribute", "Desk=1"], "attributes.Desk"),
+        (&["--attribute", "desk=1", "--clear", "attributes"], "can be emptied or changed, not both"),
+    ] {
+        test.run([&update[..], options].concat()).fails(2, said);
+    }
+    assert!(!test.run([&update[..], &["--clear", "attributes"]].concat()).ok().stdout.contains("desk"));
+
     test.run(["person", "remove", "v", "person_123456789"]).fails(2, "add --yes");
     assert!(test.run(["person", "remove", "v", "person_123456789", "--yes"]).ok().stdout.contains("removed"));
     test.run(["person", "show", "v", "person_123456789"]).fails(2, "there is no person person_123456789");

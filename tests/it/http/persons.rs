@@ -287,3 +287,29 @@ fn without_models_everything_but_photos_works() {
     let search = json!({"images": [photo(1)], "min_score": 0.5, "search_mode": "FAST"});
     assert_eq!(service.post("/search", &search).status, 503);
 }
+
+#[test]
+fn attributes_are_written_merged_and_searched() {
+    let service = Service::new();
+    service.enroll("bob", "Bob", 2);
+    let ada = json!({"_id": "ada", "name": "Ada", "images": [photo(1)], "attributes": {"badge": "4711", "site": "x"}});
+    assert_eq!(service.post("/persons", &ada).data()["attributes"], json!({"badge": "4711", "site": "x"}));
+    assert!(service.get("/persons/bob").data().get("attributes").is_none());
+    let ids = |query: &str| -> Vec<Value> {
+        let listed = service.get(&format!("/persons?{query}")).data();
+        listed.as_array().expect("a list").iter().map(|person| person["_id"].clone()).collect()
+    };
+    assert_eq!(ids("attribute%5Bbadge%5D=4711&attribute%5Bsite%5D=x"), ["ada"]);
+    assert_eq!(ids("attribute%5Bbadge%5D=4712"), [""; 0]);
+    let changed = service.put("/persons/ada", &json!({"attributes": {"badge": null, "desk": "7"}})).data();
+    assert_eq!(changed["attributes"], json!({"desk": "7", "site": "x"}));
+    assert_eq!(service.get("/persons?attribute%5Bdesk%5D=7").data()[0]["attributes"], json!({"desk": "7", "site": "x"}));
+    for (path, field) in [("/persons?attribute%5BDesk%5D=7", "attributes.Desk"), ("/persons?attribute=7", "attribute")] {
+        let answer = service.get(path);
+        answer.fails(409, "Invalid query parameters", "INVALID_PARAMETERS");
+        assert!(answer.text.contains(field), "{answer:?}");
+    }
+    let answer = service.put("/persons/ada", &json!({"attributes": {"desk": 7}}));
+    assert!(answer.status == 409 && answer.text.contains("attributes.desk"), "{answer:?}");
+    assert!(service.put("/persons/ada", &json!({"attributes": null})).data().get("attributes").is_none());
+}

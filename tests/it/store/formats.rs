@@ -4,7 +4,7 @@
 //! content, each when its version was the present one: `FACEVAULT_WRITE_FORMATS=1 cargo test
 //! store::formats`.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use facevault::store::{CreateOptions, ModelInfo, PreparedImages, Store};
@@ -40,6 +40,8 @@ fn write(path: &Path) -> Result<()> {
         notes: Some("n\0ul".into()),
         status: Status::Inactive,
         collections: vec!["collection_Staff".into()],
+        attributes: [("badge".to_owned(), "4711".to_owned())].into(),
+        encodings: vec![encoding(MODEL, b"given")],
         ..person("Οδυσσεύς \u{1f600}", &[b"a synthetic photo", b"another one"])
     };
     store.insert(&client, &full)?;
@@ -143,5 +145,10 @@ fn version_4_opens_and_holds_what_was_written() -> Result<()> {
     assert!(Store::open_read_only(&path)?.check()?.is_clean());
     let store = Store::open(&path)?;
     has_the_token(&store)?;
+    let full = store.person(&ClientId::new("client_1")?, &PersonId::new("person_full")?)?;
+    assert_eq!(full.attributes.get("badge").map(String::as_str), Some("4711"));
+    let (given, photos) = full.images.split_last().expect("images");
+    assert!(given.bytes.is_none() && photos.iter().all(|photo| photo.bytes.is_some()));
+    assert_eq!(given.encoding, Some(encoding(MODEL, b"given")));
     holds_what_was_written(&store, model_info(MODEL).mode)
 }

@@ -106,7 +106,9 @@ trait Writes {
 
 impl Writes for Store {
     fn insert(&self, client: &ClientId, new: &NewPerson) -> Result<Written> {
-        self.insert_person(client, new, &prepared(&new.images))
+        let mut prepared = prepared(&new.images);
+        prepared.images.extend(new.encodings.iter().map(PreparedImage::given));
+        self.insert_person(client, new, &prepared)
     }
 
     fn update(&self, client: &ClientId, id: &PersonId, update: &PersonUpdate) -> Result<Written> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use facevault::{
     ClientId, Collection, CollectionId, CollectionUpdate, DateOfBirth, ErrorKind, FaceEncoding, Gender, ImageId,
-    ImagesUpdate, NewCollection, NewPerson, Person, PersonId, PersonUpdate, Status,
+    ImagesUpdate, NewCollection, NewPerson, Patch, Person, PersonId, PersonUpdate, Status,
 };
 
 use super::{LIMITS, MODEL, encoding};
@@ -46,6 +46,7 @@ pub(super) struct Known {
     pub(super) date_of_birth: Option<DateOfBirth>,
     nationality: Option<String>,
     notes: Option<String>,
+    pub(super) attributes: BTreeMap<String, String>,
     pub(super) status: Status,
     pub(super) version: u64,
     pub(super) photos: Vec<Photo>,
@@ -121,6 +122,7 @@ impl Model {
             date_of_birth: new.date_of_birth,
             nationality: text(&new.nationality),
             notes: text(&new.notes),
+            attributes: new.attributes.clone(),
             status: new.status,
             version: 1,
             photos,
@@ -143,7 +145,10 @@ impl Model {
             ImagesUpdate::AddEncodings(encodings) => encodings.is_empty(),
             _ => false,
         };
-        let named = PersonUpdate { images: ImagesUpdate::Keep, expected_version: None, ..update.clone() };
+        let mut named = PersonUpdate { images: ImagesUpdate::Keep, expected_version: None, ..update.clone() };
+        if named.attributes == Patch::Set(BTreeMap::new()) {
+            named.attributes = Patch::Keep;
+        }
         if keeps_images && named == PersonUpdate::default() {
             return Ok((old.clone(), false));
         }
@@ -164,6 +169,18 @@ impl Model {
         update.nationality.clone().apply(&mut new.nationality);
         update.notes.clone().apply(&mut new.notes);
         new.notes = new.notes.filter(|notes| !notes.is_empty());
+        match &update.attributes {
+            Patch::Keep => {}
+            Patch::Clear => new.attributes.clear(),
+            Patch::Set(named) => {
+                for (key, value) in named {
+                    match value {
+                        Some(value) => drop(new.attributes.insert(key.clone(), value.clone())),
+                        None => drop(new.attributes.remove(key)),
+                    }
+                }
+            }
+        }
         new.version += 1;
 
         let shown = |photos: &[Photo]| -> Vec<_> {
@@ -304,6 +321,7 @@ impl Tenant {
             ("date of birth", person.date_of_birth == answer.date_of_birth),
             ("nationality", person.nationality == answer.nationality),
             ("notes", person.notes == answer.notes),
+            ("attributes", person.attributes == answer.attributes),
             ("status", person.status == answer.status),
             ("version", person.version == answer.version),
             ("photos", photos),

@@ -65,6 +65,7 @@ struct Fields {
     nationality: Patch<String>,
     collections: Option<Vec<u8>>,
     notes: Patch<String>,
+    attributes: Patch<BTreeMap<String, Option<String>>>,
     status: Option<Status>,
 }
 
@@ -107,6 +108,13 @@ fn texts() -> impl Strategy<Value = String> {
     prop_oneof![12 => good.prop_map(String::from), 1 => Just("n".repeat(4_001))]
 }
 
+/// Changes of attributes, now and then with a key that is none.
+fn attributes() -> impl Strategy<Value = BTreeMap<String, Option<String>>> {
+    let key = prop_oneof![20 => select(vec!["a", "b", "c.d-e_9"]), 1 => Just("A")];
+    let value = proptest::option::weighted(0.7, select(vec!["", "1", "2", "ελ\0"]));
+    proptest::collection::btree_map(key.prop_map(String::from), value.prop_map(|value| value.map(String::from)), 0..3)
+}
+
 fn fields() -> impl Strategy<Value = Box<Fields>> {
     let dates = select(vec![(1990, 1, 15), (1, 1, 1), (2000, 2, 29)]);
     (
@@ -116,10 +124,11 @@ fn fields() -> impl Strategy<Value = Box<Fields>> {
         patch(names()),
         option(proptest::collection::vec(any::<u8>(), 0..4)),
         patch(texts()),
+        patch(attributes()),
         option(select(vec![Status::Active, Status::Inactive])),
     )
-        .prop_map(|(name, gender, date_of_birth, nationality, collections, notes, status)| {
-            Box::new(Fields { name, gender, date_of_birth, nationality, collections, notes, status })
+        .prop_map(|(name, gender, date_of_birth, nationality, collections, notes, attributes, status)| {
+            Box::new(Fields { name, gender, date_of_birth, nationality, collections, notes, attributes, status })
         })
 }
 
@@ -196,6 +205,12 @@ fn prepared(photos: &[ImageBytes], given: &[FaceEncoding]) -> PreparedImages {
     }
     prepared.images.extend(given.iter().map(PreparedImage::given));
     prepared
+}
+
+/// The attributes that are named with a value.
+fn named(attributes: &Patch<BTreeMap<String, Option<String>>>) -> BTreeMap<String, String> {
+    let all = attributes.clone().set().into_iter().flatten();
+    all.filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
 /// What a gallery holds of a person.
@@ -316,6 +331,7 @@ impl Pair {
             nationality: fields.nationality.clone().set(),
             collections: self.names(&client, &fields.collections).unwrap_or_default(),
             notes: fields.notes.clone().set(),
+            attributes: named(&fields.attributes),
             status: fields.status.unwrap_or_default(),
         };
         let expected = self.model.insert(&client, &new);
@@ -363,6 +379,7 @@ impl Pair {
             nationality: fields.nationality.clone(),
             collections: self.names(&client, &fields.collections),
             notes: fields.notes.clone(),
+            attributes: fields.attributes.clone(),
             status: fields.status,
             expected_version: self.version(&client, &id, version),
         };
@@ -547,6 +564,12 @@ impl Pair {
             PersonQuery { status: Some(Status::Inactive), ..PersonQuery::default() },
             PersonQuery { name_contains: Some("sS".into()), ..PersonQuery::default() },
             PersonQuery { date_of_birth: Some(born), ..PersonQuery::default() },
+            PersonQuery { attributes: BTreeMap::from([("a".into(), "1".into())]), ..PersonQuery::default() },
+            PersonQuery {
+                status: Some(Status::Active),
+                attributes: BTreeMap::from([("a".into(), "1".into()), ("c.d-e_9".into(), "ελ\0".into())]),
+                ..PersonQuery::default()
+            },
         ];
         queries.extend(
             tenant
@@ -562,7 +585,8 @@ impl Pair {
                     tenant.collections_of(person).contains(&group.id)
                 });
                 let status = query.status.is_none_or(|status| status == person.status);
-                named && member && status && (query.date_of_birth.is_none() || person.date_of_birth == Some(born))
+                let noted = query.attributes.iter().all(|(key, value)| person.attributes.get(key) == Some(value));
+                noted && named && member && status && (query.date_of_birth.is_none() || person.date_of_birth == Some(born))
             };
             let expected: Vec<&PersonId> =
                 tenant.persons.iter().filter(|(_, person)| wanted(person)).map(|(id, _)| id).collect();

@@ -20,6 +20,9 @@ pub(super) fn print(person: &Person, text: &mut Text<'_>) -> io::Result<()> {
     for (i, notes) in person.notes.as_deref().unwrap_or_default().lines().enumerate() {
         line(if i == 0 { "notes" } else { "" }, notes)?;
     }
+    for (i, (key, value)) in person.attributes.iter().enumerate() {
+        line(if i == 0 { "attributes" } else { "" }, &format!("{key} = {value}"))?;
+    }
     if person.status != Status::Active {
         line("status", person.status.as_str())?;
     }

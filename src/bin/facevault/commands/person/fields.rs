@@ -26,6 +26,11 @@ pub(super) struct Fields {
     #[arg(long, value_name = "TEXT")]
     pub(super) notes: Option<String>,
 
+    /// An attribute of your own, such as badge=4711; repeat it for more. Keys are 1 to 64 of a-z 0-9 _ . -,
+    /// values up to 1,000 characters
+    #[arg(long = "attribute", value_name = "KEY=VALUE", value_parser = attribute)]
+    pub(super) attributes: Vec<(String, String)>,
+
     /// `active`, or `inactive` for people who are kept but never matched
     #[arg(long, value_name = "STATUS")]
     pub(super) status: Option<String>,
@@ -39,8 +44,17 @@ pub(super) enum Clearable {
     DateOfBirth,
     Nationality,
     Notes,
+    Attributes,
     Collections,
     Images,
+}
+
+/// Reads `KEY=VALUE`.
+pub(super) fn attribute(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Err("expected KEY=VALUE, such as badge=4711".to_owned()),
+    }
 }
 
 /// A request body made of options, so that every rule is that of the HTTP API's body.
@@ -61,6 +75,7 @@ impl Body {
             Clearable::DateOfBirth => "date_of_birth",
             Clearable::Nationality => "nationality",
             Clearable::Notes => "notes",
+            Clearable::Attributes => "attributes",
             Clearable::Collections | Clearable::Images => return,
         };
         self.0.insert(name.to_owned(), Value::Null);
@@ -73,7 +88,20 @@ impl Body {
         self.set("nationality", fields.nationality.clone());
         self.set("collections", (!fields.collections.is_empty()).then(|| fields.collections.clone()));
         self.set("notes", fields.notes.clone());
+        self.set_attributes(&fields.attributes, &[]);
         self.set("status", fields.status.clone());
+    }
+
+    /// Changes these attributes and removes those with these keys, beside what is said of others.
+    pub(super) fn set_attributes(&mut self, changed: &[(String, String)], removed: &[String]) {
+        if changed.is_empty() && removed.is_empty() {
+            return;
+        }
+        let changed = changed.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+        let removed = removed.iter().map(|key| (key.clone(), Value::Null));
+        if let Value::Object(known) = self.0.entry("attributes").or_insert_with(|| Map::new().into()) {
+            known.extend(removed.chain(changed));
+        }
     }
 
     pub(super) fn into_json(self) -> Vec<u8> {

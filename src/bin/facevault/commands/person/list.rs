@@ -14,6 +14,7 @@ Examples:
   facevault person list people.vault
   facevault person list people.vault --name love --status active --limit 50
   facevault person list people.vault --collection collection_staff --page 2
+  facevault person list people.vault --attribute badge=4711
   facevault person list people.vault --limit 1000 --json | jq -r '.data[]._id'";
 
 /// List people, a page at a time
@@ -46,6 +47,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
 
+    /// Only people who have this attribute with exactly this value; repeat it for more
+    #[arg(long = "attribute", value_name = "KEY=VALUE", value_parser = super::fields::attribute)]
+    attributes: Vec<(String, String)>,
+
     /// Only people born on this day
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = DateOfBirth::parse)]
     date_of_birth: Option<DateOfBirth>,
@@ -58,6 +63,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         collection: arguments.collection.clone(),
         status: arguments.status,
         name_contains: arguments.name.clone(),
+        attributes: arguments.attributes.iter().cloned().collect(),
         date_of_birth: arguments.date_of_birth,
     })?;
     context.output.page(&page, |text| {

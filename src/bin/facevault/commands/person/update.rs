@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use facevault::{ImagesUpdate, PersonUpdate};
+use facevault::{Error, ImagesUpdate, PersonUpdate, Rule};
 
 use super::fields::{Body, Clearable, Fields};
 use super::{Outcome, Whom, written};
@@ -16,6 +16,7 @@ Examples:
   facevault person update people.vault person_123456789 --name \"John Doe Updated\" --gender M
   facevault person update people.vault person_123456789 --clear notes --clear nationality
   facevault person update people.vault person_123456789 --images new-1.jpg new-2.jpg
+  facevault person update people.vault person_123456789 --attribute badge=4711 --remove-attribute desk
   facevault person update people.vault person_123456789 --status inactive --expect-version 3
   echo '{\"notes\": \"Updated VIP customer\", \"nationality\": null}' |
       facevault person update people.vault person_123456789 --json-file -
@@ -49,6 +50,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FIELD")]
     clear: Vec<Clearable>,
 
+    /// Remove an attribute of your own, by its key; repeat it for more
+    #[arg(long, value_name = "KEY")]
+    remove_attribute: Vec<String>,
+
     /// Refuse unless the person is at this version, so that no change of others is overwritten
     #[arg(long, value_name = "N")]
     expect_version: Option<u64>,
@@ -58,7 +63,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["name", "images", "clear", "Fields"]
+        conflicts_with_all = ["name", "images", "clear", "remove_attribute", "Fields"]
     )]
     json_file: Option<PathBuf>,
 }
@@ -84,7 +89,14 @@ fn from_options(arguments: &Arguments, context: &Context) -> Result<PersonUpdate
     let mut body = Body::default();
     body.set("name", arguments.name.clone());
     arguments.clear.iter().for_each(|field| body.clear(*field));
+    if arguments.clear.contains(&Clearable::Attributes)
+        && !(arguments.fields.attributes.is_empty() && arguments.remove_attribute.is_empty())
+    {
+        let rule = "can be emptied or changed, not both: leave out --clear attributes, or --attribute";
+        return Err(Error::invalid("attributes", Rule::Other(rule.to_owned())).into());
+    }
     body.describe(&arguments.fields);
+    body.set_attributes(&[], &arguments.remove_attribute);
     let mut update = PersonUpdate::from_json(&body.into_json())?;
     if arguments.clear.contains(&Clearable::Collections) && arguments.fields.collections.is_empty() {
         update.collections = Some(Vec::new());

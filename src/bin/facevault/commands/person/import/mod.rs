@@ -28,7 +28,7 @@ Examples:
   facevault person import people.vault staff.csv --json | jq -r 'select(.status != \"added\") | .from'
 
 A CSV file names its columns in the first line: name, and any of _id, images, gender, date_of_birth,
-nationality, collections, notes, status. Several photos or collections in a cell are separated by `;`.
+nationality, collections, notes, status, attribute.KEY. Several photos or collections in a cell are separated by `;`.
 
 Exit codes: 0 everybody was added or was there before; 1 photos were refused; 2 to 4 somebody was not
 added for another reason. All others were added.";

@@ -99,6 +99,10 @@ fn of_csv(path: &Path) -> Result<Vec<Entry>> {
             let parts = || cell.split(SEPARATOR).map(str::trim).filter(|part| !part.is_empty());
             match column.as_str() {
                 "images" => photos.extend(parts().map(|photo| folder.join(photo))),
+                column if attribute_of(column).is_some() => {
+                    let key = attribute_of(column).unwrap_or_default();
+                    body.set_attributes(&[(key.to_owned(), cell.to_owned())], &[]);
+                }
                 "collections" => body.set(column, Some(parts().map(str::to_owned).collect::<Vec<_>>())),
                 _ => body.set(column, Some(cell)),
             }
@@ -109,12 +113,20 @@ fn of_csv(path: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// The key of the attribute that a column holds.
+fn attribute_of(column: &str) -> Option<&str> {
+    column.strip_prefix("attribute.")
+}
+
 /// Refuses columns that say nothing of a person, and a file without names.
 fn require_known(columns: &[String]) -> Result<()> {
-    let is_known = |column: &str| TEXTS.contains(&column) || ["images", "collections"].contains(&column);
+    let is_known = |column: &str| {
+        TEXTS.contains(&column) || ["images", "collections"].contains(&column) || attribute_of(column).is_some()
+    };
     if let Some(unknown) = columns.iter().find(|column| !is_known(column)) {
         let found = format!(
-            "has the column {unknown:?}; columns may be {}, images, collections, and the first line names them",
+            "has the column {unknown:?}; columns may be {}, images, collections and attribute.KEY, and the first line \
+             names them",
             TEXTS.join(", ")
         );
         return Err(Error::invalid("csv", Rule::Other(found)));
