@@ -17,7 +17,8 @@ pub struct PersonQuery {
     pub collection: Option<String>,
     /// Only persons of this status.
     pub status: Option<Status>,
-    /// Only persons whose name contains this text, without regard to case.
+    /// Only persons whose name contains this text, without regard to case (`STRASSE` finds `Straße`) and to
+    /// how accents are written in Unicode. Accents count: `e` does not find `é`.
     pub name_contains: Option<String>,
     /// Only persons born on this day.
     pub date_of_birth: Option<DateOfBirth>,

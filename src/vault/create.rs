@@ -18,7 +18,8 @@ use super::search::comparisons;
 /// When a new person counts as a duplicate of one in the vault. By default, never.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DuplicatePolicy {
-    /// Somebody has the same name, without regard to case, and the same date of birth. A person
+    /// Somebody has the same name, compared as by [`PersonQuery::name_contains`](crate::PersonQuery), and
+    /// the same date of birth. A person
     /// without a date of birth is nobody's duplicate by this rule. Persons of every status count.
     pub name_and_birth: bool,
     /// Somebody's face is the one of the new person's photos, which are fused, at this operating

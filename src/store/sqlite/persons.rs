@@ -1,6 +1,8 @@
 //! Persons as rows: reading one, listing many.
 
+use caseless::Caseless;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
+use unicode_normalization::UnicodeNormalization;
 
 use super::error::Outcome;
 use super::person_row::{self, PersonRow};
@@ -60,10 +62,14 @@ impl Store {
                 None => None,
             };
             let attributes = attributes::filter(query.attributes.len());
-            let filter = format!("
-                client = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR instr(folded_name, ?3) > 0)
-                AND (?4 IS NULL OR date_of_birth = ?4){attributes}");
-            // A collection's members come from its index, all others from the client's.
+            // With the plus sign SQLite starts from those who have the attributes, not from all persons.
+            let owner = if query.attributes.is_empty() { "client" } else { "+client" };
+            let filter = format!(
+                "
+                {owner} = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR instr(folded_name, ?3) > 0)
+                AND (?4 IS NULL OR date_of_birth = ?4){attributes}"
+            );
+            // A collection's members come from its index, all others from the client's or the attributes'.
             let from = match collection {
                 Some(_) => "memberships JOIN persons ON key = person WHERE collection = ?5 AND",
                 None => "persons WHERE ?5 IS NULL AND",
@@ -143,12 +149,30 @@ fn summary_of(connection: &Connection, row: PersonRow) -> Outcome<PersonSummary>
     Ok(PersonSummary { image_count, collections, attributes, ..row.person })
 }
 
-/// A name without the differences of case, for finding one inside another.
-///
-/// Each character is lowered, raised and lowered by itself, so that it does not matter where in a
-/// word it stands: both forms of the small sigma are one, and `ß` and `ẞ` are `ss`. Accents stay.
+/// A name without the differences of case and of how accents are written, for finding one inside another:
+/// Unicode's canonical caseless match (chapter 3.13), composed at the end. Both forms of the small sigma
+/// are one, and `ß` and `ẞ` are `ss`. Accents stay, and as the result is composed, `e` is not found in
+/// `é`.
 pub(super) fn fold(name: &str) -> String {
-    name.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    name.nfd().default_case_fold().nfc().collect()
+}
+
+/// Folds all names anew: before schema version 4 they were folded in another way.
+pub(super) fn fold_names_anew(connection: &Connection) -> Outcome<()> {
+    let mut others: Vec<(i64, String)> = Vec::new();
+    let mut statement = connection.prepare("SELECT key, name, folded_name FROM persons")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let folded = fold(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+        if row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)? != folded {
+            others.push((row.get(0)?, folded));
+        }
+    }
+    let mut statement = connection.prepare("UPDATE persons SET folded_name = ?2 WHERE key = ?1")?;
+    for (key, folded) in others {
+        statement.execute(params![key, folded])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -172,10 +196,20 @@ mod tests {
             ("Ǆemal", "ǆ"),
             ("a\0b", "\0B"),
             ("anyone", ""),
+            ("Straße", "STRASSE"),
+            ("\u{c9}mile", "e\u{301}MI"),
+            ("E\u{301}mile", "\u{e9}mi"),
+            ("Lê Văn Đạt", "LE\u{302} VA\u{306}N Đ"),
+            ("A\u{30a}ngstro\u{308}m", "\u{212b}NGSTRÖM"),
+            ("한글", "\u{1112}\u{1161}\u{11ab}글"),
+            ("ΆΙΔΗΣ", "α\u{301}ιδης"),
+            ("ᾳ", "\u{3b1}\u{345}"),
         ] {
             assert!(fold(name).contains(&fold(part)), "{name}: {part}");
         }
-        assert!(!fold("Zoë").contains(&fold("zoe")));
+        for (name, other) in [("Zoë", "zoe"), ("Zoe\u{308}", "ZOE"), ("é", "e"), ("e", "é"), ("ﬁ", "fix")] {
+            assert!(!fold(name).contains(&fold(other)), "{name}: {other}");
+        }
     }
 
     #[test]

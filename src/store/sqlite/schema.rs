@@ -4,17 +4,25 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{Fault, Outcome};
+use super::persons;
 use crate::error::{Error, ErrorKind};
 
 /// `FVLT`, in the file's header.
 const APPLICATION_ID: i32 = 0x4656_4C54;
 
-/// One step a schema version: the statements that lead to it from the version before.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/v1.sql"),
-    include_str!("migrations/v2.sql"),
-    include_str!("migrations/v3.sql"),
-    include_str!("migrations/v4.sql"),
+/// What leads from one schema version to the next.
+struct Step {
+    statements: &'static str,
+    /// What statements cannot say; it comes after them.
+    work: fn(&Connection) -> Outcome<()>,
+}
+
+/// One step a schema version.
+const MIGRATIONS: &[Step] = &[
+    Step { statements: include_str!("migrations/v1.sql"), work: |_| Ok(()) },
+    Step { statements: include_str!("migrations/v2.sql"), work: |_| Ok(()) },
+    Step { statements: include_str!("migrations/v3.sql"), work: |_| Ok(()) },
+    Step { statements: include_str!("migrations/v4.sql"), work: persons::fold_names_anew },
 ];
 
 /// The schema version that this code reads and writes.
@@ -65,7 +73,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Outcome<()> {
         let Some(step) = usize::try_from(version).ok().and_then(|done| MIGRATIONS.get(done)) else {
             return Ok(());
         };
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(step.statements)?;
+        (step.work)(&transaction)?;
         transaction.pragma_update(None, "user_version", version + 1)?;
         transaction.commit()?;
     }
@@ -108,6 +117,30 @@ mod tests {
         migrate(&mut connection).expect("nothing to do");
         assert_eq!(dump(&connection), before);
         assert!(connection.is_autocommit());
+    }
+
+    #[test]
+    fn names_of_older_vaults_are_folded_anew() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        for (step, version) in MIGRATIONS[..3].iter().zip(1..) {
+            connection.execute_batch(step.statements).expect("a step");
+            connection.pragma_update(None, "user_version", version).expect("sets");
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO clients (key, id, created_at) VALUES (1, 'c', 0);
+                 INSERT INTO persons (client, id, status, version, generation, created_at, updated_at, name, folded_name)
+                 VALUES (1, 'p1', 'active', 1, 0, 0, 0, 'E' || char(769) || '1', 'e' || char(769) || '1'),
+                        (1, 'p2', 'active', 1, 0, 0, 0, 'E' || char(769) || '2', 'e' || char(769) || '2'),
+                        (1, 'p3', 'active', 1, 0, 0, 0, 'E' || char(769) || '3', 'e' || char(769) || '3')",
+            )
+            .expect("persons");
+        migrate(&mut connection).expect("taken to the present version");
+        let mut statement = connection.prepare("SELECT name, folded_name FROM persons ORDER BY key").expect("reads");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("reads");
+        let names: Vec<(String, String)> = rows.collect::<Result<_, _>>().expect("reads");
+        let expected = |n: u8| (format!("E\u{301}{n}"), format!("\u{e9}{n}"));
+        assert_eq!(names, [expected(1), expected(2), expected(3)]);
     }
 
     #[test]

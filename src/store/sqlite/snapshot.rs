@@ -100,8 +100,8 @@ impl<'a> Snapshot<'a> {
         })
     }
 
-    /// The oldest person who has this name, without regard to case and to white space at its ends, and
-    /// was born on this day; of members of any of `collections`, where they are named. Persons of
+    /// The oldest person who has this name, without regard to case, to how accents are written and to white
+    /// space at its ends, and was born on this day; of members of any of `collections`, where they are named. Persons of
     /// every status count.
     ///
     /// # Errors

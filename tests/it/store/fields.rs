@@ -319,3 +319,28 @@ fn one_clients_changes_are_not_read_for_another() -> Result<()> {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     Ok(())
 }
+
+#[test]
+fn names_are_found_however_they_are_written_and_are_kept_as_given() -> Result<()> {
+    let vault = Vault::new();
+    let names = ["Straße", "STRASSE", "E\u{301}mile", "\u{c9}MILE", "Emile", "Οδυσσεύς"];
+    for name in names {
+        vault.store.insert(&vault.client, &person(name, &[]))?;
+    }
+    let found = |text: &str| -> Result<Vec<String>> {
+        let query = PersonQuery { name_contains: Some(text.into()), ..PersonQuery::default() };
+        Ok(vault.store.persons(&vault.client, &query)?.items.into_iter().map(|person| person.name).collect())
+    };
+    assert_eq!(found("strasse")?, names[..2]);
+    assert_eq!(found("traß")?, names[..2]);
+    assert_eq!(found("\u{e9}mi")?, names[2..4]);
+    assert_eq!(found("e\u{301}MI")?, names[2..4]);
+    assert_eq!(found("emi")?, names[4..5]);
+    assert_eq!(found("ΣΕΥ\u{301}Σ")?, names[5..]);
+    // A new name is folded as well.
+    let id = vault.store.insert(&vault.client, &person("x", &[]))?.person.id;
+    let rename = PersonUpdate { name: Some("A\u{30a}ngstro\u{308}m".into()), ..PersonUpdate::default() };
+    vault.store.update(&vault.client, &id, &rename)?;
+    assert_eq!(found("\u{e5}NGSTR\u{d6}M")?, ["A\u{30a}ngstro\u{308}m"]);
+    Ok(())
+}

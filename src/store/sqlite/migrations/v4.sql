@@ -12,3 +12,6 @@ CREATE TABLE attributes (
     PRIMARY KEY (person, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attributes_by_value ON attributes (key, value, person);
+
+-- Names are compared without regard to how accents are written from this version on: `folded_name` is
+-- written anew for all persons after these statements (schema.rs).

@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "STATUS", value_parser = Status::parse)]
     status: Option<Status>,
 
-    /// Only people whose name contains this, in capitals or not
+    /// Only people whose name contains this, in capitals or not: `strasse` finds `Straße`
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
 
