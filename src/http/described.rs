@@ -84,6 +84,7 @@ impl Document {
                 "number" => numbers(schema, 0.01),
                 "boolean" => Samples { good: vec![json!(true), json!(false)], bad: vec![json!(1), json!("true")] },
                 "array" => self.arrays(name, schema),
+                "object" if schema["properties"].is_null() => self.maps(schema),
                 "object" => self.objects(schema),
                 other => panic!("{name} is {other}"),
             };
@@ -103,6 +104,22 @@ impl Document {
         samples.bad.extend(least.checked_sub(1).map(of));
         samples.good.extend(most.map(of));
         samples.bad.extend(most.map(|most| of(most + 1)));
+        samples
+    }
+
+    /// An object of values by keys that the caller chooses.
+    fn maps(&self, schema: &Value) -> Samples {
+        let (values, nullable) =
+            (self.samples("", &schema["additionalProperties"]), self.alternatives(&schema["additionalProperties"]).1);
+        let of = |value: &Value| json!({"badge": value});
+        let mut samples = Samples { good: vec![json!({})], bad: vec![json!(5), json!(["a"])] };
+        samples.good.extend(values.good.iter().map(of));
+        samples.bad.extend(values.bad.iter().map(of));
+        if nullable {
+            samples.good.push(of(&Value::Null))
+        } else {
+            samples.bad.push(of(&Value::Null))
+        }
         samples
     }
 
@@ -274,10 +291,18 @@ fn queries_are_read_as_they_are_described() {
             let all = samples.good.iter().map(|value| (value, true));
             for (value, is_good) in all.chain(samples.bad.iter().map(|value| (value, false))) {
                 // In a query, everything is text: what is no text is written as one, and `1` is a number.
-                if value.is_array() || (is_text && !value.is_string()) || *value == json!("1") {
+                let is_map_of_others = value.as_object().is_some_and(|map| !map.values().all(Value::is_string));
+                if value.is_array() || (is_text && !value.is_string()) || *value == json!("1") || is_map_of_others {
                     continue;
                 }
-                assert_eq!(asks(field, &[(field, text(value))]), is_good, "{name}: {field}={value}");
+                // A map has a parameter for each of its keys.
+                let pairs: Vec<(String, String)> = match value.as_object() {
+                    Some(map) => map.iter().map(|(key, value)| (format!("{field}[{key}]"), text(value))).collect(),
+                    None => vec![(field.to_owned(), text(value))],
+                };
+                let pairs: Vec<(&str, String)> =
+                    pairs.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+                assert_eq!(asks(field, &pairs), is_good, "{name}: {field}={value}");
                 tried += 1;
             }
         }

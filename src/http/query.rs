@@ -123,10 +123,10 @@ mod tests {
     fn keyed_texts_are_read() {
         let mut query = query("a[x]=1&a%5By.z%5D=two&a[x]=3&a[]=4&a=5&b[x]=6");
         let keyed = query.keyed("a");
-        assert_eq!(keyed.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect::<Vec<_>>(), [
-            ("x", "3"),
-            ("y.z", "two")
-        ]);
+        assert_eq!(
+            keyed.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect::<Vec<_>>(),
+            [("x", "3"), ("y.z", "two")]
+        );
         let rules: Vec<String> = query.finish().iter().map(ToString::to_string).collect();
         assert_eq!(
             rules,

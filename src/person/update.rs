@@ -18,9 +18,11 @@ pub struct NewPerson {
     /// The photos' bytes; photos and encodings together are at most [`Limits::max_images`].
     pub images: Vec<ImageBytes>,
     /// Face encodings that come without a photo, behind those of the photos: of a host that keeps no
-    /// photos, or from another system. They must be of the vault's model and should be of its
-    /// [mode](crate::Vault::encoding_mode); an encoding does not say in which mode it was made. The
-    /// vault cannot make them anew when its model changes.
+    /// photos, or from another system. They must be of the vault's model, as its network gives them: they
+    /// are compared by their directions under `Cosine`, so any length from 1e-15 to 1e15 will do, and as
+    /// they are under `Euclidean`. They should be of the vault's [mode](crate::Vault::encoding_mode); an
+    /// encoding does not say in which mode it was made. The vault cannot make them anew when its model
+    /// changes.
     pub encodings: Vec<FaceEncoding>,
     /// Gender, where it is known.
     pub gender: Option<Gender>,
@@ -41,7 +43,11 @@ pub struct NewPerson {
 
 impl fmt::Debug for NewPerson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewPerson").field("id", &self.id).field("images", &self.images.len()).field("encodings", &self.encodings.len()).finish_non_exhaustive()
+        f.debug_struct("NewPerson")
+            .field("id", &self.id)
+            .field("images", &self.images.len())
+            .field("encodings", &self.encodings.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -236,7 +242,10 @@ mod tests {
         let person = PersonSummary::new(PersonId::generate(), &new, jiff::Timestamp::now());
         let query = PersonQuery { name_contains: Some("Ada".into()), attributes, ..PersonQuery::default() };
         let whole = person.clone().with_images(ClientId::generate(), Vec::new());
-        let shown = format!("{new:?} {update:?} {person:?} {whole:?} {query:?} {:?}", DateOfBirth::new(1815, 12, 10).expect("a date"));
+        let shown = format!(
+            "{new:?} {update:?} {person:?} {whole:?} {query:?} {:?}",
+            DateOfBirth::new(1815, 12, 10).expect("a date")
+        );
         assert!(!shown.contains("Ada") && !shown.contains("secret") && !shown.contains("1815"), "{shown}");
     }
 }

@@ -124,8 +124,8 @@ impl<'a> Run<'a> {
             }
             Ok((wanted, active, refused))
         })?;
-        let is_taken = |index: usize| !refused.contains_key(&index);
-        let has_photos = (0..).zip(new).any(|(index, new)| is_taken(index) && !new.images.is_empty());
+        let is_accepted = |index: usize| !refused.contains_key(&index);
+        let has_photos = (0..).zip(new).any(|(index, new)| is_accepted(index) && !new.images.is_empty());
         let engine = has_photos.then(|| vault.enrolling_engine(active.as_ref())).transpose()?;
         let is_compared = has_photos || new.iter().any(|new| !new.encodings.is_empty());
         if let (Some(point), true) = (policy.face, is_compared) {
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
         let prepared: Vec<PreparedImages> = new
             .par_iter()
             .enumerate()
-            .map(|(index, new)| match is_taken(index) {
+            .map(|(index, new)| match is_accepted(index) {
                 true => prepared(new, model.as_ref(), vault, active.as_ref()),
                 false => Ok(PreparedImages::none(vault.limits())),
             })

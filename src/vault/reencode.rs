@@ -100,7 +100,8 @@ impl Vault {
             if active == model.id {
                 break true;
             }
-            if !(run.refusals.is_empty() && given.is_empty()) && !options.leave_out {
+            let is_complete = run.refusals.is_empty() && given.is_empty();
+            if !is_complete && !options.leave_out {
                 break false;
             }
             let left_out: Vec<ImageRef> = run.refusals.keys().chain(&given).cloned().collect();

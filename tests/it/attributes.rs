@@ -51,7 +51,10 @@ fn attributes_are_kept_merged_removed_and_cleared() {
     let renamed = update(PersonUpdate { name: Some("M".into()), ..PersonUpdate::default() });
     assert_eq!(renamed.attributes, ada.attributes);
     let merged = update(merge(&[("badge", Some("12")), ("z", None), ("new", Some("1")), ("unknown", None)]));
-    assert_eq!((merged.attributes.clone(), merged.version), (map(&[("a.b-c_d9", ""), ("badge", "12"), ("new", "1")]), 3));
+    assert_eq!(
+        (merged.attributes.clone(), merged.version),
+        (map(&[("a.b-c_d9", ""), ("badge", "12"), ("new", "1")]), 3)
+    );
     assert_eq!(vault.person_summary(&ada.id).expect("a summary").attributes, merged.attributes);
     let cleared = update(PersonUpdate { attributes: Patch::Clear, ..PersonUpdate::default() });
     assert!(cleared.attributes.is_empty());

@@ -85,7 +85,8 @@ fn whoever_was_added_is_found_at_once() {
         operating_point: OperatingPoint::similarity(0.99).expect("a similarity"),
         ..IdentifyOptions::default()
     };
-    let found = |seed| vault.identify(&[photo(seed)], &options).expect("a search").candidates.first().map(|c| c.person.clone());
+    let found =
+        |seed| vault.identify(&[photo(seed)], &options).expect("a search").candidates.first().map(|c| c.person.clone());
     assert_eq!(found(150), None);
     let people: Vec<_> = (1..=250).map(|seed| person(&format!("p{seed}"), &[seed])).collect();
     assert!(create(&vault, &people).iter().all(Result::is_ok));
@@ -115,7 +116,8 @@ fn work_that_is_stopped_keeps_what_it_answered_and_goes_on_later() {
     drop(vault);
 
     let engine = engine();
-    let vault = Vault::open(folder.path().join("people.vault"), VaultOptions::with_engine(engine.clone())).expect("open");
+    let vault =
+        Vault::open(folder.path().join("people.vault"), VaultOptions::with_engine(engine.clone())).expect("open");
     assert_eq!(total(&vault), added as u64);
     let again = create(&vault, &people);
     for (before, after) in outcomes.iter().zip(&again) {
@@ -164,11 +166,7 @@ fn photos_for_another_model_are_refused_before_anything_is_written() {
 fn duplicates_are_found_among_the_new_ones_too() {
     let (_folder, vault) = vault();
     let day = DateOfBirth::new(1990, 1, 15).expect("a date");
-    let born = |id: &str, name: &str| NewPerson {
-        name: name.into(),
-        date_of_birth: Some(day),
-        ..person(id, &[])
-    };
+    let born = |id: &str, name: &str| NewPerson { name: name.into(), date_of_birth: Some(day), ..person(id, &[]) };
     vault.create_person(&born("ada", "Ada")).expect("a person");
     vault.create_person(&person("bob", &[1])).expect("a person");
     let point = OperatingPoint::similarity(0.99).expect("a similarity");

@@ -149,7 +149,8 @@ fn whoever_comes_meanwhile_is_encoded_too() {
     assert_eq!((done.encoded, done.is_active), (43, true));
     assert!(seen.len() > 3 && seen.is_sorted_by(|a, b| a <= b) && seen.first() < seen.last(), "{seen:?}");
     for person in people.iter().chain(&came) {
-        let answer = other.identify(&[person.images[0].bytes.clone().expect("a photo")], &options(0.99)).expect("an answer");
+        let answer =
+            other.identify(&[person.images[0].bytes.clone().expect("a photo")], &options(0.99)).expect("an answer");
         assert_eq!(answer.candidates.first().map(|best| &best.person), Some(&person.id));
     }
     let error = vault.create_person(&NewPerson { name: "x".into(), images: vec![photo(9)], ..Default::default() });

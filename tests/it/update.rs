@@ -53,7 +53,8 @@ fn photos_are_replaced_with_their_encodings_in_order() {
     assert_eq!(bytes, [photo(3), photo(1)]);
     assert_eq!(after.images[1], person.images[0], "a photo that stays keeps its id and encoding");
     for image in &after.images {
-        let encoded = vault.engine().expect("an engine").encode(image.bytes.as_deref().expect("a photo")).expect("a face");
+        let encoded =
+            vault.engine().expect("an engine").encode(image.bytes.as_deref().expect("a photo")).expect("a face");
         assert_eq!(image.encoding.as_ref(), Some(&encoded.encoding));
     }
 }

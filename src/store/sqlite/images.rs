@@ -73,8 +73,9 @@ pub(super) struct ImagesEffect {
 
 /// A person's photos in their order.
 pub(super) fn rows(connection: &Connection, person: i64) -> Outcome<Vec<StoredImage>> {
-    let mut statement = connection
-        .prepare_cached("SELECT key, id, position, sha256, has_photo FROM images WHERE person = ?1 ORDER BY position")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT key, id, position, sha256, has_photo FROM images WHERE person = ?1 ORDER BY position",
+    )?;
     let rows = statement.query_map([person], |row| {
         let (id, has_photo) = (columns::id(row, 1)?, row.get(4)?);
         Ok(StoredImage { key: row.get(0)?, id, position: row.get(2)?, sha256: row.get(3)?, has_photo })
@@ -300,9 +301,11 @@ impl Target<'_> {
                 model.check(encoding)?;
                 Ok(Some(model))
             }
-            (Some(_), None) => {
-                Err(Error::new(ErrorKind::ModelMismatch, "the vault has no model yet: name the one that made the encodings").into())
-            }
+            (Some(_), None) => Err(Error::new(
+                ErrorKind::ModelMismatch,
+                "the vault has no model yet: name the one that made the encodings",
+            )
+            .into()),
         }
     }
 }

@@ -88,7 +88,9 @@ impl Store {
                 missing += u64::from(!left_out.contains(&row.get(0)?));
             }
             if missing > 0 {
-                let message = format!("{missing} photos or given encodings have no encoding by model {to}: encode or remove them first");
+                let message = format!(
+                    "{missing} photos or given encodings have no encoding by model {to}: encode or remove them first"
+                );
                 return Err(Error::new(ErrorKind::ModelMismatch, message).into());
             }
             connection.prepare_cached("UPDATE meta SET active_model = ?1")?.execute([new.key])?;

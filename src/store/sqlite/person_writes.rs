@@ -12,9 +12,9 @@ use super::person_row::PersonRow;
 use super::snapshot::Snapshot;
 use super::{Store, attributes, clients, collections, generation, images, models, persons};
 use crate::encoding::ModelId;
-use crate::error::Result;
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::person::{ClientId, NewPerson, Person, PersonId, PersonKey, PersonSummary, PersonUpdate};
 use crate::store::{Erasure, GalleryPerson, PreparedImages, Removed, Written};
 

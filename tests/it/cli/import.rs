@@ -54,7 +54,10 @@ fn a_csv_file_adds_its_people_and_says_who_was_not_added() {
     assert_eq!(total(&test), 3);
 
     let again = test.run(["person", "import", "v", "people.csv", "--skip-existing"]).fails(2, "");
-    assert!(again.stdout.ends_with("s\n") && again.stdout.contains("1 person added, 2 passed over, 2 not added"), "{again:?}");
+    assert!(
+        again.stdout.ends_with("s\n") && again.stdout.contains("1 person added, 2 passed over, 2 not added"),
+        "{again:?}"
+    );
     assert!(again.stdout.contains("line 7: \"collections[0]\""), "{again:?}");
 }
 

@@ -79,7 +79,8 @@ fn a_person_is_added_changed_shown_listed_and_removed() {
     let desk = ["--attribute", "desk=2", "--remove-attribute", "badge"];
     let shown = test.run([&["person", "update", "v", "person_123456789"][..], &desk].concat()).ok().stdout;
     assert!(shown.contains("  attributes     desk = 2\n") && !shown.contains("badge"), "{shown}");
-    let listed = |wanted: &str| test.run(["person", "list", "v", "--quiet", "--json", "--attribute", wanted]).ok().json();
+    let listed =
+        |wanted: &str| test.run(["person", "list", "v", "--quiet", "--json", "--attribute", wanted]).ok().json();
     assert_eq!(listed("desk=2")["data"][0]["attributes"], json!({"desk": "2"}));
     assert_eq!(listed("desk=3")["data"], json!([]));
     let update = ["person", "update", "v", "person_123456789"];

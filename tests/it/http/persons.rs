@@ -303,8 +303,12 @@ fn attributes_are_written_merged_and_searched() {
     assert_eq!(ids("attribute%5Bbadge%5D=4712"), [""; 0]);
     let changed = service.put("/persons/ada", &json!({"attributes": {"badge": null, "desk": "7"}})).data();
     assert_eq!(changed["attributes"], json!({"desk": "7", "site": "x"}));
-    assert_eq!(service.get("/persons?attribute%5Bdesk%5D=7").data()[0]["attributes"], json!({"desk": "7", "site": "x"}));
-    for (path, field) in [("/persons?attribute%5BDesk%5D=7", "attributes.Desk"), ("/persons?attribute=7", "attribute")] {
+    assert_eq!(
+        service.get("/persons?attribute%5Bdesk%5D=7").data()[0]["attributes"],
+        json!({"desk": "7", "site": "x"})
+    );
+    for (path, field) in [("/persons?attribute%5BDesk%5D=7", "attributes.Desk"), ("/persons?attribute=7", "attribute")]
+    {
         let answer = service.get(path);
         answer.fails(409, "Invalid query parameters", "INVALID_PARAMETERS");
         assert!(answer.text.contains(field), "{answer:?}");

@@ -385,9 +385,8 @@ impl Pair {
         };
         let expected = self.model.update(&client, &id, &update);
         let prepared = prepared(update.images.photos(), update.images.encodings());
-        let answer = update
-            .validate(&LIMITS)
-            .and_then(|()| self.vault.store.update_person(&client, &id, &update, &prepared));
+        let answer =
+            update.validate(&LIMITS).and_then(|()| self.vault.store.update_person(&client, &id, &update, &prepared));
         let Some(((person, noticed), answer)) = agree(expected, answer)? else { return Ok(true) };
         self.effect(answer.gallery, noticed)?;
         self.searched(&client, &answer)?;
@@ -586,7 +585,11 @@ impl Pair {
                 });
                 let status = query.status.is_none_or(|status| status == person.status);
                 let noted = query.attributes.iter().all(|(key, value)| person.attributes.get(key) == Some(value));
-                noted && named && member && status && (query.date_of_birth.is_none() || person.date_of_birth == Some(born))
+                noted
+                    && named
+                    && member
+                    && status
+                    && (query.date_of_birth.is_none() || person.date_of_birth == Some(born))
             };
             let expected: Vec<&PersonId> =
                 tenant.persons.iter().filter(|(_, person)| wanted(person)).map(|(id, _)| id).collect();

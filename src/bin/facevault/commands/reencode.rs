@@ -29,7 +29,8 @@ Exit code 1: photos give no encoding by the new model, and the old one stays.";
 /// moment: run it again, and it goes on where it was.
 ///
 /// A photo that gives no encoding by the new models is listed with the reason. Replace or remove it
-/// and run again, or say --leave-out.
+/// and run again, or say --leave-out. So is an encoding that was given without a photo: nothing can
+/// make it anew, and it stays in the vault in any case.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

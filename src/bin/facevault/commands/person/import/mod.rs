@@ -192,7 +192,9 @@ impl Import<'_> {
         for (origin, unread) in origins.iter().zip(unread) {
             let outcome = match unread {
                 Some(error) => Err(error),
-                None => outcomes.next().unwrap_or_else(|| Err(Error::new(ErrorKind::Runtime, "a person has no outcome"))),
+                None => {
+                    outcomes.next().unwrap_or_else(|| Err(Error::new(ErrorKind::Runtime, "a person has no outcome")))
+                }
             };
             match outcome {
                 Err(error) if error.kind() == ErrorKind::Cancelled => is_whole = false,
