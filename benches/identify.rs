@@ -130,7 +130,7 @@ fn append(criterion: &mut Criterion, gallery: &Gallery, random: &mut Random) {
 
 fn fill(path: &Path, random: &mut Random) {
     let model = ModelInfo { id: MODEL, name: "bench".into(), dimension: DIMENSION, metric: Metric::Cosine, mode: None };
-    let store = Store::create(path, &CreateOptions { model: Some(model), ..CreateOptions::default() });
+    let store = Store::create(path, &CreateOptions::default().with_model(model));
     let store = store.expect("a vault");
     let client = store.default_client().expect("a client");
     for number in 0..PEOPLE {
@@ -149,10 +149,8 @@ fn open(criterion: &mut Criterion) {
     let mut random = Random(8);
     fill(&path, &mut random);
     let probe = random.encoding();
-    let options = IdentifyOptions {
-        operating_point: OperatingPoint::similarity(0.9).expect("a similarity"),
-        ..IdentifyOptions::default()
-    };
+    let options =
+        IdentifyOptions::default().with_operating_point(OperatingPoint::similarity(0.9).expect("a similarity"));
     let open = || Vault::open(&path, VaultOptions::default()).expect("opened");
     let identify = |vault: &Vault| vault.identify_encoding(&probe, &options).expect("an answer");
     criterion.bench_function(&format!("open a vault of {PEOPLE} people and identify"), |bencher| {

@@ -73,7 +73,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("load.vault");
     fill(&path, &engine, &pictures);
-    let vault = Vault::open(&path, VaultOptions::with_engine(engine)).expect("a vault");
+    let vault = Vault::open(&path, VaultOptions::default().with_engine(engine)).expect("a vault");
     let token = vault.create_token(None).expect("a token").0.reveal();
     let options =
         ServerOptions { listen: ([127, 0, 0, 1], 0).into(), calibration: Some(table()), ..ServerOptions::default() };
@@ -223,7 +223,7 @@ fn fill(path: &std::path::Path, engine: &Engine, photos: &[Vec<u8>]) {
     let model = ModelInfo { id, name: "bench".into(), dimension: spec.dimension, metric: spec.metric, mode };
     let client = ClientId::new("load").expect("an id");
     let store =
-        Store::create(path, &CreateOptions { client: Some(client.clone()), model: Some(model) }).expect("a vault");
+        Store::create(path, &CreateOptions::default().with_client(client.clone()).with_model(model)).expect("a vault");
     let mut state = 1u64;
     let mut random = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -30,7 +30,7 @@ fn fixture() -> Fixture {
     let folder = tempfile::tempdir().expect("a folder");
     let id = ModelId::from_bytes([1; 16]);
     let model = ModelInfo { id, name: "bench".into(), dimension: DIMENSION, metric: Metric::Cosine, mode: None };
-    let options = CreateOptions { model: Some(model), ..CreateOptions::default() };
+    let options = CreateOptions::default().with_model(model);
     let store = Store::create(folder.path().join("bench.vault"), &options).expect("a vault");
     let client = store.default_client().expect("a client");
     let bytes: Vec<u8> = (0..PHOTO).map(|i| i.wrapping_mul(2_654_435_761) as u8).collect();

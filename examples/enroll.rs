@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [file, folder] = arguments.as_slice() else { return Err("usage: enroll VAULT FOLDER".into()) };
 
     // Expensive: make one per process. The pack `dlib`, unless the options name another.
-    let options = VaultOptions::with_engine(Engine::open(&EngineOptions::default())?);
+    let options = VaultOptions::default().with_engine(Engine::open(&EngineOptions::default())?);
     let vault = if file.exists() { Vault::open(file, options)? } else { Vault::create(file, options)? };
 
     let mut photos = Vec::new();
@@ -76,6 +76,6 @@ fn describe(refusal: &Refusal) -> String {
 }
 
 fn is_there(vault: &Vault, name: &str) -> facevault::Result<bool> {
-    let query = PersonQuery { name_contains: Some(name.to_owned()), limit: 1_000, ..PersonQuery::default() };
+    let query = PersonQuery::default().with_name_contains(name.to_owned()).with_limit(1_000);
     Ok(vault.persons(&query)?.items.iter().any(|person| person.name == name))
 }

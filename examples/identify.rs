@@ -30,9 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Expensive: make one per process. Nothing is written, so the vault is opened for reading.
     let engine = Engine::open(&EngineOptions::default())?;
-    let vault = Vault::open_read_only(file, VaultOptions::with_engine(engine))?;
+    let vault = Vault::open_read_only(file, VaultOptions::default().with_engine(engine))?;
 
-    let options = IdentifyOptions { operating_point, max_results: 3, ..IdentifyOptions::default() };
+    let options = IdentifyOptions::default().with_operating_point(operating_point).with_max_results(3);
     match vault.identify(&[photo], &options) {
         Ok(answer) => print(&vault, &answer)?,
         // Not "unknown": nobody was searched for, and another photo may do.

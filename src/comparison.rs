@@ -232,6 +232,7 @@ pub enum Basis {
 
 /// The similarity from which on two encodings are taken for one person, and why it is this one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Threshold {
     /// Similarities from this one on pass.
     pub similarity: Similarity,
@@ -287,6 +288,7 @@ impl fmt::Display for Threshold {
 
 /// The answer to "is this that person?".
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Decision {
     /// How alike both are.
     pub similarity: Similarity,

@@ -15,7 +15,7 @@
 //! # fn main() -> facevault::Result<()> {
 //! facevault::disable_runtime_telemetry();
 //! let engine = Engine::open(&EngineOptions::default())?;
-//! let vault = Vault::open("people.vault", VaultOptions::with_engine(engine))?;
+//! let vault = Vault::open("people.vault", VaultOptions::default().with_engine(engine))?;
 //! let update = PersonUpdate::from_json(br#"{"name": "John Doe Updated", "notes": null}"#)?;
 //! let person = vault.update_person(&PersonId::new("person_123456789")?, &update)?;
 //! assert_eq!(person.name, "John Doe Updated");

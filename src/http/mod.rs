@@ -9,7 +9,7 @@
 //!
 //! # fn main() -> facevault::Result<()> {
 //! let engine = Engine::open(&EngineOptions::default())?;
-//! let vault = Vault::open("people.vault", VaultOptions::with_engine(engine))?;
+//! let vault = Vault::open("people.vault", VaultOptions::default().with_engine(engine))?;
 //! let (token, _) = vault.create_token(None)?;
 //! println!("Authorization: Bearer {}", token.reveal());
 //!

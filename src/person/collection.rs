@@ -10,6 +10,7 @@ use super::{CollectionId, PersonId};
 
 /// A group of persons of one client.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Collection {
     /// Names the collection.
     pub id: CollectionId,
@@ -40,6 +41,14 @@ pub struct NewCollection {
     pub name: String,
     /// Up to 4,000 characters.
     pub description: Option<String>,
+}
+
+impl NewCollection {
+    /// A collection of which only the name is given.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
 }
 
 /// A partial update of a collection: what is not named stays as it is.

@@ -47,6 +47,7 @@ impl fmt::Debug for ImageBytes {
 
 /// One photo of a person with its face encoding, or an encoding that was given without a photo.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct PersonImage {
     /// Names the photo for as long as the person keeps it.
     pub id: ImageId,

@@ -28,6 +28,7 @@ pub use update::{
 
 /// A person as a vault keeps it. `Debug` shows ids and counts, never what describes the person.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Person {
     /// Names the person.
     pub id: PersonId,
@@ -75,6 +76,7 @@ impl fmt::Debug for Person {
 
 /// A person without photos and encodings, as lists show it.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct PersonSummary {
     /// Names the person.
     pub id: PersonId,

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::setters::setters;
+
 use super::{DateOfBirth, Status};
 
 /// What is asked of a list: one page of at most `limit`, and who may be on it. `Debug` shows nothing that
 /// describes a person.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct PersonQuery {
     /// The page, from 1.
     pub page: u64,
@@ -38,6 +41,16 @@ impl fmt::Debug for PersonQuery {
     }
 }
 
+setters!(PersonQuery {
+    page: with_page(u64),
+    limit: with_limit(u64),
+    collection: with_collection(impl Into<Option<String>>),
+    status: with_status(impl Into<Option<Status>>),
+    name_contains: with_name_contains(impl Into<Option<String>>),
+    date_of_birth: with_date_of_birth(impl Into<Option<DateOfBirth>>),
+    attributes: with_attributes(BTreeMap<String, String>),
+});
+
 impl Default for PersonQuery {
     fn default() -> Self {
         Self {
@@ -54,6 +67,7 @@ impl Default for PersonQuery {
 
 /// One page of a list and how many there are in all.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Page<T> {
     /// The items of this page.
     pub items: Vec<T>,

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::encoding::FaceEncoding;
 use crate::patch::Patch;
+use crate::setters::setters;
 
 use super::{DateOfBirth, Gender, ImageBytes, ImageId, PersonId, PersonSummary, Status};
 
@@ -39,6 +40,22 @@ pub struct NewPerson {
     pub attributes: BTreeMap<String, String>,
     /// Whether the person is searched.
     pub status: Status,
+}
+
+impl NewPerson {
+    /// A person of whom only the name is given.
+    ///
+    /// ```
+    /// use facevault::NewPerson;
+    ///
+    /// let photo = vec![0xFF, 0xD8];
+    /// let new = NewPerson { images: vec![photo.into()], ..NewPerson::named("Ada Lovelace") };
+    /// assert!(new.id.is_none());
+    /// ```
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
 }
 
 impl fmt::Debug for NewPerson {
@@ -194,12 +211,15 @@ impl fmt::Debug for PersonUpdate {
 
 /// How much a vault takes of one person and one photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Photos of one person.
     pub max_images: usize,
     /// Bytes of one photo.
     pub max_image_bytes: u64,
 }
+
+setters!(Limits { max_images: with_max_images(usize), max_image_bytes: with_max_image_bytes(u64) });
 
 impl Default for Limits {
     fn default() -> Self {

@@ -5,6 +5,7 @@ use crate::person::{Collection, CollectionId, ImageId, Person, PersonId, PersonK
 
 /// What a write means to a gallery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GalleryEffect {
     /// The vault's generation after the write.
     pub generation: u64,
@@ -14,6 +15,7 @@ pub struct GalleryEffect {
 
 /// What a gallery missed.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct GalleryChanges {
     /// The generation that the gallery has after taking these changes.
     pub generation: u64,
@@ -25,6 +27,7 @@ pub struct GalleryChanges {
 
 /// What a gallery holds of one person.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct GalleryPerson {
     /// The person's number in this file.
     pub key: PersonKey,
@@ -68,6 +71,7 @@ pub enum Erasure {
 /// A person that was written: the whole [`Person`], or a
 /// [`PersonSummary`](crate::PersonSummary) where no photo is wanted in the answer.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Written<P = Person> {
     /// The person after the write.
     pub person: P,
@@ -84,6 +88,7 @@ pub struct Written<P = Person> {
 
 /// A person that was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Removed {
     /// The number that the person had in this file; no other person will have it.
     pub key: PersonKey,
@@ -95,6 +100,7 @@ pub struct Removed {
 
 /// A collection that was written.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct CollectionWritten {
     /// The collection after the write.
     pub collection: Collection,

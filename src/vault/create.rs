@@ -8,6 +8,7 @@ use crate::engine::fuse;
 use crate::error::{Duplicate, DuplicateReason, Error, ErrorKind, Result};
 use crate::index::{self, Gallery, Match, SearchOptions};
 use crate::person::{CollectionId, DateOfBirth, NewPerson, Person, Status};
+use crate::setters::setters;
 use crate::store::{GalleryPerson, PreparedImage, Snapshot};
 
 use super::Vault;
@@ -17,6 +18,7 @@ use super::search::comparisons;
 
 /// When a new person counts as a duplicate of one in the vault. By default, never.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct DuplicatePolicy {
     /// Somebody has the same name, compared as by [`PersonQuery::name_contains`](crate::PersonQuery), and
     /// the same date of birth. A person
@@ -28,6 +30,12 @@ pub struct DuplicatePolicy {
     /// Only members of any of these collections count, by id or code; `None` for everybody.
     pub collections: Option<Vec<String>>,
 }
+
+setters!(DuplicatePolicy {
+    name_and_birth: with_name_and_birth(bool),
+    face: with_face(impl Into<Option<OperatingPoint>>),
+    collections: with_collections(impl Into<Option<Vec<String>>>),
+});
 
 impl Vault {
     /// Creates a person, as [`Self::create_person`] does, unless `policy` counts the person as a

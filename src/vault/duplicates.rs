@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::index::{Entry, Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageId, PersonId};
 use crate::progress::{Progress, Step};
+use crate::setters::setters;
 
 use super::Vault;
 use super::search::comparisons;
@@ -18,6 +19,7 @@ const BATCH: usize = 64;
 
 /// Which pairs are listed.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DuplicatesOptions {
     /// Only pairs of members of any of these collections, by id or code; `None` for everybody.
     pub collections: Option<Vec<String>>,
@@ -27,6 +29,12 @@ pub struct DuplicatesOptions {
     /// The most pairs, the most similar ones: 1 to 100,000.
     pub max_pairs: usize,
 }
+
+setters!(DuplicatesOptions {
+    collections: with_collections(impl Into<Option<Vec<String>>>),
+    operating_point: with_operating_point(OperatingPoint),
+    max_pairs: with_max_pairs(usize),
+});
 
 impl Default for DuplicatesOptions {
     /// Everybody, 1,000 pairs, one person in a hundred listed without reason (FPIR 0.01).
@@ -38,6 +46,7 @@ impl Default for DuplicatesOptions {
 
 /// Two people who look like one.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DuplicatePair {
     /// Both, the smaller id first.
     pub people: [PersonId; 2],
@@ -51,6 +60,7 @@ pub struct DuplicatePair {
 
 /// The pairs of a vault that look like one person.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Duplicates {
     /// The pairs, most similar first.
     pub pairs: Vec<DuplicatePair>,

@@ -5,7 +5,7 @@
 //!
 //! # fn main() -> facevault::Result<()> {
 //! let engine = Engine::open(&EngineOptions::default())?;
-//! let vault = Vault::open("people.vault", VaultOptions::with_engine(engine))?;
+//! let vault = Vault::open("people.vault", VaultOptions::default().with_engine(engine))?;
 //!
 //! let photo = std::fs::read("ada.jpg").expect("a photo");
 //! let person = vault.create_person(&NewPerson {
@@ -45,6 +45,7 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
+use crate::setters::setters;
 use crate::store::{CreateOptions, Store};
 
 pub use create::DuplicatePolicy;
@@ -56,6 +57,7 @@ pub use tokens::Access;
 
 /// What a vault is opened with.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct VaultOptions {
     /// What encodes photos; without one, everything but photos can be read and changed.
     pub engine: Option<Engine>,
@@ -65,13 +67,11 @@ pub struct VaultOptions {
     pub client: Option<ClientId>,
 }
 
-impl VaultOptions {
-    /// The customary options and an engine.
-    #[must_use]
-    pub fn with_engine(engine: Engine) -> Self {
-        Self { engine: Some(engine), ..Self::default() }
-    }
-}
+setters!(VaultOptions {
+    engine: with_engine(impl Into<Option<Engine>>),
+    limits: with_limits(Limits),
+    client: with_client(impl Into<Option<ClientId>>),
+});
 
 /// One vault file, open, as one client sees it. Cloning is cheap.
 ///

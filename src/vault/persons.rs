@@ -8,6 +8,7 @@ use super::{DuplicatePolicy, Vault};
 
 /// What became of a person who left a collection.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Departure {
     /// The person is in other collections still.
     Stays(Box<PersonSummary>),

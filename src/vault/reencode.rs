@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Refusal, RefusalCode, Result};
 use crate::person::{ClientId, ImageBytes, ImageId, PersonId};
 use crate::progress::{Progress, Step};
+use crate::setters::setters;
 use crate::store::{ImageRef, ModelInfo};
 
 use super::Vault;
@@ -22,6 +23,7 @@ const BATCH: usize = 4;
 
 /// How a vault is re-encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ReencodeOptions {
     /// Keep the old model's encodings beside the new ones, so that the way back is short. Those that were
     /// given without a photo are always kept.
@@ -32,8 +34,11 @@ pub struct ReencodeOptions {
     pub leave_out: bool,
 }
 
+setters!(ReencodeOptions { keep_old: with_keep_old(bool), leave_out: with_leave_out(bool) });
+
 /// What a re-encoding did.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Reencoded {
     /// The engine's model, in the mode that was used.
     pub model: ModelInfo,
@@ -56,6 +61,7 @@ impl Reencoded {
 
 /// A photo that gives no encoding.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Unencoded {
     /// The tenant that the person belongs to.
     pub client: ClientId,

@@ -6,6 +6,7 @@ use crate::engine::CompareOptions;
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
+use crate::setters::setters;
 use crate::spec::EncodingMode;
 use crate::vision::{Face, Turn};
 
@@ -13,6 +14,7 @@ use super::Vault;
 
 /// How a probe is identified.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct IdentifyOptions {
     /// Only members of any of these collections, by id or code; `None` for everybody.
     pub collections: Option<Vec<String>>,
@@ -26,6 +28,13 @@ pub struct IdentifyOptions {
     pub mode: Option<EncodingMode>,
 }
 
+setters!(IdentifyOptions {
+    collections: with_collections(impl Into<Option<Vec<String>>>),
+    max_results: with_max_results(usize),
+    operating_point: with_operating_point(OperatingPoint),
+    mode: with_mode(impl Into<Option<EncodingMode>>),
+});
+
 impl Default for IdentifyOptions {
     /// Everybody, 10 candidates, one stranger in a hundred taken for somebody (FPIR 0.01).
     fn default() -> Self {
@@ -36,6 +45,7 @@ impl Default for IdentifyOptions {
 
 /// One line of an identify answer.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Candidate {
     /// Whom the probe may show.
     pub person: PersonId,
@@ -52,6 +62,7 @@ pub struct Candidate {
 
 /// The answer to "who is this?".
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Identification {
     /// Those who reach the threshold, most similar first; nobody means "unknown".
     pub candidates: Vec<Candidate>,
@@ -71,6 +82,7 @@ pub struct Identification {
 
 /// The answer to "is this that person?".
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Verification {
     /// The person asked about.
     pub person: PersonId,
@@ -82,6 +94,7 @@ pub struct Verification {
 
 /// A face of a group photo and who it may be.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct IdentifiedFace {
     /// The face, in pixels of the upright photo.
     pub face: Face,

@@ -10,6 +10,7 @@ use super::Vault;
 
 /// What a token is good for.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Access {
     /// The vault as the token's client sees it.
     Granted(Vault),

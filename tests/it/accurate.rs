@@ -59,7 +59,7 @@ fn noted(vault: &Vault) -> Option<EncodingMode> {
 /// Whether the probe is encoded as the person's photo was: then it is the same as itself.
 fn is_encoded_alike(vault: &Vault, person: &Person, seed: u32, mode: Option<EncodingMode>) -> bool {
     let operating_point = OperatingPoint::similarity(0.5).expect("a similarity");
-    let options = IdentifyOptions { operating_point, mode, ..IdentifyOptions::default() };
+    let options = IdentifyOptions::default().with_operating_point(operating_point).with_mode(mode);
     let answer = vault.identify(&[photo(seed)], &options).expect("an answer");
     assert_eq!(answer.candidates.first().map(|best| &best.person), Some(&person.id), "{mode:?} {seed}");
     let similarity = answer.candidates[0].similarity.get();
@@ -74,7 +74,8 @@ fn a_vault_keeps_to_the_mode_of_its_first_encodings() {
     for (mode, other) in [(EncodingMode::Fast, EncodingMode::Accurate), (EncodingMode::Accurate, EncodingMode::Fast)] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("v");
-        let open = |mode| Vault::open(&path, VaultOptions::with_engine(engine().in_mode(mode))).expect("opened");
+        let open =
+            |mode| Vault::open(&path, VaultOptions::default().with_engine(engine().in_mode(mode))).expect("opened");
         drop(Vault::create(&path, VaultOptions::default()).expect("a vault"));
         // Both are open before anything is noted.
         let (first, second) = (open(mode), open(other));
@@ -99,10 +100,8 @@ fn a_vault_keeps_to_the_mode_of_its_first_encodings() {
             }
             let faces = vault.identify_faces(
                 &photo(1),
-                &IdentifyOptions {
-                    operating_point: OperatingPoint::similarity(0.999_999).expect("a similarity"),
-                    ..IdentifyOptions::default()
-                },
+                &IdentifyOptions::default()
+                    .with_operating_point(OperatingPoint::similarity(0.999_999).expect("a similarity")),
             );
             let found = faces.expect("faces").remove(0).outcome.expect("an answer");
             assert_eq!(found.candidates.len(), 1, "it is encoded as Ada was");
@@ -114,10 +113,10 @@ fn a_vault_keeps_to_the_mode_of_its_first_encodings() {
 fn re_encoding_notes_the_mode_of_a_new_model_and_keeps_to_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("v");
-    let fast = Vault::create(&path, VaultOptions::with_engine(engine())).expect("a vault");
+    let fast = Vault::create(&path, VaultOptions::default().with_engine(engine())).expect("a vault");
     let ada = fast.create_person(&new(&[1])).expect("a person");
     let bob = fast.create_person(&new(&[2])).expect("a person");
-    let open = |engine| Vault::open(&path, VaultOptions::with_engine(engine)).expect("opened");
+    let open = |engine| Vault::open(&path, VaultOptions::default().with_engine(engine)).expect("opened");
     let broken_off = open(accurate(&engine_of(2)))
         .reencode(&ReencodeOptions::default(), &mut |_: Step<'_>| ControlFlow::Break(()))
         .expect_err("broken off");
@@ -145,8 +144,8 @@ fn re_encoding_notes_the_mode_of_a_new_model_and_keeps_to_it() {
 fn where_the_mode_is_unknown_both_are_found_by_each_other_and_known_photos_keep_their_encodings() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("v");
-    let fast = Vault::create(&path, VaultOptions::with_engine(engine())).expect("a vault");
-    let slow = Vault::open(&path, VaultOptions::with_engine(accurate(&engine()))).expect("opened");
+    let fast = Vault::create(&path, VaultOptions::default().with_engine(engine())).expect("a vault");
+    let slow = Vault::open(&path, VaultOptions::default().with_engine(accurate(&engine()))).expect("opened");
     let ada = fast.create_person(&new(&[1])).expect("a person");
     let connection = rusqlite::Connection::open(&path).expect("opened");
     connection.execute("UPDATE models SET mode = NULL", []).expect("forgotten");

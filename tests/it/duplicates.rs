@@ -14,8 +14,8 @@ use super::fakes::{engine, photo};
 
 fn vault() -> (tempfile::TempDir, Vault) {
     let folder = tempfile::tempdir().expect("a folder");
-    let vault =
-        Vault::create(folder.path().join("people.vault"), VaultOptions::with_engine(engine())).expect("a vault");
+    let vault = Vault::create(folder.path().join("people.vault"), VaultOptions::default().with_engine(engine()))
+        .expect("a vault");
     (folder, vault)
 }
 
@@ -34,11 +34,11 @@ fn same_face() -> Option<OperatingPoint> {
 }
 
 fn by_face() -> DuplicatePolicy {
-    DuplicatePolicy { face: same_face(), ..DuplicatePolicy::default() }
+    DuplicatePolicy::default().with_face(same_face())
 }
 
 fn by_name() -> DuplicatePolicy {
-    DuplicatePolicy { name_and_birth: true, ..DuplicatePolicy::default() }
+    DuplicatePolicy::default().with_name_and_birth(true)
 }
 
 fn total(vault: &Vault) -> u64 {
@@ -66,7 +66,7 @@ fn a_namesake_born_on_the_same_day_is_refused() {
         assert_eq!((person.as_str(), reason), (ada.id.as_str(), DuplicateReason::NameAndBirth));
     }
     assert_eq!(total(&vault), 1);
-    let both = DuplicatePolicy { name_and_birth: true, ..by_face() };
+    let both = by_face().with_name_and_birth(true);
     let with_photo = NewPerson { images: vec![photo(1)], ..born("ada lovelace", 15) };
     in_the_way(vault.create_person_unless_known(&with_photo, &both));
     assert_eq!(vault.engine().expect("an engine").encoded(), 0, "refused before a photo was encoded");
@@ -88,7 +88,7 @@ fn a_known_face_is_refused_and_nothing_is_written() {
     let ada = vault.create_person(&new("Ada", &[1, 2])).expect("a person");
     let before = vault.person(&ada.id).expect("the person");
     let generation = |vault: &Vault| {
-        let options = IdentifyOptions { operating_point: same_face().expect("a point"), ..IdentifyOptions::default() };
+        let options = IdentifyOptions::default().with_operating_point(same_face().expect("a point"));
         vault.identify(&[photo(9)], &options).expect("an answer").generation
     };
     let seen = generation(&vault);
@@ -115,10 +115,11 @@ fn only_members_of_named_collections_are_in_the_way() {
     });
     let ada = NewPerson { collections: vec![staff.code.clone()], images: vec![photo(1)], ..born("Ada", 15) };
     vault.create_person(&ada).expect("a person");
-    let both = |collection: &str| DuplicatePolicy {
-        name_and_birth: true,
-        face: same_face(),
-        collections: Some(vec![collection.into()]),
+    let both = |collection: &str| {
+        DuplicatePolicy::default()
+            .with_name_and_birth(true)
+            .with_face(same_face())
+            .with_collections(vec![collection.into()])
     };
     in_the_way(vault.create_person_unless_known(&born("Ada", 15), &both(&staff.code)));
     in_the_way(vault.create_person_unless_known(&new("Eve", &[1]), &both(staff.id.as_str())));
@@ -130,7 +131,7 @@ fn only_members_of_named_collections_are_in_the_way() {
 #[test]
 fn a_rate_needs_a_table_and_is_asked_about_before_photos_are_encoded() {
     let (_folder, vault) = vault();
-    let policy = DuplicatePolicy { face: OperatingPoint::fpir(0.01).ok(), ..DuplicatePolicy::default() };
+    let policy = DuplicatePolicy::default().with_face(OperatingPoint::fpir(0.01).ok());
     let error = vault.create_person_unless_known(&new("Ada", &[1]), &policy).expect_err("no table");
     assert_eq!(error.violations()[0].field, "fpir");
     assert_eq!((total(&vault), vault.engine().expect("an engine").encoded()), (0, 0));
@@ -141,8 +142,9 @@ fn a_rate_needs_a_table_and_is_asked_about_before_photos_are_encoded() {
 fn of_many_who_add_the_same_person_at_once_one_succeeds() {
     const THREADS: usize = 6;
     let (_folder, vault) = vault();
-    let handles: Vec<Vault> =
-        (0..THREADS).map(|_| Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened")).collect();
+    let handles: Vec<Vault> = (0..THREADS)
+        .map(|_| Vault::open(vault.path(), VaultOptions::default().with_engine(engine())).expect("opened"))
+        .collect();
     for round in 0..20 {
         let (person, policy) = match round % 2 {
             0 => (new("Ada", &[100 + round]), by_face()),
@@ -212,11 +214,10 @@ fn pairs_are_those_of_comparing_everybody_with_everybody() {
     for (threshold, members, max_pairs) in
         [(0.99, false, 1000), (0.3, false, 1000), (-1.0, false, 1000), (0.3, true, 1000), (-1.0, false, 7)]
     {
-        let options = DuplicatesOptions {
-            collections: members.then(|| vec![staff.code.clone()]),
-            operating_point: OperatingPoint::similarity(threshold).expect("a similarity"),
-            max_pairs,
-        };
+        let options = DuplicatesOptions::default()
+            .with_collections(members.then(|| vec![staff.code.clone()]))
+            .with_operating_point(OperatingPoint::similarity(threshold).expect("a similarity"))
+            .with_max_pairs(max_pairs);
         let mut told = Vec::new();
         let found = vault
             .duplicates(&options, &mut |step: Step<'_>| {
@@ -244,10 +245,8 @@ fn pairs_are_those_of_comparing_everybody_with_everybody() {
 #[test]
 fn a_search_for_pairs_can_be_broken_off_and_needs_sensible_numbers() {
     let (_folder, vault) = vault();
-    let options = |max_pairs| DuplicatesOptions {
-        operating_point: same_face().expect("a point"),
-        max_pairs,
-        ..DuplicatesOptions::default()
+    let options = |max_pairs| {
+        DuplicatesOptions::default().with_operating_point(same_face().expect("a point")).with_max_pairs(max_pairs)
     };
     assert_eq!(vault.duplicates(&options(5), &mut ()).expect("nobody").pairs, []);
     for seed in 0..3 {

@@ -12,13 +12,13 @@ use super::fakes::{DIMENSION, engine, engine_of, photo, photo_of};
 /// The fake's encodings of different photos are far apart, those of equal ones are equal.
 fn options() -> IdentifyOptions {
     let operating_point = OperatingPoint::similarity(0.99).expect("a similarity");
-    IdentifyOptions { operating_point, ..IdentifyOptions::default() }
+    IdentifyOptions::default().with_operating_point(operating_point)
 }
 
 fn vault() -> (tempfile::TempDir, Vault) {
     let folder = tempfile::tempdir().expect("a folder");
-    let vault =
-        Vault::create(folder.path().join("people.vault"), VaultOptions::with_engine(engine())).expect("a vault");
+    let vault = Vault::create(folder.path().join("people.vault"), VaultOptions::default().with_engine(engine()))
+        .expect("a vault");
     (folder, vault)
 }
 
@@ -68,7 +68,7 @@ fn every_committed_change_is_seen_by_the_next_search() {
 #[test]
 fn what_one_handle_writes_the_other_finds_at_its_next_call() {
     let (_folder, vault) = vault();
-    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+    let other = Vault::open(vault.path(), VaultOptions::default().with_engine(engine())).expect("opened");
     assert_eq!(found(&other, 1), []);
     let ada = enroll(&vault, &[1]);
     assert_eq!(found(&other, 1), std::slice::from_ref(&ada.id));
@@ -78,7 +78,7 @@ fn what_one_handle_writes_the_other_finds_at_its_next_call() {
     assert_eq!(found(&other, 5), std::slice::from_ref(&ada.id));
 
     // A handle that loads everything finds encodings of one person that lie apart in the file.
-    let third = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+    let third = Vault::open(vault.path(), VaultOptions::default().with_engine(engine())).expect("opened");
     assert_eq!((found(&third, 1), found(&third, 5)), (vec![ada.id.clone()], vec![ada.id.clone()]));
 
     other.remove_person(&ada.id).expect("removed");
@@ -94,7 +94,7 @@ fn collections_limit_who_is_searched() {
     let join = PersonUpdate { collections: Some(vec![staff.code.clone()]), ..PersonUpdate::default() };
     vault.update_person(&ada.id, &join).expect("updated");
     let search = |seed, collection: &str| {
-        let options = IdentifyOptions { collections: Some(vec![collection.into()]), ..options() };
+        let options = options().with_collections(vec![collection.into()]);
         vault.identify(&[photo(seed)], &options).map(|answer| (answer.candidates.len(), answer.people_searched))
     };
     assert_eq!(search(1, staff.id.as_str()).expect("an answer"), (1, 1));
@@ -109,17 +109,15 @@ fn candidates_are_ranked_and_the_runner_up_is_told() {
     for seed in 1..=5 {
         enroll(&vault, &[seed]);
     }
-    let everybody = IdentifyOptions {
-        operating_point: OperatingPoint::similarity(-1.0).expect("a similarity"),
-        max_results: 3,
-        ..IdentifyOptions::default()
-    };
+    let everybody = IdentifyOptions::default()
+        .with_operating_point(OperatingPoint::similarity(-1.0).expect("a similarity"))
+        .with_max_results(3);
     let answer = vault.identify(&[photo(4)], &everybody).expect("an answer");
     let similarities: Vec<f64> = answer.candidates.iter().map(|candidate| candidate.similarity.get()).collect();
     assert_eq!(answer.candidates.iter().map(|candidate| candidate.rank).collect::<Vec<_>>(), [1, 2, 3]);
     assert!(similarities.is_sorted_by(|a, b| a >= b) && similarities[0] > 0.999_999, "{similarities:?}");
     assert_eq!(answer.margin, Some(similarities[0] - similarities[1]));
-    let one = IdentifyOptions { max_results: 1, ..everybody };
+    let one = everybody.with_max_results(1);
     assert_eq!(vault.identify(&[photo(4)], &one).expect("an answer").margin, answer.margin);
 }
 
@@ -162,7 +160,7 @@ fn a_model_without_a_table_refuses_to_guess() {
 fn another_model_finds_nobody_and_says_who_is_missing() {
     let (_folder, vault) = vault();
     let ada = enroll(&vault, &[1]);
-    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let other = Vault::open(vault.path(), VaultOptions::default().with_engine(engine_of(2))).expect("opened");
     let error = other.identify(&[photo(1)], &options()).expect_err("\"unknown\" would say nothing of Ada");
     assert_eq!(error.kind(), ErrorKind::ModelMismatch);
     assert!(error.to_string().contains("fake-1"), "{error}");
@@ -212,7 +210,7 @@ fn a_refused_photo_does_not_decide_the_vaults_model() {
     let nobody = vault.create_person(&new(vec![])).expect("a person without photos");
     assert_eq!(found(&vault, 1), []);
     // Another engine may still be the first.
-    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let other = Vault::open(vault.path(), VaultOptions::default().with_engine(engine_of(2))).expect("opened");
     let images = ImagesUpdate::Replace(vec![photo(1)]);
     let update = PersonUpdate { images, ..PersonUpdate::default() };
     other.update_person(&nobody.id, &update).expect("updated");
@@ -225,10 +223,10 @@ fn a_refused_photo_does_not_decide_the_vaults_model() {
 fn who_has_photos_but_no_encoding_is_counted_as_that_changes() {
     let (_folder, vault) = vault();
     let (ada, bob) = (enroll(&vault, &[1]), enroll(&vault, &[2, 3]));
-    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let other = Vault::open(vault.path(), VaultOptions::default().with_engine(engine_of(2))).expect("opened");
     // Dora has encodings by both models.
     let dora = enroll(&vault, &[9]);
-    let keep_old = ReencodeOptions { keep_old: true, ..ReencodeOptions::default() };
+    let keep_old = ReencodeOptions::default().with_keep_old(true);
     for person in [&ada, &bob] {
         vault.remove_person(&person.id).expect("removed");
     }
@@ -270,7 +268,7 @@ fn all_workers_of_a_pool_may_search_while_others_write() {
     for round in 2..6 {
         // Nobody has a gallery that is up to date.
         enroll(&vault, &[round]);
-        let fresh = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+        let fresh = Vault::open(vault.path(), VaultOptions::default().with_engine(engine())).expect("opened");
         let answers: Vec<_> =
             pool.install(|| (0..32).into_par_iter().map(|_| (found(&vault, 1), found(&fresh, 1))).collect());
         assert!(answers.iter().all(|(a, b)| *a == [ada.id.clone()] && a == b));

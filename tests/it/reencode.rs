@@ -16,11 +16,13 @@ use super::{children, data};
 
 const OLD: ModelId = ModelId::from_bytes([1; 16]);
 const NEW: ModelId = ModelId::from_bytes([2; 16]);
-const KEEP_OLD: ReencodeOptions = ReencodeOptions { keep_old: true, leave_out: false };
+fn keep_old() -> ReencodeOptions {
+    ReencodeOptions::default().with_keep_old(true)
+}
 
 fn options(threshold: f64) -> IdentifyOptions {
     let operating_point = OperatingPoint::similarity(threshold).expect("a similarity");
-    IdentifyOptions { operating_point, ..IdentifyOptions::default() }
+    IdentifyOptions::default().with_operating_point(operating_point)
 }
 
 fn enroll(vault: &Vault, name: &str, seeds: &[u32]) -> Person {
@@ -31,13 +33,13 @@ fn enroll(vault: &Vault, name: &str, seeds: &[u32]) -> Person {
 /// A vault of the old model with so many people of two photos each.
 fn vault(people: u32) -> (tempfile::TempDir, Vault, Vec<Person>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let vault = Vault::create(folder.path().join("v"), VaultOptions::with_engine(engine())).expect("a vault");
+    let vault = Vault::create(folder.path().join("v"), VaultOptions::default().with_engine(engine())).expect("a vault");
     let people = (0..people).map(|n| enroll(&vault, "P", &[2 * n, 2 * n + 1])).collect();
     (folder, vault, people)
 }
 
 fn open(vault: &Vault, model: u8) -> Vault {
-    Vault::open(vault.path(), VaultOptions::with_engine(engine_of(model))).expect("opened")
+    Vault::open(vault.path(), VaultOptions::default().with_engine(engine_of(model))).expect("opened")
 }
 
 /// Whether each of these is found by the encoding of each of its photos.
@@ -53,14 +55,14 @@ fn everybody_is_found(vault: &Vault, people: &[Person]) -> bool {
 fn killed_at_any_moment_it_goes_on_and_everybody_is_found_all_the_time() {
     const PEOPLE: u32 = 60;
     if let Some(path) = children::part() {
-        let vault = Vault::open(path, VaultOptions::with_engine(engine_of(2))).expect("opened");
+        let vault = Vault::open(path, VaultOptions::default().with_engine(engine_of(2))).expect("opened");
         children::say("0");
         let mut progress = |step: Step<'_>| {
             children::say(step.done);
             std::thread::sleep(Duration::from_millis(2));
             ControlFlow::Continue(())
         };
-        vault.reencode(&KEEP_OLD, &mut progress).expect("re-encoded");
+        vault.reencode(&keep_old(), &mut progress).expect("re-encoded");
         children::say("done");
         return;
     }
@@ -95,7 +97,7 @@ fn killed_at_any_moment_it_goes_on_and_everybody_is_found_all_the_time() {
         half_way
     });
     assert!(half_way > 0, "no child was ever killed half-way");
-    let finished = other.reencode(&KEEP_OLD, &mut ()).expect("complete");
+    let finished = other.reencode(&keep_old(), &mut ()).expect("complete");
     assert!(finished.is_active && finished.unencoded.is_empty());
     assert_eq!(finished.model.id, NEW);
     assert_eq!(missing(), 0);
@@ -115,7 +117,7 @@ fn killed_at_any_moment_it_goes_on_and_everybody_is_found_all_the_time() {
 fn the_old_encodings_go_or_stay_and_the_way_back_is_free() {
     let (_folder, vault, people) = vault(5);
     let other = open(&vault, 2);
-    let there = other.reencode(&KEEP_OLD, &mut ()).expect("re-encoded");
+    let there = other.reencode(&keep_old(), &mut ()).expect("re-encoded");
     assert_eq!((there.encoded, there.is_active), (10, true));
     let back = vault.reencode(&ReencodeOptions::default(), &mut ()).expect("re-encoded");
     assert_eq!((back.encoded, back.is_active, back.model.id), (0, true, OLD));
@@ -177,7 +179,7 @@ fn broken_off_it_keeps_what_it_has() {
 #[test]
 fn photos_that_give_no_encoding_are_listed_and_the_old_model_stays() {
     let folder = tempfile::tempdir().expect("a folder");
-    let lenient = VaultOptions::with_engine(engine_with(1, FacePolicy::Largest));
+    let lenient = VaultOptions::default().with_engine(engine_with(1, FacePolicy::Largest));
     let vault = Vault::create(folder.path().join("v"), lenient).expect("a vault");
     let group = |seed| photo_of(seed, 3);
     let add = |images| vault.create_person(&NewPerson { name: "P".into(), images, ..NewPerson::default() });
@@ -195,7 +197,7 @@ fn photos_that_give_no_encoding_are_listed_and_the_old_model_stays() {
     // Ada's photo is replaced, Bob's is left out.
     let images = ImagesUpdate::Replace(vec![photo(1), photo(4)]);
     vault.update_person(&ada.id, &PersonUpdate { images, ..PersonUpdate::default() }).expect("updated");
-    let leave_out = ReencodeOptions { leave_out: true, ..ReencodeOptions::default() };
+    let leave_out = ReencodeOptions::default().with_leave_out(true);
     let done = other.reencode(&leave_out, &mut ()).expect("re-encoded");
     assert_eq!((done.encoded, done.is_active, done.unencoded.len()), (1, true, 1));
     assert_eq!(other.people_without_encoding().expect("a list"), std::slice::from_ref(&bob.id));
@@ -234,7 +236,7 @@ fn a_vault_of_the_dlib_pack_is_taken_to_another_one() {
     };
     let test = Facevault::new().with("FACEVAULT_HOME", home.path());
     let path = test.path().join("v");
-    let vault = Vault::create(&path, VaultOptions::with_engine(dlib)).expect("a vault");
+    let vault = Vault::create(&path, VaultOptions::default().with_engine(dlib)).expect("a vault");
     let photos = data::files_below(&data.join("faces/lfw-dev")).into_iter();
     let photos = photos.filter(|path| path.to_string_lossy().ends_with("_0001.jpg"));
     let mut people: Vec<Person> = Vec::new();
@@ -277,7 +279,7 @@ fn a_vault_of_the_dlib_pack_is_taken_to_another_one() {
     assert_eq!(answer["data"]["encoded"], last);
 
     assert!(everybody_is_found(&vault, &people), "the old encodings were kept");
-    let other = Vault::open(&path, VaultOptions::with_engine(new)).expect("opened");
+    let other = Vault::open(&path, VaultOptions::default().with_engine(new)).expect("opened");
     let now: Vec<Person> = people.iter().map(|person| other.person(&person.id).expect("a person")).collect();
     assert!(now.iter().all(|person| person.images[0].encoding.as_ref().is_some_and(|e| e.dimension() == 192)));
     assert!(everybody_is_found(&other, &now));

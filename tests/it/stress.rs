@@ -153,7 +153,7 @@ fn shown(answer: &Identification) -> Vec<Found> {
 fn every_search_is_one_of_a_committed_state() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("v");
-    let vault = Vault::create(&path, VaultOptions::with_engine(engine())).expect("a vault");
+    let vault = Vault::create(&path, VaultOptions::default().with_engine(engine())).expect("a vault");
     // The first photo decides the vault's model.
     let first = NewPerson { name: "first".into(), images: vec![photo(0)], ..NewPerson::default() };
     let first = vault.create_person(&first).expect("a person");
@@ -166,11 +166,9 @@ fn every_search_is_one_of_a_committed_state() {
         .collect();
     let probes: Vec<FaceEncoding> = photos.iter().filter_map(|(_, prepared)| prepared.encoding.clone()).collect();
     assert_eq!(probes[0].dimension(), DIMENSION);
-    let everybody = IdentifyOptions {
-        operating_point: OperatingPoint::similarity(-1.0).expect("a similarity"),
-        max_results: 5,
-        ..IdentifyOptions::default()
-    };
+    let everybody = IdentifyOptions::default()
+        .with_operating_point(OperatingPoint::similarity(-1.0).expect("a similarity"))
+        .with_max_results(5);
     let start = vault.identify_encoding(&probes[0], &everybody).expect("an answer").generation;
 
     let stop = AtomicBool::new(false);

@@ -13,7 +13,7 @@ use super::fakes::{engine, photo};
 const ROUNDS: u32 = 12;
 
 fn open(path: &Path) -> Vault {
-    Vault::open(path, VaultOptions::with_engine(engine())).expect("opened")
+    Vault::open(path, VaultOptions::default().with_engine(engine())).expect("opened")
 }
 
 fn enroll(vault: &Vault, seed: u32) -> PersonId {
@@ -23,7 +23,7 @@ fn enroll(vault: &Vault, seed: u32) -> PersonId {
 
 fn found(vault: &Vault, seed: u32) -> Option<PersonId> {
     let operating_point = OperatingPoint::similarity(0.99).expect("a similarity");
-    let options = IdentifyOptions { operating_point, ..IdentifyOptions::default() };
+    let options = IdentifyOptions::default().with_operating_point(operating_point);
     let answer = vault.identify(&[photo(seed)], &options).expect("an answer");
     answer.candidates.into_iter().next().map(|best| best.person)
 }
@@ -64,7 +64,7 @@ fn what_one_enrolls_the_other_finds_at_its_next_call() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("v");
-    let options = VaultOptions { client: Some(ClientId::new("tenant").expect("an id")), ..VaultOptions::default() };
+    let options = VaultOptions::default().with_client(ClientId::new("tenant").expect("an id"));
     drop(Vault::create(&path, options).expect("a vault"));
     let vault = open(&path);
     assert_eq!(found(&vault, 0), None, "the gallery is in memory before anybody comes");

@@ -108,9 +108,11 @@ fn too_large(size: u64, limits: &Limits) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
-    const LIMITS: Limits = Limits { max_images: 2, max_image_bytes: 4 };
+    static LIMITS: LazyLock<Limits> = LazyLock::new(|| Limits::default().with_max_images(2).with_max_image_bytes(4));
 
     #[test]
     fn a_photo_that_is_too_large_is_refused_with_its_place() {

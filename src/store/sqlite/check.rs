@@ -41,6 +41,7 @@ impl CheckReport {
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// The person concerned, where it is known.
     pub person: Option<PersonId>,

@@ -17,16 +17,23 @@ use super::settings::{self, Access};
 use super::{Store, clients, models, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::ClientId;
+use crate::setters::setters;
 use crate::store::ModelInfo;
 
 /// How a new vault starts.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct CreateOptions {
     /// The default client; `None` for one with a new id.
     pub client: Option<ClientId>,
     /// The active model; `None` where the first one to be added becomes it.
     pub model: Option<ModelInfo>,
 }
+
+setters!(CreateOptions {
+    client: with_client(impl Into<Option<ClientId>>),
+    model: with_model(impl Into<Option<ModelInfo>>),
+});
 
 impl Store {
     /// Makes a vault and opens it. The file appears under its name when it is whole, and only its

@@ -90,7 +90,7 @@ fn answers(other_has_data: bool) -> Vec<String> {
     let service = Service::new();
     if other_has_data {
         // As another process would.
-        let options = VaultOptions { client: Some(client("a")), ..VaultOptions::with_engine(fakes::engine()) };
+        let options = VaultOptions::default().with_engine(fakes::engine()).with_client(client("a"));
         let other = Vault::open(service.vault.path(), options).expect("a vault");
         let staff = NewCollection { id: "staff".parse().ok(), name: "Staff".into(), description: None };
         other.create_collection(&staff).expect("a collection");

@@ -109,7 +109,7 @@ impl Service {
 
     fn of(engine: Option<Engine>, set: impl FnOnce(&mut ServerOptions)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut options = VaultOptions { client: Some(client("a")), ..VaultOptions::default() };
+        let mut options = VaultOptions::default().with_client(client("a"));
         options.engine = engine;
         let vault = Vault::create(folder.path().join("people.vault"), options).expect("a vault");
         vault.add_client(&client("b")).expect("a client");

@@ -157,7 +157,7 @@ fn no_damage_anywhere_gives_a_wrong_photo_or_a_panic() -> Result<()> {
         let photos: Vec<&[u8]> = pair.iter().map(Vec::as_slice).collect();
         vault.store.insert(&vault.client, &person("P", &photos))?;
     }
-    let query = PersonQuery { limit: 100, ..PersonQuery::default() };
+    let query = PersonQuery::default().with_limit(100);
     let mut images: BTreeMap<ImageId, _> = BTreeMap::new();
     for item in vault.store.persons(&vault.client, &query)?.items {
         let person = vault.store.person(&vault.client, &item.id)?;

@@ -240,11 +240,11 @@ fn what_belongs_to_another_client_answers_as_if_it_were_not_there() -> Result<()
 fn pages_out_of_range_are_refused() -> Result<()> {
     let vault = Vault::new();
     for (page, limit) in [(0, 10), (1, 0), (1, 1_001), (u64::MAX, 1_000)] {
-        let query = PersonQuery { page, limit, ..PersonQuery::default() };
+        let query = PersonQuery::default().with_page(page).with_limit(limit);
         let error = vault.store.persons(&vault.client, &query).expect_err("no such page");
         assert_eq!(error.kind(), ErrorKind::Invalid, "page {page}, limit {limit}");
     }
-    let query = PersonQuery { collection: Some("none".into()), ..PersonQuery::default() };
+    let query = PersonQuery::default().with_collection("none".to_owned());
     let error = vault.store.persons(&vault.client, &query).expect_err("no such collection");
     assert_eq!(error.violations()[0].field, "collection");
     Ok(())

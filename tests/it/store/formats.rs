@@ -22,7 +22,7 @@ fn data(file: &str) -> PathBuf {
 
 /// A vault with one of everything.
 fn write(path: &Path) -> Result<()> {
-    let options = CreateOptions { client: Some(ClientId::new("client_1")?), model: Some(model_info(MODEL)) };
+    let options = CreateOptions::default().with_client(ClientId::new("client_1")?).with_model(model_info(MODEL));
     let store = Store::create(path, &options)?;
     let client = store.default_client()?;
     let other = ClientId::new("client_2")?;
@@ -96,7 +96,7 @@ fn holds_what_was_written(store: &Store, mode: Option<EncodingMode>) -> Result<(
     let photos: Vec<_> = full.images.iter().filter_map(|image| image.bytes.as_deref()).collect();
     assert_eq!(photos, [b"a synthetic photo".as_slice(), b"another one"]);
     assert_eq!(full.images[0].encoding, Some(encoding(MODEL, b"a synthetic photo")));
-    let query = PersonQuery { name_contains: Some("ΔΥΣ".into()), ..PersonQuery::default() };
+    let query = PersonQuery::default().with_name_contains("ΔΥΣ".to_owned());
     assert_eq!(store.persons(&client, &query)?.total, 1);
     assert_eq!(store.persons(&client, &PersonQuery::default())?.total, 2);
 

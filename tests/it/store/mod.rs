@@ -17,6 +17,7 @@ mod refusals;
 mod tokens;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store, Written};
 use facevault::{
@@ -29,7 +30,7 @@ use rusqlite::types::Value;
 const MODEL: ModelId = ModelId::from_bytes([1; 16]);
 /// Another model: three components.
 const OTHER_MODEL: ModelId = ModelId::from_bytes([2; 16]);
-const LIMITS: Limits = Limits { max_images: 4, max_image_bytes: 1 << 20 };
+static LIMITS: LazyLock<Limits> = LazyLock::new(|| Limits::default().with_max_images(4).with_max_image_bytes(1 << 20));
 
 fn model_info(id: ModelId) -> ModelInfo {
     let dimension = if id == MODEL { 4 } else { 3 };
@@ -57,7 +58,7 @@ impl Vault {
     }
 
     fn in_folder(folder: tempfile::TempDir) -> Self {
-        let options = CreateOptions { client: None, model: Some(model_info(MODEL)) };
+        let options = CreateOptions::default().with_model(model_info(MODEL));
         let store = Store::create(folder.path().join("v.facevault"), &options).expect("a vault");
         let client = store.default_client().expect("a client");
         Self { folder, store, client }

@@ -151,7 +151,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let id = PersonId::new("person_123456789")?;
     let file = folder.path().join("demo.vault");
     let client = ClientId::new("client_123456789")?;
-    let options = VaultOptions { engine: Some(engine), limits: context.limits(), client: Some(client) };
+    let options = VaultOptions::default().with_engine(engine).with_limits(context.limits()).with_client(client);
 
     let mut made = None;
     story.step("create a vault", path(&file), || {

@@ -47,11 +47,9 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let mut options = DuplicatesOptions {
-        collections: (!arguments.collections.is_empty()).then(|| arguments.collections.clone()),
-        max_pairs: arguments.max_pairs as usize,
-        ..DuplicatesOptions::default()
-    };
+    let mut options = DuplicatesOptions::default()
+        .with_collections((!arguments.collections.is_empty()).then(|| arguments.collections.clone()))
+        .with_max_pairs(arguments.max_pairs as usize);
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let vault = match options.operating_point {
         OperatingPoint::Similarity(_) => context.vault_for_reading(&arguments.vault)?,

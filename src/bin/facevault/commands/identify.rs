@@ -67,11 +67,9 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let mut options = IdentifyOptions {
-        collections: (!arguments.collections.is_empty()).then(|| arguments.collections.clone()),
-        max_results: usize::from(arguments.max_results),
-        ..IdentifyOptions::default()
-    };
+    let mut options = IdentifyOptions::default()
+        .with_collections((!arguments.collections.is_empty()).then(|| arguments.collections.clone()))
+        .with_max_results(usize::from(arguments.max_results));
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
     // An unknown collection is reported before models are loaded.

@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let started = Instant::now();
     let vault = context.vault_with_engine(&arguments.vault)?;
-    let options = ReencodeOptions { keep_old: arguments.keep_old, leave_out: arguments.leave_out };
+    let options = ReencodeOptions::default().with_keep_old(arguments.keep_old).with_leave_out(arguments.leave_out);
     let reencoded = watched(&context.output, |progress| vault.reencode(&options, progress));
     let reencoded = reencoded.map_err(|failure| match failure {
         Failure::Interrupted(_) => Failure::Interrupted(

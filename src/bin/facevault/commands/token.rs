@@ -87,7 +87,8 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
 fn create(arguments: &Create, context: &Context) -> Outcome {
     let vault = match (arguments.new_client, context.client()) {
         (true, Some(client)) => {
-            let options = facevault::VaultOptions { client: None, ..context.vault_options(None) };
+            let mut options = context.vault_options(None);
+            options.client = None;
             Vault::open(&arguments.vault, options)?.add_client(client)?
         }
         _ => context.vault(&arguments.vault).map_err(|error| match context.client() {

@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("smallest-host VAULT PHOTO".into());
     };
     let engine = Engine::open(&EngineOptions::default())?;
-    let vault = Vault::open(vault, VaultOptions::with_engine(engine))?;
+    let vault = Vault::open(vault, VaultOptions::default().with_engine(engine))?;
     let answer = vault.identify(&[std::fs::read(photo)?.into()], &IdentifyOptions::default())?;
     println!("{answer:?}");
     Ok(())

@@ -39,6 +39,6 @@ impl Known {
         }
         let point = self.sureness.asked().unwrap_or(IdentifyOptions::default().operating_point);
         let face = by(DuplicatesBy::Face).then_some(point);
-        Ok(DuplicatePolicy { name_and_birth: by(DuplicatesBy::Name), face, collections: None })
+        Ok(DuplicatePolicy::default().with_name_and_birth(by(DuplicatesBy::Name)).with_face(face))
     }
 }

@@ -57,15 +57,16 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let page = context.vault_for_reading(&arguments.vault)?.persons(&PersonQuery {
-        page: arguments.page,
-        limit: arguments.limit,
-        collection: arguments.collection.clone(),
-        status: arguments.status,
-        name_contains: arguments.name.clone(),
-        attributes: arguments.attributes.iter().cloned().collect(),
-        date_of_birth: arguments.date_of_birth,
-    })?;
+    let page = context.vault_for_reading(&arguments.vault)?.persons(
+        &PersonQuery::default()
+            .with_page(arguments.page)
+            .with_limit(arguments.limit)
+            .with_collection(arguments.collection.clone())
+            .with_status(arguments.status)
+            .with_name_contains(arguments.name.clone())
+            .with_date_of_birth(arguments.date_of_birth)
+                .with_attributes(arguments.attributes.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()),
+    )?;
     context.output.page(&page, |text| {
         let mut listing =
             Listing::new(&["ID", "NAME", "PHOTOS", "BORN", "STATUS", "COLLECTIONS", "UPDATED"]).numbers(&[2]);
