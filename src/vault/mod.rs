@@ -120,6 +120,39 @@ impl Vault {
         Self::assemble(Store::open(path.as_ref())?, options)
     }
 
+    /// Opens the vault at `path`, or makes a new one where there is no file. Of several threads and processes
+    /// that do this at the same time, one makes the vault and all open it.
+    ///
+    /// # Errors
+    /// As for [`Self::open`] and [`Self::create`]: a file that is no vault is refused and stays as it is, and
+    /// an existing vault without the client of `options` is [`ErrorKind::NotFound`].
+    pub fn open_or_create(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
+        let create = CreateOptions { client: options.client.clone(), ..CreateOptions::default() };
+        Self::assemble(Store::open_or_create(path.as_ref(), &create)?, options)
+    }
+
+    /// Makes a new vault in memory: for tests, and for people who are to be forgotten when the program ends. It
+    /// is gone when the last clone of the handle is dropped, and no other handle or process can open it;
+    /// [`Self::backup`] writes it to a file. [`Self::path`] gives `:memory:`.
+    ///
+    /// It can do all that a vault in a file can. It holds at most 1 GiB, photos included. Reads and writes wait for each other, for at most 5 seconds.
+    ///
+    /// ```
+    /// use facevault::{NewPerson, Vault, VaultOptions};
+    ///
+    /// let vault = Vault::in_memory(VaultOptions::default())?;
+    /// vault.create_person(&NewPerson::named("Ada Lovelace"))?;
+    /// assert_eq!(vault.persons(&Default::default())?.total, 1);
+    /// # Ok::<(), facevault::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where there is not enough memory.
+    pub fn in_memory(options: VaultOptions) -> Result<Self> {
+        let create = CreateOptions { client: options.client.clone(), ..CreateOptions::default() };
+        Self::assemble(Store::in_memory(&create)?, options)
+    }
+
     /// Opens the vault at `path` for reading: nothing of it is written, whatever is asked.
     ///
     /// # Errors
@@ -156,7 +189,7 @@ impl Vault {
         Ok(Self { inner: Arc::clone(&self.inner), client: client.clone() })
     }
 
-    /// The vault's file.
+    /// The vault's file; `:memory:` for a vault in memory.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.inner.store.path()

@@ -32,6 +32,7 @@ mod many;
 mod measuring;
 mod models;
 mod networks;
+mod opening;
 mod optimized;
 mod orientation;
 mod packs;

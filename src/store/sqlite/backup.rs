@@ -27,12 +27,13 @@ impl Store {
     pub fn backup(&self, target: impl AsRef<Path>, progress: &mut dyn Progress) -> Result<()> {
         let target = absolute(target.as_ref())?;
         let pending = PendingFile::new(&target)?;
-        self.read(|source| Ok(copy(source, pending.path(), progress)))?.map_err(|fault| fault.into_error(&target))?;
+        self.read(|source| Ok(copy(source, pending.path(), self.is_in_memory(), progress)))?
+            .map_err(|fault| fault.into_error(&target))?;
         pending.name()
     }
 }
 
-fn copy(source: &Connection, target: &Path, progress: &mut dyn Progress) -> Outcome<()> {
+fn copy(source: &Connection, target: &Path, from_memory: bool, progress: &mut dyn Progress) -> Outcome<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(target, flags)?;
     // Nobody else knows the file: it is synced once, when it is whole.
@@ -65,6 +66,10 @@ fn copy(source: &Connection, target: &Path, progress: &mut dyn Progress) -> Outc
         }
     }
     drop(backup);
+    if from_memory {
+        // A file says of itself that it has a write-ahead log, what is in memory does not.
+        copy.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    }
     copy.close().map_err(|(_, error)| error)?;
     Ok(())
 }

@@ -27,6 +27,8 @@ const ERASE_ATTEMPT: Duration = Duration::from_millis(100);
 /// SQLite can fold the write-ahead log into the file and remove it.
 pub(in crate::store) struct Connections {
     path: PathBuf,
+    /// What SQLite opens: the path, or the name of a database in memory.
+    source: PathBuf,
     access: Access,
     readers: Mutex<Vec<Connection>>,
     writer: Option<Mutex<Connection>>,
@@ -54,6 +56,7 @@ impl Connections {
         erasure_pending: bool,
     ) -> Self {
         Self {
+            source: path.clone(),
             path,
             access,
             readers: Mutex::new(vec![reader]),
@@ -64,13 +67,18 @@ impl Connections {
         }
     }
 
+    /// The same, where SQLite opens something else than the path.
+    pub(super) fn with_source(self, source: PathBuf) -> Self {
+        Self { source, ..self }
+    }
+
     fn settings(&self) -> Result<Vec<(&'static str, String)>> {
         let report = |connection: &Connection, access| {
             settings::verify(connection, access)?;
             settings::read(connection, access)
         };
         let outcome = match &self.writer {
-            Some(writer) => report(&lock(writer), Access::Write),
+            Some(writer) => report(&lock(writer), self.access.of_writer()),
             None => self.reader().and_then(|reader| report(&reader, self.access)),
         };
         let settings = outcome.map_err(|fault| fault.into_error(&self.path))?;
@@ -83,7 +91,7 @@ impl Connections {
         let connection = match idle {
             Some(connection) => connection,
             None => patiently(|| {
-                let connection = settings::connect(&self.path, self.access)?;
+                let connection = settings::connect(&self.source, self.access)?;
                 settings::apply(&connection, self.access)?;
                 Ok(connection)
             })?,
@@ -123,7 +131,7 @@ impl Drop for Reader<'_> {
 }
 
 impl Store {
-    /// The vault's file.
+    /// The vault's file; `:memory:` for a vault in memory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.inner.path
@@ -133,6 +141,12 @@ impl Store {
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.inner.writer.is_none()
+    }
+
+    /// Whether the vault is in memory, see [`Self::in_memory`].
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.inner.access.is_in_memory()
     }
 
     /// SQLite's settings as a connection reports them, by name.

@@ -12,8 +12,11 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
+use super::settings::MEMORY;
 use crate::error::{Error, ErrorKind};
 use crate::person::PersonId;
+
+const FULL: &str = "the disk is full";
 
 /// What went wrong inside the store: an error that is ready for the caller, or SQLite's own.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +61,15 @@ impl Fault {
             }
             Self::Told(error) => error,
             Self::Sqlite(error) => {
-                let (kind, what) = judge(&error);
+                let (kind, what) = match judge(&error) {
+                    (ErrorKind::Busy, _) if path == Path::new(MEMORY) => {
+                        (ErrorKind::Busy, "another thread held the vault for longer than 5 seconds")
+                    }
+                    (ErrorKind::Io, FULL) if path == Path::new(MEMORY) => {
+                        (ErrorKind::Io, "the vault is full: in memory it holds at most 1 GiB")
+                    }
+                    other => other,
+                };
                 Error::new(kind, format!("{}: {what}", path.display())).caused_by(error)
             }
         }
@@ -103,7 +114,7 @@ fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
         ErrorCode::ConstraintViolation => (ErrorKind::Corrupt, "the vault's rows contradict each other"),
         ErrorCode::NotADatabase => (ErrorKind::Unsupported, "the file is no vault"),
         ErrorCode::TooBig => (ErrorKind::Invalid, "a value has more bytes than SQLite takes"),
-        ErrorCode::DiskFull => (ErrorKind::Io, "the disk is full"),
+        ErrorCode::DiskFull => (ErrorKind::Io, FULL),
         ErrorCode::ReadOnly => (ErrorKind::Io, "the vault or its folder can only be read"),
         ErrorCode::CannotOpen => (ErrorKind::Io, "the vault or a file beside it cannot be opened"),
         ErrorCode::PermissionDenied => (ErrorKind::Io, "access to the vault is denied"),

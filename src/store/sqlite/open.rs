@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::connection::{Connections, patiently, truncate_log};
-use super::error::Outcome;
-use super::settings::{self, Access};
+use super::error::{Fault, Outcome};
+use super::settings::{self, Access, MEMORY};
 use super::{Store, clients, models, schema};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::ClientId;
 use crate::setters::setters;
 use crate::store::ModelInfo;
@@ -45,9 +45,58 @@ impl Store {
     pub fn create(path: impl AsRef<Path>, options: &CreateOptions) -> Result<Self> {
         let path = absolute(path.as_ref())?;
         let pending = PendingFile::new(&path)?;
-        fill(pending.path(), options).map_err(|fault| fault.into_error(&path))?;
+        let make = || {
+            let mut connection = settings::connect(pending.path(), Access::Write)?;
+            fill(&mut connection, Access::Write, options)?;
+            connection.close().map_err(|(_, error)| error)?;
+            Ok(())
+        };
+        make().map_err(|fault: Fault| fault.into_error(&path))?;
         pending.name()?;
         Self::open(path)
+    }
+
+    /// Opens the vault at `path`, or makes one where there is no file. Of several threads and processes that
+    /// do this at the same time, one makes the vault and all open it. `options` count only for a new vault.
+    ///
+    /// # Errors
+    /// As for [`Self::open`] and [`Self::create`]. A file that is no vault is refused and stays as it is.
+    pub fn open_or_create(path: impl AsRef<Path>, options: &CreateOptions) -> Result<Self> {
+        let path = path.as_ref();
+        match Self::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        match Self::create(path, options) {
+            // Somebody else has made it meanwhile.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::open(path),
+            created => created,
+        }
+    }
+
+    /// Makes a vault in memory. It is gone when the last clone of the handle is dropped, and no other
+    /// handle or process can open it.
+    ///
+    /// It holds at most 1 GiB. A writer waits until reads that are under way have ended, and reads wait for
+    /// a write to be committed, for at most 5 seconds each: what is called inside of [`Self::snapshot`] or
+    /// [`Self::all_encodings`] should not write to the same vault.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where there is not enough memory.
+    pub fn in_memory(options: &CreateOptions) -> Result<Self> {
+        // Connections of this process that name the same database of SQLite's `memdb` share it.
+        let source = PathBuf::from(format!("file:/facevault-{}?vfs=memdb", uuid::Uuid::now_v7()));
+        let open = || {
+            let mut writer = settings::connect(&source, Access::MemoryWrite)?;
+            fill(&mut writer, Access::MemoryWrite, options)?;
+            let reader = settings::connect(&source, Access::MemoryRead)?;
+            settings::apply(&reader, Access::MemoryRead)?;
+            Ok((reader, writer))
+        };
+        let path = PathBuf::from(MEMORY);
+        let (reader, writer) = open().map_err(|fault: Fault| fault.into_error(&path))?;
+        let connections = Connections::new(path, Access::MemoryRead, reader, Some(writer), false).with_source(source);
+        Ok(Self { inner: Arc::new(connections) })
     }
 
     /// Opens a vault for reading and writing, and takes one of an older version to the present one.
@@ -169,15 +218,20 @@ fn refuse_leftovers(target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The path from the root, so that a name like `file:x` is a name and nothing else.
+/// The path from the root, so that a name like `file:x` is a name and nothing else. SQLite's name for a
+/// database in memory is refused: a file of that name is hardly what is meant.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
+    if path == Path::new(MEMORY) {
+        let rule = format!("must name a file, not {MEMORY:?}: call `Vault::in_memory` for a vault in memory");
+        return Err(Error::invalid("path", Rule::Other(rule)));
+    }
     std::path::absolute(path).map_err(|error| system(path, error))
 }
 
-fn fill(path: &Path, options: &CreateOptions) -> Outcome<()> {
-    let mut connection = settings::connect(path, Access::Write)?;
-    schema::create(&mut connection)?;
-    settings::apply(&connection, Access::Write)?;
+/// Makes an empty database a vault.
+fn fill(connection: &mut Connection, access: Access, options: &CreateOptions) -> Outcome<()> {
+    schema::create(connection)?;
+    settings::apply(connection, access)?;
     let transaction = connection.transaction()?;
     let client = options.client.clone().unwrap_or_else(ClientId::generate);
     let client = clients::insert(&transaction, &client)?;
@@ -191,7 +245,6 @@ fn fill(path: &Path, options: &CreateOptions) -> Outcome<()> {
         params![uuid::Uuid::now_v7().to_string(), schema::now(), client, model],
     )?;
     transaction.commit()?;
-    connection.close().map_err(|(_, error)| error)?;
     Ok(())
 }
 

@@ -56,20 +56,42 @@ pub(super) enum Access {
     Read,
     /// Read a file that nobody can change, without locks.
     Immutable,
+    /// Read and write a database in memory that connections of this process share.
+    MemoryWrite,
+    /// Read such a database.
+    MemoryRead,
 }
 
-/// Opens the file at `path`, which is there and absolute. Nothing is set, read or written yet.
+impl Access {
+    /// The access of the writer beside readers of this access.
+    pub(super) fn of_writer(self) -> Self {
+        if self.is_in_memory() { Self::MemoryWrite } else { Self::Write }
+    }
+
+    pub(super) fn is_in_memory(self) -> bool {
+        matches!(self, Self::MemoryWrite | Self::MemoryRead)
+    }
+}
+
+/// SQLite's name for a database in memory, and the path that a vault in memory shows.
+pub(super) const MEMORY: &str = ":memory:";
+
+/// Opens the file at `path`, which is there and absolute, or the database in memory of this name. Nothing is
+/// set, read or written yet.
 pub(super) fn connect(path: &Path, access: Access) -> Outcome<Connection> {
     require_sqlite(rusqlite::version_number())?;
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match access {
             Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
             Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Access::Immutable => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+            Access::Immutable | Access::MemoryRead => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+            Access::MemoryWrite => {
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI
+            }
         };
     let connection = match access {
-        Access::Write | Access::Read => Connection::open_with_flags(path, flags)?,
         Access::Immutable => Connection::open_with_flags(immutable_uri(path), flags)?,
+        _ => Connection::open_with_flags(path, flags)?,
     };
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -105,9 +127,14 @@ pub(super) fn verify(connection: &Connection, access: Access) -> Outcome<()> {
 pub(super) fn read(connection: &Connection, access: Access) -> Outcome<Vec<(&'static str, String, &'static str)>> {
     let mut settings = Vec::new();
     if access != Access::Immutable {
-        settings.push(("journal_mode", pragma(connection, "journal_mode")?, "wal"));
+        let wanted = if access.is_in_memory() { "memory" } else { "wal" };
+        settings.push(("journal_mode", pragma(connection, "journal_mode")?, wanted));
     }
     for Pragma(name, _, wanted) in PRAGMAS {
+        // What is in memory already has no such setting.
+        if access.is_in_memory() && *name == "mmap_size" {
+            continue;
+        }
         settings.push((*name, pragma(connection, name)?, *wanted));
     }
     for (config, name, wanted) in CONFIGS {
