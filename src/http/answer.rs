@@ -37,14 +37,20 @@ pub(super) struct PageAnswer<T> {
 /// Which part of a list this is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Pagination {
-    /// The page, from 1.
-    page: u64,
+    /// The page, from 1; missing where `after` was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    page: Option<u64>,
     /// The most items of a page.
     limit: u64,
     /// The items of all pages.
     total: u64,
     /// How many pages there are.
     pages: u64,
+    /// What `after` takes for the next page; missing on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next: Option<String>,
 }
 
 /// An answer in bytes, made on the thread that did the work.
@@ -67,7 +73,9 @@ impl Reply {
         page: &'a Page<T>,
         show: impl Fn(&'a T) -> S,
     ) -> Self {
-        let pagination = Pagination { page: page.page, limit: page.limit, total: page.total, pages: page.pages() };
+        let next = page.next.as_ref().map(ToString::to_string);
+        let pagination =
+            Pagination { page: page.page, limit: page.limit, total: page.total, pages: page.pages(), next };
         let data = page.items.iter().map(show).collect();
         Self::with_status(StatusCode::OK, &PageAnswer { success: true, id: id.into(), data, pagination })
     }

@@ -32,6 +32,11 @@ impl Query {
         self.violations.add(field, rule);
     }
 
+    /// Whether a parameter is named that nobody has read yet.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.rest.iter().any(|(key, _)| key == name)
+    }
+
     /// The text of a parameter that is named once at most.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let mut found = self.all(&[name]);

@@ -20,7 +20,7 @@ pub use collection::{Collection, CollectionUpdate, NewCollection};
 pub use date_of_birth::DateOfBirth;
 pub use id::{ClientId, CollectionId, ImageId, PersonId, PersonKey, TokenId};
 pub use image::{ImageBytes, PersonImage};
-pub use query::{Page, PersonQuery};
+pub use query::{Cursor, Page, PersonQuery};
 pub use update::{
     ImagesUpdate, Limits, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTE_VALUE, MAX_ATTRIBUTES, MAX_NAME, MAX_NOTES, NewPerson,
     PersonUpdate,

@@ -2,18 +2,77 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
+use jiff::Timestamp;
+
+use crate::error::{Error, Result, Rule};
 use crate::setters::setters;
 
-use super::{DateOfBirth, Status};
+use super::{DateOfBirth, PersonId, PersonSummary, Status};
 
-/// What is asked of a list: one page of at most `limit`, and who may be on it. `Debug` shows nothing that
-/// describes a person.
+/// A place in a list of persons: behind a person, whether or not that person is still there.
+///
+/// [`Page::next`] gives it, and [`PersonQuery::after`] takes it. As text it is up to 80 of the characters
+/// `A-Z a-z 0-9 _ -`; what it is made of may change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    created_at: Timestamp,
+    id: PersonId,
+}
+
+impl Cursor {
+    /// The place behind `person`, in lists of any filter.
+    #[must_use]
+    pub fn behind(person: &PersonSummary) -> Self {
+        Self { created_at: person.created_at, id: person.id.clone() }
+    }
+
+    /// When the person behind whom this is was created, in microseconds, and who it was.
+    pub(crate) fn place(&self) -> (i64, &PersonId) {
+        (self.created_at.as_microsecond(), &self.id)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{}", self.created_at.as_microsecond(), self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a text that is no cursor.
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            let (time, id) = text.split_at_checked(16)?;
+            let is_hex = time.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+            let time = u64::from_str_radix(time, 16).ok().filter(|_| is_hex)?;
+            let created_at = Timestamp::from_microsecond(time.cast_signed()).ok()?;
+            Some(Self { created_at, id: PersonId::new(id).ok()? })
+        };
+        read().ok_or_else(|| {
+            let rule = "must be the `next` of another page of this list";
+            Error::invalid("after", Rule::Other(rule.to_owned()))
+        })
+    }
+}
+
+/// What is asked of a list: one page of at most `limit`, and who may be on it.
+///
+/// A page is found by its number, or by the [`next`](Page::next) of the one before. A number counts from
+/// the beginning each time: where persons are added or removed between two pages, somebody may be on both
+/// or on neither. Pages that follow one another by `after` have everybody who is there all the time once.
+/// `Debug` shows nothing that describes a person.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PersonQuery {
-    /// The page, from 1.
+    /// The page, from 1. It must be 1 where `after` is given.
     pub page: u64,
+    /// Only persons who come behind this place in the list.
+    pub after: Option<Cursor>,
     /// Persons a page, 1 to 1,000.
     pub limit: u64,
     /// Only members of this collection, by id or code.
@@ -43,6 +102,7 @@ impl fmt::Debug for PersonQuery {
 
 setters!(PersonQuery {
     page: with_page(u64),
+    after: with_after(impl Into<Option<Cursor>>),
     limit: with_limit(u64),
     collection: with_collection(impl Into<Option<String>>),
     status: with_status(impl Into<Option<Status>>),
@@ -55,6 +115,7 @@ impl Default for PersonQuery {
     fn default() -> Self {
         Self {
             page: 1,
+            after: None,
             limit: 10,
             collection: None,
             status: None,
@@ -71,12 +132,14 @@ impl Default for PersonQuery {
 pub struct Page<T> {
     /// The items of this page.
     pub items: Vec<T>,
-    /// The page, from 1.
-    pub page: u64,
+    /// The page, from 1; `None` where a cursor was asked for.
+    pub page: Option<u64>,
     /// Items a page.
     pub limit: u64,
     /// Items on all pages.
     pub total: u64,
+    /// Where the next page starts; `None` on the last one.
+    pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
@@ -84,5 +147,38 @@ impl<T> Page<T> {
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.total.div_ceil(self.limit.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_from_its_text() {
+        for micros in [0, 1, -1, 1_700_000_000_123_456, -62_000_000_000_000_000] {
+            let created_at = Timestamp::from_microsecond(micros).expect("a time");
+            for id in ["a", "person_1-b", &"x".repeat(64)] {
+                let cursor = Cursor { created_at, id: PersonId::new(id).expect("an id") };
+                assert_eq!(cursor.to_string().parse::<Cursor>().expect("a cursor"), cursor);
+            }
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "ada",
+            "0123456789abcdef",
+            "0123456789ABCDEFada",
+            "+123456789abcdefada",
+            "7fffffffffffffffada",
+            "0006000000000000a b",
+            "000600000000000\u{e9}ada",
+        ] {
+            let error = text.parse::<Cursor>().expect_err(text);
+            assert_eq!(error.violations()[0].field, "after", "{text}");
+        }
     }
 }

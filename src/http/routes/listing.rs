@@ -1,6 +1,7 @@
 //! What is asked of lists of persons.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use axum::http::Uri;
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::error::{Error, Rule, Violation};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
-use crate::person::{DateOfBirth, PersonQuery, Status};
+use crate::person::{Cursor, DateOfBirth, PersonQuery, Status};
 
 /// The most persons of a page, and the last page that can be asked for.
 const MAX_LIMIT: u64 = 100;
@@ -40,6 +41,10 @@ pub(in crate::http) struct ListQuery {
     /// The page, from 1
     #[param(minimum = 1, maximum = 1000000000, required = false)]
     page: u64,
+    /// The `pagination.next` of the page before, instead of `page`: everybody who is there all the time is on
+    /// one page, whoever else comes or goes meanwhile
+    #[param(nullable = false)]
+    after: Option<String>,
     /// Persons a page, 10 if not named
     #[param(minimum = 1, maximum = 100, required = false)]
     limit: u64,
@@ -61,7 +66,12 @@ impl ListQuery {
     /// Reads the query of an address.
     pub(in crate::http) fn read(uri: &Uri) -> Result<Self, ApiError> {
         let mut query = Query::new(uri);
+        let by_page = query.has("page");
         let (page, limit) = (query.number("page", 1, MAX_PAGE), query.number("limit", 10, MAX_LIMIT));
+        let after = query.text("after");
+        if by_page && after.is_some() {
+            query.broken("after", Rule::Other("must not come with \"page\": name one of them".to_owned()));
+        }
         let collection = query.text("collection");
         let status = match query.text("status").as_deref() {
             None => None,
@@ -87,26 +97,30 @@ impl ListQuery {
         if !violations.is_empty() {
             return Err(ApiError::invalid_query(&violations));
         }
-        Ok(Self { page, limit, collection, status, populates, attribute })
+        Ok(Self { page, after, limit, collection, status, populates, attribute })
     }
 
     /// What is asked of the vault; `None` where nobody can be found.
-    pub(super) fn persons(&self) -> Option<PersonQuery> {
+    pub(super) fn persons(&self) -> Result<Option<PersonQuery>, ApiError> {
+        let after = match self.after.as_deref().map(Cursor::from_str).transpose() {
+            Ok(after) => after,
+            Err(error) => return Err(ApiError::invalid_query(error.violations())),
+        };
         let status = match self.status {
             None => None,
             Some(StatusFilter::Active) => Some(Status::Active),
             Some(StatusFilter::Inactive) => Some(Status::Inactive),
             // A status of the API that nobody has here.
-            Some(StatusFilter::Pending) => return None,
+            Some(StatusFilter::Pending) => return Ok(None),
         };
         let (page, limit, collection) = (self.page, self.limit, self.collection.clone());
         let attributes = self.attribute.clone();
-        Some(PersonQuery { page, limit, collection, status, attributes, ..PersonQuery::default() })
+        Ok(Some(PersonQuery { page, after, limit, collection, status, attributes, ..PersonQuery::default() }))
     }
 
-    /// The page and the most persons of it.
-    pub(super) fn page(&self) -> (u64, u64) {
-        (self.page, self.limit)
+    /// The page, where it was not asked for by a cursor, and the most persons of it.
+    pub(super) fn page(&self) -> (Option<u64>, u64) {
+        (self.after.is_none().then_some(self.page), self.limit)
     }
 
     pub(super) fn populates(&self, what: Populated) -> bool {

@@ -176,7 +176,8 @@ pub(in crate::http) async fn remove(
 
 /// List persons
 ///
-/// Oldest first, without photos and encodings.
+/// Oldest first, without photos and encodings. To read a long list while persons come and go, ask for the
+/// first page, and then `after` the `pagination.next` of each until there is none.
 #[utoipa::path(
     get, path = "/persons", tag = "persons", operation_id = "listPersons",
     params(ListQuery),
@@ -194,8 +195,8 @@ pub(in crate::http) async fn list(
             vault.collection(named).map_err(super::collections::collection)?;
         }
         let (page, limit) = query.page();
-        let found = match query.persons() {
-            None => Page { items: Vec::new(), page, limit, total: 0 },
+        let found = match query.persons()? {
+            None => Page { items: Vec::new(), page, limit, total: 0, next: None },
             Some(asked) => vault.persons(&asked)?,
         };
         let names = names(vault, |what| query.populates(what))?;

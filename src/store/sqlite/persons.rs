@@ -8,7 +8,7 @@ use super::error::Outcome;
 use super::person_row::{self, PersonRow};
 use super::{Store, attributes, clients, collections, columns, images, models};
 use crate::error::{Error, ErrorKind, Result, Rule};
-use crate::person::{ClientId, Page, Person, PersonId, PersonQuery, PersonSummary};
+use crate::person::{ClientId, Cursor, Page, Person, PersonId, PersonQuery, PersonSummary};
 
 /// The most persons on a page.
 const MAX_PAGE: u64 = 1_000;
@@ -52,6 +52,9 @@ impl Store {
         let Some(offset) = skipped.and_then(|offset| i64::try_from(offset).ok()) else {
             return Err(range("page", i64::MAX as u64 / MAX_PAGE));
         };
+        if query.after.is_some() && query.page != 1 {
+            return Err(Error::invalid("after", Rule::Other("must not come with a page: name one of them".to_owned())));
+        }
         self.read(|connection| {
             let client = clients::require(connection, client)?;
             let collection = match &query.collection {
@@ -89,20 +92,34 @@ impl Store {
             let mut rows = statement.raw_query();
             let total = rows.next()?.map_or(Ok(0), |row| columns::count(row, 0))?;
 
+            let (micros, id) = query.after.as_ref().map(Cursor::place).unzip();
+            // Without a cursor the parameters are there but ask nothing; with one, the index starts at it.
+            let behind = match micros {
+                Some(_) => "created_at >= ?8 AND (created_at > ?8 OR id > ?9)",
+                None => "?8 IS NULL AND ?9 IS NULL",
+            };
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT {} FROM {from} {filter} ORDER BY created_at, id LIMIT ?6 OFFSET ?7",
+                "SELECT {} FROM {from} {filter} AND {behind} ORDER BY created_at, id LIMIT ?6 OFFSET ?7",
                 *person_row::SELECTED
             ))?;
-            let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+            // One more says whether there is another page.
+            let most = i64::try_from(query.limit + 1).unwrap_or(i64::MAX);
             bind(&mut statement)?;
-            statement.raw_bind_parameter(6, limit)?;
+            statement.raw_bind_parameter(6, most)?;
             statement.raw_bind_parameter(7, offset)?;
+            statement.raw_bind_parameter(8, micros)?;
+            statement.raw_bind_parameter(9, id.map(PersonId::as_str))?;
             let mut rows = statement.raw_query();
-            let mut items = Vec::new();
+            let (mut items, mut next) = (Vec::new(), None);
             while let Some(row) = rows.next()? {
+                if items.len() as u64 == query.limit {
+                    next = items.last().map(Cursor::behind);
+                    break;
+                }
                 items.push(summary_of(connection, PersonRow::read(row)?)?);
             }
-            Ok(Page { items, page: query.page, limit: query.limit, total })
+            let page = query.after.is_none().then_some(query.page);
+            Ok(Page { items, page, limit: query.limit, total, next })
         })
     }
 }

@@ -35,6 +35,9 @@ fn word(text: &str) -> Option<String> {
     if text.len() == 36 && text.bytes().filter(|byte| *byte == b'-').count() == 4 {
         return Some("UUID".to_owned());
     }
+    if text.len() > 16 && text.starts_with("0006") && text.as_bytes()[..16].iter().all(u8::is_ascii_hexdigit) {
+        return Some("CURSOR".to_owned());
+    }
     if text.len() == 24 && text.ends_with('Z') && text.contains('T') {
         return Some("TIME".to_owned());
     }

@@ -169,7 +169,8 @@ fn pages_of_a_list_follow_its_rules() {
     }
     let list = |query: &str| service.get(&format!("/persons{query}")).json();
     let all = list("");
-    assert_eq!(all["pagination"], json!({"page": 1, "limit": 10, "total": 12, "pages": 2}));
+    let next = all["pagination"]["next"].as_str().expect("there is another page").to_owned();
+    assert_eq!(all["pagination"], json!({"page": 1, "limit": 10, "total": 12, "pages": 2, "next": next}));
     assert_eq!(ids(&all["data"]).len(), 10);
     let first = &all["data"][0];
     assert_eq!((&first["_id"], &first["image_count"], &first["client"]), (&json!("p00"), &json!(1), &json!("a")));
@@ -207,6 +208,17 @@ fn pages_of_a_list_follow_its_rules() {
         assert_eq!(answer.json()["details"].as_array().map(Vec::len), Some(1), "{query}");
     }
     service.get("/persons?collection=nowhere").fails(404, "invalid_collection", "ERROR");
+    // Whoever the cursor stands behind may be gone.
+    service.delete("/persons/p09").data();
+    let rest = list(&format!("?after={next}"));
+    assert_eq!(ids(&rest["data"]), ["p10", "p11"]);
+    assert_eq!(rest["pagination"], json!({"limit": 10, "total": 11, "pages": 2}));
+    let both = service.get(&format!("/persons?after={next}&page=1"));
+    assert_eq!((both.status, both.json()["details"][0]["field"].clone()), (409, json!("after")));
+    for wrong in ["", "x", "0123456789abcdef"] {
+        let answer = service.get(&format!("/persons?after={wrong}"));
+        assert_eq!((answer.status, answer.json()["code"].clone()), (409, json!("INVALID_PARAMETERS")), "{wrong}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod random;
 mod reencoding;
 mod refusals;
 mod tokens;
+mod walking;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -14,10 +14,13 @@ pub(crate) struct Answer<'a, T: ?Sized> {
 
 #[derive(Debug, Serialize)]
 struct Pagination {
-    page: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u64>,
     limit: u64,
     total: u64,
     pages: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 impl<'a, T: ?Sized> Answer<'a, T> {
@@ -28,7 +31,9 @@ impl<'a, T: ?Sized> Answer<'a, T> {
 
 impl<'a, T> Answer<'a, [T]> {
     pub(super) fn of_page(page: &'a Page<T>) -> Self {
-        let pagination = Pagination { page: page.page, limit: page.limit, total: page.total, pages: page.pages() };
+        let next = page.next.as_ref().map(ToString::to_string);
+        let pagination =
+            Pagination { page: page.page, limit: page.limit, total: page.total, pages: page.pages(), next };
         Self { success: true, data: &page.items, pagination: Some(pagination) }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use facevault::{CollectionId, DateOfBirth, PersonQuery, Status};
+use facevault::{CollectionId, Cursor, DateOfBirth, PersonQuery, Status};
 
 use super::Outcome;
 use crate::context::Context;
@@ -15,7 +15,8 @@ Examples:
   facevault person list people.vault --name love --status active --limit 50
   facevault person list people.vault --collection collection_staff --page 2
   facevault person list people.vault --attribute badge=4711
-  facevault person list people.vault --limit 1000 --json | jq -r '.data[]._id'";
+  facevault person list people.vault --limit 1000 --json | jq -r '.data[]._id'
+  facevault person list people.vault --limit 1000 --json | jq -r .pagination.next   for --after";
 
 /// List people, a page at a time
 ///
@@ -30,6 +31,11 @@ pub(crate) struct Arguments {
     /// The page, from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     page: u64,
+
+    /// The page after another one, whose JSON says it as `pagination.next`: nobody is left out or listed twice
+    /// because others come or go meanwhile
+    #[arg(long, value_name = "NEXT", conflicts_with = "page")]
+    after: Option<Cursor>,
 
     /// People a page, at most 1000
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -60,6 +66,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let page = context.vault_for_reading(&arguments.vault)?.persons(
         &PersonQuery::default()
             .with_page(arguments.page)
+            .with_after(arguments.after.clone())
             .with_limit(arguments.limit)
             .with_collection(arguments.collection.clone())
             .with_status(arguments.status)
@@ -84,7 +91,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         }
         text.listing(&listing, "nobody")?;
         if page.pages() > 1 && !context.output.is_quiet() {
-            text.line(format!("page {} of {}, {} people", page.page, page.pages(), page.total))?;
+            match (page.page, &page.next) {
+                (Some(number), _) => text.line(format!("page {number} of {}, {} people", page.pages(), page.total))?,
+                (None, Some(next)) => text.line(format!("{} people, the next page is --after {next}", page.total))?,
+                (None, None) => text.line(format!("{} people, this is the last page", page.total))?,
+            }
         }
         Ok(())
     })
