@@ -96,6 +96,7 @@ pub use engine::{
 pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
 };
+pub use index::Entry;
 pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, Cursor, DateOfBirth, Gender, ImageBytes, ImageId,
@@ -109,8 +110,9 @@ pub use spec::{
 };
 pub use token::{Token, TokenSecret};
 pub use vault::{
-    Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, Identification,
-    IdentifiedFace, IdentifyOptions, ReencodeOptions, Reencoded, Unencoded, Vault, VaultOptions, Verification,
+    Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, EncodingMatrix,
+    Encodings, Identification, IdentifiedFace, IdentifyOptions, ReencodeOptions, Reencoded, Unencoded, Vault,
+    VaultOptions, Verification,
 };
 
 pub use vision::disable_runtime_telemetry;

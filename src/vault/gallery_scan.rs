@@ -67,7 +67,7 @@ impl Vault {
         Ok(Change::Upsert { key, person, status: summary.status, collections: summary.collections, encodings })
     }
 
-    fn knows(&self, model: &ModelInfo) -> Result<bool> {
+    pub(super) fn knows(&self, model: &ModelInfo) -> Result<bool> {
         Ok(self.store().models()?.iter().any(|known| known.id == model.id))
     }
 }

@@ -27,6 +27,7 @@ mod collections;
 mod create;
 mod create_many;
 mod duplicates;
+mod encodings;
 mod gallery;
 mod gallery_scan;
 mod model;
@@ -50,6 +51,7 @@ use crate::store::{CreateOptions, Store};
 
 pub use create::DuplicatePolicy;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
+pub use encodings::{EncodingMatrix, Encodings};
 pub use persons::Departure;
 pub use reencode::{ReencodeOptions, Reencoded, Unencoded};
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};

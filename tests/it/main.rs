@@ -14,6 +14,7 @@ mod decode;
 mod dlib_parity;
 mod duplicates;
 mod each;
+mod encodings;
 mod engine;
 mod evaluation;
 mod fakes;
