@@ -108,6 +108,7 @@ pub use recognizability::{DamageMean, DamageOutcome, Recognizability, Recognizab
 pub use spec::{
     AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, Normalization,
 };
+pub use store::{ChangesSince, PersonChange, PersonChanges};
 pub use token::{Token, TokenSecret};
 pub use vault::{
     Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, EncodingMatrix,

@@ -17,6 +17,7 @@
 // and to photos (`photo_plan`), and what a write asks and answers (`prepared`, `written`, `model`).
 // Below it, in `sqlite`, stand transactions, statements, schema, checksums and settings. A store of
 // another kind is a folder beside `sqlite` that gives the same methods.
+mod changes;
 mod model;
 mod photo_plan;
 mod prepared;
@@ -26,6 +27,7 @@ mod written;
 use std::fmt;
 use std::sync::Arc;
 
+pub use changes::{ChangesSince, PersonChange, PersonChanges};
 pub use model::{ImageRef, ModelInfo};
 pub use prepared::{PreparedImage, PreparedImages};
 pub use sqlite::{CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};

@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod changes;
 mod check_and_backup;
 mod collections;
 mod create;

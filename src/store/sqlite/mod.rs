@@ -4,6 +4,7 @@
 
 mod attributes;
 mod backup;
+mod changes;
 mod check;
 mod checksum;
 mod clients;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use facevault::store::{CreateOptions, ModelInfo, PreparedImages, Store};
 use facevault::{
-    ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection, NewPerson, PersonId,
-    PersonQuery, Result, Status, Token, TokenId,
+    ChangesSince, ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection, NewPerson,
+    PersonChange, PersonId, PersonQuery, Result, Status, Token, TokenId,
 };
 use jiff::Timestamp;
 
@@ -110,6 +110,20 @@ fn holds_what_was_written(store: &Store, mode: Option<EncodingMode>) -> Result<(
     Ok(())
 }
 
+/// Whoever was there before version 4 is there for those who follow changes.
+fn follows_from_the_start(store: &Store) -> Result<()> {
+    let answer = store.person_changes(&ClientId::new("client_1")?, 0)?;
+    let ChangesSince::Known(known) = answer else { panic!("0 is always known") };
+    let added = |change: &PersonChange| match change {
+        PersonChange::Added { person, .. } => person.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(known.changes.iter().map(added).collect::<Vec<_>>(), ["person_full", "person_bare"]);
+    let answer = store.person_changes(&ClientId::new("client_1")?, known.revision)?;
+    assert!(matches!(answer, ChangesSince::Known(since) if since.changes.is_empty()));
+    Ok(())
+}
+
 /// What became of tokens: version 1 has none.
 fn has_the_token(store: &Store) -> Result<()> {
     assert_eq!(store.tokens(&ClientId::new("client_1")?)?, [token()?]);
@@ -119,7 +133,7 @@ fn has_the_token(store: &Store) -> Result<()> {
 }
 
 #[test]
-fn older_versions_are_taken_to_the_present_one_and_hold_what_was_written() -> Result<()> {
+fn older_versions_are_taken_to_the_present_version_and_hold_what_was_written() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
     for version in [1, 2, 3] {
         let path = vault_of(version, folder.path());
@@ -130,6 +144,7 @@ fn older_versions_are_taken_to_the_present_one_and_hold_what_was_written() -> Re
             1 => assert_eq!(store.tokens(&ClientId::new("client_1")?)?, []),
             _ => has_the_token(&store)?,
         }
+        follows_from_the_start(&store)?;
         holds_what_was_written(&store, model_info(MODEL).mode.filter(|_| version >= 3))?;
         drop(store);
         assert!(Store::open_read_only(&path)?.check()?.is_clean());

@@ -6,6 +6,7 @@ mod crashes;
 mod damage;
 mod erasure;
 mod fields;
+mod following;
 mod formats;
 mod gallery;
 mod history;
