@@ -74,6 +74,10 @@ pub(super) struct SearchRequest {
     /// The most results.
     #[schema(minimum = 1, maximum = 100, default = 10, required = false)]
     pub(super) max_results: u32,
+    /// Answer with the most similar persons whatever their score; `recognized` then says whose score is above
+    /// `min_score`.
+    #[schema(default = false, required = false)]
+    pub(super) top: bool,
 }
 
 impl SearchRequest {
@@ -87,6 +91,7 @@ impl SearchRequest {
             search_mode: mode(&mut fields),
             collection_id: fields.text("collection_id").set(),
             max_results: fields.whole("max_results", 1, MAX_RESULTS).set().unwrap_or(RESULTS),
+            top: fields.flag("top").set().unwrap_or(false),
         };
         fields.no_nulls();
         fields.finish(request)
@@ -111,6 +116,10 @@ pub(super) struct CropsRequest {
     /// The most results.
     #[schema(minimum = 1, maximum = 100, default = 10, required = false)]
     max_results: u32,
+    /// Answer with the most similar persons whatever their score; `recognized` then says whose score is above
+    /// `min_score`.
+    #[schema(default = false, required = false)]
+    top: bool,
 }
 
 /// Whom does this photo from a device show?

@@ -23,6 +23,10 @@ pub struct IdentifyOptions {
     /// How sure an answer must be. [`OperatingPoint::Fpir`] fits best: it takes the number of
     /// people searched into account.
     pub operating_point: OperatingPoint,
+    /// Answer with the `max_results` most similar people whether or not they reach the threshold, for somebody
+    /// to look at: they are those who are most similar, not those who were recognised.
+    /// [`Candidate::accepted`] says who reaches it. Off by default.
+    pub below_threshold: bool,
     /// How photos are encoded; where `None`, as the vault notes, else as the engine does by itself.
     /// Thresholds are those of the vault's mode ([`Vault::encoding_mode`]) either way.
     pub mode: Option<EncodingMode>,
@@ -32,6 +36,7 @@ setters!(IdentifyOptions {
     collections: with_collections(impl Into<Option<Vec<String>>>),
     max_results: with_max_results(usize),
     operating_point: with_operating_point(OperatingPoint),
+    below_threshold: with_below_threshold(bool),
     mode: with_mode(impl Into<Option<EncodingMode>>),
 });
 
@@ -39,7 +44,7 @@ impl Default for IdentifyOptions {
     /// Everybody, 10 candidates, one stranger in a hundred taken for somebody (FPIR 0.01).
     fn default() -> Self {
         let operating_point = OperatingPoint::fpir(0.01).expect("a rate between 0 and 1");
-        Self { collections: None, max_results: 10, operating_point, mode: None }
+        Self { collections: None, max_results: 10, operating_point, below_threshold: false, mode: None }
     }
 }
 
@@ -58,13 +63,19 @@ pub struct Candidate {
     pub fmr: Option<Fmr>,
     /// The place in the list, from 1.
     pub rank: usize,
+    /// Whether the similarity reaches the threshold. Always true unless
+    /// [`IdentifyOptions::below_threshold`] asks for others as well: whoever does not reach it is most likely
+    /// somebody else.
+    pub accepted: bool,
 }
 
 /// The answer to "who is this?".
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Identification {
-    /// Those who reach the threshold, most similar first; nobody means "unknown".
+    /// Those who reach the threshold, most similar first; nobody means "unknown". With
+    /// [`IdentifyOptions::below_threshold`] the most similar people, of whom those come first who reach it: see
+    /// [`Self::recognized`].
     pub candidates: Vec<Candidate>,
     /// The threshold and what it follows from.
     pub threshold: Threshold,
@@ -78,6 +89,14 @@ pub struct Identification {
     pub people_without_encoding: u64,
     /// The generation of the vault that was searched.
     pub generation: u64,
+}
+
+impl Identification {
+    /// The candidates who reach the threshold, most similar first: none means "unknown", whoever else is among
+    /// the candidates.
+    pub fn recognized(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().filter(|candidate| candidate.accepted)
+    }
 }
 
 /// The answer to "is this that person?".
@@ -157,12 +176,13 @@ impl Vault {
             let mut candidates = Vec::new();
             for (index, found) in found.into_iter().take(options.max_results).enumerate() {
                 let similarity = Similarity::new(found.similarity)?;
-                if !threshold.accepts(similarity) {
+                let accepted = threshold.accepts(similarity);
+                if !accepted && !options.below_threshold {
                     break;
                 }
                 let fmr = table.map(|table| table.fmr_at(similarity));
                 let (person, image, rank) = (found.person, found.image, index + 1);
-                candidates.push(Candidate { person, image, similarity, fmr, rank });
+                candidates.push(Candidate { person, image, similarity, fmr, rank, accepted });
             }
             let generation = gallery.generation();
             Ok(Identification { candidates, threshold, margin, people_searched, people_without_encoding, generation })

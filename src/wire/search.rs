@@ -11,7 +11,8 @@ use crate::vision::Turn;
 
 use super::FaceAnswer;
 
-/// The answer to "who is this?": `candidates`, best first, and why these. None means "unknown".
+/// The answer to "who is this?": `candidates`, best first, and why these. None, or none that is `accepted`, means
+/// "unknown".
 ///
 /// It has no `Debug`, because it knows names.
 pub struct IdentificationAnswer<'a> {
@@ -45,14 +46,15 @@ struct CandidateAnswer<'a> {
 
 impl Serialize for CandidateAnswer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Candidate { person, image, similarity, fmr, rank } = self.candidate;
-        let mut answer = serializer.serialize_struct("Candidate", 6)?;
+        let Candidate { person, image, similarity, fmr, rank, accepted } = self.candidate;
+        let mut answer = serializer.serialize_struct("Candidate", 7)?;
         answer.serialize_field("rank", rank)?;
         answer.serialize_field("person", person)?;
         answer.serialize_field("name", &self.names.get(person))?;
         answer.serialize_field("image", image)?;
         answer.serialize_field("similarity", similarity)?;
         answer.serialize_field("fmr", fmr)?;
+        answer.serialize_field("accepted", accepted)?;
         answer.end()
     }
 }
@@ -158,6 +160,7 @@ mod tests {
                 similarity: Similarity::new(0.75).expect("finite"),
                 fmr: Some(Fmr::new(0.25).expect("a rate")),
                 rank: 1,
+                accepted: true,
             }],
             threshold,
             margin: Some(0.5),
@@ -168,7 +171,8 @@ mod tests {
     }
 
     const FIELDS: &str = concat!(
-        r#""candidates":[{"rank":1,"person":"ada","name":"Ada","image":"image_1","similarity":0.75,"fmr":0.25}],"#,
+        r#""candidates":[{"rank":1,"person":"ada","name":"Ada","image":"image_1","similarity":0.75,"fmr":0.25,"#,
+        r#""accepted":true}],"#,
         r#""threshold":{"similarity":0.5,"asked":{"similarity":0.5},"people_searched":7,"fmr":null,"basis":"given"},"#,
         r#""margin":0.5,"people_searched":7,"people_without_encoding":2,"generation":9"#,
     );

@@ -122,6 +122,34 @@ fn candidates_are_ranked_and_the_runner_up_is_told() {
 }
 
 #[test]
+fn the_most_similar_people_are_listed_below_the_threshold_too_where_that_is_asked_for() {
+    let (_folder, vault) = vault();
+    for seed in 1..=5 {
+        enroll(&vault, &[seed]);
+    }
+    let accepted = |options: &IdentifyOptions, seed| {
+        let answer = vault.identify(&[photo(seed)], options).expect("an answer");
+        let recognized: Vec<_> = answer.recognized().cloned().collect();
+        let accepted: Vec<bool> = answer.candidates.iter().map(|candidate| candidate.accepted).collect();
+        assert_eq!(recognized[..], answer.candidates[..recognized.len()], "those who reach the threshold come first");
+        assert!(answer.candidates.iter().all(|one| one.accepted == answer.threshold.accepts(one.similarity)));
+        (accepted, answer)
+    };
+    let top = options().with_below_threshold(true);
+    assert_eq!(accepted(&options(), 4).0, [true]);
+    assert_eq!(accepted(&top.clone().with_max_results(3), 4).0, [true, false, false]);
+    assert_eq!(accepted(&top, 4).0, [true, false, false, false, false], "there are no more people");
+    assert_eq!(accepted(&top.clone().with_max_results(1), 9).0, [false], "the most similar one is not recognised");
+    assert!(accepted(&options(), 9).0.is_empty());
+    // The same people in the same order as without a threshold that matters.
+    let everybody = options().with_operating_point(OperatingPoint::similarity(-1.0).expect("a similarity"));
+    let people = |answer: facevault::Identification| -> Vec<_> {
+        answer.candidates.into_iter().map(|candidate| (candidate.person, candidate.image, candidate.rank)).collect()
+    };
+    assert_eq!(people(accepted(&top, 9).1), people(accepted(&everybody, 9).1));
+}
+
+#[test]
 fn every_face_of_a_group_is_identified() {
     let (_folder, vault) = vault();
     enroll(&vault, &[1]);

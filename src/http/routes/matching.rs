@@ -43,6 +43,16 @@ struct Search<'a> {
     min_score: f64,
     collection: Option<String>,
     max_results: usize,
+    /// Whether those are wanted as well who do not exceed the minimum.
+    top: bool,
+}
+
+/// Somebody whom a search found.
+struct Found {
+    candidate: Candidate,
+    score: f64,
+    /// Whether the score exceeds the minimum.
+    is_recognized: bool,
 }
 
 /// A small picture.
@@ -65,6 +75,11 @@ pub(in crate::http) struct SearchResult {
     score: f64,
     /// The photo that is most similar.
     thumbnails: Vec<Thumbnail>,
+    /// Whether the score is above `min_score`; only where `top` was asked for. Whoever is not recognised is most
+    /// likely somebody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    recognized: Option<bool>,
 }
 
 /// Somebody who may be on the photo.
@@ -111,7 +126,8 @@ pub(in crate::http) struct Compared {
 
 /// Search for a person by photos
 ///
-/// The best of a person's photos counts; results have a score above `min_score`, best first.
+/// The best of a person's photos counts; results have a score above `min_score`, best first. With `top` they are the
+/// most similar persons, of whom those are not recognised whose score is not above it.
 #[utoipa::path(
     post, path = "/search", tag = "matching", operation_id = "search",
     request_body = SearchRequest,
@@ -174,10 +190,17 @@ pub(in crate::http) async fn search_active_user(
         drop(body);
         let photos = [image];
         let (mode, max_results) = (search_mode, ACTIVE_USERS);
-        let search =
-            Search { photos: &photos, prepare: whole, mode, min_score, collection: collection_id, max_results };
+        let search = Search {
+            photos: &photos,
+            prepare: whole,
+            mode,
+            min_score,
+            collection: collection_id,
+            max_results,
+            top: false,
+        };
         let found = found(&state, vault, search)?;
-        let users = found.iter().map(|(found, score)| ActiveUser { id: found.person.as_str(), score: *score });
+        let users = found.iter().map(|found| ActiveUser { id: found.candidate.person.as_str(), score: found.score });
         Ok(Reply::new(request, users.collect::<Vec<_>>()))
     };
     app.with_photos(caller, work).await
@@ -264,35 +287,39 @@ pub(in crate::http) async fn compare(
 
 /// Whom a search finds, with names and thumbnails.
 fn people(app: &App, vault: &Vault, asked: SearchRequest, prepare: Prepare) -> Result<Vec<SearchResult>, ApiError> {
-    let SearchRequest { images, min_score, search_mode: mode, collection_id: collection, max_results } = asked;
+    let SearchRequest { images, min_score, search_mode: mode, collection_id: collection, max_results, top } = asked;
     let max_results = max_results as usize;
-    let search = Search { photos: &images, prepare, mode, min_score, collection, max_results };
-    shown(vault, found(app, vault, search)?)
+    let search = Search { photos: &images, prepare, mode, min_score, collection, max_results, top };
+    shown(vault, found(app, vault, search)?, top)
 }
 
-/// Candidates above the minimum score, best first, with their scores.
-fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<(Candidate, f64)>, ApiError> {
+/// Candidates above the minimum score, or all where they are asked for, best first, with their scores.
+fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<Found>, ApiError> {
     let collections = match search.collection {
         Some(named) => Some(vec![vault.collection(&named).map_err(collection)?.id.to_string()]),
         None => None,
     };
     let scale = app.scale()?;
     let probe = probe(engine(vault)?, search.photos, search.prepare, search.mode)?;
-    let options = IdentifyOptions { collections, max_results: search.max_results, operating_point: any()?, mode: None };
+    let options = IdentifyOptions::default()
+        .with_collections(collections)
+        .with_max_results(search.max_results)
+        .with_operating_point(any()?);
     let candidates = vault.identify_encoding(&probe, &options).map_err(collection)?.candidates;
     let scored = candidates.into_iter().map(|candidate| {
         let score = scale.score(candidate.similarity);
-        (candidate, score)
+        Found { candidate, score, is_recognized: score > search.min_score }
     });
-    Ok(scored.filter(|(_, score)| *score > search.min_score).collect())
+    Ok(scored.filter(|found| found.is_recognized || search.top).collect())
 }
 
 /// Results with names and thumbnails; who was removed meanwhile is left out.
-fn shown(vault: &Vault, found: Vec<(Candidate, f64)>) -> Result<Vec<SearchResult>, ApiError> {
-    let show = |(candidate, score): (Candidate, f64)| {
+fn shown(vault: &Vault, found: Vec<Found>, top: bool) -> Result<Vec<SearchResult>, ApiError> {
+    let show = |Found { candidate, score, is_recognized }: Found| {
         let shown = vault.person_summary(&candidate.person).and_then(|summary| {
             let thumbnails = thumbnails(vault, &candidate.person, &candidate.image)?;
-            Ok(SearchResult { id: candidate.person.to_string(), name: summary.name, score, thumbnails })
+            let recognized = top.then_some(is_recognized);
+            Ok(SearchResult { id: candidate.person.to_string(), name: summary.name, score, thumbnails, recognized })
         });
         match shown {
             Err(error) if error.kind() == ErrorKind::NotFound => None,

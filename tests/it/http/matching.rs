@@ -27,6 +27,25 @@ fn service() -> (Service, String) {
 }
 
 #[test]
+fn a_search_for_the_most_similar_says_who_is_recognized() {
+    let (service, staff) = service();
+    let found = |body: Value| {
+        let found = service.post("/search", &with(body, "top", json!(true))).data();
+        let found = found.as_array().expect("a list").clone();
+        assert!(found.iter().all(|one| one["recognized"] == json!(one["score"].as_f64() > Some(0.85))), "{found:?}");
+        found.iter().map(|one| one["recognized"].as_bool().expect("yes or no")).collect::<Vec<_>>()
+    };
+    assert_eq!(found(search(2)), [true, false]);
+    assert_eq!(found(search(9)), [false, false], "nobody is recognised");
+    assert_eq!(found(with(search(9), "max_results", json!(1))), [false]);
+    assert_eq!(found(with(search(9), "collection_id", json!(staff))), [false]);
+    let usual = service.post("/search", &with(search(2), "top", json!(false))).data();
+    assert_eq!((usual.as_array().map(Vec::len), usual[0].get("recognized")), (Some(1), None));
+    let wrong = service.post("/search", &with(search(2), "top", json!("yes")));
+    wrong.fails(409, "\"top\" must be a boolean", "MissingParameter");
+}
+
+#[test]
 fn a_search_finds_who_it_shows_above_the_minimum() {
     let (service, staff) = service();
     let found = service.post("/search", &search(2)).data();

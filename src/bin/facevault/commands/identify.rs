@@ -22,6 +22,7 @@ Examples:
   facevault identify people.vault door-1.jpg door-2.jpg door-3.jpg   three photos of one person
   facevault identify people.vault party.jpg --all-faces --collection collection_staff
   facevault identify people.vault door.jpg --fpir 0.001 --max-results 3
+  facevault identify people.vault door.jpg --top --max-results 5
   facevault identify people.vault door.jpg --json | jq -r '.data.candidates[0].person'
 
 Exit code 0: somebody was found. 1: nobody, or a photo was refused.";
@@ -62,6 +63,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     max_results: u16,
 
+    /// List the most similar people even where they do not reach the threshold: for somebody to look at, since
+    /// who does not reach it was not recognised
+    #[arg(long)]
+    top: bool,
+
     #[command(flatten)]
     sureness: SearchSureness,
 }
@@ -69,6 +75,7 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let mut options = IdentifyOptions::default()
         .with_collections((!arguments.collections.is_empty()).then(|| arguments.collections.clone()))
+        .with_below_threshold(arguments.top)
         .with_max_results(usize::from(arguments.max_results));
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
@@ -85,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         print_candidates(&answer, &names, text)?;
         print_reasons(&answer, text)
     })?;
-    matched(!answer.candidates.is_empty())
+    matched(answer.recognized().next().is_some())
 }
 
 /// Searches for every face of each photo.
@@ -124,7 +131,7 @@ fn everybody(
         // All faces are searched for at one threshold.
         answers().next().map_or(Ok(()), |answer| print_reasons(answer, text))
     })?;
-    matched(answers().any(|answer| !answer.candidates.is_empty()))
+    matched(answers().any(|answer| answer.recognized().next().is_some()))
 }
 
 fn people(answer: &Identification) -> impl Iterator<Item = &PersonId> {
@@ -132,18 +139,27 @@ fn people(answer: &Identification) -> impl Iterator<Item = &PersonId> {
 }
 
 fn print_candidates(answer: &Identification, names: &Names, text: &mut Text<'_>) -> io::Result<()> {
-    let mut listing = Listing::new(&["RANK", "PERSON", "NAME", "SIMILARITY", "FMR", "PHOTO"]).numbers(&[0, 3, 4]);
+    let below = answer.candidates.iter().any(|candidate| !candidate.accepted);
+    let mut titles = vec!["RANK", "PERSON", "NAME", "SIMILARITY", "FMR", "PHOTO"];
+    titles.extend(below.then_some("RECOGNISED"));
+    let mut listing = Listing::new(&titles).numbers(&[0, 3, 4]);
     for candidate in &answer.candidates {
-        listing.row([
+        let recognised = if candidate.accepted { "yes" } else { "no" };
+        let row = [
             &candidate.rank.to_string(),
             candidate.person.as_str(),
             names.get(&candidate.person).map(String::as_str).unwrap_or_default(),
             &format!("{:.4}", candidate.similarity.get()),
             &candidate.fmr.map_or("unknown".into(), |fmr| rate(fmr.get())),
             candidate.image.as_str(),
-        ]);
+            recognised,
+        ];
+        listing.row(row.into_iter().take(titles.len()));
     }
     text.listing(&listing, "unknown: nobody reaches the threshold")?;
+    if below && answer.recognized().next().is_none() {
+        text.line("unknown: nobody reaches the threshold; these people are the most similar ones, not recognised")?;
+    }
     match answer.margin {
         Some(margin) => text.line(format!("the most similar person is {margin:.4} ahead of the next one")),
         None => Ok(()),
