@@ -101,7 +101,8 @@ pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, Cursor, DateOfBirth, Gender, ImageBytes, ImageId,
     ImagesUpdate, Limits, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTE_VALUE, MAX_ATTRIBUTES, MAX_NAME, MAX_NOTES, NewCollection,
-    NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery, PersonSummary, PersonUpdate, Status, TokenId,
+    NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery, PersonSummary, PersonUpdate, Status,
+    TokenId,
 };
 pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};

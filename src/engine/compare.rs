@@ -44,16 +44,7 @@ impl Engine {
     /// [`Invalid`](crate::ErrorKind::Invalid) for no photo, [`Refused`](crate::ErrorKind::Refused)
     /// with the outcome of every photo.
     pub fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
-        self.probe_prepared(photos, |picture| picture)
-    }
-
-    /// As [`Self::probe`], with `prepare` done to each upright picture before faces are looked for.
-    pub(crate) fn probe_prepared(
-        &self,
-        photos: &[ImageBytes],
-        prepare: fn(RgbImage) -> RgbImage,
-    ) -> Result<FaceEncoding> {
-        fuse(self.embedder().metric, &self.encodings(photos, prepare)?)
+        fuse(self.embedder().metric, &self.encodings(photos, |picture| picture)?)
     }
 
     /// Do these photos show the person of those? Several photos a side are fused.
@@ -74,8 +65,13 @@ impl Engine {
         Ok(threshold.decide(Similarity::new(similarity)?, engine.calibration()))
     }
 
-    /// The encodings of photos none of which may be refused.
-    fn encodings(&self, photos: &[ImageBytes], prepare: fn(RgbImage) -> RgbImage) -> Result<Vec<FaceEncoding>> {
+    /// The encodings of photos, with `prepare` done to each upright picture before faces are looked for. None of the
+    /// photos may be refused.
+    pub(crate) fn encodings(
+        &self,
+        photos: &[ImageBytes],
+        prepare: fn(RgbImage) -> RgbImage,
+    ) -> Result<Vec<FaceEncoding>> {
         if photos.is_empty() {
             return Err(Error::invalid("images", Rule::Required));
         }

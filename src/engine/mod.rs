@@ -3,6 +3,7 @@
 //! An engine is expensive (models, sessions, threads): a process makes one and shares it. It is
 //! `Send + Sync`, cloning is cheap, and several vaults may hold it. Idle, it uses no processor.
 
+mod alike;
 mod compare;
 mod each;
 mod encode;
@@ -33,6 +34,7 @@ use crate::vision::{
     SeekOptions, Sieve, Turn, Workload,
 };
 
+pub(crate) use alike::require_one_person;
 pub use compare::CompareOptions;
 pub(crate) use fuse::fuse;
 pub use open::{EngineOptions, PackSource};

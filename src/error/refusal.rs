@@ -60,6 +60,8 @@ pub enum RefusalCode {
     NotRecognizable,
     /// A quality network's score is too low.
     LowQuality,
+    /// It seems to show another person than the photos that came with it.
+    DifferentPerson,
     /// A liveness network takes it for a picture of a picture.
     LivenessFailed,
     /// There is no photo: the encoding was given without one.
@@ -83,6 +85,7 @@ impl RefusalCode {
             Self::FaceOccluded => "face_occluded",
             Self::NotRecognizable => "not_recognizable",
             Self::LowQuality => "low_quality",
+            Self::DifferentPerson => "different_person",
             Self::LivenessFailed => "liveness_failed",
             Self::NoPhoto => "no_photo",
         }

@@ -6,6 +6,7 @@ use std::mem;
 
 use rayon::prelude::*;
 
+use crate::encoding::FaceEncoding;
 use crate::engine::{EncodedFace, Engine};
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
 use crate::person::{CollectionId, DateOfBirth, NewPerson, Person};
@@ -198,11 +199,21 @@ impl<'a> Run<'a> {
         if person.missing > 0 {
             return Ok(());
         }
+        let of_photos = person.new.images.len();
         if person.refusals.is_empty() {
-            return self.queue(index).map(drop);
+            let encodings: Vec<&FaceEncoding> =
+                person.prepared.images[..of_photos].iter().filter_map(|image| image.encoding.as_ref()).collect();
+            return match self.vault.require_one_person(&encodings, &person.new.encodings) {
+                Ok(()) => self.queue(index).map(drop),
+                Err(error) if error.refuses_one_person() => {
+                    person.outcome = Some(Err(error));
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            };
         }
         let refusal = |image: &PreparedImage| person.refusals.get(image.sha256()).cloned();
-        let photos = &person.prepared.images[..person.new.images.len()];
+        let photos = &person.prepared.images[..of_photos];
         let reports = photos.iter().map(refusal).enumerate();
         let error = Error::refused(reports.map(|(index, refusal)| ImageReport { index, refusal }).collect());
         person.outcome = Some(Err(error));

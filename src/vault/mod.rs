@@ -68,12 +68,16 @@ pub struct VaultOptions {
     pub limits: Limits,
     /// The tenant whose persons and collections are seen; the vault's own one where `None`.
     pub client: Option<ClientId>,
+    /// Take several photos of one person, or of one probe, even where they seem to show two people. By default
+    /// such photos are refused, if the model has a table that says how similar they should be.
+    pub mixed_photos: bool,
 }
 
 setters!(VaultOptions {
     engine: with_engine(impl Into<Option<Engine>>),
     limits: with_limits(Limits),
     client: with_client(impl Into<Option<ClientId>>),
+    mixed_photos: with_mixed_photos(bool),
 });
 
 /// One vault file, open, as one client sees it. Cloning is cheap.
@@ -83,6 +87,7 @@ setters!(VaultOptions {
 pub struct Vault {
     inner: Arc<Inner>,
     client: ClientId,
+    mixed_photos: bool,
 }
 
 struct Inner {
@@ -165,12 +170,13 @@ impl Vault {
     }
 
     fn assemble(store: Store, options: VaultOptions) -> Result<Self> {
-        let VaultOptions { engine, limits, client } = options;
+        let VaultOptions { engine, limits, client, mixed_photos } = options;
         let client = match client {
             Some(client) => existing_client(&store, client)?,
             None => store.default_client()?,
         };
-        let vault = Self { inner: Arc::new(Inner { store, engine, limits, galleries: Default::default() }), client };
+        let inner = Arc::new(Inner { store, engine, limits, galleries: Default::default() });
+        let vault = Self { inner, client, mixed_photos };
         vault.warn_of_other_mode()?;
         Ok(vault)
     }
@@ -180,7 +186,7 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::NotFound`] where the vault has no such client.
     pub fn for_client(&self, client: &ClientId) -> Result<Self> {
-        Ok(Self { inner: Arc::clone(&self.inner), client: existing_client(self.store(), client.clone())? })
+        Ok(self.seen_by(existing_client(self.store(), client.clone())?))
     }
 
     /// Adds a client and gives the vault as that client sees it.
@@ -189,7 +195,17 @@ impl Vault {
     /// [`ErrorKind::AlreadyExists`] where the vault has the client.
     pub fn add_client(&self, client: &ClientId) -> Result<Self> {
         self.store().insert_client(client)?;
-        Ok(Self { inner: Arc::clone(&self.inner), client: client.clone() })
+        Ok(self.seen_by(client.clone()))
+    }
+
+    /// The same vault with another [`mixed_photos`](VaultOptions::mixed_photos), for one request.
+    #[must_use]
+    pub fn with_mixed_photos(&self, mixed_photos: bool) -> Self {
+        Self { mixed_photos, ..self.clone() }
+    }
+
+    fn seen_by(&self, client: ClientId) -> Self {
+        Self { client, ..self.clone() }
     }
 
     /// The vault's file; `:memory:` for a vault in memory.

@@ -24,7 +24,8 @@ impl Vault {
     /// [`Invalid`](crate::ErrorKind::Invalid) with every broken rule,
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where the id is taken,
     /// [`Refused`](crate::ErrorKind::Refused) with the outcome of every photo if one gives no
-    /// encoding, [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) for photos without an
+    /// encoding, or they seem to show two people and
+    /// [`mixed photos`](crate::VaultOptions::mixed_photos) are not taken, [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) for photos without an
     /// engine, [`ModelMismatch`](crate::ErrorKind::ModelMismatch) where the engine's model is not
     /// the vault's, or another process enrolled the first photo meanwhile in another mode.
     pub fn create_person(&self, new: &NewPerson) -> Result<Person> {

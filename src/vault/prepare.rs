@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::encoding::FaceEncoding;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
-use crate::person::{ImageBytes, PersonId, PersonUpdate};
+use crate::person::{ImageBytes, ImagesUpdate, PersonId, PersonUpdate};
 use crate::store::{ModelInfo, PreparedImage, PreparedImages, Snapshot};
 
 use super::Vault;
@@ -19,6 +19,8 @@ pub(super) struct BeforeEncoding {
     pub(super) active: Option<ModelInfo>,
     /// Encodings that the person has already by that model, by the SHA-256 of their photo.
     known: HashMap<[u8; 32], FaceEncoding>,
+    /// Encodings of the photos that stay beside new ones, and those that are given without a photo.
+    kept: Vec<FaceEncoding>,
 }
 
 impl BeforeEncoding {
@@ -30,7 +32,15 @@ impl BeforeEncoding {
             (Some(person), None) => vault.person_summary(person).map(|_| HashMap::new())?,
             (None, _) => HashMap::new(),
         };
-        Ok(Self { active, known })
+        Ok(Self { active, known, kept: Vec::new() })
+    }
+
+    /// The same for photos that come beside those of a person that stay.
+    fn with_kept(self, vault: &Snapshot<'_>, person: &PersonId, update: &ImagesUpdate) -> Result<Self> {
+        let (ImagesUpdate::Edit { remove, .. }, Some(model)) = (update, &self.active) else { return Ok(self) };
+        let stored = vault.encodings(person, &model.id)?;
+        let kept = stored.into_iter().filter(|(image, _)| !remove.contains(image)).map(|(_, encoding)| encoding);
+        Ok(Self { kept: kept.collect(), ..self })
     }
 }
 
@@ -45,7 +55,7 @@ impl Vault {
         }
         let before = self.store().snapshot(&self.client, |vault| {
             vault.collections(update.collections.as_deref().unwrap_or_default())?;
-            BeforeEncoding::read(vault, Some(id))
+            BeforeEncoding::read(vault, Some(id))?.with_kept(vault, id, &update.images)
         })?;
         self.prepare(photos, given, before)
     }
@@ -58,7 +68,7 @@ impl Vault {
         given: &[FaceEncoding],
         before: BeforeEncoding,
     ) -> Result<PreparedImages> {
-        let BeforeEncoding { active, known: mut encodings } = before;
+        let BeforeEncoding { active, known: mut encodings, mut kept } = before;
         let (given, model_of_given) = self.prepare_given(given, active.as_ref())?;
         let mut images: Vec<PreparedImage> = photos.par_iter().map(|bytes| PreparedImage::new(bytes)).collect();
         let mut unknown: Vec<usize> = Vec::new();
@@ -78,6 +88,12 @@ impl Vault {
         };
         for image in &mut images {
             image.encoding = encodings.get(image.sha256()).cloned();
+        }
+        // Photos that were all known were taken before, and stay what they are.
+        if model.is_some() {
+            let all: Vec<&FaceEncoding> = images.iter().filter_map(|image| image.encoding.as_ref()).collect();
+            kept.extend(given.iter().filter_map(|image| image.encoding.clone()));
+            self.require_one_person(&all, &kept)?;
         }
         images.extend(given);
         Ok(PreparedImages { images, model: model.or(model_of_given), max_images: self.limits().max_images })

@@ -1,8 +1,10 @@
 //! The verbs that search: identify (who is this?) and verify (is this that person?).
 
+use image::RgbImage;
+
 use crate::comparison::{Decision, Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
-use crate::engine::CompareOptions;
+use crate::engine::{self, CompareOptions, fuse};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
@@ -129,9 +131,12 @@ impl Vault {
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for no photo, an unknown collection, or an operating point
     /// that the model's table cannot carry; [`Refused`](ErrorKind::Refused) with the outcome of
-    /// every photo; [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine.
+    /// every photo, also where photos seem to show two people
+    /// ([`different_person`](crate::RefusalCode::DifferentPerson)), unless
+    /// [`VaultOptions::mixed_photos`](crate::VaultOptions::mixed_photos) takes them;
+    /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine.
     pub fn identify(&self, photos: &[ImageBytes], options: &IdentifyOptions) -> Result<Identification> {
-        self.identify_encoding(&self.engine_in(options.mode)?.probe(photos)?, options)
+        self.identify_encoding(&self.probe(photos, options.mode, |picture| picture)?, options)
     }
 
     /// Who is this, given an encoding?
@@ -217,7 +222,7 @@ impl Vault {
     /// [`Self::identify`].
     pub fn verify(&self, id: &PersonId, photos: &[ImageBytes], options: &CompareOptions) -> Result<Verification> {
         self.store().person_summary(&self.client, id)?;
-        self.verify_encoding(id, &self.engine_in(options.mode)?.probe(photos)?, options)
+        self.verify_encoding(id, &self.probe(photos, options.mode, |picture| picture)?, options)
     }
 
     /// Is this that person, given an encoding?
@@ -267,6 +272,28 @@ impl Vault {
     pub fn people_without_encoding(&self) -> Result<Vec<PersonId>> {
         let model = self.searched_model()?;
         self.store().people_without_encoding(&self.client, &model.id)
+    }
+
+    /// One encoding of photos of one person, each of which was changed by `prepare`. Photos that seem to show two
+    /// people are refused.
+    pub(crate) fn probe(
+        &self,
+        photos: &[ImageBytes],
+        mode: Option<EncodingMode>,
+        prepare: fn(RgbImage) -> RgbImage,
+    ) -> Result<FaceEncoding> {
+        let encodings = self.engine_in(mode)?.encodings(photos, prepare)?;
+        self.require_one_person(&encodings.iter().collect::<Vec<_>>(), &[])?;
+        fuse(self.needed_engine()?.embedder().metric, &encodings)
+    }
+
+    /// Refuses photos that seem to show two people, or another one than the photos that are `kept`, unless mixed
+    /// photos are taken.
+    pub(super) fn require_one_person(&self, photos: &[&FaceEncoding], kept: &[FaceEncoding]) -> Result<()> {
+        if self.mixed_photos {
+            return Ok(());
+        }
+        engine::require_one_person(self.needed_engine()?.embedder().metric, self.calibration()?, photos, kept)
     }
 
     /// The ids of collections that are named by id or code.

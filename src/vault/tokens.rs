@@ -66,7 +66,7 @@ impl Vault {
             false => Access::Unknown,
             true if token.revoked_at.is_some() => Access::Unknown,
             true if token.has_expired(Timestamp::now()) => Access::Expired,
-            true => Access::Granted(Self { inner: std::sync::Arc::clone(&self.inner), client: token.client }),
+            true => Access::Granted(self.seen_by(token.client)),
         })
     }
 }

@@ -5,8 +5,8 @@ use std::io::Cursor;
 use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
 use facevault::vision::{AlignedFace, Detector, Embedder, Face, FacePolicy, QualityLimits};
 use facevault::{
-    AlignmentTemplate, ColorOrder, EmbedderSpec, Engine, EngineParts, ImageBytes, Metric, ModelId, Normalization,
-    PhotoRules,
+    AlignmentTemplate, CalibrationPoint, CalibrationTable, ColorOrder, EmbedderSpec, Engine, EngineParts, ImageBytes,
+    MeasuredOn, Metric, ModelId, Normalization, PhotoRules,
 };
 use image::{Rgb, RgbImage};
 
@@ -46,6 +46,19 @@ pub(crate) fn engine_of(model: u8) -> Engine {
 pub(crate) fn engine_with(model: u8, face: FacePolicy) -> Engine {
     let rules = PhotoRules::default().with_quality(QualityLimits::off()).with_face(face);
     engine_of_parts(Box::new(CountingDetector), model, rules, 2)
+}
+
+/// An engine with a table by which one pair of different people in a hundred reaches a similarity of 0.5.
+pub(crate) fn engine_with_table() -> Engine {
+    let rules = PhotoRules::default().with_quality(QualityLimits::off());
+    let (name, sha256) = ("synthetic".to_owned(), "ab".repeat(32));
+    let measured_on = MeasuredOn { name, sha256, people: 10, mated_pairs: 10, non_mated_pairs: 1_000_000 };
+    let point = |fmr, similarity| CalibrationPoint { fmr, similarity, fnmr: 0.0, fnmr_low: 0.0, fnmr_high: 0.1 };
+    let points = vec![point(0.1, 0.3), point(0.01, 0.5), point(1e-3, 0.8), point(1e-4, 0.95)];
+    let table = CalibrationTable::new(measured_on, points).expect("a table");
+    let embedder = Box::new(MeanEmbedder::new(1));
+    let parts = EngineParts::new("fake-1", Box::new(CountingDetector), embedder).with_rules(rules).with_threads(2);
+    Engine::from_parts(parts.with_calibration(table)).expect("threads")
 }
 
 /// An engine with a detector of the test's own.

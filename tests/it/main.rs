@@ -31,6 +31,7 @@ mod install;
 mod layering;
 mod many;
 mod measuring;
+mod mixed;
 mod models;
 mod networks;
 mod opening;

@@ -150,6 +150,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) no_turn: bool,
 
+    /// Take several photos of one person even where they seem to show two people
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) mixed_photos: bool,
+
     /// Act for this client (tenant) of the vault instead of its first one
     #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
     pub(crate) client: Option<ClientId>,
@@ -224,8 +228,8 @@ fn command() -> Command {
 
 fn brief(command: Command) -> Command {
     const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
-  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --fast  --face WHICH  --min-face PIXELS  --no-turn  --client ID
-  --threads N  -q  -v";
+  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --fast  --face WHICH  --min-face PIXELS  --no-turn  --mixed-photos
+  --client ID  --threads N  -q  -v";
     let help = match command.get_after_help() {
         Some(examples) => format!("{examples}\n\n{ELSEWHERE}"),
         None => ELSEWHERE.to_owned(),

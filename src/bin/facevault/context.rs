@@ -147,7 +147,11 @@ impl Context {
 
     /// What a vault is opened or made with.
     pub(crate) fn vault_options(&self, engine: Option<Engine>) -> VaultOptions {
-        VaultOptions::default().with_engine(engine).with_limits(self.limits()).with_client(self.global.client.clone())
+        VaultOptions::default()
+            .with_engine(engine)
+            .with_limits(self.limits())
+            .with_client(self.global.client.clone())
+            .with_mixed_photos(self.global.mixed_photos)
     }
 }
 

@@ -234,7 +234,7 @@ pub(in crate::http) async fn verify(
             }
         }
         let scale = state.scale()?;
-        let probe = probe(engine(vault)?, &images, whole, search_mode)?;
+        let probe = probe(vault, &images, whole, search_mode)?;
         let verification = vault
             .verify_encoding(&id, &probe, &CompareOptions { operating_point: any()?, mode: None })
             .map_err(person)?;
@@ -277,7 +277,7 @@ pub(in crate::http) async fn compare(
             CompareRequest::from_json(&body.bytes)?;
         drop(body);
         let (engine, scale) = (engine(vault)?, state.scale()?);
-        let (one, other) = (probe(engine, &of, whole, search_mode)?, probe(engine, &gallery, whole, search_mode)?);
+        let (one, other) = (probe(vault, &of, whole, search_mode)?, probe(vault, &gallery, whole, search_mode)?);
         let similarity = crate::index::compare(engine.embedder().metric, &other, &one)?;
         let score = scale.score(Similarity::new(similarity)?);
         Ok(Reply::new(request, Compared { passed: score > compare_min_score, score }))
@@ -300,7 +300,7 @@ fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<Found>, Api
         None => None,
     };
     let scale = app.scale()?;
-    let probe = probe(engine(vault)?, search.photos, search.prepare, search.mode)?;
+    let probe = probe(vault, search.photos, search.prepare, search.mode)?;
     let options = IdentifyOptions::default()
         .with_collections(collections)
         .with_max_results(search.max_results)
@@ -342,12 +342,13 @@ fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Resul
 
 /// One encoding of photos of one person. `Fast` looks at one view of each face, `Accurate` at its
 /// mirror image too; the scores of both are read from one table.
-fn probe(engine: &Engine, photos: &[ImageBytes], prepare: Prepare, mode: SearchMode) -> Result<FaceEncoding, ApiError> {
+fn probe(vault: &Vault, photos: &[ImageBytes], prepare: Prepare, mode: SearchMode) -> Result<FaceEncoding, ApiError> {
     let mode = match mode {
         SearchMode::Fast => EncodingMode::Fast,
         SearchMode::Accurate => EncodingMode::Accurate,
     };
-    Ok(engine.in_mode(mode).probe_prepared(photos, prepare)?)
+    loaded(vault)?;
+    Ok(vault.probe(photos, Some(mode), prepare)?)
 }
 
 /// A photo is looked at as it is.

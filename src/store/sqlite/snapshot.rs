@@ -9,7 +9,7 @@ use super::error::{Fault, Outcome};
 use super::{Store, clients, collections, columns, generation, images, models, persons};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::Result;
-use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, PersonId, PersonSummary};
+use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, ImageId, PersonId, PersonSummary};
 use crate::store::{GalleryChanges, ModelInfo};
 
 /// The vault at one moment, as one client sees it: a read snapshot, or the inside of a transaction
@@ -96,6 +96,21 @@ impl<'a> Snapshot<'a> {
             match models::find(connection, model)? {
                 Some(model) => images::known_encodings(connection, key, person, &model),
                 None => Ok(HashMap::new()),
+            }
+        })
+    }
+
+    /// The encodings by `model` of a person, in the order of the photos.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Corrupt`](crate::ErrorKind::Corrupt) where one has flipped bits,
+    /// and as for every read.
+    pub fn encodings(&self, person: &PersonId, model: &ModelId) -> Result<Vec<(ImageId, FaceEncoding)>> {
+        self.read(|connection| {
+            let key = persons::require_key(connection, self.client, person)?;
+            match models::find(connection, model)? {
+                Some(model) => images::encodings(connection, key, person, &model),
+                None => Ok(Vec::new()),
             }
         })
     }

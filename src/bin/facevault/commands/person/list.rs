@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             .with_status(arguments.status)
             .with_name_contains(arguments.name.clone())
             .with_date_of_birth(arguments.date_of_birth)
-                .with_attributes(arguments.attributes.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()),
+            .with_attributes(arguments.attributes.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()),
     )?;
     context.output.page(&page, |text| {
         let mut listing =
