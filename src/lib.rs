@@ -96,7 +96,6 @@ pub use engine::{
 pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
 };
-pub use index::Entry;
 pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, Cursor, DateOfBirth, Gender, ImageBytes, ImageId,

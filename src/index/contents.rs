@@ -5,6 +5,7 @@ use crate::{CollectionId, FaceEncoding, ImageId, PersonId};
 
 /// An encoding of a gallery.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Entry {
     /// The person.
     pub person: PersonId,

@@ -88,18 +88,6 @@ pub struct PersonQuery {
     pub attributes: BTreeMap<String, String>,
 }
 
-impl fmt::Debug for PersonQuery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PersonQuery")
-            .field("page", &self.page)
-            .field("limit", &self.limit)
-            .field("collection", &self.collection)
-            .field("status", &self.status)
-            .field("attributes", &self.attributes.len())
-            .finish_non_exhaustive()
-    }
-}
-
 setters!(PersonQuery {
     page: with_page(u64),
     after: with_after(impl Into<Option<Cursor>>),
@@ -123,6 +111,20 @@ impl Default for PersonQuery {
             date_of_birth: None,
             attributes: BTreeMap::new(),
         }
+    }
+}
+
+impl fmt::Debug for PersonQuery {
+    /// Without what describes persons.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonQuery")
+            .field("page", &self.page)
+            .field("after", &self.after)
+            .field("limit", &self.limit)
+            .field("collection", &self.collection)
+            .field("status", &self.status)
+            .field("attributes", &self.attributes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -163,6 +165,14 @@ mod tests {
                 assert_eq!(cursor.to_string().parse::<Cursor>().expect("a cursor"), cursor);
             }
         }
+    }
+
+    #[test]
+    fn debug_shows_nothing_that_describes_a_person() {
+        let born = DateOfBirth::new(1815, 12, 10).expect("a date");
+        let query = PersonQuery::default().with_name_contains("Ada".to_owned()).with_date_of_birth(born);
+        let shown = format!("{query:?}");
+        assert!(!shown.contains("Ada") && !shown.contains("1815"), "{shown}");
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub struct Encodings {
 }
 
 impl Encodings {
-    /// Each encoding with its person and photo, as it was enrolled; those of a person follow one another. Only
-    /// the one at hand is copied.
+    /// Each encoding with its person and photo ([`index::Entry`](crate::index::Entry)), as it was enrolled; those
+    /// of a person follow one another. Only the one at hand is copied.
     pub fn iter(&self) -> impl Iterator<Item = Entry> {
         self.gallery.entries(None)
     }

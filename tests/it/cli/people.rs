@@ -128,6 +128,17 @@ fn lists_have_pages_and_filters() {
     assert_eq!(names(&["--collection", "staff"]).0, "");
     let text = test.run(["person", "list", "v", "--limit", "2"]).ok().stdout;
     assert!(text.starts_with("ID ") && text.ends_with("page 1 of 2, 3 people\n"), "{text}");
+    let next = names(&["--limit", "2"]).1["next"].as_str().expect("there is another page").to_owned();
+    let (rest, pagination) = names(&["--limit", "2", "--after", &next]);
+    assert_eq!(rest, r#""Alan Turing""#);
+    assert_eq!(pagination, json!({"limit": 2, "total": 3, "pages": 2}));
+    let text = test.run(["person", "list", "v", "--limit", "1", "--after", &next]).ok().stdout;
+    assert!(text.ends_with("3 people, this is the last page\n"), "{text}");
+    let first = names(&["--limit", "1"]).1["next"].as_str().expect("there is another page").to_owned();
+    let text = test.run(["person", "list", "v", "--limit", "1", "--after", &first]).ok().stdout;
+    assert!(text.ends_with(&format!("3 people, the next page is --after {next}\n")), "{text}");
+    test.run(["person", "list", "v", "--after", "nowhere"]).fails(2, "nowhere");
+    test.run(["person", "list", "v", "--after", &next, "--page", "2"]).fails(2, "--page");
     test.run(["person", "list", "v", "--limit", "1001"]).fails(2, "1001");
     test.run(["person", "list", "v", "--collection", "nobodys"]).fails(2, "nobodys");
 }
