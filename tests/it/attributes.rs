@@ -29,13 +29,13 @@ fn merge(pairs: &[(&str, Option<&str>)]) -> PersonUpdate {
 }
 
 fn found(vault: &Vault, query: PersonQuery) -> Vec<String> {
-    let page = vault.persons(&PersonQuery { limit: 100, ..query }).expect("a page");
+    let page = vault.persons(&query.with_limit(100)).expect("a page");
     assert_eq!(page.total, page.items.len() as u64);
     page.items.iter().map(|person| person.id.to_string()).collect()
 }
 
 fn by(pairs: &[(&str, &str)]) -> PersonQuery {
-    PersonQuery { attributes: map(pairs), ..PersonQuery::default() }
+    PersonQuery::default().with_attributes(map(pairs))
 }
 
 #[test]
@@ -78,14 +78,14 @@ fn people_are_listed_by_attributes() {
     assert_eq!(found(&vault, by(&[("floor", "2"), ("team", "red")])), ["a"]);
     assert_eq!(found(&vault, by(&[("team", "2")])), [""; 0]);
     assert_eq!(found(&vault, by(&[("nothing", "")])), [""; 0]);
-    let members = PersonQuery { collection: Some(staff.code), ..by(&[("floor", "2")]) };
+    let members = by(&[("floor", "2")]).with_collection(staff.code);
     assert_eq!(found(&vault, members), ["b"]);
     assert_eq!(found(&other, by(&[("floor", "2")])), ["stranger"]);
     vault.update_person(&b, &merge(&[("floor", Some("9"))])).expect("updated");
     assert_eq!(found(&vault, by(&[("floor", "2")])), ["a"]);
     vault.remove_person(&PersonId::new("a").expect("an id")).expect("removed");
     assert_eq!(found(&vault, by(&[("floor", "2")])), [""; 0]);
-    let page = PersonQuery { limit: 1, page: 2, ..PersonQuery::default() };
+    let page = PersonQuery::default().with_limit(1).with_page(2);
     assert_eq!(vault.persons(&page).expect("a page").items[0].attributes, map(&[("floor", "3"), ("team", "red")]));
 }
 

@@ -12,7 +12,7 @@ use super::fakes::{engine, engine_of, photo, photo_of};
 
 fn vault() -> (tempfile::TempDir, Vault) {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = VaultOptions::with_engine(engine());
+    let options = VaultOptions::default().with_engine(engine());
     let vault = Vault::create(folder.path().join("people.vault"), options).expect("a vault");
     (folder, vault)
 }
@@ -81,10 +81,8 @@ fn everybody_has_an_outcome_and_nobody_stops_the_others() {
 fn whoever_was_added_is_found_at_once() {
     let (_folder, vault) = vault();
     vault.create_person(&person("first", &[0])).expect("a person");
-    let options = IdentifyOptions {
-        operating_point: OperatingPoint::similarity(0.99).expect("a similarity"),
-        ..IdentifyOptions::default()
-    };
+    let options =
+        IdentifyOptions::default().with_operating_point(OperatingPoint::similarity(0.99).expect("a similarity"));
     let found =
         |seed| vault.identify(&[photo(seed)], &options).expect("a search").candidates.first().map(|c| c.person.clone());
     assert_eq!(found(150), None);
@@ -116,8 +114,8 @@ fn work_that_is_stopped_keeps_what_it_answered_and_goes_on_later() {
     drop(vault);
 
     let engine = engine();
-    let vault =
-        Vault::open(folder.path().join("people.vault"), VaultOptions::with_engine(engine.clone())).expect("open");
+    let vault = Vault::open(folder.path().join("people.vault"), VaultOptions::default().with_engine(engine.clone()))
+        .expect("open");
     assert_eq!(total(&vault), added as u64);
     let again = create(&vault, &people);
     for (before, after) in outcomes.iter().zip(&again) {
@@ -154,7 +152,7 @@ fn people_without_photos_need_no_engine_and_can_be_stopped_between_batches() {
 fn photos_for_another_model_are_refused_before_anything_is_written() {
     let (folder, vault) = vault();
     vault.create_person(&person("first", &[1])).expect("a person");
-    let other = VaultOptions::with_engine(engine_of(2));
+    let other = VaultOptions::default().with_engine(engine_of(2));
     let other = Vault::open(folder.path().join("people.vault"), other).expect("the vault");
     let error = other
         .create_persons(&[person("bare", &[]), person("new", &[2])], &DuplicatePolicy::default(), &mut ())
@@ -170,7 +168,7 @@ fn duplicates_are_found_among_the_new_ones_too() {
     vault.create_person(&born("ada", "Ada")).expect("a person");
     vault.create_person(&person("bob", &[1])).expect("a person");
     let point = OperatingPoint::similarity(0.99).expect("a similarity");
-    let policy = DuplicatePolicy { name_and_birth: true, face: Some(point), ..DuplicatePolicy::default() };
+    let policy = DuplicatePolicy::default().with_name_and_birth(true).with_face(point);
     // More than a batch, so that a face is looked for in the gallery and among those of the same batch.
     let mut people: Vec<_> = (100..250).map(|seed| person(&format!("p{seed}"), &[seed])).collect();
     people.extend([born("a", "ADA"), person("b", &[1]), born("e", "Eve"), born("e2", "eve"), person("q", &[500])]);
@@ -196,7 +194,7 @@ fn duplicates_are_found_among_the_new_ones_too() {
 #[test]
 fn a_wrong_policy_is_an_error_of_the_whole_call() {
     let (_folder, vault) = vault();
-    let policy = DuplicatePolicy { collections: Some(vec!["nowhere".into()]), ..DuplicatePolicy::default() };
+    let policy = DuplicatePolicy::default().with_collections(vec!["nowhere".into()]);
     let error = vault.create_persons(&[person("new", &[])], &policy, &mut ()).expect_err("no such collection");
     assert_eq!((error.kind(), total(&vault)), (ErrorKind::Invalid, 0));
 }

@@ -9,7 +9,7 @@ use super::fakes::{DIMENSION, engine, engine_of, photo};
 
 fn vault() -> (tempfile::TempDir, Vault) {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = VaultOptions::with_engine(engine());
+    let options = VaultOptions::default().with_engine(engine());
     let vault = Vault::create(folder.path().join("people.vault"), options).expect("a vault");
     (folder, vault)
 }
@@ -41,7 +41,7 @@ fn same_face() -> OperatingPoint {
 
 /// Who is found by the encoding of a photo.
 fn found(vault: &Vault, probe: &FaceEncoding) -> Option<String> {
-    let options = IdentifyOptions { operating_point: same_face(), ..IdentifyOptions::default() };
+    let options = IdentifyOptions::default().with_operating_point(same_face());
     let answer = vault.identify_encoding(probe, &options).expect("a search");
     answer.candidates.first().map(|candidate| candidate.person.to_string())
 }
@@ -121,9 +121,9 @@ fn the_first_encoding_of_a_vault_needs_an_engine_that_says_what_its_model_is() {
     let vault = Vault::create(folder.path().join("v"), VaultOptions::default()).expect("a vault");
     let error = vault.create_person(&given("Ada", &[1])).expect_err("no model");
     assert_eq!(error.kind(), ErrorKind::ModelUnavailable, "{error}");
-    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let other = Vault::open(vault.path(), VaultOptions::default().with_engine(engine_of(2))).expect("opened");
     assert_eq!(other.create_person(&given("Ada", &[1])).expect_err("another").kind(), ErrorKind::ModelMismatch);
-    let own = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+    let own = Vault::open(vault.path(), VaultOptions::default().with_engine(engine())).expect("opened");
     own.create_person(&given("Ada", &[1])).expect("a person");
     let model = vault.active_model().expect("a vault").expect("a model");
     assert_eq!((model.id, model.mode), (encoding(1).model(), Some(own.engine().expect("an engine").mode())));
@@ -174,7 +174,7 @@ fn many_people_come_without_photos_and_without_an_engine() {
         let person = outcome.as_ref().expect("added");
         assert_eq!(found(&vault, &encoding(seed)).as_deref(), Some(person.id.as_str()));
     }
-    let policy = DuplicatePolicy { face: Some(same_face()), ..DuplicatePolicy::default() };
+    let policy = DuplicatePolicy::default().with_face(same_face());
     let again = [given("Q", &[7]), given("R", &[2_000]), given("S", &[2_000])];
     let outcomes = vault.create_persons(&again, &policy, &mut ()).expect("it began");
     let refused: Vec<_> = outcomes.iter().map(Result::is_err).collect();
@@ -188,7 +188,7 @@ fn what_has_no_photo_is_named_by_a_reencoding_and_its_encoding_is_never_lost() {
     let (_folder, vault) = vault();
     let ada = vault.create_person(&NewPerson { images: vec![photo(1)], ..given("Ada", &[2]) }).expect("a person");
     let bob = vault.create_person(&given("Bob", &[3])).expect("a person");
-    let other = Vault::open(vault.path(), VaultOptions::with_engine(engine_of(2))).expect("opened");
+    let other = Vault::open(vault.path(), VaultOptions::default().with_engine(engine_of(2))).expect("opened");
 
     let kept = other.reencode(&ReencodeOptions::default(), &mut ()).expect("a result");
     assert_eq!((kept.encoded, kept.is_active, kept.without_photo()), (1, false, 2));
@@ -196,7 +196,7 @@ fn what_has_no_photo_is_named_by_a_reencoding_and_its_encoding_is_never_lost() {
     assert_eq!(named, [(&ada.id, RefusalCode::NoPhoto), (&bob.id, RefusalCode::NoPhoto)]);
     assert_eq!(found(&vault, &encoding(3)).as_deref(), Some(bob.id.as_str()));
 
-    let leave_out = ReencodeOptions { leave_out: true, ..ReencodeOptions::default() };
+    let leave_out = ReencodeOptions::default().with_leave_out(true);
     let changed = other.reencode(&leave_out, &mut ()).expect("a result");
     assert!(changed.is_active && changed.without_photo() == 2);
     assert_eq!(other.people_without_encoding().expect("a list"), std::slice::from_ref(&bob.id));
@@ -205,7 +205,7 @@ fn what_has_no_photo_is_named_by_a_reencoding_and_its_encoding_is_never_lost() {
     assert!(other.check().expect("a check").is_clean());
 
     // The way back: the photo is encoded anew, the given encodings are there still.
-    let vault = Vault::open(vault.path(), VaultOptions::with_engine(engine())).expect("opened");
+    let vault = Vault::open(vault.path(), VaultOptions::default().with_engine(engine())).expect("opened");
     let back = vault.reencode(&ReencodeOptions::default(), &mut ()).expect("a result");
     assert_eq!((back.encoded, back.is_active, back.unencoded.len()), (1, true, 0));
     assert_eq!(vault.person(&ada.id).expect("the person"), ada);

@@ -68,8 +68,11 @@ impl Store {
             opened => return opened,
         }
         match Self::create(path, options) {
-            // Somebody else has made it meanwhile.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::open(path),
+            // Somebody else has made it meanwhile, or the log of another file stands in the way.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match Self::open(path) {
+                Err(missing) if missing.kind() == ErrorKind::NotFound => Err(error),
+                opened => opened,
+            },
             created => created,
         }
     }

@@ -328,7 +328,7 @@ fn names_are_found_however_they_are_written_and_are_kept_as_given() -> Result<()
         vault.store.insert(&vault.client, &person(name, &[]))?;
     }
     let found = |text: &str| -> Result<Vec<String>> {
-        let query = PersonQuery { name_contains: Some(text.into()), ..PersonQuery::default() };
+        let query = PersonQuery::default().with_name_contains(Some(text.into()));
         Ok(vault.store.persons(&vault.client, &query)?.items.into_iter().map(|person| person.name).collect())
     };
     assert_eq!(found("strasse")?, names[..2]);
