@@ -1,7 +1,7 @@
 //! What encoding a photo allocates once everything is warm.
 //!
-//! Counts the allocations of this program, not those of ONNX Runtime, which keeps an arena of its
-//! own, for photos that all have been encoded before: what remains is asked for anew each time.
+//! Counts the allocations of this program, not those of ONNX Runtime, which has its own arena. All
+//! photos have been encoded before, so only what every encoding allocates anew is counted.
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe by its interface")]
 

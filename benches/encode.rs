@@ -1,11 +1,11 @@
-//! From photos to encodings: each step, one thread and all, and the share of time that is not the
-//! networks'.
+//! From photos to encodings: the time of each step, throughput with one thread and with all, and the
+//! share of time outside the networks.
 //!
 //! Measures the `dlib` pack, if it is installed, on the installed sample photos, and, if the test
 //! data is there, the packs `standard` and `espdl` on a part of LFW and on photos of 1 to 3
-//! megapixels, YuNet with `espdl_mbf` on the former and SCRFD-500M with it on the latter; says what it
-//! leaves out. Then what decides how it is built: a photo that is alone,
-//! faces in batches, JPEGs at a part of their size.
+//! megapixels, YuNet with `espdl_mbf` on the former and SCRFD-500M with it on the latter; prints what
+//! it skips. Then it measures alternatives behind design decisions: all threads for a single photo,
+//! faces in batches, and JPEGs decoded at reduced size.
 
 mod support;
 
@@ -67,8 +67,8 @@ fn throughput(criterion: &mut Criterion, name: &str, engine: &Engine, photos: &[
     group.finish();
 }
 
-/// One and all threads in turn, so that a drift of the machine's speed falls on both, and what is
-/// outside the networks.
+/// Measures one thread and all threads in turn, so that a drift of the machine's speed affects both,
+/// and the share of time outside the networks.
 fn scaling(name: &str, one: &Engine, all: &Engine, photos: &[Vec<u8>]) {
     let time = |engine: &Engine| {
         let start = Instant::now();
@@ -100,8 +100,8 @@ fn scaling(name: &str, one: &Engine, all: &Engine, photos: &[Vec<u8>]) {
     );
 }
 
-/// One photo at a time: an engine that gives a photo all threads when it is alone, in turn with one
-/// of one thread.
+/// One photo at a time: an engine that uses all threads for a single photo, in turn with an engine of
+/// one thread.
 fn alone(name: &str, one: &Engine, all: &Engine, photos: &[Vec<u8>]) {
     let time = |engine: &Engine| {
         let start = Instant::now();
@@ -145,7 +145,7 @@ fn batches(data: &Path) {
     println!("espdl_mbf: {FACES} faces in one run take {:.2} times as long as {FACES} runs", median(ratios));
 }
 
-/// JPEGs decoded at a part of their size: what is saved, and what is not.
+/// JPEGs decoded at full and at reduced size: how much time that saves.
 fn scales(photos: &[Vec<u8>]) {
     let time = |photo: &[u8], denominator: u32| {
         let start = Instant::now();

@@ -5,11 +5,11 @@
 //! cargo bench --bench hostile -- --count 100000 --heic
 //! ```
 //!
-//! Every file is changed at random (bits, bytes, parts cut off, removed, doubled or taken from another
-//! file) and decoded in a process of its own, so that an end of that process is counted and the next
-//! file goes on. The same files, count and `--seed` give the same damage. `--heic` makes pictures of its
-//! own with the encoder of HEIC's decoder. Files that are not photos are passed over. It fails where a process
-//! ended, or took more memory than `--memory` MiB.
+//! Each file is damaged at random (bits or bytes changed; parts cut off, removed, doubled or taken from
+//! another file) and decoded in a child process. If the child ends, that is counted, and a new child
+//! continues with the next file. The same files, count and `--seed` give the same damage. `--heic` adds
+//! pictures made with the encoder of the crate `heifer`. Files that cannot be decoded undamaged are
+//! skipped. The benchmark fails if a child ended or used more memory than `--memory` MiB.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
@@ -28,7 +28,7 @@ struct Arguments {
     memory: u64,
     heic: bool,
     paths: Vec<PathBuf>,
-    /// In a child: the first file that is damaged.
+    /// In a child: the number of the first file to damage.
     from: Option<u64>,
 }
 
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let arguments = arguments();
     let files = files(&arguments);
     if files.is_empty() {
-        // `cargo bench` runs every benchmark without words of its own.
+        // `cargo bench` runs every benchmark without arguments.
         println!("nothing to damage; {USAGE}");
         return ExitCode::SUCCESS;
     }
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The whole files, of which each can be decoded.
+/// The undamaged files that can be decoded.
 fn files(arguments: &Arguments) -> Vec<Vec<u8>> {
     let mut paths = Vec::new();
     arguments.paths.iter().for_each(|path| below(path, &mut paths));
@@ -104,7 +104,7 @@ fn heic_files() -> Vec<Vec<u8>> {
     Vec::new()
 }
 
-/// Decodes damaged files from the number `from` on and says of each what became of it.
+/// Decodes damaged files from the number `from` on and prints the outcome of each.
 fn child(files: &[Vec<u8>], arguments: &Arguments, from: u64) {
     let mut out = std::io::stdout().lock();
     let mut line = String::new();

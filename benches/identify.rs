@@ -109,7 +109,7 @@ fn search(criterion: &mut Criterion) {
     }
 }
 
-/// One person who comes to a gallery that goes on growing.
+/// Measures adding one person to a gallery that keeps growing.
 fn append(criterion: &mut Criterion, gallery: &Gallery, random: &mut Random) {
     let (mut grown, mut number) = (gallery.clone(), 0_i64);
     let vector = random.encoding();

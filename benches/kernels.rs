@@ -18,7 +18,7 @@ const MODEL: ModelId = ModelId::from_bytes([1; 16]);
 const DIMENSION: usize = 512;
 const PEOPLE: usize = 10_000;
 
-/// What is counted.
+/// Runs the work whose instructions callgrind counts.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut()) {
     work();

@@ -4,7 +4,7 @@
 //! memory grows.
 //!
 //! `cargo bench --bench load`; `FACEVAULT_LOAD_SECONDS` is how long the mixture lasts. Needs YuNet,
-//! `espdl_mbf` and LFW in the test data, and says so where they are not there.
+//! `espdl_mbf` and LFW in the test data; without test data it says so and ends.
 
 mod support;
 
@@ -28,7 +28,7 @@ const PEOPLE: usize = 10_000;
 const CLIENTS: usize = 16;
 /// Photos of LFW that are searched for and enrolled: the last people of the gallery have them.
 const PHOTOS: usize = 32;
-/// How long one kind of request is measured by itself, if the mixture lasts as long.
+/// How long one kind of request is measured by itself, or less if the mixture lasts less.
 const ALONE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +41,7 @@ enum Kind {
     Remove,
 }
 
-/// Of twelve requests of the mixture.
+/// The kinds of twelve successive requests of the mixture.
 const MIXTURE: [Kind; 12] = [
     Kind::Read,
     Kind::Update,
@@ -251,7 +251,7 @@ fn fill(path: &std::path::Path, engine: &Engine, photos: &[Vec<u8>]) {
     }
 }
 
-/// A table made up for the benchmark: what a score costs does not depend on its numbers.
+/// A table made up for the benchmark: the cost of a score does not depend on the table's values.
 fn table() -> CalibrationTable {
     let measured_on = MeasuredOn {
         name: "made up".into(),

@@ -1,4 +1,5 @@
-//! What a durable update costs beyond encoding: no photo, a known photo, and the disk's own sync.
+//! The cost of a durable update beyond encoding: without a photo, with a photo that the person already
+//! has, and the disk's own sync for comparison.
 
 use std::fs::File;
 use std::hint::black_box;

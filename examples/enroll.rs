@@ -5,9 +5,9 @@
 //! cargo run --release --example enroll -- people.vault photos/
 //! ```
 //!
-//! The vault is made if it is not there. A photo that is refused stops nothing: the reason, the
-//! measured value and the limit are printed, and the next photo is tried. Who is there by name is
-//! passed over, so the program can be run again when better photos have come.
+//! The vault is created if it does not exist. A refused photo does not stop the program: it prints
+//! the reason, the measured value and the limit, and tries the next photo. People whose names are
+//! already in the vault are skipped, so you can run the program again with better photos.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use facevault::{Engine, EngineOptions, ErrorKind, NewPerson, PersonQuery, Refusal, Vault, VaultOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // First, while no other thread is there: ONNX Runtime is not to report on what the program does.
+    // First, before any other thread starts: keep ONNX Runtime from sending telemetry.
     facevault::disable_runtime_telemetry();
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [file, folder] = arguments.as_slice() else { return Err("usage: enroll VAULT FOLDER".into()) };
 
-    // Expensive: make one per process. The pack `dlib`, unless the options name another.
+    // Opening an engine is expensive: open one per process. The default pack is `standard`.
     let options = VaultOptions::default().with_engine(Engine::open(&EngineOptions::default())?);
     let vault = if file.exists() { Vault::open(file, options)? } else { Vault::create(file, options)? };
 
@@ -47,8 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What became of one photo: good news, or why it was refused. Only what stops all of them, such as a
-/// full disk, is an error.
+/// Enrolls one photo. Returns how it went, or inside `Ok` the reason for a refusal; `Err` is only for
+/// problems that stop the whole program, such as a full disk.
 fn enroll(vault: &Vault, photo: &Path) -> Result<Result<String, String>, Box<dyn Error>> {
     let name = photo.file_stem().unwrap_or_default().to_string_lossy().trim().to_owned();
     if is_there(vault, &name)? {

@@ -1,14 +1,14 @@
-//! Who is on a photo? Prints the people of a vault who may be on it, or why it is nobody.
+//! Who is in a photo? Prints the people of a vault who may be in it, or why nobody was found.
 //!
 //! ```sh
 //! cargo run --release --example identify -- people.vault door.jpg
 //! cargo run --release --example identify -- people.vault door.jpg fmr=1e-4
 //! ```
 //!
-//! A similarity means nothing by itself, so the threshold is asked for as a rate. `fpir=0.01` (for
-//! one stranger in a hundred somebody may be found) fits a search: it takes into account how many
-//! people are searched. `fmr=1e-4` is a rate per comparison. Both need a model with a measured table,
-//! such as that of the pack `dlib`; a model without one takes `similarity=0.5` and the like.
+//! A similarity means nothing by itself, so you set the threshold as a rate. `fpir=0.01` (a search may
+//! find somebody for one stranger in a hundred) suits a search: it takes into account how many people
+//! are searched. `fmr=1e-4` is a rate per comparison. Both need a model with a measured table, such as
+//! that of the default pack `standard`; for a model without one, pass for example `similarity=0.5`.
 
 use std::error::Error;
 
@@ -18,7 +18,7 @@ use facevault::{OperatingPoint, Vault, VaultOptions};
 const USAGE: &str = "usage: identify VAULT PHOTO [fpir=RATE | fmr=RATE | similarity=VALUE]";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // First, while no other thread is there: ONNX Runtime is not to report on what the program does.
+    // First, before any other thread starts: keep ONNX Runtime from sending telemetry.
     facevault::disable_runtime_telemetry();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (file, photo, operating_point) = match arguments.as_slice() {
@@ -28,14 +28,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let photo = ImageBytes::from(std::fs::read(photo)?);
 
-    // Expensive: make one per process. Nothing is written, so the vault is opened for reading.
+    // Opening an engine is expensive: open one per process. The vault is opened read-only, since nothing is written.
     let engine = Engine::open(&EngineOptions::default())?;
     let vault = Vault::open_read_only(file, VaultOptions::default().with_engine(engine))?;
 
     let options = IdentifyOptions::default().with_operating_point(operating_point).with_max_results(3);
     match vault.identify(&[photo], &options) {
         Ok(answer) => print(&vault, &answer)?,
-        // Not "unknown": nobody was searched for, and another photo may do.
+        // This is not "unknown": no search took place, and another photo may be accepted.
         Err(error) if error.kind() == ErrorKind::Refused => println!("the photo was refused: {error}"),
         Err(error) => return Err(error.into()),
     }

@@ -3,8 +3,7 @@
 //! A similarity by itself means nothing: 0.3 is a sure match for one network and chance for
 //! another. A [`CalibrationTable`] gives it a meaning. It was measured on pairs of faces and says
 //! how often two different people reach a similarity (the false match rate, FMR). Callers ask for
-//! a rate, an [`OperatingPoint`]; the table turns it into a [`Threshold`] that remembers why it is
-//! what it is.
+//! a rate, an [`OperatingPoint`]; the table turns it into a [`Threshold`], which records how it was chosen.
 
 mod table;
 
@@ -95,10 +94,10 @@ impl Fpir {
     /// The false match rate at which a search of `people_searched` people raises a false alarm
     /// for this share of strangers: `1 - (1 - FPIR)^(1/N)`.
     ///
-    /// This takes the comparisons of one search as independent. They are not quite, which makes
-    /// false alarms rarer than asked for, never more frequent. A person with several encodings is
-    /// compared several times, and the best one counts: who searches such people passes the number
-    /// of encodings, or strangers raise more alarms than asked for.
+    /// This assumes that the comparisons of one search are independent. They are not quite, which makes false alarms
+    /// rarer than asked for, never more frequent. A person with several encodings is compared several times, and the
+    /// best one counts: to search such people, pass the number of encodings; otherwise strangers raise more alarms than
+    /// asked for.
     #[must_use]
     pub fn fmr(self, people_searched: u64) -> Fmr {
         // ln_1p and exp_m1 keep the digits that the formula as written loses below 1e-10.
@@ -120,11 +119,11 @@ impl Fpir {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OperatingPoint {
-    /// Of pairs of different people this share may pass.
+    /// This share of the pairs of different people may pass.
     Fmr(Fmr),
-    /// For this share of strangers a search may return somebody.
+    /// A search may return somebody for this share of strangers.
     Fpir(Fpir),
-    /// Similarities from this one on pass, whatever that means for the model.
+    /// Similarities at or above this one pass; what that means depends on the model.
     Similarity(Similarity),
 }
 
@@ -153,9 +152,9 @@ impl OperatingPoint {
         Similarity::new(value).map(Self::Similarity)
     }
 
-    /// The threshold for this operating point: 1 person searched for a comparison of two photos or
-    /// a verification, the number of people that a search looks at for an identification (of their
-    /// encodings where people have several, see [`Fpir::fmr`]).
+    /// The threshold for this operating point. `people_searched` is 1 for a comparison of two photos or a verification;
+    /// for an identification, it is the number of people that the search covers (of their encodings where people have
+    /// several, see [`Fpir::fmr`]).
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where a rate is asked of a model without a table, and
@@ -224,13 +223,13 @@ impl FromStr for OperatingPoint {
 pub enum Basis {
     /// The caller named the similarity.
     Given,
-    /// The table was measured at the rate.
+    /// The rate lies within the range of rates that the table was measured at.
     Measured,
     /// The rate is smaller than the smallest measured one; the threshold continues the table's end.
     Extrapolated,
 }
 
-/// The similarity from which on two encodings are taken for one person, and why it is this one.
+/// The similarity at or above which two encodings count as one person's, and how it was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Threshold {
@@ -243,7 +242,7 @@ pub struct Threshold {
     /// The false match rate of one comparison that the threshold stands for; `None` for a model
     /// without a table.
     pub fmr: Option<Fmr>,
-    /// Whether that rate was measured.
+    /// Where the threshold comes from.
     pub basis: Basis,
 }
 
@@ -254,7 +253,7 @@ impl Threshold {
         similarity >= self.similarity
     }
 
-    /// The decision on a pair of this similarity; `table` is the model's, for the estimated rate.
+    /// The decision on a pair of this similarity. `table` is the model's table, which gives the estimated rate.
     #[must_use]
     pub fn decide(&self, similarity: Similarity, table: Option<&CalibrationTable>) -> Decision {
         Decision {
@@ -296,7 +295,7 @@ pub struct Decision {
     pub fmr: Option<Fmr>,
     /// Whether the similarity reaches the threshold.
     pub accepted: bool,
-    /// The threshold and why it is this one.
+    /// The threshold and how it was chosen.
     pub threshold: Threshold,
 }
 

@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Invalid,
     /// No such person, collection, image or file; also the answer for another client's ids.
     NotFound,
-    /// It is there already.
+    /// It exists already.
     AlreadyExists,
     /// The caller named a version that is no longer current.
     Conflict,
@@ -41,7 +41,7 @@ pub enum ErrorKind {
     Busy,
     /// The operating system refused: disk full, read-only, permission.
     Io,
-    /// The caller broke it off; it may be asked again.
+    /// The caller cancelled the operation; it may be started again.
     Cancelled,
 }
 
@@ -109,10 +109,8 @@ impl Error {
         Self::violated(vec![Violation { field: field.into(), rule }])
     }
 
-    /// A request that breaks the given rules; the first one is the message.
-    ///
-    /// # Panics
-    /// Never for a non-empty list; an empty list gives an error without fields.
+    /// A request that breaks the given rules. The message states the first one and how many more there are; an empty
+    /// list gives a general message.
     #[must_use]
     pub fn violated(violations: Vec<Violation>) -> Self {
         let message = match violations.as_slice() {
@@ -136,7 +134,7 @@ impl Error {
         Self::with_detail(ErrorKind::Refused, message, Detail::Images(images))
     }
 
-    /// An existing person.
+    /// A new person who seems to exist already.
     #[must_use]
     pub fn already_known(duplicate: Duplicate) -> Self {
         Self::with_detail(ErrorKind::AlreadyExists, duplicate.to_string(), Detail::Duplicate(duplicate))
@@ -188,7 +186,7 @@ impl Error {
         Self::new(self.kind(), self.to_string())
     }
 
-    /// The person that a new person seems to be, where that is why nothing was written.
+    /// The existing person that a new person seems to be, if the new one was refused for that.
     #[must_use]
     pub fn duplicate(&self) -> Option<&Duplicate> {
         match &self.inner.detail {
@@ -284,15 +282,15 @@ pub enum Rule {
     /// Not a date that the calendar has, or one in the future.
     #[error("must be a date: {0}")]
     Date(String),
-    /// More bytes than are taken.
+    /// More bytes than allowed.
     #[error("must have at most {limit} bytes, has {found}")]
     TooLarge {
         /// The bytes found.
         found: u64,
-        /// The bytes taken.
+        /// The most bytes that are allowed.
         limit: u64,
     },
-    /// Names something that is not there.
+    /// Names something that does not exist.
     #[error("names an unknown {0}")]
     Unknown(String),
     /// Any other rule, as the end of a sentence that starts with the field: `must be ...`.

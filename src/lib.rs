@@ -1,13 +1,11 @@
 //! An embedded face-recognition engine with a local store: people, photos, face encodings and search
 //! in one SQLite file.
 //!
-//! Two things are held by a host. An [`Engine`] is a pack of models and a runtime made ready: it
-//! turns photos into [`FaceEncoding`]s, as many at a time as there are processors. A [`Vault`] is one
-//! file with the people of one or more clients; its verbs create, update, remove, identify and
-//! verify. Both are `Send + Sync + Clone`.
+//! A host program holds two things. An [`Engine`] is a pack of models loaded into a runtime: it turns photos into
+//! [`FaceEncoding`]s, as many at a time as there are processors. A [`Vault`] is one file with the people of one or more
+//! clients; its verbs create, update, remove, identify and verify. Both are `Send + Sync + Clone`.
 //!
-//! A partial update of a person, its photos, their encodings and what is searched is one atomic,
-//! durable step:
+//! A partial update changes a person, its photos, their encodings and the searched gallery in one atomic, durable step:
 //!
 //! ```no_run
 //! use facevault::{Engine, EngineOptions, PersonId, PersonUpdate, Vault, VaultOptions};
@@ -24,13 +22,12 @@
 //! ```
 //!
 //! What goes wrong is an [`Error`] whose [`ErrorKind`] says who must act. A photo that gives no
-//! encoding is a [`Refusal`] with the measured value and the limit. Similarities have a meaning
-//! through a model's [`CalibrationTable`]: thresholds are asked for as a rate, an
-//! [`OperatingPoint`].
+//! encoding is a [`Refusal`] with the measured value and the limit. A model's [`CalibrationTable`] gives similarities a
+//! meaning: callers can ask for an error rate, an [`OperatingPoint`], instead of a threshold.
 //!
 //! Options start from `default()` and are changed by methods, `EngineOptions::default().with_threads(4)`;
-//! what verbs answer may get more fields, so take it apart with `..`. The crates whose types stand in
-//! this interface are re-exported: [`image`] and [`jiff`].
+//! results of verbs may get more fields, so destructure them with `..`. The crates whose types appear in this interface
+//! are re-exported: [`image`] and [`jiff`].
 //!
 //! The parts can be used by themselves: [`vision`] (decoding, detection, alignment, embedding),
 //! [`models`] (packs and their installation), [`store`] (the file), [`index`] (exact search),
@@ -80,9 +77,9 @@ pub mod http;
 mod vault;
 pub mod wire;
 
-/// The crate of the pictures in this API ([`image::RgbImage`]), in the version that it takes.
+/// The crate of the pictures in this API ([`image::RgbImage`]), in the version that this API takes.
 pub use image;
-/// The crate of the times and dates in this API, in the version that it gives.
+/// The crate of the times and dates in this API, in the version that this API returns.
 pub use jiff;
 
 pub use comparison::{

@@ -1,13 +1,13 @@
-//! How long work says how far it is, and how it is stopped.
+//! Progress reports of long operations, and their cancellation.
 
 use std::ops::ControlFlow;
 
-/// How far long work is.
+/// How far a long operation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step<'a> {
-    /// What is being done, in a few words or as the name of a file. Another text is another step of
-    /// the work; it is empty where the work says nothing new and only asks whether to go on.
+    /// What is being done, in a few words or as the name of a file. A different text means a new step of the operation.
+    /// It is empty where there is nothing new to report and the operation only asks whether to go on.
     pub what: &'a str,
     /// How much is done, in [`Self::unit`].
     pub done: u64,
@@ -41,7 +41,7 @@ impl<'a> Step<'a> {
         Self { what, done: done as u64, total: Some(total as u64), unit: Unit::Items }
     }
 
-    /// Nothing new is said; the work asks whether to go on.
+    /// A step that reports nothing new and only asks whether to go on.
     #[cfg(any(feature = "install", test))]
     pub(crate) fn unchanged() -> Self {
         Self { what: "", done: 0, total: None, unit: Unit::Items }
@@ -51,11 +51,10 @@ impl<'a> Step<'a> {
 /// Watches long work and may stop it: the encoding of many photos, re-encoding, backup, the search for
 /// duplicates, measurements, installation.
 ///
-/// The work calls [`Self::report`] on the thread that it was called on: after each batch of photos or
-/// piece of a file, and several times a second while it waits for a server or another program. After
-/// [`ControlFlow::Break`] it ends with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled)
-/// before it begins anything else; what stays in that case is said at each verb. Work that had nothing
-/// left to do may give its result instead.
+/// The operation calls [`Self::report`] on the thread that started it: after each batch of photos or piece of a file,
+/// and several times a second while it waits for a server or another program. After [`ControlFlow::Break`] it ends with
+/// an error of kind [`Cancelled`](crate::ErrorKind::Cancelled) before it begins anything else; each verb documents what
+/// remains in that case. An operation that had nothing left to do may return its result instead.
 ///
 /// `()` watches nothing and never stops the work. A closure watches as well; name the type of its
 /// argument:
@@ -77,7 +76,7 @@ impl<'a> Step<'a> {
 /// # }
 /// ```
 pub trait Progress {
-    /// Takes note of how far the work is, and answers whether it goes on.
+    /// Receives how far the operation has come, and returns whether it goes on.
     fn report(&mut self, step: Step<'_>) -> ControlFlow<()>;
 }
 
@@ -93,7 +92,7 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Progress for F {
     }
 }
 
-/// A part of some work: its steps are moved on by what was done before, and count towards the whole.
+/// A part of a larger operation: its steps are offset by what was done before it, and count towards the whole.
 pub(crate) struct Part<'a> {
     whole: &'a mut dyn Progress,
     before: u64,

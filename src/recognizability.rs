@@ -1,9 +1,9 @@
 //! Whether a face's vector says whose face it is.
 //!
 //! A photo that nobody can recognise (noise, night, hard JPEG compression, blur, covered eyes or
-//! mouth, a face upside down) still gives a vector, and such vectors resemble each other: two photos
-//! of strangers then compare "yes". Two things give them away. They are shorter than those of good
-//! photos, and they point to where vectors of such photos point on average. Both make one value,
+//! mouth, a face upside down) still gives a vector, and such vectors resemble each other: two photos of strangers then
+//! match. Such vectors differ from those of good photos in two ways: they are shorter, and they point in the average
+//! direction of vectors of such photos. Both go into one value,
 //!
 //! `value = |v| * exp(-weight * c)`, `c` = the largest over the kinds of damage of `(v / |v|) . m`,
 //!
@@ -64,9 +64,9 @@ pub struct RecognizabilityData {
     pub photos: u64,
     /// The share of them that is below the limit, 0 to 1.
     pub refused: f64,
-    /// The false match rate whose threshold the figures of `damage` belong to.
+    /// The false match rate for which the threshold behind the figures of `damage` was chosen.
     pub asked_fmr: f64,
-    /// What is let through of each kind of damage, on people whose photos made no mean.
+    /// What the limit lets through of each kind of damage, measured on people whose photos were not used for the means.
     pub damage: Vec<DamageOutcome>,
 }
 
@@ -171,7 +171,7 @@ impl Recognizability {
         self.kinds.first().map(|kind| kind.mean.len())
     }
 
-    /// Whether it can be asked about vectors of so many components.
+    /// Checks that the rule fits vectors of `dimension` components.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where its means have another number of components.
@@ -185,8 +185,8 @@ impl Recognizability {
         }
     }
 
-    /// How recognisable the face of a vector is, in the unit of the vector's length: the vector as
-    /// the embedder gives it, of [`Self::dimension`] components. 0 for a vector of zeros.
+    /// How recognisable the face behind `vector` is, in the unit of the vector's length. The vector is the embedder's
+    /// own, not normalised, and has [`Self::dimension`] components. 0 for a vector of zeros.
     #[must_use]
     pub fn value(&self, vector: &[f32]) -> f64 {
         let length = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();

@@ -24,9 +24,9 @@ pub struct Token {
     pub client: ClientId,
     /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is refused; `None` for never.
+    /// When it expires; `None` for never.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is taken back; `None` where it is not.
+    /// When it was revoked; `None` if it was not.
     pub revoked_at: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! The rules that a request's fields must keep, asked before anything is touched.
+//! The rules that a request's fields must keep, checked before anything is changed.
 //!
 //! Lengths are characters (Unicode scalar values). Names and nationalities are counted without
 //! white space at both ends, and kept as given.
@@ -123,7 +123,7 @@ impl Violations {
         self.found.iter().any(|found| found.field == field)
     }
 
-    /// The broken rules; where there were too many, the last one says how many more, of `whole`.
+    /// The broken rules. If there were too many, the last one says how many more there are; its field is `whole`.
     pub(crate) fn finish(mut self, whole: &str) -> Vec<Violation> {
         if self.more > 0 {
             let rule = Rule::Other(format!("breaks {} more rules", self.more));
@@ -138,7 +138,7 @@ const MIN_LENGTH: f64 = 1e-15;
 /// The greatest length of a given encoding's vector.
 const MAX_LENGTH: f64 = 1e15;
 
-/// A text of a request as an error repeats it: not all of a long one.
+/// A text of a request as an error repeats it: a long one is shortened.
 pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MAX_ECHO) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
@@ -232,7 +232,7 @@ fn set(patch: &Patch<String>) -> Option<&str> {
     }
 }
 
-/// The characters of a text, counted to one more than `enough`.
+/// The number of a text's characters, not counting further than `enough` plus one.
 fn characters(text: &str, enough: usize) -> usize {
     text.chars().take(enough + 1).count()
 }

@@ -43,7 +43,7 @@ pub(crate) fn large(data: &Path) -> Vec<Vec<u8>> {
     files.iter().map(|path| fs::read(path).expect("a photo")).collect()
 }
 
-/// A photo each of the first people of LFW.
+/// One photo of each of the first people of LFW.
 pub(crate) fn lfw(data: &Path, most: usize) -> Vec<Vec<u8>> {
     let mut people: Vec<PathBuf> =
         fs::read_dir(data.join("faces/lfw-dev")).expect("a folder").flatten().map(|entry| entry.path()).collect();

@@ -1,11 +1,10 @@
 //! The measured table from similarity to false match rate.
 //!
 //! Between two measured points the logarithm of the rate is taken as linear in the similarity, and
-//! below the smallest measured rate the line through the last two points goes on. Real networks'
-//! rates fall a little faster than that, so what the line promises is kept more often than not.
-//! Lines through more points, parabolas and exponential tails fitted to the highest scores were
-//! tried: on people who were left out they come out further from the rate that was asked for, or no
-//! nearer.
+//! below the smallest measured rate the line through the last two points goes on. Real networks' rates fall a little
+//! faster than that, so that the true rate is more often below the line's than above it. Lines through more points,
+//! parabolas and exponential tails fitted to the highest scores were tried: on people who were left out they come out
+//! further from the rate that was asked for, or no nearer.
 
 use serde::{Deserialize, Serialize};
 
@@ -201,7 +200,7 @@ impl CalibrationTable {
             OperatingPoint::Fmr(fmr) => (fmr, self.smallest_fmr()),
             OperatingPoint::Fpir(fpir) => (fpir.fmr(people_searched), self.continued_to()),
         };
-        // A rate that went through the power of an FPIR comes back with its last digits changed.
+        // Converting an FPIR to an FMR can change the last digits of the rate.
         let below = |limit: f64| fmr.get() < limit * (1.0 - 1e-9);
         if below(smallest) || fmr.get() > self.points[0].fmr * (1.0 + 1e-9) {
             return Err(self.cannot_carry(asked, fmr, people_searched));
@@ -242,8 +241,8 @@ impl CalibrationTable {
         x0 + (log10_fmr - y0) * (x1 - x0) / (y1 - y0)
     }
 
-    /// The two points whose line holds a value; `beyond` says of a point that the value lies behind
-    /// it. The line's first point is the one that the line must meet exactly.
+    /// The two points whose line is used for a value; `beyond` tells whether the value lies past a point. The line
+    /// meets the first of the two points exactly.
     fn segment(&self, beyond: impl Fn(&CalibrationPoint) -> bool) -> (&CalibrationPoint, &CalibrationPoint) {
         let points = &self.points;
         let passed = points.iter().take_while(|point| beyond(point)).count();

@@ -19,8 +19,8 @@ use crate::spec::EncodingMode;
 pub struct CompareOptions {
     /// How sure an answer must be.
     pub operating_point: OperatingPoint,
-    /// How the photos are encoded; where `None`, as the vault notes, else as the engine does by itself.
-    /// [`Engine::compare`] judges by the table of this mode, a vault by that of its own.
+    /// How the photos are encoded. Where `None`, a vault uses the mode that it notes, and otherwise the engine's mode
+    /// is used. [`Engine::compare`] decides by the table of this mode, a vault by the table of its own mode.
     pub mode: Option<EncodingMode>,
 }
 
@@ -47,10 +47,11 @@ impl Engine {
         fuse(self.embedder().metric, &self.encodings(photos, |picture| picture)?)
     }
 
-    /// Do these photos show the person of those? Several photos a side are fused.
+    /// Decides whether the photos of `probe` and those of `gallery` show one person. Several photos of one side are
+    /// fused.
     ///
     /// # Errors
-    /// As for [`Self::probe`], the photos of `gallery` standing behind those of `probe`;
+    /// As for [`Self::probe`], with the outcomes of `gallery`'s photos after those of `probe`'s;
     /// [`Invalid`](crate::ErrorKind::Invalid) where the model's table cannot carry the operating point.
     pub fn compare(&self, probe: &[ImageBytes], gallery: &[ImageBytes], options: &CompareOptions) -> Result<Decision> {
         let engine = self.in_mode(options.mode.unwrap_or(self.mode()));

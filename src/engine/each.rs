@@ -1,4 +1,4 @@
-//! Photos by the thousand: encoded as they come, handed out as they are ready.
+//! Encoding of any number of photos from an iterator; each outcome is handed out as soon as it is ready.
 
 use std::any::Any;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use super::{EncodedFace, Engine};
 /// How many photos are taken from the iterator before their turn, for each thread.
 const AHEAD: usize = 2;
 
-/// What became of a photo, or the panic of what worked on it.
+/// The outcome of a photo, or the panic of the work on it.
 type Outcome = std::thread::Result<Result<Result<EncodedFace, Refusal>>>;
 
 impl Engine {
@@ -74,7 +74,7 @@ impl Engine {
         let most = self.threads() * (1 + AHEAD);
         let (sender, outcomes) = mpsc::channel::<(usize, Option<Outcome>)>();
         self.inner.threads.in_place_scope(|scope| {
-            // Also where the iterator or `take` panics: photos in the queue are left alone then.
+            // This also covers panics of the iterator or of `take`: photos still in the queue are then skipped.
             let _guard = StopOnDrop(&stopped);
             let (mut begun, mut done) = (0, 0);
             loop {
@@ -87,7 +87,7 @@ impl Engine {
                         let work = || self.encode_one(photo.as_ref(), |picture| picture);
                         let outcome = (!stopped.load(Ordering::Relaxed)).then(|| catch_unwind(AssertUnwindSafe(work)));
                         drop((photo, taken_on));
-                        // Nobody listens where the work has ended.
+                        // Nobody receives any more once the work has ended.
                         let _ = sender.send((index, outcome));
                     });
                 }
@@ -106,7 +106,7 @@ impl Engine {
     }
 }
 
-/// Tells the photos that were not begun that nobody waits for them.
+/// When dropped, makes queued jobs that have not begun skip their photos.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {

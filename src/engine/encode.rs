@@ -14,7 +14,8 @@ use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn,
 use super::timing::Step;
 use super::{Detection, EncodedFace, Engine, FaceOutcome};
 
-/// Below how many times the limit a face is recognised barely: 3 % of clean photos with dlib's networks.
+/// A face whose value is below this many times the limit is barely recognised: 3 % of clean photos with dlib's
+/// networks.
 const BARELY: f64 = 1.06;
 
 impl Engine {
@@ -77,14 +78,15 @@ impl Engine {
         let encode = |image: &T| self.encode_one(image.as_ref(), prepare);
         match images {
             [image] => Ok(vec![encode(image)?]),
-            // One photo at a time: a part of many would be left with one thread at the end.
+            // One photo at a time: with larger chunks, one thread would still be busy with the last chunk while the
+            // others are idle.
             _ => self.inner.threads.install(|| images.par_iter().with_max_len(1).map(encode).collect()),
         }
     }
 
-    /// The encodings of every face of a photo that is good enough, highest score first, for photos
-    /// of groups; refusals stand where a face is not. Also by how much the photo was turned to be
-    /// upright: boxes are in pixels of the upright picture.
+    /// For photos of groups: every face of a photo, highest score first, with its encoding or with a refusal if it is
+    /// not good enough. Also returns by how much the photo was turned to be upright; boxes are in pixels of the upright
+    /// picture.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] for bytes that are no picture or too large a one,
@@ -146,15 +148,16 @@ impl Engine {
         }
     }
 
-    /// The encoding of the face as it is found. Where the embedder cannot recognise it, it may have
-    /// been taken the wrong way up: the other orientations are tried, and the one counts in which it is
-    /// recognised best.
+    /// The encoding of the face as it is found. If the face seems covered, rotated too far or hardly recognisable, the
+    /// photo may have been taken the wrong way up: the other orientations are tried, and the one in which the face is
+    /// recognised best counts.
     fn encode_upright(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
         use RefusalCode::{FaceOccluded, FaceRotationTooLarge, NotRecognizable};
         let found = self.encode_sought(picture, self.seeker())?;
         let doubtful = match &found {
             Err(refusal) => matches!(refusal.code, FaceOccluded | FaceRotationTooLarge | NotRecognizable),
-            // A detector that never tells which way up a face is leaves that to what is recognised barely.
+            // If the detector cannot tell which way up a face is, a barely recognised face is also tried in the other
+            // orientations.
             Ok(found) => {
                 let unknown = self.detector.scope().is_some_and(|scope| scope.upright == Upright::Unknown);
                 let barely = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
@@ -164,8 +167,8 @@ impl Engine {
         if !(doubtful && self.turns_by_encoding()) {
             return Ok(found);
         }
-        // What a detector did not take for the right way up must be recognised clearly, or a mask upside
-        // down passes for a forehead.
+        // In an orientation that the detector did not choose, the face must be recognised clearly; otherwise an
+        // upside-down mask passes for a forehead.
         let clearly = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
         let mut best: Option<EncodedFace> = found.as_ref().ok().cloned();
         let tried = best.as_ref().map(|best| best.turned);
@@ -221,7 +224,7 @@ impl Engine {
         }))
     }
 
-    /// How recognisable the face of an encoding of this engine's model is; `None` where that was not
+    /// How recognisable the face behind an encoding is, which must be of this engine's model; `None` where that was not
     /// measured for the model.
     ///
     /// # Errors
@@ -245,7 +248,7 @@ impl Engine {
         let mut vectors = self.embed_all(&views)?;
         let mut vector = vectors.swap_remove(0);
         if let Some(mirrored) = vectors.pop() {
-            // Added as they are: the length of each says how sure the network is of it.
+            // The vectors are averaged without normalising them: the length of each says how sure the network is of it.
             vector.iter_mut().zip(mirrored).for_each(|(value, other)| *value = (*value + other) / 2.0);
         }
         FaceEncoding::new(self.model(), vector).map_err(|error| {

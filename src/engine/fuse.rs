@@ -6,10 +6,9 @@ use crate::spec::Metric;
 
 /// The mean of encodings of one person by one model.
 ///
-/// Under `Cosine` only directions count, and each vector's has the same say: the vectors are
-/// normalised first. Under `Euclidean` lengths count as well: the mean of the vectors as they are
-/// keeps the distances to other encodings on the scale for which the model's thresholds hold,
-/// which a sum would not.
+/// Under `Cosine` only directions count. The vectors are normalised first, so that each has the same weight. Under
+/// `Euclidean` lengths count as well: the mean of the vectors as they are keeps the distances to other encodings on the
+/// scale for which the model's thresholds hold, which a sum would not.
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] for none, or where they cancel each other out,

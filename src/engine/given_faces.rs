@@ -24,8 +24,8 @@ impl Engine {
     /// box and landmarks; of several faces the one that overlaps the given box most is taken
     /// ([`Detector::detect_at`](crate::vision::Detector::detect_at)). The answer's
     /// [`EncodedFace::face`] has what was found. dlib's packs find landmarks by the given box alone, as
-    /// `face_recognition.face_encodings(image, known_face_locations)` does: the box is taken as it is and
-    /// has to be drawn by dlib's rule, and only the limits of quality tell what is no face.
+    /// `face_recognition.face_encodings(image, known_face_locations)` does: the box is taken as it is and has to be
+    /// drawn by dlib's rule, so only the quality limits can refuse a box that shows no face.
     ///
     /// The face must then be as good as [`Self::rules`] ask for, as in every other verb. What a box gets:
     ///
@@ -72,8 +72,8 @@ impl Engine {
     ///
     /// Box and landmarks are in pixels of `picture`, which must be upright, and the landmarks of the
     /// scheme of the embedder's crop ([`Self::embedder`]). The face must be as good as [`Self::rules`]
-    /// ask for. A box as it is refused by [`Self::encode_at`], or landmarks that are not finite, are
-    /// refused as `no_face_detected`.
+    /// ask for. A box that [`Self::encode_at`] refuses without looking at the picture, and landmarks that are not
+    /// finite, are refused as `no_face_detected`.
     ///
     /// ```no_run
     /// use facevault::{Engine, EngineOptions};

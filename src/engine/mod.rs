@@ -42,15 +42,15 @@ pub use parts::EngineParts;
 pub use rewriting::{RewritingGain, RewritingStep};
 pub use timing::Timing;
 
-/// What is wanted of a photo and how much one may ask for.
+/// Rules for photos: how large they may be, how they are searched, and what their face must be like.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PhotoRules {
-    /// How large a photo is taken.
+    /// How large a photo may be.
     pub decode: DecodeLimits,
     /// How far a picture is searched, and whether it is turned.
     pub seek: SeekOptions,
-    /// Which of several faces is the one.
+    /// Which of several faces is chosen.
     pub face: FacePolicy,
     /// How good the face must be.
     pub quality: QualityLimits,
@@ -199,8 +199,7 @@ impl Engine {
         Some(self.mode).filter(|mode| *mode != self.embedder().mode)
     }
 
-    /// The same engine in this mode, with what was measured of the model in it; it shares everything
-    /// with this one.
+    /// The same engine in `mode`, with what was measured of the model in that mode. Both engines share everything else.
     #[must_use]
     pub fn in_mode(&self, mode: EncodingMode) -> Self {
         Self { mode, ..self.clone() }
@@ -252,8 +251,8 @@ impl Engine {
         self.inner.origin.runtime.as_ref()
     }
 
-    /// What the model's similarities mean in the engine's mode, if that was measured. In the mode that
-    /// is not the pack's, the table of the pack's mode stands in for one that was never made.
+    /// What the model's similarities mean in the engine's mode, if that was measured. If the engine runs in the other
+    /// mode than the pack's and that mode was not measured, this is the table of the pack's mode.
     #[must_use]
     pub fn calibration(&self) -> Option<&CalibrationTable> {
         self.calibration_in(self.mode)
@@ -270,8 +269,8 @@ impl Engine {
         self.inner.origin.tables.calibration(mode).map(|(_, table)| table)
     }
 
-    /// How recognisable a face must be in the engine's mode, if that was measured for the model; as
-    /// with [`Self::calibration`], what was measured in the pack's mode stands in.
+    /// How recognisable a face must be in the engine's mode, if that was measured for the model; as for
+    /// [`Self::calibration`], the pack's mode serves where the other mode was not measured.
     #[must_use]
     pub fn recognizability(&self) -> Option<&Recognizability> {
         self.inner.origin.tables.recognizability(self.mode)
@@ -284,8 +283,8 @@ impl Engine {
     }
 
     /// How many sessions of ONNX Runtime the engine's networks have opened, and keep; 0 for an engine of
-    /// the caller's own parts. [`Self::open`] opens one for each network; more come with photos that are
-    /// worked on at once, up to [`Self::threads`] and one each.
+    /// the caller's own parts. [`Self::open`] opens one for each network; more are opened when photos are worked on at
+    /// once, up to [`Self::threads`] plus one for each network.
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.inner.origin.clock.as_ref().map_or(0, NetworkClock::sessions)

@@ -109,7 +109,7 @@ setters!(EngineOptions {
     rewriting: with_rewriting(RewritingRules),
 });
 
-/// Where the options lead.
+/// What the options resolve to.
 pub(super) struct Found {
     pub(super) home: Home,
     pub(super) pack: Pack,
@@ -137,23 +137,23 @@ impl Engine {
     /// tenths of a second, the first time a few more while networks are rewritten and kept.
     ///
     /// **Threads.** The engine has a pool of [`EngineOptions::threads`] threads of its own, named
-    /// `facevault-0` and so on. Verbs for many photos work there while the caller waits; verbs for one
-    /// photo work on the caller's thread, and where one photo is alone again and again, ONNX Runtime's
-    /// threads help it. Any number of threads may call an engine. Idle, it uses no processor. Opening
-    /// itself uses rayon's global pool for as long as it takes.
+    /// `facevault-0` and so on. Verbs for many photos work there while the caller waits; verbs for one photo work on
+    /// the caller's thread. If a program encodes a single photo at a time again and again, ONNX Runtime's own threads
+    /// share the work. Any number of threads may call an engine. Idle, it uses no processor. Opening itself uses
+    /// rayon's global pool for as long as it takes.
     ///
     /// **Memory.** Each session has the network's weights and its buffers: a process with an engine of
     /// `standard` takes about 125 MB on one thread, ONNX Runtime itself included, and about 30 MB more for
     /// each further photo that is worked on at once ([`Engine::sessions`] counts sessions). They are kept
-    /// for the next photo until the last clone of the engine is dropped. A photo under way takes its
-    /// decoded pixels besides ([`DecodeLimits`](crate::vision::DecodeLimits) bounds them).
+    /// for the next photo until the last clone of the engine is dropped. A photo that is being worked on also takes
+    /// memory for its decoded pixels ([`DecodeLimits`](crate::vision::DecodeLimits) bounds them).
     ///
     /// **Environment.** `FACEVAULT_HOME`, `XDG_DATA_HOME` and `HOME` name the data folder where the
     /// options do not; `ORT_DYLIB_PATH` and the system's library folders (`LD_LIBRARY_PATH`) name ONNX
     /// Runtime where [`RuntimeChoice::Auto`] is asked for. A process has one ONNX Runtime: the first
     /// engine chooses it, and it stays loaded. Before it is loaded, `ORT_DISABLE_TELEMETRY` is set to `1`
     /// unless it is set; call [`disable_runtime_telemetry`](crate::disable_runtime_telemetry) first in
-    /// `main`, so that no other thread is there when that happens.
+    /// `main`, so that no other thread is running when that happens.
     ///
     /// # Errors
     /// [`ErrorKind::ModelUnavailable`] where the pack is not installed or a file is not the one
@@ -207,8 +207,7 @@ impl Parts<'_> {
         match spec.kind {
             DetectorKind::Mmod => {
                 let network = || {
-                    // How the network is moved over pictures stands in the same file: it is read
-                    // each time.
+                    // The same file says how the network is moved over pictures, so it is read each time.
                     let (onnx, scan) = dlib::detector_onnx(&self.pack.load(Role::Detector)?)?;
                     Ok((self.session(Role::Detector, rewrite(&onnx, self.rewriting)?.onnx)?, scan))
                 };
@@ -229,8 +228,8 @@ impl Parts<'_> {
         Ok(Box::new(NetworkEmbedder::new(network, manifest.embedder.spec.clone(), manifest.model_id())?))
     }
 
-    /// The network of a role: kept from another time, or made of the model's file by `prepare`,
-    /// rewritten, and kept. The model's file is checked either way, beside the other work.
+    /// The network of a role: read from the rewritten networks that were saved earlier, or made from the model's file
+    /// by `prepare`, rewritten and saved. The model's file is checked either way.
     fn network(
         &self,
         role: Role,
@@ -263,7 +262,7 @@ impl Parts<'_> {
     }
 }
 
-/// The rules for a detector that looks at canvases: their sides are known to be multiples.
+/// The rules for a detector that runs on canvases, whose sides are always multiples of [`GRID`].
 pub(super) fn detector_rules(rules: &RewritingRules) -> RewritingRules {
     rules.clone().for_multiples_of(GRID)
 }

@@ -45,8 +45,7 @@ impl RewritingGain {
     /// Runs the detector and the embedder of a pack with no rule, one, two and so on, taking turns,
     /// `rounds` times each.
     ///
-    /// The inputs are made up: what a network computes does not change its time. `progress` counts
-    /// rounds.
+    /// The inputs are synthetic, since a network's values do not change its time. `progress` counts rounds.
     ///
     /// # Errors
     /// [`Cancelled`](ErrorKind::Cancelled) where `progress` says to stop, and as for

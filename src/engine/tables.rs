@@ -1,4 +1,4 @@
-//! What was measured of a model, which belongs to the mode that it was measured in.
+//! What was measured of a model, kept apart by the mode in which it was measured.
 
 use crate::comparison::CalibrationTable;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,9 +27,9 @@ struct InMode {
 }
 
 impl Tables {
-    /// What counts for an engine of these options: what they say themselves for the mode that they
-    /// ask for; else what was measured on this machine, what the pack's manifest has for its mode, and
-    /// what the built-in manifest of the same model has for its own.
+    /// The tables for an engine with these options. For each mode, the first of these counts: what the options give for
+    /// the mode that they ask for, what was measured on this machine, what the pack's manifest has for its own mode,
+    /// and what a built-in manifest of the same model has for its own mode.
     pub(super) fn find(home: &Home, manifest: &Manifest, options: &EngineOptions) -> Result<Self> {
         let (model, mode) = (manifest.model_id(), manifest.embedder.spec.mode);
         let given =
@@ -65,8 +65,8 @@ impl Tables {
         Self { mode, own, other }
     }
 
-    /// The table for a mode, and the mode that it was measured in. The one of the pack's mode stands in
-    /// for that of the other.
+    /// The table for a mode, and the mode that it was measured in. If the other mode has no table, that of the pack's
+    /// mode is used.
     pub(super) fn calibration(&self, mode: EncodingMode) -> Option<(EncodingMode, &CalibrationTable)> {
         let other = self.other.calibration.as_ref().filter(|_| mode != self.mode).map(|table| (mode, table));
         other.or_else(|| self.own.calibration.as_ref().map(|table| (self.mode, table)))
@@ -98,8 +98,8 @@ impl InMode {
         Self { calibration: manifest.calibration.clone(), recognizability: manifest.recognizability.clone() }
     }
 
-    /// What built-in manifests of the same model that are meant for `mode` have: a pack that was
-    /// installed before that was measured has a manifest without it.
+    /// What built-in manifests of the same model have for `mode`. An installed pack's own manifest lacks it if the pack
+    /// was installed before it was measured.
     fn built_in(manifest: &Manifest, mode: EncodingMode) -> Self {
         let manifests = Manifest::BUILTIN.iter().filter_map(|name| Manifest::builtin(name).ok());
         manifests

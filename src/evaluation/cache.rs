@@ -5,8 +5,7 @@
 //!
 //! Layout: `facevault encodings 1\n`, then a record for each photo, then the SHA-256 of all before
 //! it. A record is the photo's SHA-256, a byte (1 encoding, 0 refusal), a length as little-endian
-//! `u32`, and so many bytes: the encoding's, or the refusal as JSON. A file that is not so is passed
-//! over.
+//! `u32`, and so many bytes: the encoding's, or the refusal as JSON. A file with another layout is ignored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -71,7 +70,7 @@ impl EncodingCache {
         self.changed |= self.known.insert(*photo.as_bytes(), outcome).is_none();
     }
 
-    /// Writes what is new. The file is there whole or as it was, and only its owner can read it.
+    /// Writes the file if anything is new. It is replaced as a whole or not at all, and only its owner can read it.
     pub(super) fn save(&mut self) -> Result<()> {
         if !self.changed {
             return Ok(());

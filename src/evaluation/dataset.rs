@@ -24,7 +24,7 @@ pub struct Dataset {
     pub people: Vec<u32>,
     /// The pairs to compare; `None` for all against all.
     pub pairs: Option<Vec<DatasetPair>>,
-    /// How many files of the folder are no photos by their names.
+    /// How many entries of a folder of people were passed over (see [`Self::of_people`]); 0 for a list of pairs.
     pub ignored: usize,
 }
 
@@ -54,7 +54,7 @@ impl Dataset {
                 return Err(Error::new(
                     ErrorKind::Invalid,
                     format!(
-                        "{} is a folder of people: a folder of photos is named with a list of pairs",
+                        "{} is a folder of people: a folder of photos can only be given with a list of pairs",
                         path.display()
                     ),
                 ));

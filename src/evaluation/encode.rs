@@ -28,7 +28,7 @@ pub struct DatasetEncodings {
 }
 
 impl DatasetEncodings {
-    /// Takes the encodings out for which `refusal` gives one.
+    /// Removes the encodings for which `refusal` returns a refusal.
     pub fn refuse(&mut self, refusal: impl Fn(&FaceEncoding) -> Option<Refusal>) {
         for (place, encoding) in self.encodings.iter_mut().enumerate() {
             if let Some(refusal) = encoding.as_ref().and_then(&refusal) {
@@ -41,9 +41,9 @@ impl DatasetEncodings {
 
     /// The encodings of `dataset`'s photos by `engine`, as many at a time as the engine has threads.
     ///
-    /// Those that `cache` knows are taken from it, and it learns the others; what was done before an
-    /// error or a stop is kept in it. What it keeps does not depend on how recognisable a face must
-    /// be: that is asked of every encoding anew. `progress` counts photos.
+    /// Encodings that `cache` has are taken from it, and the others are added to it, even those made before an error or
+    /// a cancellation. What the cache keeps does not depend on how recognisable a face must be: every encoding is
+    /// checked for that anew. `progress` counts photos.
     ///
     /// # Errors
     /// [`Cancelled`](crate::ErrorKind::Cancelled) where `progress` says to stop,

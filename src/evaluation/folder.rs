@@ -14,7 +14,7 @@ const PHOTOS: [&str; 19] = [
 ];
 
 impl Dataset {
-    /// A folder of people: every folder in it is a person, every photo in that shows the person.
+    /// A folder of people: every folder in it stands for a person, and every photo in that folder shows the person.
     ///
     /// Files and folders whose names start with a dot, files beside the people's folders, and files
     /// in them whose ending is not that of a photo are passed over and counted. People and photos

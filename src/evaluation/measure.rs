@@ -70,7 +70,7 @@ pub struct PairsResult {
     pub non_mated_pairs: u64,
     /// Mated pairs with a photo that gave no encoding: each counts as a false non-match.
     pub mated_failures: u64,
-    /// Non-mated pairs with such a photo: in no rate.
+    /// Non-mated pairs with such a photo: they count in no rate.
     pub non_mated_failures: u64,
     /// The probability that a mated pair is more alike than a non-mated one.
     pub auc: f64,
@@ -95,7 +95,7 @@ pub struct PairsResult {
 pub enum ThresholdSource {
     /// Chosen on the very data that it is measured on: what the model could do.
     Data,
-    /// From the model's table: what a user gets who asks for the rate.
+    /// From the model's table: what a user who asks for the rate gets.
     Table,
 }
 
@@ -153,9 +153,8 @@ impl Evaluation {
     /// compared, and decided fold by fold where it has folds.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) where the number of encodings is not that of photos, or not
-    /// one mated and one non-mated pair could be compared;
-    /// [`ModelMismatch`](ErrorKind::ModelMismatch) where an encoding is not of the model named.
+    /// [`Invalid`](ErrorKind::Invalid) where the number of encodings is not that of photos, or no mated or no non-mated
+    /// pair could be compared; [`ModelMismatch`](ErrorKind::ModelMismatch) where an encoding is not of the model named.
     pub fn measure(
         about: About,
         dataset: &Dataset,

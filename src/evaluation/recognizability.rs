@@ -1,11 +1,10 @@
 //! Measuring how recognisable a face must be for a model: means, weight and limit of a
 //! [`Recognizability`].
 //!
-//! The photos of some people are damaged ([`damage`](super::damage)). Half of these people give the
-//! mean vector of each kind and the weight: that one of a few that lets through the fewest false
-//! matches of damaged photos when as many good photos are refused; a photo is measured against the
-//! mean of its own kind without itself. All good photos give the limit. What is then let through is
-//! counted on the other half.
+//! The photos of some people are damaged ([`damage`](super::damage)). Half of these people give the mean vector of each
+//! kind and the weight. Of a few weights, the one is chosen that lets through the fewest false matches of damaged
+//! photos when the same share of good photos is refused; a photo is measured against the mean of its own kind without
+//! itself. All good photos give the limit. What the limit then lets through is counted on the other half.
 
 use super::damage::{Damage, DamageRow, DamagedEncodings, halves};
 use super::{Dataset, measure};
@@ -31,7 +30,7 @@ const FEWEST_VECTORS: usize = 10;
 pub struct RecognizabilityOptions {
     /// The share of good photos that the limit refuses, 0 to 0.5.
     pub refused: f64,
-    /// The kinds of damage of which is counted what the limit lets through.
+    /// The kinds of damage for which it is counted how many photos the limit lets through.
     pub counted: &'static [Damage],
 }
 
@@ -124,7 +123,7 @@ pub(super) fn unchecked(engine: &Engine) -> Engine {
     engine.with_rules(PhotoRules { quality: QualityLimits { recognizable: false, ..rules.quality }, ..rules.clone() })
 }
 
-/// The engine that takes what it can get, and turned faces as they are.
+/// The engine without quality limits; photos that were turned on purpose are not turned back.
 fn unguarded(engine: &Engine, damage: Damage) -> Engine {
     let rules = engine.rules();
     let turn = rules.seek.turn && !matches!(damage, Damage::Turned(_));
@@ -185,7 +184,7 @@ impl Kind {
     }
 }
 
-/// What half of the people teach.
+/// What was learned from half of the people.
 struct Learned {
     kinds: Vec<Kind>,
 }
@@ -204,7 +203,8 @@ impl Learned {
         self.kinds.iter().map(|kind| DamageMean::new(kind.damage.name(), &kind.mean)).collect()
     }
 
-    /// The weight with the fewest false matches among the pairs of damaged photos that are shown.
+    /// The weight with the lowest sum, over the kinds of damage, of the share of pairs of damaged photos that are false
+    /// matches.
     fn best_weight(&self, good: &[&[f32]], refused: f64) -> f64 {
         let good: Vec<(f64, f64)> = (good.iter())
             .map(|vector| {
@@ -233,8 +233,8 @@ impl Learned {
         best.map_or(0.0, |(weight, _)| weight)
     }
 
-    /// The length of each vector of a kind, and how near its direction is to the nearest mean: of
-    /// its own kind to the mean of the others.
+    /// The length of each vector of a kind, and how near its direction is to the nearest mean. The mean of its own kind
+    /// is taken without the vector itself.
     fn without_itself(&self, kind: &Kind) -> Vec<(f64, f64)> {
         let count = kind.units.len() as f64;
         let near = |unit: &Vec<f64>| {

@@ -34,7 +34,7 @@ const TOKEN_QUEUE: usize = 256;
 pub(super) struct App(Arc<Shared>);
 
 pub(super) struct Shared {
-    /// As its first client sees it; a token gives it for another one.
+    /// The vault as its first client sees it; a token gives the view of the token's own client.
     pub(super) vault: Vault,
     pub(super) hosts: Vec<String>,
     pub(super) max_body: u64,
@@ -42,9 +42,9 @@ pub(super) struct Shared {
     pub(super) longest: std::time::Duration,
     pub(super) throttle: Throttle,
     pub(super) budget: Budget,
-    /// Of all requests.
+    /// Metrics of all requests.
     pub(super) metrics: Metrics,
-    /// Of those of each client.
+    /// Metrics of each client's requests.
     clients: Mutex<HashMap<ClientId, Arc<Metrics>>>,
     pub(super) manifest: Option<Manifest>,
     /// The scale of scores, or why there is none.
@@ -122,7 +122,7 @@ impl App {
         self.run(Queue::File, caller, work).await
     }
 
-    /// Answers and errors alike are put into bytes by the thread that did the work, and counted.
+    /// The thread that did the work also serialises its answer or error, whose bytes then count as the client's.
     async fn run(
         &self,
         queue: Queue,

@@ -1,4 +1,4 @@
-//! Whose request it is.
+//! Authentication: which client a request is for.
 //!
 //! Programs show `Authorization: Bearer TOKEN`. A browser that opens `/docs` asks for a name and a
 //! password instead: the password is the token, the name does not matter.
@@ -20,7 +20,7 @@ use super::routes::{DOCS, HEALTH, OPENAPI};
 use crate::vault::{Access, Vault};
 use crate::wire::decode_base64;
 
-/// Lets those pass who show a good token, and notes which client they act for.
+/// Lets requests with a valid token pass, and notes which client they are for.
 pub(super) async fn check(
     State(app): State<App>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
@@ -58,7 +58,7 @@ async fn vault(
         return Err(ApiError::too_many());
     }
     let (vault, looked_up) = (app.vault.clone(), token.clone());
-    // In a queue of its own: who has no token must not take a place among those who have.
+    // Lookups have a queue of their own, so that clients without a valid token take no places from those with one.
     let found = app.token_work.run(move || vault.authenticate(&looked_up)).await??;
     app.throttle.note(&token, matches!(found, Access::Granted(_)));
     match found {

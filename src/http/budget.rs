@@ -1,15 +1,15 @@
 //! How many bytes of bodies and answers are held at once, and by which clients.
 //!
 //! A client may hold as much as all clients together leave free: one alone up to a half, two a
-//! third each. So whoever comes next finds room, whatever others do; and where answers that nobody
-//! takes have filled it all the same, a small part is left to each client.
+//! third each. So the next client always finds room, whatever the others do. Even where unread answers have filled the
+//! budget, each client keeps a small part of it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::person::ClientId;
 
-/// The part that a client may hold whatever others hold.
+/// Each client may always hold the budget divided by this, whatever others hold.
 const LEAST_PART: u64 = 16;
 
 /// Counts the bytes that are held. Cloning gives the same count.
@@ -71,7 +71,7 @@ impl Budget {
 }
 
 impl Share {
-    /// Nothing, to be grown.
+    /// An empty holding, which [`Self::grow`] adds to.
     pub(super) fn nothing(&self) -> Held {
         Held { share: self.clone(), own: Own::default() }
     }
@@ -90,7 +90,7 @@ impl Share {
         fits
     }
 
-    /// Holds an answer that is there already, whether or not there is room for more.
+    /// Counts an answer that already exists, whether or not there is room for it.
     pub(super) fn hold(&self, answers: u64) -> Held {
         let mut counts = self.budget.counts();
         counts.all += answers;

@@ -55,7 +55,7 @@ pub(super) struct ConnectionHandle(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     cut: bool,
-    /// The task that talks on this connection.
+    /// Wakes the task that serves this connection.
     talks: Option<Waker>,
 }
 
@@ -78,7 +78,7 @@ impl ConnectionHandle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fails on a connection that was cut, else sees to it that the task hears of it.
+    /// Fails if the connection was cut; otherwise makes sure that the current task is woken when it is cut.
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
         let mut state = self.state();
         if state.cut {
@@ -107,7 +107,7 @@ struct Stalled {
 }
 
 impl Stalled {
-    /// Passes on how a write went; one that waits for too long fails.
+    /// Passes on the result of a write, and fails if the write has been waiting for too long.
     fn watch<T>(&mut self, context: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if write.is_ready() {
             self.since = None;

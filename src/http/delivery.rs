@@ -1,9 +1,9 @@
 //! How the bytes of an answer leave: in frames, counted until the network has taken them, and
 //! within some time.
 //!
-//! A body of one piece would be out of sight as soon as the server's library has put it into its
-//! own buffers. Here every frame points into the same bytes, and with the last frame that is
-//! dropped, wherever it was, the count and the clock go.
+//! A body in one piece could not be followed any more once the HTTP library has put it into its own buffers. Here all
+//! frames share the same bytes. When the last frame is dropped, wherever it is, the bytes stop counting and the timer
+//! is cancelled.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ pub(super) fn body(bytes: Vec<u8>, held: Held, connection: ConnectionHandle, lon
     Body::new(Delivery { rest: Bytes::from_owner(Counted { bytes, _held: held, overdue }) })
 }
 
-/// Bytes that are counted until nobody has any of them.
+/// Bytes that are counted until the last reference to them is dropped.
 struct Counted {
     bytes: Vec<u8>,
     _held: Held,
@@ -48,7 +48,7 @@ impl Drop for Counted {
     }
 }
 
-/// What has not been asked for yet.
+/// The bytes that the HTTP library has not requested yet.
 struct Delivery {
     rest: Bytes,
 }

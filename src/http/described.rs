@@ -1,5 +1,5 @@
-//! What the description says of requests, tried on what reads them: every field with what is described
-//! and with what is not.
+//! Tests the OpenAPI description of requests against the code that reads them: each field with values that the
+//! description allows and with values that it forbids.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::person::{CollectionUpdate, Limits, NewCollection, NewPerson, PersonUp
 /// Reads a body.
 type ReadBody = fn(&[u8]) -> Result<()>;
 
-/// Reads a query, and answers whether it is taken.
+/// Reads a query, and returns whether it is accepted.
 type ReadQuery = fn(&axum::http::Uri) -> bool;
 
 /// What reads the body of each schema.
@@ -39,7 +39,7 @@ const QUERIES: [(&str, ReadQuery); 3] = [
     ("removePerson", |uri| RemoveQuery::read(uri).is_ok()),
 ];
 
-/// Values that are described, and values that are not.
+/// Values that the description allows, and values that it forbids.
 #[derive(Debug, Default)]
 struct Samples {
     good: Vec<Value>,

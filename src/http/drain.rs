@@ -1,4 +1,4 @@
-//! What a client still sends when it has been answered.
+//! The rest of a request's body, which the client still sends after the answer.
 //!
 //! Ordinary clients send a whole body before they read. A request that is answered early (413, 401
 //! and the like) would have its connection closed with bytes underway, which the other end's system
@@ -20,16 +20,16 @@ use tokio::time::timeout;
 
 use super::app::App;
 
-/// Where a body goes that was not read to its end.
+/// Receives a body that was not read to its end.
 type Left = Arc<Mutex<Option<Body>>>;
 
-/// Answers a request and throws away what it left of the body: twice as many bytes as a body may
-/// have, for as long as the server waits for one part.
+/// Answers a request, then discards the unread rest of its body: up to twice the bytes that a body may have, for at
+/// most the time that the server waits for the next part of a body.
 pub(super) async fn leftover(State(app): State<App>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    // Who asks first whether to send anything is not told to go on by this.
+    // A client that sent `Expect` and waits must not be told to continue just to discard its body.
     let asks = request.headers().contains_key(EXPECT);
     let left = Left::default();
     let back = Arc::clone(&left);
@@ -51,11 +51,11 @@ async fn thrown_away(mut body: Body, most: u64) {
     }
 }
 
-/// A body that goes back if it is dropped before its end.
+/// A body that is handed back for discarding if it is dropped before its end.
 struct Borrowed {
     body: Body,
     back: Left,
-    /// Whether the client sends it in any case.
+    /// Whether the client is sending it: it did not ask first, or reading has begun.
     begun: bool,
     ended: bool,
 }

@@ -152,7 +152,7 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Busy", "busy", "ERROR").later()
     }
 
-    /// What was asked needs something that is not there; `reason` says what and how to get it.
+    /// The request needs something that is not available; `reason` says what it is and how to get it.
     pub(super) fn unavailable(message: &str, reason: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, message, "ERROR")
     }
@@ -214,7 +214,7 @@ impl ApiError {
             ErrorKind::Refused => Self::refused(error.images()),
             ErrorKind::ModelMismatch | ErrorKind::ModelUnavailable => Self::unavailable("no_model", &error.to_string()),
             ErrorKind::Busy => Self::busy(),
-            // The operator's: what failed stands in the log, with the request's id.
+            // These are for the operator: the log says what failed, under the request's id.
             ErrorKind::Runtime => logged(error, Self::unavailable("runtime_failed", "The models failed")),
             ErrorKind::Corrupt => logged(error, Self::unavailable("vault_damaged", "The vault is damaged")),
             ErrorKind::Unsupported => logged(error, Self::unavailable("vault_unsupported", "The vault cannot be used")),
@@ -252,7 +252,7 @@ impl ErrorBody<'_> {
     }
 }
 
-/// For verbs that find nothing missing.
+/// For verbs without an error of their own for what is missing: it is taken to be a person.
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Self::from_verb(&error, Self::person_not_found)
@@ -273,7 +273,7 @@ fn logged(error: &Error, answer: ApiError) -> ApiError {
 
 fn details(violations: &[Violation]) -> Vec<BrokenRule> {
     let told = |found: &Violation| BrokenRule { field: shortened(&found.field).into_owned(), message: sentence(found) };
-    // One more where the last one counts those that are not told.
+    // One more is allowed, since the last one may only state how many were left out.
     if violations.len() <= MAX_VIOLATIONS + 1 {
         return violations.iter().map(told).collect();
     }

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::app::App;
 use super::error::ApiError;
 
-/// Refuses requests to a host that the server is not.
+/// Refuses requests whose Host header does not name this server.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let named = match request.uri().authority() {
         Some(authority) => Some(authority.as_str()),

@@ -1,5 +1,5 @@
-//! Numbers for Prometheus: of one client's requests for its tokens, of the whole process for whoever
-//! runs it.
+//! Metrics for Prometheus: those of a client's own requests, for holders of its tokens, and those of the whole process,
+//! for its operator.
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// What is read when somebody asks.
+/// Values that are read when the metrics are requested.
 #[derive(Debug)]
 pub(super) struct Reading {
     /// Requests with photos that are worked on or wait.

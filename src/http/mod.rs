@@ -1,7 +1,7 @@
 //! The HTTP surface: a vault as a web service on the same machine.
 //!
 //! [`Server`] answers the routes of the HTTP API for one vault, several clients (tenants) of which
-//! hold tokens. What the API promises, what a score means and how to run it stand in `docs/http.md`.
+//! hold tokens. `docs/http.md` describes what the API promises, what a score means and how to run the server.
 //!
 //! ```no_run
 //! use facevault::http::{Server, ServerOptions};
@@ -24,9 +24,9 @@
 //! ```
 //!
 //! A request goes through these files: `connection` (how many connections, how slow), `observe` (its
-//! id, log line and metrics), `drain` (what it sends too much), `host`, `auth` (whose it is), a file
-//! of `routes`, `body` (how much of it), `request` (what it asks), `work_queue` (off the network's
-//! threads, as many at a time as there is room), `answer` or `error`, `delivery`.
+//! id, log line and metrics), `drain` (the unread rest of its body), `host`, `auth` (which client it is for), a file of
+//! `routes`, `body` (how much of it), `request` (what it asks), `work_queue` (off the network's threads, as many at a
+//! time as there is room), `answer` or `error`, `delivery`.
 
 mod answer;
 mod app;

@@ -17,10 +17,10 @@ use super::metrics::Metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The status under which requests are counted whose clients left before the answer.
+/// The status recorded for a request whose client disconnected before the answer.
 const LEFT: u16 = 499;
 
-/// Filled in when it is known whose a request is.
+/// The metrics of the client that a request is for, set once the client is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ClientMetrics(Arc<OnceLock<Arc<Metrics>>>);
 
@@ -36,7 +36,7 @@ pub(super) async fn request(State(app): State<App>, mut request: Request, next: 
     let id = uuid::Uuid::now_v7().simple().to_string();
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let method = word(request.method());
-    // Of the highest level, so that errors have it where nothing else is logged.
+    // The span has the highest level, so that errors carry it even where nothing else is logged.
     let span = tracing::error_span!("request", %id, method, route);
     let client_metrics = ClientMetrics::default();
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -50,13 +50,13 @@ pub(super) async fn request(State(app): State<App>, mut request: Request, next: 
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    // Answers hold photos and names: nobody on the way keeps them.
+    // Answers hold photos and names, so no cache on the way may keep them.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-/// A method may be any word; those that no route has are one.
+/// The method as a label of metrics: a client may send any word, so all unknown methods share one label.
 fn word(method: &Method) -> &'static str {
     let known = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH"];
     known.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")

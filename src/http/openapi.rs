@@ -59,7 +59,7 @@ pub(super) enum ConflictErrors {
     /// A field breaks a rule, or photos are refused
     #[response(status = 409)]
     Invalid(#[to_schema] ErrorBody<'static>),
-    /// An image that is not base64, or somebody who is there already
+    /// An image that is not base64, or a person or collection that already exists
     #[response(status = 412)]
     Precondition(#[to_schema] ErrorBody<'static>),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::comparison::CalibrationTable;
 use crate::models::Manifest;
 
-/// The port that nobody named.
+/// The default port.
 const PORT: u16 = 8780;
 
 /// Ten photos of 10 MiB as base64, and what stands around them.
@@ -35,13 +35,13 @@ pub struct ServerOptions {
     pub max_bodies: u64,
     /// How many requests with photos may wait for the engine; more are answered 503.
     pub queue: usize,
-    /// Connections that are open at once; more are closed at once.
+    /// The most connections that are open at once; further ones are closed immediately.
     pub max_connections: usize,
     /// How long a client may take to send a request's head, or to send or take the next part of a
     /// body.
     pub patience: Duration,
-    /// How long a whole body may take to come, and a whole answer to be taken, however steadily that
-    /// goes; then the connection is closed.
+    /// How long a whole body may take to arrive, and a whole answer to be received, even at a steady pace; after that
+    /// the connection is closed.
     pub longest: Duration,
     /// How long requests under way may take after [`StopHandle::stop`](super::StopHandle::stop).
     pub grace: Duration,

@@ -1,4 +1,4 @@
-//! What is asked of the routes that search, compare and detect.
+//! Request bodies of the routes that search, compare and detect.
 
 use utoipa::ToSchema;
 
@@ -10,7 +10,7 @@ use crate::wire::{Fields, parse};
 const MAX_PROBE: usize = 3;
 /// The most photos of one side of a comparison.
 const MAX_SIDE: usize = 10;
-/// The most results, and how many come where nobody says.
+/// The most results, and the default number of results.
 const MAX_RESULTS: u32 = 100;
 const RESULTS: u32 = 10;
 
@@ -57,7 +57,7 @@ impl Os {
     }
 }
 
-/// Whom do these photos of one person show?
+/// Which person do these photos show?
 #[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchRequest {
@@ -98,7 +98,7 @@ impl SearchRequest {
     }
 }
 
-/// Whom do these crops of one face show?
+/// Which person do these crops of one face show?
 #[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "it describes a search whose scores start higher")]
@@ -122,7 +122,7 @@ pub(super) struct CropsRequest {
     top: bool,
 }
 
-/// Whom does this photo from a device show?
+/// Which person does this photo from a device show?
 #[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ActiveUserRequest {
@@ -263,7 +263,7 @@ fn mode(fields: &mut Fields) -> SearchMode {
     fields.parsed("search_mode", SearchMode::parse).set().unwrap_or(SearchMode::Fast)
 }
 
-/// The field `image`; where it breaks a rule, the request comes to nothing.
+/// The field `image`. If it breaks a rule, the whole request is refused and the value is not used.
 fn one_photo(fields: &mut Fields) -> ImageBytes {
     fields.one_image("image").set().unwrap_or_else(|| Vec::new().into())
 }

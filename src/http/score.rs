@@ -1,4 +1,4 @@
-//! Scores from 0 to 1: what this surface speaks instead of similarities.
+//! Scores from 0 to 1, which the HTTP API uses instead of similarities.
 //!
 //! A score is a scale of the false match rate (FMR), so that it means the same whatever the model:
 //! 0.85 stands for an FMR of 1 in 1,000, and the decimal logarithm of the rate is linear in the
@@ -42,7 +42,7 @@ impl Scale {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where the table was not measured at [`ANCHOR_FMR`];
-    /// the message says what it carries.
+    /// the message says which rates it covers.
     pub fn new(table: &CalibrationTable) -> Result<Self> {
         let anchor = table.threshold_for(OperatingPoint::fmr(ANCHOR_FMR)?, 1)?.similarity;
         let measured = table.points().iter().filter(|point| point.fmr >= SMALLEST_FMR);

@@ -51,13 +51,12 @@ impl StopHandle {
 }
 
 impl Server {
-    /// Takes the addresses.
+    /// Binds the addresses.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for an address that other machines reach unless
-    /// [`ServerOptions::allow_remote`], for such a one for [`ServerOptions::metrics`] in any case,
-    /// and for a certificate or key that cannot be used; [`Io`](ErrorKind::Io) where an address
-    /// cannot be taken.
+    /// [`Invalid`](ErrorKind::Invalid) where [`ServerOptions::listen`] is an address that other machines reach and
+    /// [`ServerOptions::allow_remote`] is off, where [`ServerOptions::metrics`] is such an address, and where the
+    /// certificate or key cannot be used; [`Io`](ErrorKind::Io) where an address cannot be taken.
     pub fn bind(vault: Vault, options: ServerOptions) -> Result<Self> {
         let asked = options.listen;
         if !asked.ip().to_canonical().is_loopback() && !options.allow_remote {
@@ -144,7 +143,7 @@ impl Server {
 /// A socket that listens, and where.
 fn listen(asked: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     let unusable = |error: std::io::Error| {
-        Error::new(ErrorKind::Io, format!("the address {asked} cannot be listened on: {error}")).caused_by(error)
+        Error::new(ErrorKind::Io, format!("the server cannot listen on {asked}: {error}")).caused_by(error)
     };
     let listener = TcpListener::bind(asked).map_err(unusable)?;
     let address = listener.local_addr().map_err(unusable)?;

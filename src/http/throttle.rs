@@ -1,7 +1,7 @@
 //! How many unknown tokens one address may show in a second.
 //!
-//! An address that has shown too many is not listened to, so that guessing costs the server nothing,
-//! but for tokens that were good before: whoever shares the address goes on.
+//! Tokens from an address that has shown too many are refused without a lookup, so that guessing costs the server
+//! nothing. Tokens that were good before are still looked up, so that others who share the address can go on.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The most addresses that are remembered; when there are more, those of a past second go.
+/// The most addresses that are remembered. When there are more, those of a past second are dropped; if that is not
+/// enough, every unknown token counts as one too many.
 const MOST_ADDRESSES: usize = 4_096;
 
 /// The most good tokens that are remembered; when there are more, all are forgotten.
@@ -32,8 +33,8 @@ impl Throttle {
         Self { per_second, seen: Mutex::default(), good: Mutex::default(), key: RandomState::new() }
     }
 
-    /// Whether `token` need not be looked up: the address has shown too many unknown ones within
-    /// this second, and this one was never good.
+    /// Whether `token` need not be looked up: the address has shown too many unknown tokens within this second, and
+    /// this one is not remembered as good.
     pub(super) fn stops(&self, address: IpAddr, token: &str, now: Instant) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let over = seen
@@ -62,7 +63,7 @@ impl Throttle {
         self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an unknown token from `address`. Whether there were too many within this second.
+    /// Notes an unknown token from `address`, and tells whether there were too many within this second.
     pub(super) fn too_many(&self, address: IpAddr, now: Instant) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let past = |began: Instant| now.duration_since(began) >= SECOND;
@@ -81,7 +82,7 @@ impl Throttle {
     }
 }
 
-/// Whoever has one IPv6 address has the whole network of 64 bits.
+/// The unit that is counted: for IPv6 the network of 64 bits, since the owner of one address has all of it.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),

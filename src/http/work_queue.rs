@@ -1,5 +1,4 @@
-//! Work off the network's threads: as much at a time as there are threads for it, as much waiting
-//! as there is room for.
+//! Runs jobs outside the network's threads: as many at a time as there are threads, with a bounded number waiting.
 
 use std::sync::Arc;
 
@@ -10,15 +9,15 @@ use super::error::ApiError;
 /// A bounded queue in front of some threads. Cloning gives the same queue.
 #[derive(Debug, Clone)]
 pub(super) struct WorkQueue {
-    /// For whoever works or waits.
+    /// One permit for each job that runs or waits.
     places: Arc<Semaphore>,
-    /// For whoever works.
+    /// One permit for each job that runs.
     running: Arc<Semaphore>,
     most: usize,
 }
 
 impl WorkQueue {
-    /// `threads` at work at once, and as many as `waiting` before them.
+    /// A queue that runs `threads` jobs at once and lets `waiting` more wait.
     pub(super) fn new(threads: usize, waiting: usize) -> Self {
         let most = threads + waiting;
         Self { places: Arc::new(Semaphore::new(most)), running: Arc::new(Semaphore::new(threads)), most }
@@ -42,7 +41,7 @@ impl WorkQueue {
             request.in_scope(work)
         });
         done.await.map_err(|error| {
-            // What a panic says may hold what it was about.
+            // The panic's message is not logged, since it may contain personal data.
             tracing::error!(panicked = error.is_panic(), "a request's work ended early");
             ApiError::internal()
         })

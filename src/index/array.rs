@@ -1,8 +1,8 @@
 //! Memory for long arrays, in large pages where the system has them.
 //!
 //! Filling a gallery touches all of its memory once, and a search reads most of it from end to end.
-//! In pages of 4 KiB the first interrupts the copying at each page, and the second misses the
-//! processor's table of pages all the time; Linux gives pages of 2 MiB to whoever asks.
+//! With pages of 4 KiB, filling causes a page fault at each page, and searching constantly misses the processor's
+//! page-table cache (TLB); Linux gives pages of 2 MiB on request.
 
 use std::ops::{Deref, DerefMut};
 
@@ -91,7 +91,7 @@ fn large(bytes: usize) -> Option<MmapMut> {
         return None;
     }
     let map = MmapMut::map_anon(bytes.next_multiple_of(LARGE)).ok()?;
-    // Without large pages it is memory all the same.
+    // If there are no large pages, the memory is usable all the same.
     #[cfg(target_os = "linux")]
     let _ = map.advise(memmap2::Advice::HugePage);
     Some(map)

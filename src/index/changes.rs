@@ -17,7 +17,7 @@ use crate::{CollectionId, FaceEncoding, ImageId, PersonId, PersonKey, Result, St
 
 /// Share of rows without a person, and of rows in small segments, at which compaction pays.
 const UNTIDY: f64 = 0.25;
-/// Fewer rows than this in small segments are not worth a compaction.
+/// Fewer rows of removed people than this, or fewer rows than twice this in small segments, are not worth a compaction.
 const FEW: usize = SEGMENT_ROWS;
 
 /// What a committed change of a person means for the gallery.
@@ -37,8 +37,8 @@ pub enum Change {
         /// The encodings of the person's images.
         encodings: Vec<(ImageId, FaceEncoding)>,
     },
-    /// The person is gone. One who is not in the gallery is left out. The key is what a file still
-    /// knows of somebody who was removed.
+    /// The person was removed; a person who is not in the gallery is ignored. The key is all that a file still knows of
+    /// a removed person.
     Remove {
         /// The person's key in the vault's file.
         key: PersonKey,

@@ -1,4 +1,4 @@
-//! Vectors in half a byte and one byte a component, with bounds that prove what they leave out.
+//! Vectors in half a byte and one byte a component, with bounds that prove which rows a search may skip.
 //!
 //! A segment's vectors `u` (normalised under `Cosine`, raw under `Euclidean`) are written twice:
 //!
@@ -34,9 +34,9 @@ use crate::Metric;
 /// to three deviations, near the least squared error for bell-shaped components (0.335), with fewer
 /// components beyond the ends, which the fine codes cannot make good.
 const COARSE_STEP: f32 = 0.375;
-/// The fine step as a share of the standard deviation of what the coarse codes leave, which is even
-/// between plus and minus half a coarse step but for the components beyond the ends: 16 fine steps
-/// to a coarse one, whose deviation is itself over the root of 12.
+/// The fine step as a share of the standard deviation of what the coarse codes leave. Except for the components beyond
+/// the ends, that is spread evenly between plus and minus half a coarse step, so its deviation is a coarse step over
+/// the root of 12; 16 fine steps make a coarse one.
 const FINE_STEP: f32 = 3.464_101_6 / 16.0;
 /// The number of the outermost codes.
 const TOP: f32 = 7.5;
@@ -301,7 +301,7 @@ impl<'a> Encoder<'a> {
         f64::from(self.square).sqrt()
     }
 
-    /// Turns `rest` into codes of steps near `share` of its deviation, and what they leave.
+    /// Turns `rest` into codes whose step is near `share` of its deviation, and leaves the remainder in `rest`.
     #[inline(always)]
     fn split(&mut self, share: f32) -> Terms {
         let dimension = self.rest.len();

@@ -6,8 +6,8 @@
 //! is here several times, chosen once by what the processor has: AVX-512 VNNI and AVX2 (which the
 //! compiler's baseline for `x86_64` lacks too), the dot products of 64-bit ARM, and plain Rust for
 //! all others. The results are integers, so all are equal, which the tests assert. [`widest`]
-//! compiles other code for the same registers; it takes no other order of operations, so that its
-//! results are equal too. 64-bit ARM has one width of registers, which plain Rust uses already.
+//! compiles other code for the same registers; it does not change the order of operations, so that its results are
+//! equal too. 64-bit ARM has one width of registers, which plain Rust uses already.
 //!
 //! Layouts, with `lo` and `hi` the halves of a byte:
 //!
@@ -43,11 +43,11 @@ pub(super) trait Work {
     /// What it gives.
     type Output;
 
-    /// Does it. To be `#[inline(always)]`, like what it calls.
+    /// Runs it. Implementations must be `#[inline(always)]`, and so must what they call.
     fn run(self) -> Self::Output;
 }
 
-/// Does `work` as it was compiled for the widest registers that this processor has.
+/// Runs the version of `work` that was compiled for the widest registers of this processor.
 #[inline]
 pub(super) fn widest<W: Work>(work: W) -> W::Output {
     match KERNELS.width {
@@ -61,7 +61,7 @@ pub(super) fn widest<W: Work>(work: W) -> W::Output {
     }
 }
 
-/// What the processor was found to have.
+/// The widest registers that the processor was found to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
     #[cfg(target_arch = "x86_64")]

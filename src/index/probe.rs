@@ -95,7 +95,7 @@ impl Probe {
         highest.is_none_or(|highest| !(highest < floor))
     }
 
-    /// The similarity that a match must reach: more than asked for once that many are known.
+    /// The similarity that a match must reach. It rises above the one asked for once enough matches are known.
     pub(super) fn floor(&self) -> f64 {
         self.floor.get()
     }
@@ -158,8 +158,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// The keys of 16 rows by the kernels' sums over their coarse codes: about what they are, and
-    /// the most that they can be.
+    /// The keys of 16 rows, from the kernels' sums over their coarse codes: estimates, and upper bounds.
     #[inline(always)]
     pub(super) fn coarse(&self, sums: &[i32; GROUP], terms: &GroupTerms) -> ([f32; GROUP], [f32; GROUP]) {
         let estimates: [f32; GROUP] = std::array::from_fn(|r| {

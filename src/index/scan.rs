@@ -1,12 +1,11 @@
-//! The scan: which rows may belong to the answer, and what they are in full.
+//! The scan: which rows may belong to the answer, and their exact similarities.
 //!
 //! It looks twice. The first look reads the coarse codes of every row, which give an estimate of
-//! its key and a bound that the key does not exceed. Rows whose estimate reaches the floor, few, are
-//! compared in full at once, so that the floor rises; rows whose bound reaches it are put aside; all
-//! others are done with. The second look goes through what was put aside with the floor that all of
-//! the first look has reached: by then most are done with too, and the rest is bounded again by the
-//! fine codes before it is compared in full. Nothing is left out that could belong to the answer:
-//! see [`codes`](super::codes).
+//! its key and a bound that the key does not exceed. The few rows whose estimate reaches the floor are compared in full
+//! at once, so that the floor rises; rows whose bound reaches it are put aside; all others are discarded. The second
+//! look goes through the rows that were put aside, with the floor that the whole first look has reached: most of them
+//! are discarded too, and the others are bounded again by the fine codes before they are compared in full. No row that
+//! could belong to the answer is left out: see [`codes`](super::codes).
 
 use std::ops::Range;
 
@@ -23,9 +22,9 @@ use super::top_k::{Best, Find};
 const BLOCK: usize = 256;
 /// Below this share of people in a filter's scope, whole groups of rows are skipped.
 const SPARSE: f64 = 0.125;
-/// How many rows ahead memory is asked for.
+/// How many rows ahead memory is prefetched.
 const AHEAD: usize = 12;
-/// The number of the tail in place of a segment's.
+/// Stands for the tail where a segment's number is expected.
 pub(super) const TAIL: u32 = u32::MAX;
 
 /// Rows of one segment, of which the first begins a group.
@@ -272,8 +271,8 @@ impl Work for Sift<'_> {
             if bounds.iter().fold(true, |all, highest| all & (*highest < self.floor)) {
                 continue;
             }
-            // Without a branch, which could not be foretold: every row is written, and counted if
-            // it is put aside.
+            // Without a branch, which the processor could not predict: every row is written, and counted if it is put
+            // aside.
             let mut count = self.aside.len();
             self.aside.resize(count + GROUP, Aside::default());
             for (r, row) in rows.clone().enumerate() {

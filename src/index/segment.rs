@@ -100,9 +100,8 @@ impl Draft {
     }
 }
 
-/// A gallery's people on the way into segments. Full drafts are encoded beside the reading of what
-/// follows, on a thread of their own: whoever builds a gallery may hold a lock that the workers of a
-/// pool wait for, so no pool is waited for here.
+/// A gallery's people on the way into segments. Full drafts are encoded on a separate thread while the next people are
+/// read: whoever builds a gallery may hold a lock that the workers of a pool wait for, so no pool is waited for here.
 pub(super) struct Drafts {
     metric: Metric,
     dimension: usize,

@@ -1,7 +1,7 @@
 //! The best people of a search.
 //!
 //! Finds are gathered, and now and then cut down to the people that count: the best encoding of
-//! each, then the best people. What the last of them reaches is the floor for all that follow.
+//! each, then the best people. The similarity of the last of them is the floor for all that follow.
 
 use super::probe::Probe;
 
@@ -51,7 +51,7 @@ impl Best {
         }
     }
 
-    /// Adds an encoding of a person that was not added before, or the same segment's.
+    /// Adds an encoding that was not added before. All encodings of one person must come from the same segment.
     pub(super) fn add(&mut self, find: Find, probe: &Probe, names: &impl Names) {
         if find.similarity < self.floor || self.floor.is_nan() {
             return;

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 /// the members themselves are kept.
 const MAX_UNPACKED: u64 = 8 << 30;
 
-/// What is done with the content of the member with this index.
+/// Receives the index of a member and its content.
 pub(super) type Sink<'a> = &'a mut dyn FnMut(usize, &mut dyn Read) -> Result<(), Failure>;
 
 /// Hands the content of each of `members` to `sink`, in the archive's order. A member is a path
@@ -74,7 +74,7 @@ impl Wanted<'_> {
         Ok(())
     }
 
-    /// The member that the entry `name` is, if it is one that was not found yet.
+    /// The index of the member that the entry `name` matches, if that member was not found yet.
     fn next(&mut self, name: &str) -> Option<usize> {
         let below = name.split_once('/').map(|(_, below)| below);
         let wanted = |member: &&str| *member == name || Some(*member) == below;

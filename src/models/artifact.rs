@@ -38,7 +38,7 @@ pub enum State {
     Damaged,
 }
 
-/// Who an artifact belongs to.
+/// What an artifact belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Owner {
     Pack(String),
@@ -46,7 +46,7 @@ pub(super) enum Owner {
     Samples,
 }
 
-/// How an artifact's bytes are had.
+/// Where an artifact's bytes come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
     Source(Source),
@@ -104,8 +104,8 @@ impl Artifact {
     }
 
     /// ONNX Runtime's library, on the platforms for which it is known by its hash: Linux with the GNU
-    /// C library on x86-64 and 64-bit ARM, macOS on 64-bit ARM, Windows on x86-64. Elsewhere nothing;
-    /// `ORT_DYLIB_PATH` names a library of one's own.
+    /// C library on x86-64 and 64-bit ARM, macOS on 64-bit ARM, Windows on x86-64. On other platforms the list is
+    /// empty; there `ORT_DYLIB_PATH` can name your own library.
     #[must_use]
     pub fn runtime() -> Vec<Self> {
         list(&Owner::Runtime, include_str!("../../models/runtime.toml"), here())

@@ -65,14 +65,14 @@ impl Home {
             Err(error) => return Err(cannot("read", &path, error)),
         };
         let measured = Measured::parse(&text).map_err(|error| {
-            let what = format!("{} is {error}; delete it or make it anew", path.display());
+            let what = format!("{} is {error}; delete it or run `facevault calibrate` again", path.display());
             Error::new(ErrorKind::ModelUnavailable, what)
         })?;
         Ok(Some(measured))
     }
 
-    /// Keeps the sections of what was measured of `model` in the mode that [`Self::calibration_file`]
-    /// takes, in the place of earlier ones; says where they are.
+    /// Saves the sections with what was measured of `model`, in place of earlier ones, and returns the file's path. The
+    /// mode is as for [`Self::calibration_file`].
     ///
     /// # Errors
     /// [`ErrorKind::Io`] where they cannot be written; earlier ones are then still there.

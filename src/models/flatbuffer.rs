@@ -12,8 +12,8 @@
 //! view into the file: nothing is allocated, nothing recurses, no alignment is assumed. Tables may
 //! overlap or be reached twice; whoever copies what they hold bounds the sum.
 //!
-//! The crate `flatbuffers` is not used: its readers are generated from a schema, and its checks of
-//! a foreign file belong to those.
+//! The crate `flatbuffers` is not used: its readers are generated from a schema, and its checks of untrusted files are
+//! part of that generated code.
 
 use crate::error::{Error, ErrorKind, Result};
 

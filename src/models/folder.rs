@@ -15,8 +15,8 @@ use crate::progress::Progress;
 /// Installs `artifacts`, which share one origin, out of `folder`: a file of that name beside
 /// others or at its place in a copied data folder, else the archive that holds it.
 ///
-/// A file counts only with its checksum. A source or npm package must be the known one; of a wheel, which
-/// exists once for each Python, only the file in it must.
+/// A file counts only if its checksum is right. A source or npm package must itself have the known checksum; a wheel
+/// exists once for each Python version, so only the file in it is checked.
 pub(super) fn install(
     home: &Home,
     folder: &Path,

@@ -19,12 +19,12 @@ use crate::progress::{Progress, Step};
 /// How long a server may take to be reached, to answer, and between two reads.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether the download was cancelled.
+/// How often the download checks whether it was cancelled.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the thread sends.
 enum Event {
-    /// The server answered and says how long the body is, or does not.
+    /// The server answered; the length of the body, if it is stated.
     Length(Option<u64>),
     Bytes(Vec<u8>),
     End,

@@ -18,8 +18,8 @@ use crate::progress::{Progress, Step};
 /// Puts artifacts into the data folder.
 ///
 /// A file gets its name only when it is complete, verified and synced to the disk. An installation
-/// that is cancelled, killed or fails leaves whole files or nothing; repeating it fetches what is
-/// still missing, and where nothing is, it touches neither the network nor the disk.
+/// that is cancelled, killed or fails leaves whole files or nothing; repeating it fetches what is still missing. If
+/// nothing is missing, it uses no network and writes nothing.
 #[derive(Debug, Clone)]
 pub struct Installer<'a> {
     home: &'a Home,
@@ -60,20 +60,20 @@ impl<'a> Installer<'a> {
         self
     }
 
-    /// Whether licences that must be accepted are.
+    /// States whether the user accepts the licences that must be accepted.
     #[must_use]
     pub fn accept_licence(mut self, accepted: bool) -> Self {
         self.accept_licence = accepted;
         self
     }
 
-    /// Installs those of `artifacts` that are missing or damaged, and answers where they are.
+    /// Installs those of `artifacts` that are missing or damaged, and returns the paths of those it installed.
     /// `progress` counts the bytes of each file or download.
     ///
     /// # Errors
     /// * [`ErrorKind::Invalid`] where a licence must be accepted and was not;
-    /// * [`ErrorKind::ModelUnavailable`] where something cannot be had (the message says what is
-    ///   missing and how to supply it) or is not what it should be;
+    /// * [`ErrorKind::ModelUnavailable`] where something cannot be fetched (the message says what is missing and how to
+    ///   supply it) or is not what it should be;
     /// * [`ErrorKind::Cancelled`] where `progress` says so: what is complete stays;
     /// * [`ErrorKind::Io`] where the disk refuses.
     pub fn install(&self, artifacts: &[Artifact], progress: &mut dyn Progress) -> Result<Vec<PathBuf>> {
@@ -219,7 +219,7 @@ fn download(url: &str, mut partial: Partial, progress: &mut dyn Progress) -> Res
 
 #[cfg(not(feature = "download"))]
 fn download(url: &str, _: Partial, _: &mut dyn Progress) -> Result<PathBuf, Failure> {
-    Err(Failure::Unreachable(format!("this build of facevault does not download, so {url} was not asked")))
+    Err(Failure::Unreachable(format!("this build of facevault cannot download, so {url} was not requested")))
 }
 
 fn partial(home: &Home, artifact: &Artifact) -> Result<Partial, Failure> {
@@ -237,7 +237,7 @@ fn wanting<'b>(home: &Home, artifacts: impl IntoIterator<Item = &'b Artifact>) -
     Ok(wanted)
 }
 
-/// Neighbours that come with one download stand together.
+/// Groups neighbouring artifacts that come with one download.
 fn groups<'b, 'c>(artifacts: &'b [&'c Artifact]) -> impl Iterator<Item = impl IntoIterator<Item = &'c Artifact> + 'b> {
     artifacts
         .chunk_by(|one, next| match (one.source(), next.source()) {

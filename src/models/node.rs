@@ -1,5 +1,5 @@
-//! A temporary npm, where a machine has none: a Python package that carries Node.js and npm is
-//! fetched by pip, checked, unpacked into the folder of the download, and goes with it.
+//! A temporary npm, where a machine has none: a Python package that carries Node.js and npm is fetched by pip, checked,
+//! unpacked into the folder of the download, and deleted with that folder.
 
 use std::env;
 use std::ffi::OsString;
@@ -41,10 +41,10 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Makes `command`, which runs the program, one that runs npm.
+    /// Completes `command`, which starts Node.js, so that it runs npm.
     pub(super) fn configure(&self, command: &mut Command) {
         command.arg(&self.script);
-        // There was no npm, so nobody has configured it: it trusts and uses what pip does.
+        // The machine had no npm, so nobody has configured one: this npm gets pip's certificates and proxy.
         if first(&["NODE_USE_SYSTEM_CA"]).is_none() {
             command.env("NODE_USE_SYSTEM_CA", "1");
         }
@@ -64,7 +64,7 @@ fn first(variables: &[&str]) -> Option<OsString> {
     variables.iter().filter_map(env::var_os).find(|value| !value.is_empty())
 }
 
-/// Brings npm into `folder` by the pip of `python`, because of `why`.
+/// Downloads npm into `folder` with the pip of `python`; `why` says why npm has to be downloaded.
 pub(super) fn bring(
     python: Option<&Path>,
     why: &str,
@@ -101,14 +101,14 @@ fn fetch(
     let label = format!("{why}: downloading it temporarily{size}");
     let package = pip::Package { name, version, wheel: wheel.as_ref(), archive };
     let path = pip::download(python, &package, &label, &download, progress)?;
-    // pip has compared it as well; nothing runs that was not compared here.
+    // pip has checked it as well, but nothing may run that was not checked here.
     let found = Sha256::of_file(&path).map_err(|error| cannot("read", &path, error))?;
     if found != archive.sha256 {
         let expected = archive.sha256;
         return Err(Failure::Unreachable(format!("{name} has SHA-256 {found}, expected {expected}")));
     }
     unpack(&path, &archive.member, &place, progress)?;
-    // It is large, and not needed any more. If it stays, it goes with the folder.
+    // It is large, and not needed any more. If this fails, it is deleted with the folder.
     let _ = fs::remove_dir_all(&download);
     Ok(Node { program: place.join(&archive.member), script: place.join(SCRIPT) })
 }

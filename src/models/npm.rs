@@ -33,7 +33,7 @@ const OPTIONS: [&str; 14] = [
     "--workspaces=false",
     "--progress=false",
     "--update-notifier=false",
-    // A machine without a network is to hear of it soon.
+    // On a machine without a network, the error should come soon.
     "--fetch-retries=1",
     "--fetch-retry-factor=2",
     "--fetch-retry-mintimeout=1000",
@@ -159,7 +159,7 @@ impl Npm {
     }
 }
 
-/// How npm is called where nobody says otherwise.
+/// The default name of the npm program.
 fn customary() -> &'static str {
     if cfg!(windows) { "npm.cmd" } else { "npm" }
 }

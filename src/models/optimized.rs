@@ -25,9 +25,9 @@ const HASH: usize = 32;
 /// How many networks of a role are kept: programs with other rules or of another version may take
 /// turns.
 const MOST_KEPT: usize = 2;
-/// What the name of a file begins with that is being written.
+/// The prefix of the name of a file that is being written.
 const UNFINISHED: &str = ".unfinished-";
-/// After so long nobody is writing it any more.
+/// An unfinished file older than this is no longer being written.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Where a network is kept, whether or not it is there.
@@ -76,7 +76,7 @@ impl OptimizedNetwork {
         (Sha256::of(&onnx).as_bytes() == own).then_some(onnx)
     }
 
-    /// Keeps an ONNX file, whole or not at all, and removes what the same role was kept as long ago.
+    /// Saves an ONNX file, whole or not at all, and removes the oldest files of the same role.
     pub fn write(&self, onnx: &[u8]) {
         if let Err(error) = self.try_write(onnx) {
             tracing::debug!("the rewritten network is not kept: {error}");
@@ -87,7 +87,7 @@ impl OptimizedNetwork {
         fs::create_dir_all(&self.folder)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(UNFINISHED);
-        // A pack may be everybody's, and so is what is made of it.
+        // Several users may share a pack, so its rewritten networks are readable by all, too.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
         let mut file = builder.tempfile_in(&self.folder)?;
@@ -99,7 +99,7 @@ impl OptimizedNetwork {
         self.tidy()
     }
 
-    /// Removes all but the latest networks of the role, and what writers who were killed left behind.
+    /// Removes all but the latest networks of the role, and the unfinished files of processes that were killed.
     fn tidy(&self) -> io::Result<()> {
         let (mut networks, now) = (Vec::new(), SystemTime::now());
         for entry in fs::read_dir(&self.folder)?.flatten() {

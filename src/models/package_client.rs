@@ -10,7 +10,7 @@ use super::home::cannot;
 use super::install::Failure;
 use crate::error::{Error, ErrorKind};
 
-/// How often a running client is looked after.
+/// How often a running client is checked.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How much of what a client said is read, from the end.
@@ -26,9 +26,8 @@ pub(super) enum Ended {
     NotStarted(io::Error),
 }
 
-/// Runs `command`, with all that it says in the file `log`, until it ends. `watch` says several times a
-/// second how far it is. Where that fails, because the work was cancelled, the client and all that it
-/// started are ended.
+/// Runs `command`, with all that it says in the file `log`, until it ends. `watch` is called several times a second. If
+/// it fails, because the work was cancelled, the client and all processes that it started are killed.
 pub(super) fn run(
     mut command: Command,
     log: &Path,
@@ -44,8 +43,8 @@ pub(super) fn run(
     let mut client = loop {
         match command.spawn() {
             Ok(client) => break Running(client),
-            // A program that was just unpacked: a child that another thread starts at the same time
-            // holds it open for writing until that child is its own program.
+            // The program was just unpacked: a child process that another thread forks meanwhile inherits the file open
+            // for writing, until that child executes its own program.
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempts < 10 => attempts += 1,
             Err(error) => return Ok(Ended::NotStarted(error)),
         }
@@ -78,7 +77,7 @@ fn tail(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A running client; dropped, it is ended with all that it started.
+/// A running client. Dropping this kills it and all processes that it started.
 struct Running(Child);
 
 impl Drop for Running {
@@ -88,8 +87,8 @@ impl Drop for Running {
         }
         #[cfg(unix)]
         {
-            // The group has the client's number. Where there is no `kill`, the client alone is ended
-            // below.
+            // The group's id is the client's process id. If there is no program `kill`, only the client itself is
+            // killed, below.
             let group = format!("-{}", self.0.id());
             let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         }

@@ -76,9 +76,9 @@ pub(super) fn download(
     let python = python.map_or_else(interpreter, Path::to_owned);
     let mut command = Command::new(&python);
     command.args(["-m", "pip", "download", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]);
-    // A machine without a network is to hear of it soon.
+    // On a machine without a network, the error should come soon.
     command.args(["--retries", "1", "--no-deps", "--require-hashes"]);
-    // What a configuration says of wheels and source packages is forgotten first.
+    // This first cancels what a configuration says about wheels and source packages.
     command.args(["--no-binary", ":none:", "--only-binary", ":none:"]);
     match package.wheel {
         Some(Wheel { python, platform }) => command.args(["--only-binary", ":all:", "--implementation", "cp"]).args([
@@ -99,10 +99,10 @@ pub(super) fn download(
     let mut complete = false;
     let ended = package_client::run(command, &log, &mut || {
         let done = package_client::largest(&scratch, 2, &|name| plain(name).starts_with(&file));
-        // The file moves once it is there.
+        // pip moves the file once it is complete, so that is remembered.
         complete |= archive.size.is_some_and(|size| done >= size);
         if complete {
-            // pip unpacks a source package and asks its build script who it is, which takes a while.
+            // pip unpacks a source package and asks its build script for the package's name, which takes a while.
             report(progress, Step::bytes(&checking, 0, None))
         } else {
             report(progress, Step::bytes(label, done, archive.size))

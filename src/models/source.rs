@@ -74,7 +74,7 @@ impl Source {
         }
     }
 
-    /// How the file to be downloaded is called; `*` stands for anything.
+    /// The name of the file to be downloaded; `*` stands for anything.
     #[must_use]
     pub fn file_name(&self) -> String {
         match self {
@@ -219,7 +219,7 @@ fn is_allowed_url(url: &str) -> bool {
     }
 }
 
-/// Whether an address starts with `http://`: only loopback is let through by [`is_allowed_url`].
+/// Whether an address starts with `http://`, which [`is_allowed_url`] allows on loopback only.
 #[cfg(feature = "download")]
 pub(super) fn is_plain_http(url: &str) -> bool {
     url.starts_with("http://")

@@ -1,4 +1,4 @@
-//! Files in the making: written beside their place, verified, then renamed into it.
+//! Unfinished files: they are written beside their final place, verified, then renamed into it.
 //!
 //! One installation runs at a time in a data folder, by a lock on the file `.lock`; whoever holds
 //! it deletes what an earlier run that was killed left behind.
@@ -20,7 +20,7 @@ use crate::progress::{Progress, Step};
 /// How the names of unfinished files and folders start.
 const PREFIX: &str = ".partial-";
 
-/// Bytes between two looks at whether the installation was cancelled.
+/// Bytes between two checks whether the installation was cancelled.
 const PIECE: usize = 1 << 16;
 
 /// The right to install into a data folder.
@@ -55,7 +55,7 @@ impl<'a> Staging<'a> {
         Ok(Self { home, _lock: lock })
     }
 
-    /// A folder for downloads that goes when it is dropped.
+    /// A folder for downloads, which is deleted when it is dropped.
     pub(super) fn folder(&self) -> Result<TempDir, Failure> {
         let made = Builder::new().prefix(PREFIX).tempdir_in(self.home.path());
         Ok(made.map_err(|error| cannot("create a folder in", self.home.path(), error))?)
@@ -77,7 +77,7 @@ fn sweep(home: &Home) {
     }
 }
 
-/// A file in the making. Dropped before [`Self::finish`], it is gone.
+/// An unfinished file. It is deleted if this is dropped before [`Self::finish`].
 pub(super) struct Partial {
     file: NamedTempFile,
     target: PathBuf,

@@ -115,7 +115,7 @@ fn template(template: &AlignmentTemplate) -> Check {
     Ok(())
 }
 
-/// What the parts of a pack ask of each other.
+/// What the parts of a pack require of each other.
 fn agreement(manifest: &Manifest) -> Check {
     let kind = manifest.detector.spec.kind;
     let mmod = kind == DetectorKind::Mmod;

@@ -40,7 +40,7 @@ pub(crate) struct Convolution {
     pub(crate) bias: Vec<u8>,
     /// The geometry.
     pub(crate) window: Window,
-    /// Into how many groups the channels fall that are convolved apart; 1 for an ordinary one.
+    /// The number of groups of channels that are convolved separately; 1 for an ordinary convolution.
     pub(crate) groups: usize,
 }
 

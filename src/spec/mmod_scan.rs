@@ -1,6 +1,6 @@
 //! How dlib's face detector is moved over a picture.
 
-/// The scale of dlib's detector: what its file states beside the weights.
+/// How dlib's detector is moved and its boxes are compared: what its file states beside the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MmodScan {
     /// The width and height of the window that each score speaks of, in pixels of the network's
@@ -8,10 +8,10 @@ pub struct MmodScan {
     pub window: [usize; 2],
     /// Which pixel a score stands for.
     pub spread: Spread,
-    /// Of two boxes the lower score is dropped where their intersection is more than this share
-    /// of the smallest box around both, 0 to 1,
+    /// Of two boxes, the one with the lower score is dropped if their intersection is more than this share of the
+    /// smallest box around both, 0 to 1.
     pub overlap: f64,
-    /// or more than this share of either box, 0 to 1.
+    /// It is also dropped if their intersection is more than this share of either box, 0 to 1.
     pub coverage: f64,
 }
 

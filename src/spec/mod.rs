@@ -183,7 +183,7 @@ impl EncodingMode {
         }
     }
 
-    /// The other one of both.
+    /// The other mode.
     #[must_use]
     pub fn other(self) -> Self {
         match self {

@@ -1,5 +1,5 @@
-//! Photos compared with each other: the similarities of both kinds of pairs, whose they are, and
-//! the pairs that went most wrong.
+//! Photos compared with each other: the similarities of both kinds of pairs, the people that they belong to, and the
+//! pairs that went most wrong.
 
 use rayon::prelude::*;
 use serde::Serialize;

@@ -1,10 +1,9 @@
 //! The ten-fold protocol of Labeled Faces in the Wild.
 //!
-//! For each fold the threshold that is right most often on the other folds decides the pairs of
-//! this one; reported are the mean of the accuracies and its standard error, the deviation of the
-//! accuracies divided by the root of the number of folds (Huang, Ramesh, Berg and Learned-Miller
-//! 2007: "Labeled Faces in the Wild", section 5.1). Among thresholds that are equally right the
-//! lowest is taken.
+//! For each fold, the threshold that is right most often on the other folds decides the pairs of this one. The results
+//! are the mean of the accuracies and its standard error, the deviation of the accuracies divided by the root of the
+//! number of folds (Huang, Ramesh, Berg and Learned-Miller 2007: "Labeled Faces in the Wild", section 5.1). Among
+//! thresholds that are equally right the lowest is taken.
 
 use serde::Serialize;
 
@@ -51,7 +50,7 @@ pub struct Fold {
 ///
 /// # Errors
 /// [`Invalid`](ErrorKind::Invalid) with fewer than two folds, with a fold that has no pair, and
-/// where the other folds of one have no similarity of either kind.
+/// where, for some fold, the other folds have no mated or no non-mated similarity.
 pub fn accuracy(pairs: &[FoldPair]) -> Result<FoldAccuracy> {
     let count = pairs.iter().map(|pair| pair.fold + 1).max().unwrap_or(0);
     if count < 2 {

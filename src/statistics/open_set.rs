@@ -62,8 +62,8 @@ impl OpenSet {
     /// no encoding: who has no encoding in the gallery is never found.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) with fewer than four people, and where no person has a
-    /// second photo with an encoding.
+    /// [`Invalid`](ErrorKind::Invalid) with fewer than four people, and where no mated search ranks its mate first, or
+    /// no stranger's search has an encoding.
     pub fn run(people: &[u32], similarity: impl Fn(usize, usize) -> Option<f64> + Sync) -> Result<Self> {
         let rounds = plan(people)?;
         let gallery = rounds[0].gallery.len().min(rounds[1].gallery.len());

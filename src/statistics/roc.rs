@@ -41,7 +41,7 @@ pub struct RocPoint {
 pub struct EqualError {
     /// The rate, interpolated linearly between the two points of the curve around it.
     pub rate: f64,
-    /// The threshold of that one of both points whose rates differ less.
+    /// The threshold of the one of these two points whose rates differ less.
     pub threshold: f64,
 }
 

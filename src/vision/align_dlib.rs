@@ -1,10 +1,10 @@
 //! The crop that dlib's embedder was trained on.
 //!
 //! The similarity transform from the template's points to the landmarks places a turned square on
-//! the picture. Where the square is so large that reading one point of the picture a pixel of the
-//! crop would skip pixels, the picture around it is halved first, each time with the binomial
-//! filter 1 4 6 4 1 in both directions, for as long as the halved square still has more pixels
-//! than the crop; then the crop is read with bilinear interpolation, black outside the picture.
+//! the picture. If the square is so large that reading one point of the picture for each pixel of the crop would skip
+//! pixels, the picture around it is halved first, each time with the binomial filter 1 4 6 4 1 in both directions, for
+//! as long as the halved square still has more pixels than the crop; then the crop is read with bilinear interpolation,
+//! black outside the picture.
 //!
 //! dlib's conventions, kept so that crops and encodings equal its own: a square of width `w` goes
 //! from `center - (w - 1) / 2` to `center + (w - 1) / 2`, its corners meet the centres of the

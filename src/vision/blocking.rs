@@ -1,8 +1,8 @@
 //! The blocks that hard JPEG compression leaves.
 //!
-//! JPEG codes blocks of 8 by 8 pixels apart, so that what is lost shows as lines at every eighth pixel.
-//! The mean difference of neighbours is taken for each of the eight places that such lines can have,
-//! and that of the strongest place is set against the mean of the others.
+//! JPEG codes blocks of 8 by 8 pixels separately, so that the loss shows as lines at every eighth pixel. For each of
+//! the eight positions that such lines can have, the mean difference of neighbouring pixels is taken; the measure is
+//! the largest of these means over the mean of the others.
 
 use image::RgbImage;
 

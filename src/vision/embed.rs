@@ -10,9 +10,9 @@ use super::{AlignedFace, Embedder, Network};
 
 /// An embedder that is a network.
 ///
-/// Where the network takes any number of faces, they are run one by one: on a processor eight in
-/// one run take as long as eight runs, and so a face's vector cannot depend on the faces beside it. Networks of a fixed batch
-/// are run with as many as they take; a face gives the same vector within a cosine of 0.00001.
+/// Where the network takes any number of faces, they are run one by one: on a processor, eight faces in one run take as
+/// long as eight runs, and this way a face's vector cannot depend on the faces beside it. Networks of a fixed batch are
+/// run with as many faces as they take; there a face gives the same vector within a cosine of 0.00001.
 pub struct NetworkEmbedder {
     network: Network,
     spec: EmbedderSpec,

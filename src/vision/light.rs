@@ -38,15 +38,15 @@ const NOSE_BOTTOM: Point = Point::new(56.0, 78.0);
 const ROUNDING: f64 = 20.0 / 12.0;
 /// The same for a second difference in one direction, whose weights' squares sum up to 6.
 const ROUNDING_OF_ONE: f64 = 6.0 / 12.0;
-/// A face is large whose crop has fewer than this many of its pixels a side, as a share.
+/// A face is large if its crop has fewer than this many pixels for each pixel of the picture, along one side.
 const LARGE: f64 = 0.7;
-/// Half of the face, and the part of it that skin makes up when the rest is features and hair: skin that was
-/// smoothed says little about what the picture could show.
+/// The quantiles of the Laplacian's magnitude that are measured: the median for noise, and one above the smooth skin of
+/// a face for detail, since smoothed skin says little about what the picture could show.
 const MEDIAN: f64 = 0.5;
 const DETAILED: f64 = 0.7;
 /// Where the mouth lies in the crop.
 const MOUTH: Point = Point::new(56.0, 92.0);
-/// The half width and height, in pixels of the crop, of what is looked at of an eye and of the mouth.
+/// Half the width and half the height, in pixels of the crop, of the areas measured at an eye and at the mouth.
 const EYE: [usize; 2] = [9, 6];
 const LIPS: [usize; 2] = [14, 7];
 
@@ -147,7 +147,7 @@ impl Light {
     }
 }
 
-/// The magnitude of the Laplacian that `share` of the face has less than, in a crop reduced to one pixel in `step`.
+/// The quantile `share` of the Laplacian's magnitude over the face, in a crop reduced to one pixel in `step`.
 fn edge(luma: &[f32], step: usize, share: f64) -> f32 {
     let side = CROP / step;
     let at = |x: usize, y: usize| luma[y * side + x];

@@ -7,7 +7,7 @@ use crate::geometry::{Point, Rect};
 
 use super::Face;
 
-/// Which face of a picture is the one that it is taken for.
+/// How the main face of a picture is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -39,7 +39,7 @@ pub enum FacePolicy {
 /// From which part of its area on another face is about as large as a portrait's.
 pub const RIVAL: f32 = 0.7;
 
-/// The face that a picture is taken for, and those that it was chosen from.
+/// The main face of a picture, and the other faces that were seen.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MainFace {
@@ -64,8 +64,8 @@ impl Default for FacePolicy {
     }
 }
 
-/// The face that a picture of `width` x `height` pixels is taken for. Of faces of one area the one
-/// of the higher score is the larger.
+/// The main face of a picture, chosen by `policy` among `faces`; `size` is the picture's width and height. If faces
+/// have the same area, the one with the higher score counts as larger.
 ///
 /// # Errors
 /// [`RefusalCode::NoFaceDetected`] for no faces; [`RefusalCode::MultipleFacesDetected`] where the

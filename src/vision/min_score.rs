@@ -1,4 +1,4 @@
-//! A detector without its doubtful faces.
+//! A detector that drops faces below a minimum score.
 
 use std::sync::Arc;
 

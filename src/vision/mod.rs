@@ -92,10 +92,9 @@ pub trait Detector: Send + Sync {
     /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails.
     fn detect(&self, picture: &RgbImage) -> Result<Vec<Face>>;
 
-    /// The face that an upright picture is taken for, as [`main_face`] chooses it. A detector may
-    /// look for it at less than its full resolution first and at the face alone then: which face is
-    /// chosen must not depend on that, its landmarks may differ a little from those of
-    /// [`Self::detect`].
+    /// The main face of an upright picture, as [`main_face`] chooses it. A detector may first look at the picture at
+    /// less than its full resolution and then at the face alone. Which face is chosen must not depend on that, but its
+    /// landmarks may differ a little from those of [`Self::detect`].
     ///
     /// # Errors
     /// As for [`Self::detect`]; in the result, the refusal of [`main_face`].
@@ -103,8 +102,8 @@ pub trait Detector: Send + Sync {
         Ok(main_face(&self.detect(picture)?, picture.dimensions(), policy))
     }
 
-    /// The faces of a picture at one look, neither reduced nor enlarged: parts of a large picture
-    /// and small pictures are looked at so.
+    /// The faces of a picture at one look, neither reduced nor enlarged. Parts of a large picture, and small pictures,
+    /// are searched this way.
     ///
     /// # Errors
     /// As for [`Self::detect`].
@@ -115,10 +114,9 @@ pub trait Detector: Send + Sync {
     /// The face that somebody drew a box around in an upright picture; `None` where the box shows none.
     /// `bounds` has finite numbers, a width and a height above 0, and a part of it lies in the picture.
     ///
-    /// Unless a detector knows better, it looks at the square around the box of twice the box's longer
-    /// side. Of the faces there whose middle lies in the box, the one that overlaps the box most is
-    /// taken, if the overlap (intersection over union, in the picture) is at least 0.2: boxes are drawn by
-    /// many rules.
+    /// By default a detector looks at the square around the box of twice the box's longer side. Of the faces there
+    /// whose middle lies in the box, the one that overlaps the box most is taken, if the overlap (intersection over
+    /// union, in the picture) is at least 0.2: boxes are drawn by many rules.
     ///
     /// # Errors
     /// As for [`Self::detect`].
@@ -127,9 +125,9 @@ pub trait Detector: Send + Sync {
     }
 
     /// The same detector with another side of its first look or another score threshold
-    /// ([`SeekOptions::long_side`], [`SeekOptions::min_score`]), sharing its networks. `None` for a
-    /// detector that cannot: then faces with a lower score than the one asked for are left out of what
-    /// it finds, and the side is its own affair.
+    /// ([`SeekOptions::long_side`], [`SeekOptions::min_score`]), sharing its networks. `None` for a detector that
+    /// cannot change them: then the engine drops faces with a score below the threshold, and the detector keeps its
+    /// side.
     fn with_options(&self, options: &SeekOptions) -> Option<Box<dyn Detector>> {
         let _ = options;
         None
@@ -171,15 +169,15 @@ pub enum Upright {
     Score {
         /// The longer side of the face on that canvas in pixels.
         face: f32,
-        /// The score there from which on no other orientation needs to be looked at.
+        /// At this score or above, no other orientation needs to be looked at.
         enough: f32,
-        /// The score at the first look from which on a face that lies level is upright; infinite where
-        /// turned faces have scores as high.
+        /// A level face with at least this score at the first look is upright; infinite where turned faces have scores
+        /// as high.
         sure: f32,
         /// The largest tilt in degrees at which it lies level.
         level: f32,
     },
-    /// Not at all: the embedder tells, by what it cannot recognise.
+    /// It cannot: only the embedder can tell, since it recognises an upright face best.
     Unknown,
 }
 

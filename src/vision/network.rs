@@ -1,9 +1,9 @@
 //! Networks ready to run from any thread.
 //!
 //! A [`Network`] is a pool of sessions of one thread each: as many as may run at once, made when
-//! they are first needed. A caller that finds none idle waits for the next one. Many photos are done
-//! soonest so, but one photo that is alone is not: for those there is one session of all threads,
-//! made when several photos were alone.
+//! they are first needed. A caller that finds none idle waits for the next one. That is fastest for many photos at
+//! once, but not for a single photo: for that there is one session that uses all threads, made after several runs for
+//! single photos.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -48,8 +48,8 @@ struct Wide {
     wanted: usize,
 }
 
-/// After how many runs for a photo that was alone the session of several threads is made: making it
-/// takes as long as some runs, which a program that ends after one photo would only lose.
+/// The session of several threads is made after this many runs for a single photo. Making it takes as long as several
+/// runs, time that a program which ends after one photo would waste.
 const WORTH_MAKING: usize = 4;
 
 impl std::fmt::Debug for Network {
@@ -154,7 +154,7 @@ impl Shared {
         self.wide.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session of several threads, where one photo is alone and it was worth making.
+    /// The session of several threads, if only one photo is being worked on and the session was worth making.
     fn borrow_wide(&self) -> Option<Borrowed<'_>> {
         let threads = self.options.sessions;
         if threads < 2 || !self.options.workload.is_one() {
@@ -174,7 +174,7 @@ impl Shared {
     }
 }
 
-/// A session, or the place of one, that goes back when it is dropped.
+/// A session, or the right to make one, which is given back to the pool when this is dropped.
 struct Borrowed<'a> {
     session: Option<Session>,
     from: Place,

@@ -16,8 +16,8 @@ pub struct NetworkOptions {
     pub name: String,
     /// How many runs may be under way at once, at least 1, each with a thread of its own.
     pub sessions: usize,
-    /// The photos under way in what the network is a part of: the network of one that is alone runs
-    /// with as many threads as there may be sessions.
+    /// How many photos the engine is working on. For a single photo, the network runs with as many threads as there may
+    /// be sessions.
     pub workload: Workload,
     /// The outputs to be read, in the order in which [`Network::run`](super::Network::run) hands
     /// them over; empty for all, in the network's order.

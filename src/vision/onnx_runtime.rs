@@ -68,7 +68,7 @@ impl KnownOutputs {
     }
 }
 
-/// Of how many input sizes the outputs are known: photos of all sizes come by in a long life.
+/// For how many input sizes the outputs are remembered: a long-running process sees photos of all sizes.
 const KNOWN_SIZES: usize = 256;
 
 /// A network that one thread at a time can run.
@@ -122,7 +122,7 @@ impl Session {
             {
                 return read(&extract(&values, options)?);
             }
-            // Refused, perhaps because the shapes are others this time: a plain run tells.
+            // The run failed, perhaps because the shapes differ this time. A plain run will tell.
             self.kept.pop_front();
         }
         let tensor = TensorRef::from_array_view((size, input)).map_err(fail)?;

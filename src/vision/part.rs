@@ -19,8 +19,8 @@ pub(super) fn around(middle: Point, side: f32, (width, height): (u32, u32)) -> P
     [left, top, across, down]
 }
 
-/// A face of a part, seen at a reduced size, as a face of the picture. `scale` is how many pixels of the
-/// picture one that was seen stands for, across and down; each stands for the middle of its block.
+/// A face of a part, seen at a reduced size, as a face of the picture. `scale` is how many pixels of the picture one
+/// pixel of the reduced part stands for, across and down; that pixel lies in the middle of its block.
 pub(super) fn to_picture(face: Face, part: Part, (across, down): (f32, f32)) -> Face {
     let (from_left, from_top) = (part[0] as f32, part[1] as f32);
     let x = |x: f32| (x + 0.5) * across - 0.5 + from_left;

@@ -2,10 +2,9 @@
 //!
 //! Method: seen from far away, a head turned by `yaw` shows its eyes at a distance of
 //! `E cos(yaw)`, and moves a point that lies `z E` before the eyes sideways by `z E sin(yaw)`, both
-//! along the line through the eyes. So `tan(yaw) = offset / (z distance)` for the nose, which no
-//! shape of a face but the length of its nose disturbs. Nodding by `pitch` makes the heights of
-//! nose and mouth below the eyes `h = y cos(pitch) - z sin(pitch)`, and their quotient gives the
-//! angle whatever the yaw.
+//! along the line through the eyes. So `tan(yaw) = offset / (z distance)` for the nose; the shape of the face disturbs
+//! this only by the length of its nose. Nodding by `pitch` makes the heights of nose and mouth below the eyes
+//! `h = y cos(pitch) - z sin(pitch)`, and their quotient gives the angle whatever the yaw.
 //!
 //! The constants are fitted on 1,549 photos of LFW with YuNet's landmarks against the two
 //! FSA-Nets: yaw agrees with a mean difference of 3.4 degrees (correlation 0.95) and saturates

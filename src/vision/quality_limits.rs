@@ -46,8 +46,8 @@ pub struct QualityLimits {
     pub min_eye_detail: f32,
     /// The least [`Quality::mouth_detail`].
     pub min_mouth_detail: f32,
-    /// Whether a face is refused whose vector does not say whose it is, where the pack says how to
-    /// tell ([`Recognizability`](crate::Recognizability)). That is found out after all of the above.
+    /// Whether a face that cannot be recognised by its vector is refused, where the pack says how to tell
+    /// ([`Recognizability`](crate::Recognizability)). This is checked after all of the above.
     pub recognizable: bool,
 }
 

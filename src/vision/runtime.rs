@@ -154,8 +154,8 @@ fn load(path: &Path, notices: Vec<String>) -> Result<(RuntimeInfo, Environment)>
     Ok((RuntimeInfo { version: probed.version, library: probed.path, notices }, environment))
 }
 
-/// The libraries to be tried, in order. What was named stands here whether or not it is there, so
-/// that its absence can be reported; of the system's folders only what is there.
+/// The libraries to be tried, in order. A library that was named is listed even if it does not exist, so that its
+/// absence can be reported; of the system's folders, only existing libraries are listed.
 fn candidates(installed: Option<&Path>) -> Vec<PathBuf> {
     let named = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
     let installed = installed.filter(|path| path.exists()).map(Path::to_owned);

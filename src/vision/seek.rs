@@ -35,12 +35,12 @@ use super::{Detector, Face, FacePolicy, MainFace, Pose, Scope, Turn, Upright, ma
 pub struct SeekOptions {
     /// The shorter side, in pixels, of the smallest face that must not be missed.
     pub min_face: f32,
-    /// Whether a picture that is not upright is turned. Off for cameras that are fixed: it saves the
-    /// look at other orientations, and a face that lies is then refused or missed.
+    /// Whether a picture that is not upright is turned. Turn it off for fixed cameras: that saves the look at other
+    /// orientations, but a face that lies on its side is then refused or missed.
     pub turn: bool,
     /// The longer side, in pixels, to which a larger picture is reduced for the detector's first look;
-    /// as the pack says where `None`. A larger one finds smaller and more faces at once and takes time
-    /// by its square. Less than 32 counts as 32; a network of a fixed size never sees more than that.
+    /// as the pack says where `None`. A larger one finds more and smaller faces at once, but the time grows with its
+    /// square. Less than 32 counts as 32; a network of a fixed size never sees more than its own size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub long_side: Option<u32>,
     /// Faces with a lower score ([`Face::score`]) are passed over; the pack's own threshold where
@@ -94,7 +94,7 @@ pub(crate) struct Sought<'a> {
 
 /// The side of a part of a large picture that is looked at by itself, in canvas pixels.
 const TILE: u32 = 320;
-/// How much finer a picture is looked at once more where no face of the size asked for was found.
+/// By what factor the resolution is raised for one more look, where no face of the size asked for was found.
 const BEYOND: f32 = 1.8;
 /// The largest canvas of that look in pixels.
 const MOST_BEYOND: f64 = 8e6;
@@ -112,7 +112,7 @@ pub(crate) struct Seeker<'a> {
 }
 
 impl Seeker<'_> {
-    /// The face that a picture is taken for, the right way up.
+    /// The main face of a picture, the right way up.
     ///
     /// # Errors
     /// [`Runtime`](crate::ErrorKind::Runtime) where the network fails; in the result, the refusal of
@@ -125,7 +125,7 @@ impl Seeker<'_> {
             _ if !self.options.turn => Turn::None,
             Ok(main) => self.upright(scope, picture, &main.face)?,
             Err(refusal) if refusal.code == RefusalCode::NoFaceDetected => self.unseen(scope, picture)?,
-            // Of several faces the largest tells whether they stand on their heads.
+            // If there are several faces, the largest decides which way up the picture is.
             Err(_) => match self.detector.detect_main(picture, FacePolicy::Largest)? {
                 Ok(main) => self.upright(scope, picture, &main.face)?,
                 Err(_) => Turn::None,
@@ -200,7 +200,7 @@ impl Seeker<'_> {
             let Some(turned) = turn.apply(&small) else { continue };
             let faces = self.detector.glance(&turned)?;
             if let Some(face) = faces.first().filter(|face| face.score > best.1) {
-                // What is seen now may itself be a face that lies.
+                // The face that is seen now may itself not be upright.
                 best = (turn.then(self.upright(scope, &turned, face)?), face.score);
             }
         }
@@ -249,13 +249,13 @@ impl Seeker<'_> {
         if beyond > scale && pixels <= MOST_BEYOND { self.in_parts(picture, beyond) } else { Ok(Vec::new()) }
     }
 
-    /// The reduction at which the smallest face that is asked for is as small as can be seen.
+    /// The scale at which the smallest face that is asked for is as small as the detector can see.
     fn finest(&self, scope: Scope) -> f32 {
         (scope.least_face / self.options.min_face.max(1.0)).min(1.0)
     }
 
-    /// The faces of a picture that is reduced by `scale` and looked at in parts. They overlap by more
-    /// than the faces that a coarser look would have missed.
+    /// The faces of a picture that is reduced by `scale` and looked at in parts. The parts overlap by more than the
+    /// size of the faces that a coarser look would have missed.
     fn in_parts(&self, picture: &RgbImage, scale: f32) -> Result<Vec<Face>> {
         let (width, height) = picture.dimensions();
         let tile = (TILE as f32 / scale) as u32;
@@ -293,7 +293,7 @@ impl Seeker<'_> {
     }
 }
 
-/// Of the faces that several looks found, one of each.
+/// Keeps one of each face that several looks found.
 fn suppress_parts(faces: &mut Vec<Face>) {
     suppress(faces, 0.3);
 }

@@ -1,4 +1,4 @@
-//! How many photos are being worked on, so that one that is alone may have all threads.
+//! How many photos are being worked on, so that a single photo may use all threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Takes on so many photos, until what is returned is dropped.
+    /// Counts `photos` more photos as being worked on, until the returned guard is dropped.
     pub fn take_on(&self, photos: usize) -> TakenOn {
         self.photos.fetch_add(photos, Ordering::Relaxed);
         TakenOn { workload: self.clone(), photos }

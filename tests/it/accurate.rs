@@ -1,5 +1,5 @@
-//! Encodings of a face together with its mirror image, beside those of the face alone, and vaults that
-//! keep to one of both.
+//! The two encoding modes, a face with its mirror image (accurate) and without it (fast), and vaults
+//! that keep to the mode of their first encodings.
 
 use std::ops::ControlFlow;
 

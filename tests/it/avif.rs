@@ -1,4 +1,4 @@
-//! AVIF, what browsers store, comes out upright and alike; hostile files cost neither time nor
+//! AVIF files decode to the expected pixels, upright; hostile files take neither much time nor much
 //! memory. `tests/data/scripts/avif.py` makes the pictures.
 
 use std::path::Path;

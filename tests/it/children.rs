@@ -1,8 +1,8 @@
 //! Child processes that are this test binary, run for one test alone.
 //!
-//! A test that has a part for a child starts with [`part`]: in a child it returns what the child is
-//! to do, in an ordinary run `None`. The child talks to its parent in lines through [`say`], past
-//! whatever the test harness prints.
+//! A test that runs a child calls [`part`] first. In a child it returns what the child must do, in
+//! an ordinary run `None`. The child sends lines to its parent with [`say`]; other output of the test
+//! harness is ignored.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};

@@ -1,5 +1,5 @@
-//! Looking for the main face coarsely first chooses the face that looking at all of the picture
-//! chooses, and its encoding tells people apart as well.
+//! The coarse first search chooses the same main face as a search of the whole picture, and its
+//! encodings tell people apart as well.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Photos in every format come out upright and alike; bad files are refused with a reason and
-//! harm nobody.
+//! Photos decode upright and to the same picture in every format; bad files are refused with a
+//! reason and do no harm.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What dlib's weights give here is what dlib itself gives with them.
+//! With dlib's weights, facevault computes what dlib itself computes.
 //!
 //! The golden values were computed by dlib 20.0.1 (`golden/dlib/golden.json` of the test data); the
 //! weights are looked for where the pack `dlib` is installed.

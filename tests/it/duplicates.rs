@@ -1,5 +1,5 @@
-//! Nobody is added twice where that was asked for, whoever else adds people at the same time, and
-//! those who were are listed.
+//! With a duplicate policy nobody is added twice, even if others add people at the same time. People
+//! who were added twice are listed.
 
 use std::ops::ControlFlow;
 use std::sync::Barrier;

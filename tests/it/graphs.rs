@@ -1,4 +1,4 @@
-//! Small ONNX graphs with made-up weights, for tests of what is done to graphs.
+//! Builds small ONNX graphs with made-up weights, for tests that load or rewrite graphs.
 
 use facevault::onnx::proto::attribute_proto::AttributeType;
 use facevault::onnx::proto::tensor_proto::DataType;

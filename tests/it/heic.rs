@@ -1,5 +1,5 @@
-//! HEIC, what telephones store, comes out upright and alike; hostile files cost neither time nor
-//! memory. The pictures are made by the encoder of the decoder's own project.
+//! HEIC files, as phones store them, decode to the expected pixels, upright; hostile files take
+//! neither much time nor much memory. The pictures are made with the encoder of the crate `heifer`.
 
 use facevault::RefusalCode;
 use facevault::vision::{DecodeLimits, decode};

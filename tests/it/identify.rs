@@ -1,4 +1,4 @@
-//! Who is this: what is committed is found at the next search, by every process, and nobody else is.
+//! Identification: every process finds at its next search whoever was committed before, and nobody else.
 
 use facevault::store::{PreparedImage, PreparedImages, Store};
 use facevault::{

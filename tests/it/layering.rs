@@ -1,4 +1,4 @@
-//! Imports go downwards only: what DESIGN draws, the sources keep.
+//! Imports go downwards only: the sources keep to the layers of docs/design.md.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Behaviour, a file each.
+//! Integration tests: one file per behaviour.
 
 mod accurate;
 mod attributes;

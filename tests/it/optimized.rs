@@ -1,4 +1,4 @@
-//! Networks that are kept in the form in which they run.
+//! The rewritten networks that are stored beside a pack's models.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A picture comes out upright wherever its file says how it lies.
+//! A picture is decoded upright, wherever in its file the orientation is stored.
 
 use std::io::Write as _;
 

@@ -1,4 +1,5 @@
-//! Real photos give the face that they are taken for, and it is good enough; groups are refused.
+//! In real photos of one person the right face is chosen and passes the quality limits; photos of
+//! groups are refused.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! From one model to the next: everybody is found meanwhile, whatever the process ends at, and what
-//! cannot be encoded is told.
+//! Changing a vault's model: everybody is found meanwhile, even if the process ends at any moment,
+//! and photos that cannot be encoded are reported.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! Rules for photos that engines of the same networks do not share, and engines of a host's own parts.
+//! Engines that share networks but have their own rules for photos, and engines made from a host's own
+//! detector and embedder.
 
 use std::sync::{Arc, Mutex};
 

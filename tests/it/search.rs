@@ -1,5 +1,5 @@
-//! A gallery's answers are those of comparing every encoding, whatever is in it and however it
-//! came about.
+//! A gallery gives the same answers as a comparison with every encoding, whatever it contains and
+//! however it was built.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
-//! Running networks over and over: right answers from outputs that are used again, and no memory
-//! that stays behind.
+//! Repeated runs of a network: reused output buffers hold the right values, and no memory leaks.
 
 use std::process::Stdio;
 

@@ -1,8 +1,8 @@
 //! Searches while others write: every answer is that of some committed state.
 //!
-//! Writers note what they wrote under the generation that it made. Readers note what they found
-//! under the generation that they were told. Afterwards a plain map goes through all generations,
-//! and each answer has to be the one that comparing everybody in the map gives.
+//! Writers log each write with the generation that it made. Readers log each answer with the
+//! generation that it names. Afterwards the test replays all generations in a plain map, and each
+//! answer must equal a comparison with everybody in the map.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

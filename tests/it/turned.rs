@@ -1,4 +1,4 @@
-//! Photos that lie on their side or stand on their head: used the right way up, by every pack.
+//! Every pack turns photos upright that are sideways or upside down.
 
 use std::path::PathBuf;
 

@@ -19,7 +19,7 @@ const ABOUT: &str = "Keep people, their photos and face encodings in one file, a
 const LONG_ABOUT: &str = "\
 Keep people, their photos and face encodings in one file, and find them again by face.
 
-A vault is one file. A person in it has a name, photos and what else is known; facevault computes \
+A vault is one file. A person in it has a name, photos and other details; facevault computes \
 a face encoding for every photo. Everything runs on this machine: no server, no network. Only \
 `setup`, `demo` and `models install` download anything, once.";
 
@@ -54,7 +54,7 @@ Exit codes:
     2  the request is wrong: a rule is broken, an id is unknown, a version is out of date
     3  models or the inference runtime: see `facevault doctor`
     4  the vault's file or the disk
-  130  interrupted by Ctrl-C; what was not finished left nothing behind
+  130  interrupted by Ctrl-C; unfinished work left nothing behind
 
 Environment:
   FACEVAULT_HOME     the data folder with models and runtime
@@ -115,7 +115,7 @@ pub(crate) struct Global {
     )]
     pub(crate) pack: String,
 
-    /// What runs them: `auto`, or the path of an ONNX Runtime library
+    /// The ONNX Runtime library that runs the models: `auto`, or its path
     #[arg(
         long,
         global = true,
@@ -128,25 +128,25 @@ pub(crate) struct Global {
     )]
     pub(crate) runtime: RuntimeChoice,
 
-    /// Encode each face together with its mirror image: takes longer, errs less; some packs do so by themselves.
-    /// A vault keeps to the mode of its first encodings
+    /// Encode each face together with its mirror image: slower, but fewer errors; the default of some packs.
+    /// A vault always uses the mode of its first encodings
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) accurate: bool,
 
-    /// Encode each face by one view of it, also where the pack takes two
+    /// Encode each face without its mirror image, even if the pack uses it by default
     #[arg(long, global = true, conflicts_with = "accurate", help_heading = GLOBAL)]
     pub(crate) fast: bool,
 
-    /// Which of several faces is meant: portrait (the one that dominates or is framed), largest, central, only.
+    /// Which of several faces to use: portrait (the one that dominates or is framed), largest, central, only.
     /// By default portrait, for calibrate and evaluate central
     #[arg(long, global = true, value_name = "WHICH", value_parser = parse_face, help_heading = GLOBAL)]
     pub(crate) face: Option<FacePolicy>,
 
-    /// The smallest face that must not be missed, in pixels of its shorter side
+    /// The smallest face to find and accept, in pixels of its shorter side
     #[arg(long, global = true, value_name = "PIXELS", default_value_t = 40.0, value_parser = parse_min_face, help_heading = GLOBAL)]
     pub(crate) min_face: f32,
 
-    /// Take photos as they are: do not turn those that are not upright (for cameras that are fixed)
+    /// Do not turn photos that are not upright (for fixed cameras)
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) no_turn: bool,
 
@@ -158,7 +158,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
     pub(crate) client: Option<ClientId>,
 
-    /// Photos worked on at once; 0 is one per processor
+    /// The number of photos to process at once; 0 means one per processor
     #[arg(
         long,
         global = true,
@@ -170,7 +170,7 @@ pub(crate) struct Global {
     )]
     pub(crate) threads: u16,
 
-    /// Say only what was asked for: no notices, no progress
+    /// Print only the answer: no notices, no progress
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
 

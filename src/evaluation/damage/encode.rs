@@ -16,8 +16,8 @@ use crate::progress::{Progress, Step};
 /// How many people's photos are damaged at most when a limit is chosen: half of them are learned from, and the
 /// 200 of the other half make 19,900 pairs.
 pub const MOST_PEOPLE: usize = 400;
-/// How many people's photos are damaged at most when a limit is tried: 700 make 244,650 pairs, so that of a kind
-/// of which one photo in ten is taken 2,415 are left.
+/// How many people's photos are damaged at most when a limit is tried: 700 make 244,650 pairs, of which 2,415 are left
+/// for a kind of damage of which one photo in ten is accepted.
 pub const MOST_MEASURED: usize = 700;
 /// Photos that are worked on at a time, for each thread.
 const PHOTOS_A_THREAD: usize = 2;

@@ -56,7 +56,7 @@ pub struct DamageRow {
     /// The share of pairs of the accepted photos, all of different people, that are taken for one
     /// person.
     pub fmr: MeasuredRate,
-    /// How many times the rate asked for that is.
+    /// How many times the rate asked for [`Self::fmr`] is.
     pub times_asked: f64,
     /// The same of the ends of the 95 % interval of independent pairs.
     pub times_asked_range: Interval,
@@ -86,7 +86,7 @@ impl DamageReport {
         let learned_from = if learned_here { halves(dataset).0 } else { Vec::new() };
         let places = measured(dataset, &learned_from);
         let kinds = Damage::ALL.map(|damage| (damage, engine.clone()));
-        // Whose undamaged photo is refused is measured all the same.
+        // People whose undamaged photo is refused as not recognisable are measured all the same.
         let finder = crate::evaluation::recognizability::unchecked(engine);
         let found = DamagedEncodings::compute(&finder, &kinds, dataset, &places, progress)?;
         let row = |(damage, outcomes): &(Damage, Vec<Outcome>)| {

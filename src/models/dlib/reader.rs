@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
     pub(super) fn float(&mut self) -> Result<f64> {
         let (mantissa, exponent) = (self.integer()?, self.integer()?);
         let value = match exponent {
-            // A power of two whose exponent needs no care has its own bits.
+            // In this range the power of two is a normal float, which is built from its bits.
             -1022..=1023 => mantissa as f64 * f64::from_bits(((exponent + 1023) as u64) << 52),
             // dlib marks infinity and not-a-number by exponents above 31,999.
             i64::MIN..=-1023 => 0.0,

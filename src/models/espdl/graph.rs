@@ -15,8 +15,8 @@ pub(super) struct Flow {
     pub(super) channels: usize,
     /// Rows and columns.
     pub(super) size: Option<[usize; 2]>,
-    /// Whether the file has the channels first as well, as only a picture about to become a row of
-    /// numbers has. The graph has them first throughout.
+    /// Whether the file has the channels first as well; only a picture that is about to become a row of numbers has
+    /// that order. The graph has them first throughout.
     pub(super) channels_first: bool,
 }
 

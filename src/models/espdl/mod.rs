@@ -2,10 +2,9 @@
 //!
 //! Such a file holds a short header and FlatBuffers by `espdl.fbs` (espressif/esp-dl,
 //! `esp-dl/fbs_loader`): an ONNX graph whose weights are integers with one power of two as their
-//! scale, made for microcontrollers that compute in integers throughout. Here the weights become
-//! floats, exactly, and everything between them is computed in floats, which is what the network
-//! was before it was quantised but for the rounding of its weights. Nothing in a file is trusted:
-//! see `models/flatbuffer.rs`.
+//! scale, made for microcontrollers that compute in integers throughout. Here the weights become floats without loss,
+//! and everything between them is computed in floats. The result is the network as it was before quantisation, except
+//! that its weights are rounded. Nothing in a file is trusted: see `models/flatbuffer.rs`.
 //!
 //! The chip keeps pictures as rows, columns and channels, ONNX as channels, rows and columns. The
 //! attributes are ONNX's own; the weights are put back into ONNX's order.

@@ -2,10 +2,10 @@
 
 use crate::{ErrorKind, Result};
 
-/// What is asked of: from a file to an ONNX file.
+/// The converter under test: from a file to an ONNX file.
 pub(crate) type Convert = fn(&[u8]) -> Result<Vec<u8>>;
 
-/// Why a file is refused, which it must be.
+/// The error with which a file is refused; panics if the file is accepted.
 pub(crate) fn refusal(convert: Convert, file: &[u8]) -> String {
     let Err(error) = convert(file) else { panic!("a file of {} bytes was taken", file.len()) };
     assert_eq!(error.kind(), ErrorKind::ModelUnavailable, "{error}");

@@ -10,8 +10,7 @@ use std::collections::HashMap;
 use super::network::NetworkFile;
 use super::operators::{Activation, Kind, Operator};
 
-/// The operators with each such five of them replaced by one, where nothing else reads what is
-/// between them.
+/// The operators, with each such group of five replaced by one, if no other operator reads the values between them.
 pub(super) fn join<'a>(network: &NetworkFile<'a>) -> Vec<Operator<'a>> {
     let pieces = Pieces::of(network);
     let mut replaced = vec![false; network.operators.len()];
@@ -43,7 +42,7 @@ impl<'n, 'a> Pieces<'n, 'a> {
         Self { network, writers, reads }
     }
 
-    /// The place of the operator of this kind that writes `tensor`, if only one other reads that.
+    /// The place of the operator of this kind that writes `tensor`, if exactly one other operator reads that.
     fn written_by(&self, tensor: usize, kind: &Kind) -> Option<usize> {
         let index = *self.writers.get(&tensor)?;
         let operator = &self.network.operators[index];

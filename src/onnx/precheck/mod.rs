@@ -51,7 +51,7 @@ pub struct Inspection {
     pub layout: Layout,
     /// The names of its outputs.
     pub outputs: Vec<String>,
-    /// How many numbers it has learnt.
+    /// How many parameters (trained numbers) it has.
     pub parameters: u64,
 }
 
@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether what a value's type claims can be.
+/// Checks that the number of elements that a value's type claims is possible.
 fn claim(value: &ValueInfoProto) -> Result<(), String> {
     let Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), .. }) = &value.r#type else {
         return Ok(());

@@ -31,7 +31,7 @@ pub(super) fn open(graph: &mut Graph) -> usize {
     for i in 0..graph.nodes().len() {
         let node = &graph.nodes()[i];
         if !node.input.iter().any(|value| batched.contains(value)) {
-            // What does not depend on the pictures is the same for all, but may state a batch of 1.
+            // A node that does not depend on the pictures gives the same for all of them, but may state a batch of 1.
             return 0;
         }
         if graph.is(i, "Reshape") {
@@ -81,8 +81,9 @@ fn separates(graph: &Graph, i: usize, batched: &HashSet<String>) -> bool {
     let node = &graph.nodes()[i];
     let has_batch = |input: usize| node.input.get(input).is_some_and(|value| batched.contains(value));
     let only_first = has_batch(0) && node.input.iter().skip(1).all(|value| !batched.contains(value));
-    // A constant of fewer dimensions, or with 1 in front, is the same for all pictures. Of fewer than
-    // what is not known here: a constant of two or more must have the 1.
+    // A constant is the same for all pictures if it has fewer dimensions than the value, or a leading 1. The value's
+    // dimensions are not known here, so a constant of two or more must have the leading 1, or have three dimensions of
+    // which the last two are 1.
     let shared = |value: &String| {
         graph
             .float_dims(value)

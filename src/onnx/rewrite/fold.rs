@@ -3,7 +3,7 @@
 //! Batch normalisation and arithmetic with one constant a channel are `s x + b`. After a
 //! convolution both go into its weights and bias. Before one, `s` goes into its weights; `b` goes
 //! into its bias only where no zeros are put around the input, because those would have to be
-//! shifted as well. A shift that cannot go is left as `x + b / s`, one pass instead of two.
+//! shifted as well. A shift that cannot be folded is left as `x + b / s`, one pass instead of two.
 
 use crate::onnx::proto::NodeProto;
 
@@ -66,7 +66,7 @@ fn into_next(graph: &mut Graph, i: usize) -> Option<Edit> {
         conv.input = affine.input;
         return Some(Edit::from([(i, Vec::new()), (reader, vec![conv.node(graph)])]));
     }
-    // The zeros around the input forbid shifts in the bias. What multiplies before the shift can go.
+    // The zeros around the input forbid shifts in the bias. A multiplication before the shift can still be folded.
     let before = graph.producer(&value).filter(|_| graph.only_consumer(&value).is_some())?;
     candidate(graph, before)?;
     let first = read(graph, before, conv.input_channels())?;

@@ -59,7 +59,7 @@ pub(super) struct Graph {
 impl Graph {
     /// The graph of a model, or `None` where it has parts that this module does not know and
     /// could lose or misread: functions, nested graphs, sparse weights, values that are no tensors,
-    /// operators of another time.
+    /// operators of an unsupported version.
     pub(super) fn open(model: &ModelProto) -> Option<Self> {
         let proto = model.graph.clone()?;
         let opset = model.opset_import.iter().find(|import| is_standard(&import.domain))?.version;
@@ -246,7 +246,7 @@ impl Graph {
     }
 
     /// Puts nodes in the places of others. Nodes whose values nobody reads go, and so do weights.
-    /// An edit after which the graph would hold a circle or an unknown value is not made.
+    /// An edit after which the graph would hold a cycle or an unknown value is not made.
     pub(super) fn apply(&mut self, mut edit: Edit) -> bool {
         let mut nodes: Vec<NodeProto> = Vec::with_capacity(self.proto.node.len() + 4 * edit.len());
         for (i, node) in self.proto.node.iter().enumerate() {

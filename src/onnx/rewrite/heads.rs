@@ -1,8 +1,8 @@
 //! One convolution for the several heads of a detector.
 //!
 //! Detectors read scores, boxes and landmarks from one feature map with a convolution each, of 1 to
-//! 20 output channels. ONNX Runtime computes blocks of 16 channels, so each pays for a block of its
-//! own: of SCRFD's 2 + 8 + 20 channels 64 are computed. Together they are 30, of which 32 are.
+//! 20 output channels. ONNX Runtime computes blocks of 16 channels, so each head pays for whole blocks: for SCRFD's
+//! heads of 2, 8 and 20 channels it computes 64. Merged they are 30, for which it computes 32.
 //!
 //! Every head ends in a `Transpose` that puts the channels last and a `Reshape` to rows of `k`
 //! numbers, with `a = channels / k` rows a pixel. The merged convolution has the heads' channels in

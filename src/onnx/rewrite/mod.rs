@@ -1,9 +1,9 @@
 //! Rewriting of an ONNX graph into an equal one that runs faster.
 //!
 //! [`rewrite`] applies [`RewritingRules`] to a model's bytes before a session is made of them. Each rule keeps
-//! what the network computes, up to the rounding of single precision; each can be left out. They
-//! are made for ONNX Runtime on a CPU, whose graph optimiser they help where it stops: what it does
-//! by itself is not done here. A graph, or a part of one, that no rule knows is left as it is.
+//! what the network computes, up to the rounding of single precision; each can be left out. They are made for ONNX
+//! Runtime on a CPU, and do only what its graph optimiser does not do by itself. A graph, or a part of one, that no
+//! rule knows is left as it is.
 
 mod batch;
 mod conv;
@@ -42,8 +42,8 @@ pub enum RewritingRule {
     CloseWeights,
     /// Targets of `Reshape` that are computed from the batch's size become constants.
     StateTargets,
-    /// `Resize` to the size of another value gets its factors, where height and width of the input
-    /// are stated or promised ([`RewritingRules::for_multiples_of`]) to be such that they are whole.
+    /// `Resize` to the size of another value gets constant factors, where the stated or promised
+    /// ([`RewritingRules::for_multiples_of`]) height and width of the input make them whole numbers.
     StateFactors,
     /// A network for one picture takes any number of them, where no operator mixes them.
     OpenBatch,
@@ -52,7 +52,7 @@ pub enum RewritingRule {
     FoldScales,
     /// The heads of a detector on one feature map become one convolution.
     MergeHeads,
-    /// Tall convolutions of few output channels become one of their rows and one that adds them.
+    /// Tall convolutions of few output channels are split into one that computes their rows and one that adds them.
     SplitRows,
     /// PReLU with one slope becomes `LeakyRelu`, which the runtime fuses into the convolution.
     LeakyPRelu,

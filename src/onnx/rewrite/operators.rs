@@ -2,7 +2,7 @@
 
 use super::graph::Graph;
 
-/// Makes each number of its input into one, whatever stands beside it, and a finite one of zero.
+/// Operators that compute each output number from one input number alone, and turn zero into a finite number.
 const ONE_BY_ONE: [&str; 12] = [
     "Clip",
     "Elu",
@@ -17,9 +17,9 @@ const ONE_BY_ONE: [&str; 12] = [
     "Sqrt",
     "Tanh",
 ];
-/// The same with constants of each channel.
+/// The same, with constants for each channel.
 const BY_CHANNEL: [&str; 2] = ["BatchNormalization", "PRelu"];
-/// Makes fewer pixels of each channel.
+/// Operators that reduce the pixels of each channel.
 const POOLS: [&str; 4] = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"];
 
 /// Whether node `i` is of one of these kinds.

@@ -1,11 +1,10 @@
 //! Channels of zeros that fill a block.
 //!
-//! ONNX Runtime's blocked layout holds channels in blocks of 16 (8 without AVX-512). Convolutions of
-//! other channel counts it fills up by itself, but pooling, and convolutions of counts that are no
-//! multiple of 4 or less than a block, it computes in the plain layout, with a change of layout on
-//! both sides. Here such values get channels more: the convolutions that make them get
-//! filters of zeros, and those that read them get weights of zeros, so that whatever the operators
-//! between make of the new channels is multiplied by zero.
+//! ONNX Runtime's blocked layout holds channels in blocks of 16 (8 without AVX-512). It fills up convolutions of other
+//! channel counts by itself. But it computes pooling, and convolutions whose count is less than a block or not a
+//! multiple of 4, in the plain layout, with a change of layout on both sides. Here such values get more channels: the
+//! convolutions that make them get filters of zeros, and those that read them get weights of zeros, so that the new
+//! channels are multiplied by zero, whatever the operators between made of them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -40,7 +39,7 @@ impl Ties {
 struct Set {
     /// Nodes tie them to something whose channels cannot grow.
     rigid: bool,
-    /// An operator that the runtime has in the blocked layout only for whole blocks.
+    /// One of them is read by an operator that the runtime has in the blocked layout only for whole blocks.
     blocked_by_odd_count: bool,
 }
 
@@ -144,7 +143,7 @@ impl<'a> Findings<'a> {
                     Some(value) => [data, output].iter().for_each(|tied| self.ties.tie(tied, value)),
                     None => self.stiffen([data, output]),
                 }
-                // Another axis as long as some value has channels: those must stay as many.
+                // If another axis takes its size from the number of a value's channels, that number must not change.
                 let elsewhere = sizes.iter().enumerate().filter(|(place, _)| *place != 1);
                 self.rigid.extend(elsewhere.filter_map(|(_, size)| match size {
                     Size::Of(value, 1) => Some(Cow::from(value.clone())),

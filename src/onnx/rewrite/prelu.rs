@@ -36,8 +36,8 @@ use super::nodes::{float_attribute, node};
 /// loses digits.
 const STEEPEST: f32 = 8.0;
 
-/// What `1 - a` is taken for where it is less. A channel with `a = 1` is then computed as
-/// `x + 2^-26 Relu(x)`, which rounds to `x`.
+/// The least value used for `1 - a`. A channel with `a = 1` is then computed as `x + 2^-26 Relu(x)`, which rounds to
+/// `x`.
 const LEAST: f32 = 1.0 / (1 << 26) as f32;
 
 /// Fewer channels leave the blocked layout anyway.

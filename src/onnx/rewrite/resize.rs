@@ -1,4 +1,4 @@
-//! `Resize` by a whole factor, said as one.
+//! `Resize` by a whole factor, stated as a constant factor instead of a computed size.
 //!
 //! Feature pyramids enlarge a map to the size of another one, which exporters read from that map at
 //! run time. Where the network's input is known to be a multiple of 32, the factor is known to be 2,
@@ -14,7 +14,7 @@ use super::graph::{Edit, Floats, Graph};
 use super::nodes::{attribute, integer, stated_sizes};
 use super::shape::{Size, axes_read};
 
-/// What height and width of a value are the input's divided by.
+/// By what the input's height and width are divided to give a value's height and width.
 type Reduction = [usize; 2];
 
 /// Gives `Resize` its factors, for inputs whose height and width are multiples of `multiple`.

@@ -1,4 +1,4 @@
-//! A tall convolution of few output channels as one of its rows and one that adds them up.
+//! A tall convolution of few output channels, split into one that computes its rows and one that adds them up.
 //!
 //! ONNX Runtime computes output channels in blocks of 16, so a convolution of one output channel
 //! costs as much as one of 16. The rows of its kernel are convolutions of height 1; as so many
@@ -10,7 +10,7 @@ use super::conv::Conv;
 use super::graph::{Edit, Floats, Graph};
 use super::nodes::{attribute, integers_attribute};
 
-/// How much less a convolution must cost for the trouble of a second one.
+/// The factor by which the split must reduce the cost to be worth a second convolution.
 const GAIN: usize = 2;
 
 /// Splits the convolutions for which that pays with blocks of `block` channels.

@@ -1,8 +1,8 @@
 //! Where a value's sizes come from, and shape arithmetic made constant.
 //!
 //! Exporters compute the target of a `Reshape` from the sizes of a value at run time, to keep the
-//! batch open: `Concat(Unsqueeze(Gather(Shape(x), 0)), -1, 4)`. A zero in a constant target says
-//! the same, wherever the size that is copied stands at that place of the reshaped value.
+//! batch open: `Concat(Unsqueeze(Gather(Shape(x), 0)), -1, 4)`. A zero in a constant target copies the size at the same
+//! place of the reshaped value, so it can replace a computed size that comes from there.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::graph::{Edit, Graph};
 use super::nodes::{attribute, integer, stated_batch};
 use super::operators::{is_one_of, keeps_pictures_apart, keeps_sizes};
 
-/// Makes the targets of `Reshape` constant where zeros and numbers can say them.
+/// Makes the targets of `Reshape` constant where zeros and numbers can express them.
 pub(super) fn state_targets(graph: &mut Graph) -> usize {
     let mut edit = Edit::new();
     for i in 0..graph.nodes().len() {
@@ -128,7 +128,7 @@ fn resize_keeps_first(graph: &Graph, node: &NodeProto, single: &HashSet<String>)
     }
 }
 
-/// The value, as far up the graph as can be, whose size along an axis a value has.
+/// The value furthest up the graph that has, along the returned axis, the same size as `value` along `axis`.
 pub(super) fn origin<'a>(graph: &'a Graph, value: &'a str, axis: usize) -> (&'a str, usize) {
     let (mut value, mut axis) = (value, axis);
     while let Some(i) = graph.producer(value) {

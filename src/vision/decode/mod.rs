@@ -35,10 +35,9 @@ use crate::setters::setters;
 use heif::Kind;
 use orientation::Stated;
 
-/// How large a picture is taken. Decoding a JPEG takes 3 to 6 bytes a pixel beside the file, 10 where
-/// it is progressive and 9 where it is of four inks; a HEIC takes 3, and 11 to 14 where it is not
-/// stored in tiles; an AVIF takes 5 to 10, and up to 15 with film grain. The largest that the default
-/// takes need less than 512 MiB (`tests/it/decode.rs`).
+/// How large a picture may be. Decoding a JPEG takes 3 to 6 bytes a pixel beside the file, 10 where it is progressive
+/// and 9 where it is of four inks; a HEIC takes 3, and 11 to 14 where it is not stored in tiles; an AVIF takes 5 to 10,
+/// and up to 15 with film grain. The largest that the default takes need less than 512 MiB (`tests/it/decode.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecodeLimits {
@@ -84,7 +83,7 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> 
         return Err(too_large(bytes.len() as u64, limits.max_bytes, message));
     }
     let format = format_of(bytes)?;
-    // Decoders are fuzzed, not proved: a panic in one is one more kind of damaged file.
+    // Decoders are fuzzed, not proved correct: if one panics, the file counts as damaged.
     catch_unwind(AssertUnwindSafe(|| match format {
         Format::Jpeg => jpeg::decode(bytes, limits),
         Format::Heif(kind) => decode_heif(kind, bytes, limits),
@@ -121,7 +120,7 @@ fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Resul
         ImageFormat::Gif | ImageFormat::Bmp | ImageFormat::Tiff | ImageFormat::Pnm => {
             decode_more(format, bytes, limits)
         }
-        // What begins like AVIF, whose list of brands is broken.
+        // The file begins like AVIF, but its list of brands is broken.
         ImageFormat::Avif if cfg!(feature = "avif") => Err(damaged(name(format))),
         _ => Err(undecodable(not_read(name(format)))),
     }
@@ -148,7 +147,7 @@ fn decode_more(format: ImageFormat, _: &[u8], _: &DecodeLimits) -> Result<RgbIma
     )))
 }
 
-/// Decodes what `decoder` has read the header of. `stated` looks for the orientation.
+/// Decodes the picture whose header `decoder` has read. `stated` looks for the orientation.
 fn unpack(
     format: ImageFormat,
     mut decoder: impl ImageDecoder,

@@ -11,7 +11,7 @@ const TIFF_ORIENTATION: u16 = 0x0112;
 const TIFF_XMP: u16 = 700;
 /// How the content of a JPEG's APP1 segment starts where it is EXIF.
 const EXIF_START: &[u8] = b"Exif\0";
-/// And where it is XMP.
+/// How it starts where it is XMP.
 const XMP_START: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const XMP_TIFF_NAMESPACE: &[u8] = b"http://ns.adobe.com/tiff/1.0/";
 
@@ -113,8 +113,8 @@ impl<'a> Directory<'a> {
 }
 
 /// The orientation of an XMP packet: the property `Orientation` of the TIFF namespace, as an
-/// attribute or an element. Grammar: ISO 16684-1 (RDF/XML). Goes over the packet twice: names are
-/// bound to the namespace wherever they like.
+/// attribute or an element. Grammar: ISO 16684-1 (RDF/XML). Goes over the packet twice, first for the prefixes of the
+/// namespace, since a prefix may be bound to it anywhere.
 fn from_xmp(packet: &[u8]) -> Option<Orientation> {
     // The usual name counts even where a damaged packet does not bind it.
     let mut prefixes = vec![&b"tiff"[..]];
@@ -165,7 +165,7 @@ impl<'a> Iterator for Tags<'a> {
     }
 }
 
-/// Where the bracket is that ends a tag: one inside quotes does not.
+/// The position of the bracket that ends a tag; a bracket inside quotes does not.
 fn end_of_tag(inside: &[u8]) -> Option<usize> {
     let mut quote = None;
     inside.iter().position(|byte| match (quote, byte) {

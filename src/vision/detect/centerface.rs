@@ -130,7 +130,7 @@ impl Grid<'_> {
     fn decode(&self, threshold: f32, faces: &mut Vec<Face>) {
         let (stride, cells) = (STRIDE as f32, self.heat.len());
         for (cell, heat) in self.heat.iter().enumerate() {
-            // Also false for what is not a number.
+            // This is also false for NaN.
             let good = *heat >= threshold;
             if !good {
                 continue;

@@ -1,12 +1,12 @@
 //! The main face of a large picture, found coarsely and then looked at closely.
 //!
-//! A detector's time grows with its canvas. A face that a photo is taken for is mostly large, so it
-//! shows on a canvas of half the size, a quarter of the work; a second, small canvas shows that face
-//! alone, as large as the detector sees faces best, and gives the landmarks. Where the first canvas
-//! leaves a doubt, the whole picture is looked at as always.
+//! A detector's time grows with its canvas. The main face of a photo is mostly large, so it can be seen on a canvas of
+//! half the size, for a quarter of the work; a second, small canvas shows that face alone, as large as the detector
+//! sees faces best, and gives the landmarks. If the first canvas leaves a doubt, the detector looks at the whole
+//! picture on its full canvas.
 //!
 //! With SCRFD-500M and `espdl_mbf` mated pairs of large photos are as alike either way
-//! (`tests/it/coarse.rs`). YuNet's landmarks lose by it, and YuNet has less to gain: it looks at the
+//! (`tests/it/coarse.rs`). YuNet's landmarks get worse this way, and it has less to gain, so YuNet always looks at the
 //! whole picture.
 
 use image::RgbImage;
@@ -24,11 +24,11 @@ use super::letterbox::{Letterbox, Placement};
 pub(super) struct Coarse {
     /// The longer side of the coarse canvas, in pixels.
     pub(super) canvas: usize,
-    /// The smallest side of a face in canvas pixels that the detector hardly misses.
+    /// The detector hardly ever misses a face whose shorter side has this many canvas pixels.
     pub(super) sure: f32,
-    /// The face's longer side on the close canvas, in pixels, if it has as many.
+    /// The face's longer side on the close canvas, in pixels; a smaller face is not enlarged.
     pub(super) close: f32,
-    /// The face's longer side on the coarse canvas from which on no close look is needed.
+    /// No close look is needed if the face's longer side has this many pixels on the coarse canvas.
     pub(super) enough: f32,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn find(
     policy: FacePolicy,
     see: impl Fn(&[f32], Size) -> Result<Vec<Face>>,
 ) -> Result<Option<MainFace>> {
-    // How many times the side of another face the main one's must be.
+    // How many times as long as another face's side the main face's side must be.
     let lead = match policy {
         FacePolicy::Portrait { ratio, .. } | FacePolicy::Dominant { ratio } => ratio.max(1.0).sqrt(),
         FacePolicy::Largest | FacePolicy::Central => 1.0,
@@ -53,7 +53,8 @@ pub(super) fn find(
     };
     let (width, height) = picture.dimensions();
     let coarse_side = coarsely.canvas;
-    // A picture or a full canvas little larger than the coarse canvas is as quickly looked at whole.
+    // If the picture or the full canvas is little larger than the coarse canvas, one look at the whole picture takes no
+    // longer.
     if letterbox.is_fixed() || letterbox.limit() <= coarse_side || width.max(height) as usize * 2 <= coarse_side * 3 {
         return Ok(None);
     }

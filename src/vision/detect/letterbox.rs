@@ -118,7 +118,8 @@ impl Letterbox {
         }
     }
 
-    /// The faces that `find` sees at one look at the picture as it is.
+    /// The faces that `find` sees at one look: at the picture as it is, or reduced to the size that a fixed-size
+    /// network takes.
     pub(super) fn glance(
         &self,
         picture: &RgbImage,

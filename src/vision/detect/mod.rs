@@ -22,8 +22,8 @@ use crate::spec::DetectorSpec;
 
 use super::{Face, Network};
 
-/// The network's file as `spec` promises it: where it says that any size is taken, a height and
-/// width that the file declares are opened.
+/// The network's file, adapted to what `spec` promises: if `spec` says that any size is taken, a height and width that
+/// the file declares become variable.
 ///
 /// OpenCV's file of YuNet declares 640 x 640, which ONNX Runtime holds callers to; nothing in its
 /// graph depends on it. Opened, it gives OpenCV's own results at every size.
@@ -46,7 +46,7 @@ fn finite(face: Face) -> Option<Face> {
     bounds.into_iter().chain(points).all(f32::is_finite).then_some(face)
 }
 
-/// Refuses a network of one size where `spec` promises any, and the reverse of it.
+/// Refuses a network of one size where `spec` promises any size, and the reverse.
 fn check_input(network: &Network, spec: &DetectorSpec) -> Result<()> {
     let [_, Some(3) | None, height, width] = network.input_shape() else {
         let message =

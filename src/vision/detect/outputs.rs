@@ -6,7 +6,7 @@ use crate::vision::{Network, TensorView};
 /// The strides of the three grids, in the order of their outputs.
 pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
 
-/// Where a network hands over the outputs that a decoder asks for.
+/// The outputs that a decoder asks for, and their positions among a network's outputs.
 #[derive(Clone)]
 pub(super) struct Outputs {
     names: Vec<String>,

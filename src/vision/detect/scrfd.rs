@@ -124,7 +124,7 @@ impl Level<'_> {
     fn decode(&self, threshold: f32, faces: &mut Vec<Face>) {
         let stride = self.stride as f32;
         for (anchor, score) in self.scores.iter().enumerate() {
-            // Also false for what is not a number.
+            // This is also false for NaN.
             let good = *score >= threshold;
             if !good {
                 continue;

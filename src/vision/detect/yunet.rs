@@ -119,7 +119,7 @@ impl Level<'_> {
         let stride = self.stride as f32;
         for (cell, (class, object)) in self.class.iter().zip(self.object).enumerate() {
             let score = (class.clamp(0.0, 1.0) * object.clamp(0.0, 1.0)).sqrt();
-            // Also false for what is not a number.
+            // This is also false for NaN.
             let good = score >= threshold;
             if !good {
                 continue;

@@ -20,8 +20,8 @@ Examples:
 
 /// Copy a vault while it is in use
 ///
-/// The copy is the vault as it is at one instant, whole and on the disk before it gets its name.
-/// It is a vault itself: to restore it, put it in the place of the other one.
+/// The copy shows the vault at one instant. It gets its name only when it is complete and on disk.
+/// It is a vault itself: to restore it, put it in place of the original.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

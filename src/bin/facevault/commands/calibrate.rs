@@ -35,15 +35,16 @@ const DEFAULT_FMR: f64 = 1e-3;
 ///
 /// Photos on which nobody can be recognised give vectors that resemble each other. So photos of up
 /// to 400 people are damaged in many ways, to learn what such vectors look like, and a limit is set
-/// that refuses 1 % of the photos as they are. The table is then made of what the limit lets
-/// through. This takes a folder of 100 people or more; with less, or with --table-only, the pack's
-/// own limit stays.
+/// that refuses 1 % of the undamaged photos. The table is then made from the photos that pass the
+/// limit. This needs a folder of 100 people or more; with fewer, or with --table-only, the pack's own
+/// limit stays.
 ///
 /// Where a photo shows several faces, the one in the middle counts, because data sets name photos
 /// after it; --face says otherwise.
 ///
-/// With --save both are used from now on by this model in this mode (--fast or --accurate, else the
-/// pack's) on this machine, instead of the pack's own; --output writes them as sections of a manifest.
+/// With --save, this machine uses the table and the limit from now on for this model in this mode
+/// (--fast or --accurate, else the pack's), instead of the pack's own. --output writes both as
+/// sections of a manifest.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -55,19 +56,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
-    /// What the data is called; by default the name of the folder or file
+    /// A name for the data; by default the name of the folder or file
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Leave the limit below which a face cannot be recognised as it is
+    /// Measure the table only, and keep the current limit below which a face is refused as unrecognisable
     #[arg(long)]
     table_only: bool,
 
-    /// The share of these photos that the limit refuses
+    /// Set the limit so that it refuses this share of the undamaged photos
     #[arg(long, value_name = "SHARE", default_value_t = 0.01, value_parser = parse_share, conflicts_with = "table_only")]
     refuse: f64,
 
-    /// Use what was measured from now on
+    /// Use the measured table and limit on this machine from now on
     #[arg(long)]
     save: bool,
 

@@ -19,8 +19,9 @@ Examples:
 
 /// Read a whole vault and verify it
 ///
-/// The file's structure, every reference, every photo and every encoding against its checksum.
-/// Damage gives exit code 4 and names the persons concerned; what is whole can still be read.
+/// Checks the file's structure, every reference, and every photo and encoding against its checksum.
+/// If there is damage, the exit code is 4 and the persons concerned are named; everything else can
+/// still be read.
 /// Others may go on using the vault meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

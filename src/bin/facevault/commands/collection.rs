@@ -112,7 +112,7 @@ pub(crate) struct Remove {
     #[command(flatten)]
     which: Which,
 
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }

@@ -26,17 +26,17 @@ Exit code 0: the same person. 1: not, or a photo was refused.";
 /// the other. The photos of a set are fused, which errs less than each by itself. No vault is
 /// needed and nothing is kept.
 ///
-/// The threshold follows from how often different people may be taken for one (the false match
-/// rate, FMR) by the model's measured table: --fmr 1e-3 unless said otherwise. A model
-/// without a table refuses to guess and takes --similarity.
+/// You set how often different people may be taken for one (the false match rate, FMR; by default
+/// --fmr 1e-3), and the model's measured table gives the threshold. A model without a table needs
+/// --similarity instead.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Two photos, or with --with those of the one side; `-` is standard input
+    /// Two photos, or with --with the photos of the first person; `-` is standard input
     #[arg(required = true, value_name = "PHOTO")]
     photos: Vec<PathBuf>,
 
-    /// The photos of the other side
+    /// The photos of the second person
     #[arg(long, value_name = "PHOTO", num_args = 1..)]
     with: Vec<PathBuf>,
 

@@ -30,9 +30,9 @@ Examples:
 /// Show what facevault does, on sample photos
 ///
 /// Installs what is missing into the data folder: ONNX Runtime, the models and four photos, each
-/// checked against its SHA-256. Then makes a vault in a temporary folder, a person with one photo,
-/// changes some fields, replaces the photos by two, asks who is on a third one and on one of a
-/// stranger, and shows each answer and how long it took. A second run needs no network.
+/// checked against its SHA-256. Then creates a vault in a temporary folder and a person with one
+/// photo, changes some fields, replaces the photo by two others, asks who is in a third photo and in
+/// a stranger's, and shows each answer and how long it took. A second run needs no network.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -24,10 +24,9 @@ Examples:
 /// Compares all photos of all active people with each other, exactly. A pair may be one person who
 /// was added twice, or two who look alike: people decide. Nothing is changed.
 ///
-/// --fpir is the share of people who may be listed though nobody else in the vault is the same
-/// person: 0.01 unless said otherwise. The threshold follows from it by the model's measured table
-/// and the number of people; a model without a table refuses to guess and takes --similarity, for
-/// which no models are loaded.
+/// --fpir is the share of people who may be listed although they are in the vault only once; the
+/// default is 0.01. The threshold is computed from it, the model's measured table and the number of
+/// people. A model without a table needs --similarity instead, for which no models are loaded.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -38,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long = "collection", value_name = "ID")]
     collections: Vec<String>,
 
-    /// The most pairs, at most 100000
+    /// List at most this many pairs, up to 100000
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_pairs: u32,
 

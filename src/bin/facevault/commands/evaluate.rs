@@ -29,7 +29,7 @@ enum Protocol {
     Lfw,
     /// A CSV of pairs: image_a,image_b,same
     Pairs,
-    /// All photos of a folder of people against all, and searches where people have photos enough
+    /// All photos of a folder of people against each other, and searches if people have enough photos
     All,
     /// Searches (1:N): half of the people are enrolled, the others are strangers, then the reverse
     OpenSet,
@@ -56,7 +56,7 @@ enum Protocol {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// What is compared with what
+    /// Which comparisons to make
     #[arg(long, value_enum)]
     protocol: Protocol,
 

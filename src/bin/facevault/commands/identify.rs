@@ -34,13 +34,13 @@ Exit code 0: somebody was found. 1: nobody, or a photo was refused.";
 /// each by itself; with --all-faces every face of each photo is searched for.
 ///
 /// A similarity means nothing by itself, and the more people are searched, the more strangers look
-/// like somebody. So what is asked for is a rate: for at most 1 % of strangers a search may find
-/// somebody (--fpir 0.01). The threshold follows from it by the model's measured table and the
-/// number of people searched; a model without a table refuses to guess and takes --similarity.
+/// like somebody. So you set a rate: with --fpir 0.01, a search may find somebody for at most 1 % of
+/// strangers. The threshold is computed from the rate, the model's measured table and the number of
+/// people searched; a model without a table needs --similarity instead.
 ///
-/// The answer tells of each candidate the similarity and how often different people are that alike
+/// The answer gives for each candidate the similarity and how often different people are that alike
 /// (FMR, never below what the table's data can show), and how far the best one is ahead of the
-/// next: a small lead means that two people of the vault look alike, or are one.
+/// next: a small lead means that two people in the vault look alike, or are one person added twice.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "PHOTO")]
     photos: Vec<PathBuf>,
 
-    /// Search for every face of each photo, not for the one person of all photos
+    /// Search for every face in each photo, instead of for one person who is in all of them
     #[arg(long)]
     all_faces: bool,
 
@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     #[arg(long = "collection", value_name = "ID")]
     collections: Vec<String>,
 
-    /// The most candidates, at most 1000
+    /// List at most this many candidates, up to 1000
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     max_results: u16,
 

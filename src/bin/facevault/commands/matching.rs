@@ -16,11 +16,11 @@ const NO_MATCH: u8 = 1;
 /// How sure an answer must be.
 #[derive(Debug, Args)]
 pub(super) struct Sureness {
-    /// Take this share of pairs of different people for one person (FMR), such as 1e-5
+    /// The false match rate to allow (FMR): the share of pairs of different people that match, such as 1e-5
     #[arg(long, value_name = "RATE", value_parser = |text: &str| point("fmr", text), conflicts_with = "similarity")]
     fmr: Option<OperatingPoint>,
 
-    /// Take photos of this similarity or more for one person, whatever that means for the model
+    /// Use this similarity as the threshold instead; what it means depends on the model
     #[arg(
         long,
         value_name = "VALUE",
@@ -33,7 +33,7 @@ pub(super) struct Sureness {
 /// How sure a search must be.
 #[derive(Debug, Args)]
 pub(super) struct SearchSureness {
-    /// Find somebody for this share of strangers (FPIR), however many people are searched
+    /// The share of strangers for whom somebody may be found (FPIR), however many people are searched
     #[arg(
         long,
         value_name = "RATE",

@@ -14,14 +14,14 @@ use crate::progress::watched;
 /// How photos are encoded for measuring.
 #[derive(Debug, Args)]
 pub(super) struct How {
-    /// Take photos of any quality, also those that a vault refuses
+    /// Accept photos of any quality, even those that a vault would refuse
     #[arg(long)]
     any_quality: bool,
 
-    /// Neither use nor keep encodings of earlier runs
+    /// Do not read or write the cache of encodings
     ///
-    /// They are kept in the data folder's `cache`, readable by you alone, each known by its photo's
-    /// hash. Deleting that folder costs time only.
+    /// The cache is in the data folder's `cache`, readable by you alone, with each encoding under its
+    /// photo's hash. Deleting that folder costs time only.
     #[arg(long)]
     no_cache: bool,
 }

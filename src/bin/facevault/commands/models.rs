@@ -29,7 +29,7 @@ Examples:
   facevault models list
   facevault models list --json | jq -r '.data[] | select(.installed) | .name'";
 
-/// List the packs that are installed or can be
+/// List the packs that are installed or can be installed
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {}
@@ -78,7 +78,7 @@ Examples:
   facevault models show dlib
   facevault models show ./my-pack/ --json";
 
-/// Show what is in a pack: files, licences, origins, what the networks take and give
+/// Show what is in a pack: files, licences, origins, and the inputs and outputs of its networks
 #[derive(Debug, Args)]
 #[command(after_help = SHOW)]
 pub(crate) struct Show {

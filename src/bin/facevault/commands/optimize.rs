@@ -16,10 +16,9 @@ Examples:
 
 /// Show how a pack's networks are rewritten to run faster, and what each rule gains here
 ///
-/// Networks are rewritten whenever they are loaded for ONNX Runtime, into ones that compute the
-/// same: nothing needs to be done for it. This command runs each network as its file has it and
-/// with one more rule at a time, taking turns, on one thread, and prints the median times and the
-/// largest difference between the outputs.
+/// facevault rewrites networks before ONNX Runtime runs them, into networks that compute the same.
+/// This command runs each network as it is in its file, and with one more rule at a time, taking
+/// turns, on one thread, and prints the median times and the largest difference between the outputs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -16,17 +16,17 @@ use crate::progress::watched;
 const EXAMPLES: &str = "\
 Examples:
   facevault reencode people.vault --pack opencv
-  facevault reencode people.vault --pack opencv --keep-old     the way back is then short
+  facevault reencode people.vault --pack opencv --keep-old     makes it quick to change back
   facevault reencode people.vault --pack ./my-pack --json | jq -r '.data.unencoded[].person'
 
 Exit code 1: photos give no encoding by the new model, and the old one stays.";
 
 /// Change the model of a vault: encode all stored photos anew
 ///
-/// Computes the encodings by the models of --pack that the vault's photos do not have yet, in
-/// parallel and in small steps. Until all are there, everything is found by the old encodings as
-/// before; then the vault changes over in one step. It may be interrupted or lose power at any
-/// moment: run it again, and it goes on where it was.
+/// Encodes every photo that has no encoding by the models of --pack yet, in parallel and in small
+/// steps. Until all are done, searches use the old encodings; then the vault changes to the new
+/// model in one step. It may be interrupted or lose power at any moment: run it again, and it
+/// continues where it stopped.
 ///
 /// A photo that gives no encoding by the new models is listed with the reason. Replace or remove it
 /// and run again, or say --leave-out. So is an encoding that was given without a photo: nothing can
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     keep_old: bool,
 
-    /// Change over even if photos give no encoding: people who have no others cannot be found then
+    /// Change the model even if some photos give no encoding: people with no other photos cannot be found then
     #[arg(long)]
     leave_out: bool,
 }

@@ -29,15 +29,15 @@ Then, from another terminal:
       -d '{\"name\": \"John Doe Updated\"}'
 
 http://127.0.0.1:8780/docs describes every route; a browser asks for a name and a password: the
-token is the password. /openapi.json is the same for programs, /metrics for Prometheus: the numbers
-of the token's client. Those of the whole process are where --metrics says.";
+token is the password. /openapi.json is the same for programs. /metrics gives Prometheus the
+metrics of the token's client; --metrics serves those of the whole process.";
 
 /// Answer HTTP requests for a vault, until Ctrl-C
 ///
-/// Programs show a token (`facevault token create`) and act for its client. Only programs on this
-/// machine can connect unless --allow-remote is said. Ctrl-C finishes what is under way; a second
-/// one ends at once, and even then a change is whole or not there. What fails is logged, with -v each
-/// request, without names, photos or vectors.
+/// Programs send a token (`facevault token create`) and act for its client. Only programs on this
+/// machine can connect unless you pass --allow-remote. Ctrl-C stops the server once running requests
+/// have finished; a second Ctrl-C stops it at once, and even then a change is made completely or not
+/// at all. Failures are logged, and with -v each request, without names, photos or vectors.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -48,12 +48,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8780")]
     listen: SocketAddr,
 
-    /// Let other machines connect, where --listen names an address that they reach
+    /// Let other machines connect; --listen must name an address that they can reach
     #[arg(long)]
     allow_remote: bool,
 
-    /// Serve the whole process's numbers to Prometheus here, at /metrics and without a token; a
-    /// loopback address
+    /// Serve Prometheus metrics of the whole process on this loopback address, at /metrics and
+    /// without a token
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
 
@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
 
-    /// Serve HTTPS with this certificate: a PEM file, those that lead to its root behind it
+    /// Serve HTTPS with this certificate: a PEM file, with the intermediate certificates after it
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(..=4_096))]
     queue: u16,
 
-    /// Serve everything but photos: no models are loaded
+    /// Load no models: requests that need photos encoded cannot be answered
     #[arg(long)]
     without_models: bool,
 }

@@ -12,7 +12,7 @@ use super::Outcome;
 use crate::context::Context;
 use crate::output::{Listing, time};
 
-/// Make, list and revoke tokens: what programs show to `facevault serve`
+/// Create, list and revoke the tokens with which programs use `facevault serve`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Create(Create),
@@ -30,8 +30,8 @@ Examples:
 /// Make a token
 ///
 /// Whoever shows the token acts for one client of the vault (the first one unless --client names
-/// another) and sees nothing of the others. The vault keeps only a hash of it: it is shown now and
-/// never again.
+/// another) and sees nothing of the others. The vault keeps only a hash of the token, so the token is
+/// shown now and never again.
 #[derive(Debug, Args)]
 #[command(after_help = CREATE)]
 pub(crate) struct Create {
@@ -39,7 +39,7 @@ pub(crate) struct Create {
     vault: PathBuf,
 
     /// When the token stops working: `90d`, `12h`, `30m`, or a time such as
-    /// 2030-01-31T00:00:00Z. Never, if not named
+    /// 2030-01-31T00:00:00Z. By default, never
     #[arg(long, value_name = "WHEN", value_parser = parse_expiry)]
     expires: Option<Timestamp>,
 
@@ -53,7 +53,7 @@ Examples:
   facevault token list people.vault
   facevault token list people.vault --client hotel-lobby --json";
 
-/// List a client's tokens; the secrets are nowhere
+/// List a client's tokens, without their secrets, which are not stored
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {
@@ -65,14 +65,14 @@ const REVOKE: &str = "\
 Examples:
   facevault token revoke people.vault token_0198c0ffee";
 
-/// Take a token back: the next request with it is refused
+/// Revoke a token: the next request with it is refused
 #[derive(Debug, Args)]
 #[command(after_help = REVOKE)]
 pub(crate) struct Revoke {
     /// The vault's file
     vault: PathBuf,
 
-    /// The token's id, what stands before the dot
+    /// The token's id: the part before the dot
     token: TokenId,
 }
 

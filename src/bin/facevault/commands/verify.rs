@@ -26,10 +26,10 @@ Exit code 0: it is the person. 1: it is not, or a photo was refused.";
 /// Compares photos of one person with all photos of a person in the vault; the most similar one
 /// counts. Several photos are fused into one probe, which errs less than each by itself.
 ///
-/// A similarity means nothing by itself. The threshold follows from how often different people may
-/// be taken for one (the false match rate, FMR) by the model's measured table: --fmr 1e-3 unless
-/// said otherwise. A model without a table refuses to guess and takes --similarity. The answer tells the similarity, how often
-/// different people are that alike, and the threshold with its reason.
+/// A similarity means nothing by itself. So you set how often different people may be taken for one
+/// (the false match rate, FMR; by default --fmr 1e-3), and the model's measured table gives the
+/// threshold. A model without a table needs --similarity instead. The answer gives the similarity,
+/// how often different people are that alike, and the threshold with its reason.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

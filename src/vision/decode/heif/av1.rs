@@ -1,9 +1,8 @@
 //! One picture coded with AV1: a whole photo, or a tile of it.
 //!
-//! The decoder is Rust with unsafe parts, behind an interface whose panics end the process. So what
-//! it is given is looked at first: the stream is taken apart, only the units that make pixels are
-//! handed on, of one frame that is shown, and the size that they state is compared with the
-//! container's and the limits before there are pixels.
+//! The decoder is Rust with unsafe parts, behind an interface whose panics end the process. So its input is checked
+//! first: the stream is split into units, only those that make the pixels of the one shown frame are passed on, and the
+//! size that they state is compared with the container's size and the limits before any pixels are decoded.
 
 use heifer::heifer_hevc_dec::recon::Frame;
 use heifer::heifer_isobmff::boxes::Property;
@@ -48,7 +47,7 @@ pub(super) fn decode(
     (0..size.1).step_by(BAND as usize).try_for_each(|top| put(band(&picture, &sequence, top), top))
 }
 
-/// Refuses what a reader must understand and this one does not, such as layers.
+/// Refuses essential properties that this reader does not understand, such as layers.
 fn check_properties(file: &HeifFile<'_>, id: ItemId) -> Result<(), Fault> {
     for association in file.item(id)?.properties.iter().filter(|association| association.essential) {
         let property = usize::from(association.index).checked_sub(1).and_then(|index| file.properties.get(index));
@@ -63,7 +62,7 @@ fn check_properties(file: &HeifFile<'_>, id: ItemId) -> Result<(), Fault> {
 }
 
 /// The open bitstream units of a picture that make pixels: its one sequence header, then its one
-/// frame. Others, of which metadata without content would end the process, are left out.
+/// frame. Other units are left out; metadata without content, for example, would end the process.
 fn units(stream: &[u8]) -> Result<Vec<&[u8]>, Fault> {
     // AV1 specification, section 6.2.2.
     const SEQUENCE_HEADER: u8 = 1;
@@ -117,7 +116,7 @@ fn unit_length(rest: &[u8]) -> Result<usize, Fault> {
 /// Compares what the stream states with the container's size and the limits, before there are
 /// pixels, and gives the number of pixels.
 fn check_sequence(sequence: &Sequence, size: (u32, u32), limits: &DecodeLimits) -> Result<u32, Fault> {
-    // The container's is the stream's (AVIF specification, section 2.1).
+    // The container must state the stream's size (AVIF specification, section 2.1).
     if sequence.size != size {
         return Err(Fault::Damaged);
     }
@@ -203,8 +202,8 @@ fn append(picture: &Picture<'_>, plane: usize, y: u32, samples: &mut Vec<u16>) {
     }
 }
 
-/// Of half as many samples, the last of which is `last`, the nearest one to pixel `i` and the one on
-/// its other side.
+/// The indices of the two samples around pixel `i` at half the resolution, the nearer one first; `last` is the last
+/// sample's index.
 fn neighbours(i: usize, last: usize) -> (usize, usize) {
     let near = i / 2;
     (near.min(last), if i.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 }.min(last))

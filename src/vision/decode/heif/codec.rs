@@ -17,7 +17,8 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// The codec of the item `id`: a coded picture, or a grid of them, where it is that of the first.
+    /// The codec of the item `id`, which is a coded picture or a grid of them; for a grid, the codec of its first
+    /// picture.
     pub(super) fn of(file: &HeifFile<'_>, id: ItemId) -> Result<Self, Fault> {
         if file.item(id)?.item_type.0 != *b"grid" {
             return Self::of_coded(file, id);

@@ -9,7 +9,7 @@ use crate::error::Refusal;
 
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The file may be whole, but what it uses of the format is not read.
+    /// The file may be whole, but it uses a part of the format that is not supported.
     NotRead,
     Damaged,
     CutShort,

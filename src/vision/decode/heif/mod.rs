@@ -32,7 +32,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The first of the file's brands that tells; `None` where the file is no HEIF.
+    /// The kind that the file's brands state: the first brand that names a codec counts. `None` where the file is not
+    /// HEIF.
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         // A list of brands is short: what is behind the first 64 is not looked at.
         const MAX_BRANDS: usize = 64;

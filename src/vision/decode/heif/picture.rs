@@ -32,7 +32,7 @@ const MAX_TILES: usize = 4_096;
 
 /// Decodes a file whose brands say that it is of this kind.
 pub(in super::super) fn decode(kind: Kind, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
-    // Without the name of a codec it is what telephones write, until the picture itself is found.
+    // If no brand names a codec, errors call the file HEIC, which telephones write, until the picture itself is found.
     let mut kind = if kind == Kind::Other { Kind::Heic } else { kind };
     read(bytes, limits, &mut kind).map_err(|fault| fault.refusal(kind))
 }
@@ -106,7 +106,7 @@ fn check_tables(bytes: &[u8]) -> Result<(), Fault> {
             rest = rest.checked_sub(size).ok_or(Fault::NotRead)?;
         }
     }
-    // A film without a picture that stands for it.
+    // An image sequence (film) without a still picture.
     if sequence && !picture { Err(Fault::NotRead) } else { Ok(()) }
 }
 
@@ -255,7 +255,7 @@ fn put_colors(
     }
 }
 
-/// Lays the pixels on white as far as `frame`, whose luma is the opacity, lets it through.
+/// Blends the pixels with white by their opacity, which is the luma of `frame`.
 fn lay_on_white(
     frame: &Frame,
     params: ColorParams,

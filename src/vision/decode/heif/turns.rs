@@ -39,7 +39,7 @@ impl<'a> Turns<'a> {
                     let (top, height) = aperture(picture.height(), height, vert_offset).ok_or(Fault::Damaged)?;
                     imageops::crop_imm(&picture, left, top, width, height).to_image()
                 }
-                // Against the clock.
+                // Anticlockwise.
                 Property::Rotation(1) => pixels::upright(picture, Orientation::Rotate270),
                 Property::Rotation(2) => pixels::upright(picture, Orientation::Rotate180),
                 Property::Rotation(3) => pixels::upright(picture, Orientation::Rotate90),

@@ -95,12 +95,12 @@ pub(super) fn stated(bytes: &[u8]) -> Stated {
     stated
 }
 
-/// The file with an end in place of what follows its last scan; `None` where its scans do not carry
-/// every coefficient of the picture. Whether the last scan's data is all there, only a decoder
-/// knows: [`Mended::shortened`] must not decode.
+/// The file with an end marker in place of what follows its last scan; `None` where its scans do not carry every
+/// coefficient of the picture. Only a decoder can tell whether the last scan's data is complete: it is if
+/// [`Mended::shortened`] does not decode.
 ///
-/// Zeros behind the data are what a file system or an interrupted download fills up with. They would
-/// be read as compressed data, so they are taken away, as is the start of a marker.
+/// Zeros behind the data come from a file system or an interrupted download. They would be read as compressed data, so
+/// they are removed, as is the start of a marker.
 pub(super) fn mend(bytes: &[u8]) -> Option<Mended> {
     let mut scans = Scans::default();
     for segment in Segments::of(bytes) {
@@ -126,8 +126,8 @@ pub(super) struct Mended {
 }
 
 impl Mended {
-    /// Bytes that the data may be longer than the picture needs. More would be the rest of another
-    /// file, or a picture of which the decoder took such a rest for data.
+    /// How many bytes longer than the picture needs the data may be. More would be the rest of another file, or a
+    /// picture for which the decoder took such a rest for data.
     const SLACK: usize = 256;
 
     fn new(bytes: &[u8], scan: usize) -> Self {

@@ -6,9 +6,9 @@
 //!
 //! The format has no checksum, and decoders are made to show something of every file: by default
 //! the rest of a file that ends early comes out grey, and stray bytes are stepped over. So warnings
-//! are errors here, and the markers are followed to the end of the picture beforehand. Damage that
-//! happens to decode to other pixels of the right number cannot be seen by anyone. A file that lacks
-//! nothing but its end marker has all pixels, and is taken.
+//! are errors here, and the markers are followed to the end of the picture beforehand. Damage that still decodes to the
+//! right number of pixels, but to wrong ones, cannot be detected. A file that lacks nothing but its end marker has all
+//! pixels, and is taken.
 
 mod markers;
 
@@ -80,8 +80,8 @@ fn not_read() -> Refusal {
     undecodable(format!("this kind of {FORMAT} file is not read; save the photo as an ordinary JPEG"))
 }
 
-/// Whether the decoder reads pictures of this kind as libjpeg does: 8 bits a sample, and of four
-/// inks none but the second and third at a lower resolution.
+/// Whether the decoder reads pictures of this kind as libjpeg does: 8 bits a sample and, if there are four inks, only
+/// the second and third at a lower resolution.
 fn is_read(frame: &FrameHeader) -> bool {
     let sampling = |i: usize| (frame.components[i].horizontal_sampling, frame.components[i].vertical_sampling);
     let components = match frame.components.len() {

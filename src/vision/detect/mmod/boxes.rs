@@ -65,8 +65,8 @@ impl PixelRect {
     }
 }
 
-/// The boxes of the picture whose pyramid `layout` is, with scores above `threshold`, highest
-/// first. `scores` has a row for each row of windows.
+/// The boxes with scores above `threshold`, highest first, in pixels of the picture whose pyramid has this `layout`.
+/// `scores` has a row for each row of windows.
 pub(super) fn decode(
     scores: ArrayView2<'_, f32>,
     layout: &Layout,

@@ -101,7 +101,7 @@ impl Mmod {
         // dlib's size of a doubled picture.
         let double = |size: Size| Size::new(2 * size.width + 2, 2 * size.height + 1);
         let full = (0..doublings).fold(size, |size, _| double(size));
-        // Smaller than the pixels that one score stands on: nothing can be found.
+        // The canvas is smaller than the area that one score is computed from: nothing can be found.
         let least = 2 * self.scan.spread.offset.unsigned_abs() as usize + 1;
         let layout = Layout::new(full.width, full.height, skip);
         let Some(layout) = layout.filter(|layout| layout.width.min(layout.height) >= least) else {

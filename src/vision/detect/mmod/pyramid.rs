@@ -1,11 +1,10 @@
 //! The image pyramid of dlib's detector: all sizes of a picture side by side on one canvas.
 //!
 //! Each level is 5/6 of the one before, resampled from it with bilinear interpolation whose first
-//! and last pixels meet the first and last pixels of the source. The levels stand below each other
-//! on the left, and from where a column of the rest fits beside them, upwards on the right, ten
-//! pixels of zero apart and eleven from the border. What surrounds a level reaches into the scores
-//! at its edges and the canvas sets the phase of the score grid, so both are as in dlib: boxes and
-//! scores then equal its own.
+//! and last pixels meet the first and last pixels of the source. The levels stand below each other on the left; once
+//! the rest fits beside them, it goes upwards on the right. They are ten pixels of zeros apart and eleven from the
+//! border. What surrounds a level reaches into the scores at its edges and the canvas sets the phase of the score grid,
+//! so both are as in dlib: boxes and scores then equal its own.
 
 /// The width of a level over that of the one before.
 const RATE: f64 = 5.0 / 6.0;
@@ -135,8 +134,8 @@ impl Layout {
         nearest.map_or(0, |(index, _)| index)
     }
 
-    /// The canvas, on whose place for the first level `first` writes it: all three planes, whose
-    /// rows are those of the canvas.
+    /// Draws the canvas. `first` writes the first level: it gets all three planes, whose rows are those of the canvas,
+    /// and the level's place on them.
     pub(super) fn draw<'a>(&self, buffers: &'a mut Buffers, first: impl FnOnce(&mut [f32], Tile)) -> &'a [f32] {
         let area = self.width * self.height;
         let Buffers { canvas, columns, blended } = buffers;
@@ -203,7 +202,7 @@ impl Planes {
         Self { width, height, values }
     }
 
-    /// Writes the picture at `tile`, which has its size, of the three planes of a canvas.
+    /// Writes the picture onto the three planes of a canvas at `tile`, which has the picture's size.
     pub(super) fn write(&self, canvas: &mut [f32], layout: &Layout, tile: Tile) {
         for (row, values) in self.values.chunks_exact(self.width).enumerate() {
             let (plane, y) = (row / self.height, row % self.height);
@@ -213,14 +212,14 @@ impl Planes {
     }
 }
 
-/// Between which places of the source a place of the result lies.
+/// The pair of source positions between which a position of the result lies.
 struct Step {
     first: usize,
-    /// The share of the place after `first`.
+    /// The weight of the position after `first`.
     share: f32,
 }
 
-/// For each place of the result its step.
+/// The step of each position of the result.
 fn steps(from: usize, to: usize) -> impl Iterator<Item = Step> {
     let scale = (from - 1) as f64 / (to.max(2) - 1) as f64;
     (0..to).map(move |place| {

@@ -25,14 +25,14 @@ Examples:
   facevault doctor --runtime /opt/onnxruntime/lib/libonnxruntime.so
   facevault doctor --pack ./my-pack/ --json | jq '.data.checks[] | select(.status != \"ok\")'";
 
-/// Look at models and runtime, and say what really runs
+/// Check the models and the runtime, and show which ones are used
 ///
 /// Checks the data folder, every file of the pack against its SHA-256, and the inference runtime;
-/// then loads the models and runs them once. What is wrong gives exit code 3.
+/// then loads the models and runs them once. Any problem gives exit code 3.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Measure what this machine reaches, and say what limits it: some seconds of full load
+    /// Measure this machine's speed and show what limits it; takes some seconds at full load
     #[arg(long)]
     bench: bool,
 }

@@ -25,7 +25,7 @@ Examples:
   facevault person image add people.vault person_123456789 new.jpg
   facevault person image add people.vault person_123456789 left.jpg right.jpg";
 
-/// Add photos behind those that a person has
+/// Add photos to a person, after the existing ones
 #[derive(Debug, Args)]
 #[command(after_help = ADD)]
 pub(crate) struct Add {

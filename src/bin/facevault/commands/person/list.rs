@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NEXT", conflicts_with = "page")]
     after: Option<Cursor>,
 
-    /// People a page, at most 1000
+    /// People per page, at most 1000
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
     limit: u64,
 
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "STATUS", value_parser = Status::parse)]
     status: Option<Status>,
 
-    /// Only people whose name contains this, in capitals or not: `strasse` finds `Straße`
+    /// Only people whose name contains this, ignoring case: `strasse` finds `Straße`
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
 

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     whom: Whom,
 
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }

@@ -23,11 +23,11 @@ Examples:
 
 In a JSON body an absent field is kept, null clears it, `images` replaces all photos.";
 
-/// Change some of what is known of a person
+/// Change some of a person's fields or photos
 ///
-/// What is not named stays as it is. --images replaces all photos; their face encodings are
-/// computed anew, and photos that the person has already cost nothing. The update is one atomic
-/// step: if a rule is broken or a photo is refused, nothing has changed. The answer is the whole
+/// Fields that are not named keep their values. --images replaces all photos; photos that the
+/// person already has keep their face encodings, and only new ones are encoded. The update is one
+/// atomic step: if a rule is broken or a photo is refused, nothing changes. The answer is the whole
 /// person after the update. Models are loaded only if there are photos.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY")]
     remove_attribute: Vec<String>,
 
-    /// Refuse unless the person is at this version, so that no change of others is overwritten
+    /// Refuse unless the person is at this version, so that nobody else's change is overwritten
     #[arg(long, value_name = "N")]
     expect_version: Option<u64>,
 
