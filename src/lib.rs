@@ -104,6 +104,7 @@ pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
 pub use spec::{
     AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, Normalization,
+    PackLimits,
 };
 pub use store::{ChangesSince, PersonChange, PersonChanges};
 pub use token::{Token, TokenSecret};

@@ -139,6 +139,14 @@ impl Inner {
             (None, None) => self.detector.clone(),
         }
     }
+
+    /// Rules for photos with the limits that the pack states.
+    fn rules_of_pack(&self, rules: PhotoRules) -> PhotoRules {
+        match &self.origin.manifest {
+            Some(manifest) => PhotoRules { quality: rules.quality.of_pack(&manifest.limits), ..rules },
+            None => rules,
+        }
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -171,7 +179,7 @@ impl Engine {
         let (timing, encoded) = (timing::Clock::default(), AtomicU64::new(0));
         let inner = Inner { name, detector: detector.into(), embedder, threads, origin, timing, encoded };
         let mode = inner.embedder.spec().mode;
-        let (detector, rules) = (inner.detector_for(&rules.seek), Arc::new(rules));
+        let (detector, rules) = (inner.detector_for(&rules.seek), Arc::new(inner.rules_of_pack(rules)));
         Ok(Self { inner: Arc::new(inner), detector, rules, mode })
     }
 
@@ -223,7 +231,8 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn with_rules(&self, rules: PhotoRules) -> Self {
-        Self { detector: self.inner.detector_for(&rules.seek), rules: Arc::new(rules), ..self.clone() }
+        let detector = self.inner.detector_for(&rules.seek);
+        Self { detector, rules: Arc::new(self.inner.rules_of_pack(rules)), ..self.clone() }
     }
 
     /// The embedder's input, crop and metric.

@@ -16,6 +16,7 @@
 //!
 //! [calibration]                        # optional: a `CalibrationTable`
 //! [recognizability]                    # optional: a `Recognizability`
+//! [limits]                             # optional: `PackLimits`, stricter limits on photos
 //! ```
 
 use std::fmt;
@@ -31,7 +32,7 @@ use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::recognizability::Recognizability;
-use crate::spec::{DetectorSpec, EmbedderSpec};
+use crate::spec::{DetectorSpec, EmbedderSpec, PackLimits};
 
 /// The manifest format that this version reads.
 const SCHEMA: i64 = 1;
@@ -149,6 +150,8 @@ pub struct Manifest {
     pub calibration: Option<CalibrationTable>,
     /// How recognisable a face must be for the embedder, where it was measured.
     pub recognizability: Option<Recognizability>,
+    /// What the embedder asks of photos beyond what is customary.
+    pub limits: PackLimits,
     text: String,
 }
 
@@ -164,6 +167,8 @@ struct Head {
     accept_licence: bool,
     calibration: Option<CalibrationTable>,
     recognizability: Option<Recognizability>,
+    #[serde(default)]
+    limits: PackLimits,
 }
 
 /// The keys of a role that belong to its file; the others belong to its specification.
@@ -227,6 +232,7 @@ impl Manifest {
             liveness,
             calibration: head.calibration,
             recognizability: head.recognizability,
+            limits: head.limits,
             text: text.to_owned(),
         };
         validate::manifest(&manifest).map_err(wrong)?;

@@ -36,6 +36,11 @@ pub(super) fn manifest(manifest: &Manifest) -> Check {
     if let Some(rule) = &manifest.recognizability {
         rule.must_fit(manifest.embedder.spec.dimension).map_err(|error| format!("[recognizability] {error}"))?;
     }
+    for (name, limit) in manifest.limits.named() {
+        if !(limit.is_finite() && limit > 0.0) {
+            return Err(format!("[limits] {name} must be a finite number above 0, is {limit}"));
+        }
+    }
     agreement(manifest)
 }
 

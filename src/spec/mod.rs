@@ -1,6 +1,7 @@
 //! What a network takes and what it gives: plain data that manifests state and networks obey.
 
 pub(crate) mod mmod_scan;
+mod pack_limits;
 pub(crate) mod shape_model;
 
 use std::fmt;
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::{LandmarkScheme, Point};
 use crate::setters::setters;
+
+pub use pack_limits::PackLimits;
 
 /// The order of the three colour planes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::setters::setters;
+use crate::spec::PackLimits;
 
 #[cfg(doc)]
 use super::Quality;
@@ -101,6 +102,22 @@ setters!(QualityLimits {
 });
 
 impl QualityLimits {
+    /// These limits with those of a pack in place of the ones that are as they are by default.
+    #[must_use]
+    pub(crate) fn of_pack(mut self, pack: &PackLimits) -> Self {
+        let usual = Self::default();
+        let replace = |limit: &mut f32, usual: f32, stated: Option<f32>| {
+            if let Some(stated) = stated.filter(|_| *limit == usual) {
+                *limit = stated;
+            }
+        };
+        replace(&mut self.min_sharpness, usual.min_sharpness, pack.min_sharpness);
+        replace(&mut self.min_resolution, usual.min_resolution, pack.min_resolution);
+        replace(&mut self.min_acuity, usual.min_acuity, pack.min_acuity);
+        replace(&mut self.max_blocking, usual.max_blocking, pack.max_blocking);
+        self
+    }
+
     /// No limits.
     #[must_use]
     pub const fn off() -> Self {
@@ -124,5 +141,23 @@ impl QualityLimits {
             min_mouth_detail: 0.0,
             recognizable: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_replaces_the_limits_that_nobody_chose() {
+        let pack = PackLimits { min_sharpness: Some(0.5), max_blocking: Some(1.5), ..PackLimits::default() };
+        let usual = QualityLimits::default();
+        let expected = QualityLimits { min_sharpness: 0.5, max_blocking: 1.5, ..usual };
+        assert_eq!(usual.of_pack(&pack), expected);
+        assert_eq!(expected.of_pack(&pack), expected);
+        assert_eq!(QualityLimits::off().of_pack(&pack), QualityLimits::off());
+        let chosen = usual.with_min_sharpness(0.004);
+        assert_eq!(chosen.of_pack(&pack), QualityLimits { max_blocking: 1.5, ..chosen });
+        assert_eq!(usual.of_pack(&PackLimits::default()), usual);
     }
 }
