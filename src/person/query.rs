@@ -28,7 +28,7 @@ impl Cursor {
         Self { created_at: person.created_at, id: person.id.clone() }
     }
 
-    /// When the person behind whom this is was created, in microseconds, and who it was.
+    /// When the person before this place was created, in microseconds, and that person's id.
     pub(crate) fn place(&self) -> (i64, &PersonId) {
         (self.created_at.as_microsecond(), &self.id)
     }

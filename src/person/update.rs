@@ -43,7 +43,7 @@ pub struct NewPerson {
 }
 
 impl NewPerson {
-    /// A person of whom only the name is given.
+    /// A person with a name and nothing else.
     ///
     /// ```
     /// use facevault::NewPerson;

@@ -9,7 +9,7 @@ use crate::person::{ImageId, PersonId, Status};
 
 use super::Vault;
 
-/// Everybody whom a search of a client looks at, at one moment: cloning is cheap, and what others write does not
+/// The people that a search of a client compares with, at one moment: cloning is cheap, and what others write does not
 /// change it.
 #[derive(Clone)]
 pub struct Encodings {

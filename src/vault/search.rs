@@ -54,7 +54,7 @@ impl Default for IdentifyOptions {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Candidate {
-    /// Whom the probe may show.
+    /// The person that the probe may show.
     pub person: PersonId,
     /// The person's photo that is most similar to the probe.
     pub image: ImageId,
@@ -76,8 +76,8 @@ pub struct Candidate {
 #[non_exhaustive]
 pub struct Identification {
     /// Those who reach the threshold, most similar first; nobody means "unknown". With
-    /// [`IdentifyOptions::below_threshold`] the most similar people, of whom those come first who reach it: see
-    /// [`Self::recognized`].
+    /// [`IdentifyOptions::below_threshold`] the most similar people: first those who reach it
+    /// ([`Self::recognized`]), then others.
     pub candidates: Vec<Candidate>,
     /// The threshold and what it follows from.
     pub threshold: Threshold,

@@ -47,7 +47,7 @@ struct Search<'a> {
     top: bool,
 }
 
-/// Somebody whom a search found.
+/// A person that a search found.
 struct Found {
     candidate: Candidate,
     score: f64,
@@ -127,7 +127,7 @@ pub(in crate::http) struct Compared {
 /// Search for a person by photos
 ///
 /// The best of a person's photos counts; results have a score above `min_score`, best first. With `top` they are the
-/// most similar persons, of whom those are not recognised whose score is not above it.
+/// most similar persons; `recognized` says of each whether the score is above `min_score`.
 #[utoipa::path(
     post, path = "/search", tag = "matching", operation_id = "search",
     request_body = SearchRequest,
@@ -285,7 +285,7 @@ pub(in crate::http) async fn compare(
     app.with_photos(caller, work).await
 }
 
-/// Whom a search finds, with names and thumbnails.
+/// The persons that a search finds, with names and thumbnails.
 fn people(app: &App, vault: &Vault, asked: SearchRequest, prepare: Prepare) -> Result<Vec<SearchResult>, ApiError> {
     let SearchRequest { images, min_score, search_mode: mode, collection_id: collection, max_results, top } = asked;
     let max_results = max_results as usize;

@@ -1,5 +1,5 @@
-//! Identify, verify and compare with real networks: matches and strangers, texts and JSON, and what
-//! is told where nothing can be answered.
+//! Identify, verify and compare with real networks: matches and strangers, texts and JSON, and the
+//! message where nothing can be answered.
 
 use serde_json::json;
 
@@ -115,7 +115,7 @@ fn two_photos_or_two_sets_are_compared_without_a_vault() {
     assert!(similarity(&[&one, &two, "--with", &three]) > 0.3);
     compare(&[&one]).fails(2, "must be two photos");
     compare(&[&one, &two, &three]).fails(2, "behind --with");
-    // The refused photo is told by its name, whichever side it is on.
+    // The refused photo is named, whichever side it is on.
     compare(&[&one, &none]).fails(1, "blank_640x480.jpg: no_face_detected");
 }
 

@@ -1,4 +1,4 @@
-//! The inference runtime: what cannot be one is told or passed over, and never hangs or crashes.
+//! The inference runtime: what cannot be one is reported or passed over, and never hangs or crashes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -68,7 +68,7 @@ fn ten_bad_tokens_a_second_are_enough_and_good_ones_pass_meanwhile() {
     assert!(statuses[..10].iter().all(|status| *status == 401), "{statuses:?}");
     assert!(statuses.contains(&429), "{statuses:?}");
     assert_eq!(service.get("/persons").status, 200);
-    // A token that was not shown before waits for the next second, as it is told.
+    // A token that was not shown before waits for the next second, as the answer says.
     let began = std::time::Instant::now();
     while service.send_as(&late, "GET", "/persons", None).status != 200 {
         assert!(began.elapsed() < Duration::from_secs(10));

@@ -1,4 +1,4 @@
-//! Requests that are made to cost much: what they are answered stays small, and is told soon.
+//! Requests that are made to cost much: the answers stay small and come soon.
 
 use std::sync::{Arc, Mutex};
 
@@ -138,7 +138,7 @@ fn crops_are_made_small_before_they_are_framed() {
         assert_eq!(service.post("/search/crops", &body).data(), json!([]));
         assert_eq!(sizes.0.lock().expect("a lock").pop(), Some(framed));
     }
-    // Each crop's outcome is told.
+    // Each crop has its outcome.
     let body = json!({"images": [png(90, 60), "/9j/"], "min_score": 0.5, "search_mode": "FAST"});
     let refused = service.post("/search/crops", &body);
     refused.fails(409, "undecodable_image", "ERROR");

@@ -123,7 +123,7 @@ fn bodies_are_bounded_singly_and_together() {
     // The bytes of those are not held any more.
     assert_eq!(put(&notes(4_000)).status, 200);
 
-    // Without a length that is told beforehand.
+    // Without a length that is stated beforehand.
     let head = format!(
         "PUT {BASE}/persons/ada HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",

@@ -4,6 +4,7 @@ use std::io;
 
 use facevault::{Person, Status};
 
+use super::fields::shown;
 use crate::output::{Text, bytes, time};
 
 /// Prints what is known of a person, a line a field, and a line a photo.
@@ -12,9 +13,7 @@ pub(super) fn print(person: &Person, text: &mut Text<'_>) -> io::Result<()> {
     let mut line = |name: &str, value: &str| {
         if value.is_empty() { Ok(()) } else { text.line(format!("  {name:<15}{value}")) }
     };
-    line("gender", person.gender.map_or("", facevault::Gender::as_str))?;
-    line("date of birth", &person.date_of_birth.map(|date| date.to_string()).unwrap_or_default())?;
-    line("nationality", person.nationality.as_deref().unwrap_or_default())?;
+    shown(person).iter().try_for_each(|(name, value)| line(name, value))?;
     let collections: Vec<&str> = person.collections.iter().map(facevault::CollectionId::as_str).collect();
     line("collections", &collections.join(", "))?;
     for (i, notes) in person.notes.as_deref().unwrap_or_default().lines().enumerate() {

@@ -1,6 +1,7 @@
 //! The options that describe a person, read by the rules of the HTTP API's request body.
 
 use clap::ValueEnum;
+use facevault::Person;
 use serde_json::{Map, Value};
 
 /// What is known of a person. Absent options say nothing. All of them together are the group `Fields`.
@@ -34,6 +35,19 @@ pub(super) struct Fields {
     /// `active`, or `inactive` for people who are kept but never matched
     #[arg(long, value_name = "STATUS")]
     pub(super) status: Option<String>,
+}
+
+/// The columns of a CSV file that are texts of the request body.
+pub(super) const COLUMNS: [&str; 7] = ["_id", "name", "gender", "date_of_birth", "nationality", "notes", "status"];
+
+/// What a person's card shows of fields of one line, by their names; a field without a value is left out.
+pub(super) fn shown(person: &Person) -> Vec<(&'static str, String)> {
+    let fields = [
+        ("gender", person.gender.map(|gender| gender.as_str().to_owned())),
+        ("date of birth", person.date_of_birth.map(|date| date.to_string())),
+        ("nationality", person.nationality.clone()),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// The fields that may be empty.

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use facevault::{ImageId, ImagesUpdate, PersonUpdate};
 use serde_json::{Value, json};
 
-use super::{Outcome, Whom, written};
+use super::{Outcome, Subject, written};
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::output::{Listing, bytes};
@@ -30,7 +30,7 @@ Examples:
 #[command(after_help = ADD)]
 pub(crate) struct Add {
     #[command(flatten)]
-    whom: Whom,
+    subject: Subject,
 
     /// The photos; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -49,7 +49,7 @@ Examples:
 #[command(after_help = LIST)]
 pub(crate) struct List {
     #[command(flatten)]
-    whom: Whom,
+    subject: Subject,
 }
 
 const REMOVE: &str = "\
@@ -62,7 +62,7 @@ Examples:
 #[command(after_help = REMOVE)]
 pub(crate) struct Remove {
     #[command(flatten)]
-    whom: Whom,
+    subject: Subject,
 
     /// The photos' ids, as `person show` and `person image list` print them
     #[arg(required = true, value_name = "IMAGE_ID")]
@@ -79,14 +79,14 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
 
 fn add(arguments: &Add, context: &Context) -> Outcome {
     let add = photo::read_all(&arguments.images, &context.limits())?;
-    let vault = context.vault_with_engine(&arguments.whom.vault)?;
+    let vault = context.vault_with_engine(&arguments.subject.vault)?;
     let update = PersonUpdate { images: ImagesUpdate::Edit { remove: Vec::new(), add }, ..PersonUpdate::default() };
-    let person = vault.update_person(&arguments.whom.id, &update).with_photos(&arguments.images)?;
+    let person = vault.update_person(&arguments.subject.id, &update).with_photos(&arguments.images)?;
     written("updated", &person, context)
 }
 
 fn list(arguments: &List, context: &Context) -> Outcome {
-    let person = context.vault_for_reading(&arguments.whom.vault)?.person(&arguments.whom.id)?;
+    let person = context.vault_for_reading(&arguments.subject.vault)?.person(&arguments.subject.id)?;
     let data: Value = person
         .images
         .iter()
@@ -118,6 +118,6 @@ fn list(arguments: &List, context: &Context) -> Outcome {
 fn remove(arguments: &Remove, context: &Context) -> Outcome {
     let images = ImagesUpdate::Edit { remove: arguments.ids.clone(), add: Vec::new() };
     let update = PersonUpdate { images, ..PersonUpdate::default() };
-    let person = context.vault(&arguments.whom.vault)?.update_person(&arguments.whom.id, &update)?;
+    let person = context.vault(&arguments.subject.vault)?.update_person(&arguments.subject.id, &update)?;
     written("updated", &person, context)
 }

@@ -55,7 +55,7 @@ fn written(headline: &str, person: &facevault::Person, context: &Context) -> Out
 
 /// The argument that names a person.
 #[derive(Debug, clap::Args)]
-struct Whom {
+struct Subject {
     /// The vault's file
     vault: std::path::PathBuf,
 

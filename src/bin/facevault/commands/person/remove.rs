@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Outcome, Whom};
+use super::{Outcome, Subject};
 use crate::commands::confirm;
 use crate::context::Context;
 
@@ -20,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    whom: Whom,
+    subject: Subject,
 
     /// Do not ask for confirmation
     #[arg(short, long)]
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let Whom { vault, id } = &arguments.whom;
+    let Subject { vault, id } = &arguments.subject;
     let vault = context.vault(vault)?;
     let question = || {
         let person = vault.person(id)?;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Outcome, Whom, card};
+use super::{Outcome, Subject, card};
 use crate::context::Context;
 
 const EXAMPLES: &str = "\
@@ -18,11 +18,11 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    whom: Whom,
+    subject: Subject,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let person = context.vault_for_reading(&arguments.whom.vault)?.person(&arguments.whom.id)?;
+    let person = context.vault_for_reading(&arguments.subject.vault)?.person(&arguments.subject.id)?;
     context.output.answer(&person, |text| {
         text.line(format!("{}, version {}", person.id, person.version))?;
         card::print(&person, text)

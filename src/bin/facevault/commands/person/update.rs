@@ -6,7 +6,7 @@ use clap::Args;
 use facevault::{Error, ImagesUpdate, PersonUpdate, Rule};
 
 use super::fields::{Body, Clearable, Fields};
-use super::{Outcome, Whom, written};
+use super::{Outcome, Subject, written};
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::photo;
@@ -33,7 +33,7 @@ In a JSON body an absent field is kept, null clears it, `images` replaces all ph
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    whom: Whom,
+    subject: Subject,
 
     /// A new name, 1 to 100 characters of any script
     #[arg(long, value_name = "TEXT")]
@@ -78,10 +78,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     // A broken rule is reported before models are loaded.
     update.validate(&limits)?;
     let vault = match &update.images {
-        ImagesUpdate::Keep | ImagesUpdate::Clear => context.vault(&arguments.whom.vault)?,
-        _ => context.vault_with_engine(&arguments.whom.vault)?,
+        ImagesUpdate::Keep | ImagesUpdate::Clear => context.vault(&arguments.subject.vault)?,
+        _ => context.vault_with_engine(&arguments.subject.vault)?,
     };
-    let person = vault.update_person(&arguments.whom.id, &update).with_photos(&arguments.images)?;
+    let person = vault.update_person(&arguments.subject.id, &update).with_photos(&arguments.images)?;
     written("updated", &person, context)
 }
 

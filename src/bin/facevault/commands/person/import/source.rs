@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 
 use facevault::{Error, ErrorKind, NewPerson, Result, Rule};
 
-use super::super::fields::Body;
+use super::super::fields::{Body, COLUMNS};
 
-/// The columns of a CSV file that are texts of the request body.
-const TEXTS: [&str; 7] = ["_id", "name", "gender", "date_of_birth", "nationality", "notes", "status"];
 /// Separates photos and collections in their cell.
 const SEPARATOR: char = ';';
 
@@ -121,13 +119,13 @@ fn attribute_of(column: &str) -> Option<&str> {
 /// Refuses columns that say nothing of a person, and a file without names.
 fn require_known(columns: &[String]) -> Result<()> {
     let is_known = |column: &str| {
-        TEXTS.contains(&column) || ["images", "collections"].contains(&column) || attribute_of(column).is_some()
+        COLUMNS.contains(&column) || ["images", "collections"].contains(&column) || attribute_of(column).is_some()
     };
     if let Some(unknown) = columns.iter().find(|column| !is_known(column)) {
         let found = format!(
             "has the column {unknown:?}; columns may be {}, images, collections and attribute.KEY, and the first line \
              names them",
-            TEXTS.join(", ")
+            COLUMNS.join(", ")
         );
         return Err(Error::invalid("csv", Rule::Other(found)));
     }
