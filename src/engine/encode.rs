@@ -154,30 +154,28 @@ impl Engine {
     fn encode_upright(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
         use RefusalCode::{FaceOccluded, FaceRotationTooLarge, NotRecognizable};
         let found = self.encode_sought(picture, self.seeker())?;
+        let clear = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
+        let unknown = self.detector.scope().is_some_and(|scope| scope.upright == Upright::Unknown);
         let doubtful = match &found {
             Err(refusal) => matches!(refusal.code, FaceOccluded | FaceRotationTooLarge | NotRecognizable),
             // If the detector cannot tell which way up a face is, a barely recognised face is also tried in the other
             // orientations.
-            Ok(found) => {
-                let unknown = self.detector.scope().is_some_and(|scope| scope.upright == Upright::Unknown);
-                let barely = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
-                unknown && found.recognizability.is_some_and(|value| value < barely)
-            }
+            Ok(found) => unknown && found.recognizability.is_some_and(|value| value < clear),
         };
         if !(doubtful && self.turns_by_encoding()) {
             return Ok(found);
         }
-        // In an orientation that the detector did not choose, the face must be recognised clearly; otherwise an
+        // In an orientation that the detector decided against, the face must be recognised clearly; otherwise an
         // upside-down mask passes for a forehead.
-        let clearly = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
+        let least = if unknown { f64::NEG_INFINITY } else { clear };
         let mut best: Option<EncodedFace> = found.as_ref().ok().cloned();
         let tried = best.as_ref().map(|best| best.turned);
         for turn in Turn::ALL.into_iter().filter(|turn| Some(*turn) != tried) {
             let turned = turn.apply(picture);
             let picture = turned.as_ref().unwrap_or(picture);
             let Ok(encoded) = self.encode_sought(picture, self.level_seeker())? else { continue };
-            let clear = encoded.recognizability.is_some_and(|value| value >= clearly);
-            if clear && best.as_ref().is_none_or(|best| encoded.recognizability > best.recognizability) {
+            let is_clear = encoded.recognizability.is_some_and(|value| value >= least);
+            if is_clear && best.as_ref().is_none_or(|best| encoded.recognizability > best.recognizability) {
                 best = Some(EncodedFace { turned: turn, ..encoded });
             }
         }

