@@ -156,8 +156,8 @@ impl Engine {
     /// `main`, so that no other thread is running when that happens.
     ///
     /// # Errors
-    /// [`ErrorKind::ModelUnavailable`] where the pack is not installed or a file is not the one
-    /// that its manifest names, [`ErrorKind::Runtime`] where the runtime cannot be used or refuses
+    /// [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) where the pack is not installed or a file is not the one
+    /// that its manifest names, [`Runtime`](crate::ErrorKind::Runtime) where the runtime cannot be used or refuses
     /// a network.
     pub fn open(options: &EngineOptions) -> Result<Self> {
         let Found { home, pack, runtime } = options.find()?;
