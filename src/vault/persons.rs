@@ -98,7 +98,8 @@ impl Vault {
         self.store().persons(&self.client, query)
     }
 
-    /// Removes a person; no byte of the person stays in the file or its log.
+    /// Removes a person and overwrites the person's rows in the file and its log. Parts of rows can stay in the unused
+    /// space of pages that SQLite has split.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.

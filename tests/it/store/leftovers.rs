@@ -19,8 +19,11 @@ fn nothing_is_made_beside_the_log_of_another_vault() -> Result<()> {
         let target = folder.path().join("new");
         let leftover = folder.path().join(format!("new{ending}"));
         fs::write(&leftover, &log).expect("written");
-        for made in [Store::create(&target, &CreateOptions::default()).map(drop), vault.store.backup(&target, &mut ())]
-        {
+        for made in [
+            Store::create(&target, &CreateOptions::default()).map(drop),
+            Store::open_or_create(&target, &CreateOptions::default()).map(drop),
+            vault.store.backup(&target, &mut ()),
+        ] {
             let error = made.expect_err(ending);
             assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
             assert!(error.to_string().contains(&format!("new{ending}")), "{error}");

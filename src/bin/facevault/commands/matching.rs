@@ -33,7 +33,7 @@ pub(super) struct Sureness {
 /// How sure a search must be.
 #[derive(Debug, Args)]
 pub(super) struct SearchSureness {
-    /// The share of strangers for whom somebody may be found (FPIR), however many people are searched
+    /// The share of searches by strangers that may find somebody (FPIR), however many people are searched
     #[arg(
         long,
         value_name = "RATE",
