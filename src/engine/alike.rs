@@ -25,9 +25,42 @@ pub(crate) fn require_one_person(
     photos: &[&FaceEncoding],
     kept: &[FaceEncoding],
 ) -> Result<()> {
-    let Some(table) = table.filter(|_| photos.len() + kept.len() > 1) else { return Ok(()) };
+    refuse(reports(metric, table, photos, kept, 0)?)
+}
+
+/// The same for two sets of photos, each of one person; reports of the second set follow those of the first.
+///
+/// # Errors
+/// As for [`require_one_person`].
+pub(super) fn require_one_person_each(
+    metric: Metric,
+    table: Option<&CalibrationTable>,
+    one: &[FaceEncoding],
+    other: &[FaceEncoding],
+) -> Result<()> {
+    let of_set = |set: &[FaceEncoding], first| reports(metric, table, &set.iter().collect::<Vec<_>>(), &[], first);
+    refuse([of_set(one, 0)?, of_set(other, one.len())?].concat())
+}
+
+fn refuse(reports: Vec<ImageReport>) -> Result<()> {
+    match reports.iter().any(|report| report.refusal.is_some()) {
+        true => Err(Error::refused(reports)),
+        false => Ok(()),
+    }
+}
+
+/// A report for each photo; photos are counted from `first`.
+fn reports(
+    metric: Metric,
+    table: Option<&CalibrationTable>,
+    photos: &[&FaceEncoding],
+    kept: &[FaceEncoding],
+    first: usize,
+) -> Result<Vec<ImageReport>> {
+    let accepted = || (0..photos.len()).map(|index| ImageReport::new(first + index, None)).collect();
+    let Some(table) = table.filter(|_| photos.len() + kept.len() > 1) else { return Ok(accepted()) };
     let Ok(threshold) = OperatingPoint::fmr(LINKED_FMR).and_then(|point| table.threshold_for(point, 1)) else {
-        return Ok(());
+        return Ok(accepted());
     };
     let limit = threshold.similarity.get();
     let similarity = |a: &FaceEncoding, b: &FaceEncoding| index::compare(metric, a, b);
@@ -62,28 +95,26 @@ pub(crate) fn require_one_person(
         _ => Some(linked((0..photos.len()).filter(|photo| to_kept[*photo] >= limit).collect())),
     };
     let group = group.unwrap_or_default();
-    if size(&group) == photos.len() {
-        return Ok(());
-    }
     let report = |index: usize| {
         let refusal = (!group[index]).then(|| {
             let members = (0..photos.len()).filter(|other| group[*other]);
             let nearest = members.max_by(|a, b| between[index][*a].total_cmp(&between[index][*b]));
             let (found, other) = match nearest {
                 Some(other) if between[index][other] >= to_kept[index] => {
-                    (between[index][other], format!("image {other}"))
+                    (between[index][other], format!("image {}", first + other))
                 }
                 _ => (to_kept[index], "the person's other photos".to_owned()),
             };
             let message = format!(
-                "image {index} and {other} seem to show two people: their similarity is {found:.3}, {limit:.3} is \
-                 needed; send photos of one person, or allow mixed photos if they are of one"
+                "image {} and {other} seem to show two people: their similarity is {found:.3}, {limit:.3} is \
+                 needed; send photos of one person, or allow mixed photos if they are of one",
+                first + index
             );
             Refusal::measured(RefusalCode::DifferentPerson, found, limit, message)
         });
-        ImageReport::new(index, refusal)
+        ImageReport::new(first + index, refusal)
     };
-    Err(Error::refused((0..photos.len()).map(report).collect()))
+    Ok((0..photos.len()).map(report).collect())
 }
 
 #[cfg(test)]
@@ -168,6 +199,19 @@ mod tests {
         );
         let (_, message) = refused(&[90.0], &[0.0]);
         assert!(message.starts_with("image 0 and the person's other photos seem"), "{message}");
+    }
+
+    #[test]
+    fn each_of_two_sets_is_of_one_person() {
+        let of = |angles: &[f64]| angles.iter().copied().map(at).collect::<Vec<_>>();
+        let check = |one: &[f64], other: &[f64]| {
+            require_one_person_each(Metric::Cosine, Some(&table(0.01)), &of(one), &of(other))
+        };
+        check(&[0.0, 10.0], &[180.0, 190.0]).expect("two people, one a set");
+        let error = check(&[0.0, 10.0], &[180.0, 20.0]).expect_err("the second set is of two people");
+        let refused: Vec<_> = error.images().iter().map(|image| (image.index, image.refusal.is_some())).collect();
+        assert_eq!(refused, [(0, false), (1, false), (2, false), (3, true)]);
+        assert!(error.to_string().contains("image 3 and image 2 seem"), "{error}");
     }
 
     #[test]

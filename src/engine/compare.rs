@@ -10,6 +10,7 @@ use crate::person::ImageBytes;
 use crate::setters::setters;
 
 use super::Engine;
+use super::alike::require_one_person_each;
 use super::fuse::fuse;
 use crate::spec::EncodingMode;
 
@@ -22,17 +23,22 @@ pub struct CompareOptions {
     /// How the photos are encoded. Where `None`, a vault uses the mode that it notes, and otherwise the engine's mode
     /// is used. [`Engine::compare`] decides by the table of this mode, a vault by the table of its own mode.
     pub mode: Option<EncodingMode>,
+    /// Whether several photos of one side are taken even where they seem to show two people. A vault goes by its own
+    /// option of that name.
+    pub mixed_photos: bool,
 }
 
 setters!(CompareOptions {
     operating_point: with_operating_point(OperatingPoint),
     mode: with_mode(impl Into<Option<EncodingMode>>),
+    mixed_photos: with_mixed_photos(bool),
 });
 
 impl Default for CompareOptions {
     /// One stranger in a thousand is accepted (FMR 0.001).
     fn default() -> Self {
-        Self { operating_point: OperatingPoint::fmr(1e-3).expect("a rate between 0 and 1"), mode: None }
+        let operating_point = OperatingPoint::fmr(1e-3).expect("a rate between 0 and 1");
+        Self { operating_point, mode: None, mixed_photos: false }
     }
 }
 
@@ -51,7 +57,8 @@ impl Engine {
     /// fused.
     ///
     /// # Errors
-    /// As for [`Self::probe`], with the outcomes of `gallery`'s photos after those of `probe`'s;
+    /// As for [`Self::probe`], with the outcomes of `gallery`'s photos after those of `probe`'s, and where the photos
+    /// of one side seem to show two people ([`DifferentPerson`](crate::RefusalCode::DifferentPerson));
     /// [`Invalid`](crate::ErrorKind::Invalid) where the model's table cannot carry the operating point.
     pub fn compare(&self, probe: &[ImageBytes], gallery: &[ImageBytes], options: &CompareOptions) -> Result<Decision> {
         let engine = self.in_mode(options.mode.unwrap_or(self.mode()));
@@ -62,6 +69,9 @@ impl Engine {
         let encodings = engine.encodings(&[probe, gallery].concat(), |picture| picture)?;
         let (probe, gallery) = encodings.split_at(probe.len());
         let metric = self.embedder().metric;
+        if !options.mixed_photos {
+            require_one_person_each(metric, engine.calibration(), probe, gallery)?;
+        }
         let similarity = index::compare(metric, &fuse(metric, gallery)?, &fuse(metric, probe)?)?;
         Ok(threshold.decide(Similarity::new(similarity)?, engine.calibration()))
     }

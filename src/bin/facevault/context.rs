@@ -22,6 +22,11 @@ impl Context {
         Self { output: Output::new(&global), global }
     }
 
+    /// Whether several photos of one person are taken even where they seem to show two people.
+    pub(crate) fn mixed_photos(&self) -> bool {
+        self.global.mixed_photos
+    }
+
     /// How much is taken of a photo and of a person.
     pub(crate) fn limits(&self) -> Limits {
         Limits::default()

@@ -236,7 +236,7 @@ pub(in crate::http) async fn verify(
         let scale = state.scale()?;
         let probe = probe(vault, &images, whole, search_mode)?;
         let verification = vault
-            .verify_encoding(&id, &probe, &CompareOptions { operating_point: any()?, mode: None })
+            .verify_encoding(&id, &probe, &CompareOptions::default().with_operating_point(any()?))
             .map_err(person)?;
         let score = scale.score(verification.decision.similarity);
         let matched = if score > min_score {

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         }
         sets => sets,
     };
-    let mut options = CompareOptions::default();
+    let mut options = CompareOptions::default().with_mixed_photos(context.mixed_photos());
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let paths = [probe, gallery].concat();
     let photos = photo::read_all(&paths, &context.limits())?;
