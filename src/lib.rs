@@ -45,6 +45,7 @@
 //! | `http` | yes | the HTTP surface, and `facevault serve` where there is the command |
 
 // -- vocabulary: plain data, no I/O
+mod clock;
 mod comparison;
 mod encoding;
 mod error;

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::clock;
 use crate::error::{Error, Result, Rule};
 
 /// A day of the calendar that is not in the future.
@@ -25,7 +26,7 @@ impl DateOfBirth {
             return Err(wrong(format!("year {year} is before year 1")));
         }
         // Somewhere on Earth (UTC+14) it is already tomorrow.
-        let latest = jiff::tz::TimeZone::fixed(jiff::tz::offset(14)).to_datetime(Timestamp::now()).date();
+        let latest = jiff::tz::TimeZone::fixed(jiff::tz::offset(14)).to_datetime(clock::now()).date();
         if date > latest {
             return Err(wrong(format!("{date} is in the future")));
         }

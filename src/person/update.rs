@@ -259,7 +259,7 @@ mod tests {
             attributes: Patch::Set(changed),
             ..PersonUpdate::default()
         };
-        let person = PersonSummary::new(PersonId::generate(), &new, jiff::Timestamp::now());
+        let person = PersonSummary::new(PersonId::generate(), &new, crate::clock::now());
         let query = PersonQuery { name_contains: Some("Ada".into()), attributes, ..PersonQuery::default() };
         let whole = person.clone().with_images(ClientId::generate(), Vec::new());
         let shown = format!(

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::clock;
 use crate::error::{Error, Result, Rule};
 use crate::person::TokenId;
 use crate::token::{Token, TokenSecret};
@@ -27,7 +28,7 @@ impl Vault {
     /// [`Invalid`](crate::ErrorKind::Invalid) where it would have expired already, and as for every
     /// write.
     pub fn create_token(&self, expires_at: Option<Timestamp>) -> Result<(TokenSecret, Token)> {
-        let now = Timestamp::now();
+        let now = clock::now();
         if expires_at.is_some_and(|expires| expires <= now) {
             return Err(Error::invalid("expires", Rule::Other("must be in the future".into())));
         }
@@ -65,7 +66,7 @@ impl Vault {
         Ok(match secret.matches(&sha256) {
             false => Access::Unknown,
             true if token.revoked_at.is_some() => Access::Unknown,
-            true if token.has_expired(Timestamp::now()) => Access::Expired,
+            true if token.has_expired(clock::now()) => Access::Expired,
             true => Access::Granted(self.seen_by(token.client)),
         })
     }

@@ -1,8 +1,8 @@
 //! Collections and tokens as they are answered.
 
-use jiff::Timestamp;
 use serde::ser::{Serialize, Serializer};
 
+use crate::clock;
 use crate::person::Collection;
 use crate::token::Token;
 
@@ -67,7 +67,7 @@ impl Serialize for Token {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let status = match self.revoked_at {
             Some(_) => "revoked",
-            None if self.has_expired(Timestamp::now()) => "expired",
+            None if self.has_expired(clock::now()) => "expired",
             None => "active",
         };
         let answer = TokenAnswer {

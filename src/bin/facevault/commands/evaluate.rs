@@ -153,7 +153,7 @@ fn write_report(
     let page = report::page(&Page {
         evaluation,
         command: &command_line(),
-        made_at: &output::time(jiff::Timestamp::now()),
+        made_at: &output::time(output::now()),
         lowest_mated: &pictures.lowest_mated,
         highest_non_mated: &pictures.highest_non_mated,
         without_encoding: &pictures.without_encoding,

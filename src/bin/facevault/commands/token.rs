@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
-use crate::output::{Listing, time};
+use crate::output::{Listing, now, time};
 
 /// Create, list and revoke the tokens with which programs use `facevault serve`
 #[derive(Debug, Subcommand)]
@@ -138,7 +138,7 @@ fn list(arguments: &List, context: &Context) -> Outcome {
 fn status(token: &Token) -> String {
     match (token.revoked_at, token.expires_at) {
         (Some(revoked), _) => format!("revoked {}", time(revoked)),
-        (None, Some(expires)) if token.has_expired(Timestamp::now()) => format!("expired {}", time(expires)),
+        (None, Some(expires)) if token.has_expired(now()) => format!("expired {}", time(expires)),
         (None, Some(expires)) => format!("expires {}", time(expires)),
         (None, None) => "active".to_owned(),
     }
@@ -158,7 +158,7 @@ fn parse_expiry(text: &str) -> Result<Timestamp, String> {
         if let Some(count) = text.strip_suffix(unit) {
             let count: u64 = count.parse().map_err(|_| wrong())?;
             let span = count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)?;
-            return Timestamp::now().checked_add(span).map_err(|_| wrong());
+            return now().checked_add(span).map_err(|_| wrong());
         }
     }
     text.parse().map_err(|_| wrong())
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn an_expiry_is_a_span_or_a_time() {
         for (text, hours) in [("30m", 0.5), ("12h", 12.0), ("90d", 2_160.0), ("1w", 168.0)] {
-            let from_now = parse_expiry(text).expect(text).duration_since(Timestamp::now()).as_secs_f64() / 3_600.0;
+            let from_now = parse_expiry(text).expect(text).duration_since(now()).as_secs_f64() / 3_600.0;
             assert!((from_now - hours).abs() < 0.01, "{text}: {from_now}");
         }
         assert_eq!(

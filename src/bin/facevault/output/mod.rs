@@ -19,7 +19,7 @@ use crate::failure::Failure;
 pub(crate) use json::Answer;
 pub(crate) use shorten::shortened;
 pub(crate) use table::Listing;
-pub(crate) use text::{bytes, count, duration, escaped, path, rate, time};
+pub(crate) use text::{bytes, count, duration, escaped, now, path, rate, time};
 
 /// Where answers go and in which form.
 #[derive(Debug)]

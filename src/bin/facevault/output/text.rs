@@ -106,6 +106,11 @@ pub(crate) fn rate(rate: f64) -> String {
     if rate >= 1e-3 { format!("{rate:.3}") } else { format!("{rate:.2e}") }
 }
 
+/// Now; a clock beyond the year 9999 shows its end.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::try_from(std::time::SystemTime::now()).unwrap_or(Timestamp::MAX)
+}
+
 /// `2024-01-16 14:20:00 UTC`
 pub(crate) fn time(timestamp: Timestamp) -> String {
     let text = format!("{timestamp:.0}");
