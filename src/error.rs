@@ -41,6 +41,9 @@ pub enum ErrorKind {
     Busy,
     /// The operating system refused: disk full, read-only, permission.
     Io,
+    /// The disk failed at a moment after which nobody can tell whether the change will be there: read it again
+    /// before you repeat it. What a vault answers until then is as before the change.
+    OutcomeUnknown,
     /// The caller cancelled the operation; it may be started again.
     Cancelled,
 }
@@ -62,6 +65,7 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Busy => "busy",
             Self::Io => "io",
+            Self::OutcomeUnknown => "outcome_unknown",
             Self::Cancelled => "cancelled",
         }
     }

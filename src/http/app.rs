@@ -1,6 +1,7 @@
 //! What every request works with.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
@@ -36,6 +37,8 @@ pub(super) struct App(Arc<Shared>);
 pub(super) struct Shared {
     /// The vault as its first client sees it; a token gives the view of the token's own client.
     pub(super) vault: Vault,
+    /// Whether the vault's file was in its place when it was last looked at.
+    pub(super) in_place: AtomicBool,
     pub(super) hosts: Vec<String>,
     pub(super) max_body: u64,
     pub(super) patience: std::time::Duration,
@@ -80,6 +83,7 @@ impl App {
         };
         let threads = engine.map_or(1, Engine::threads);
         Self(Arc::new(Shared {
+            in_place: AtomicBool::new(true),
             hosts: options.hosts,
             max_body: options.max_body,
             patience: options.patience,

@@ -161,6 +161,12 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "internal_error", "ERROR")
     }
 
+    /// The disk failed, and the change may take effect later or not.
+    fn outcome_unknown() -> Self {
+        let error = "It is not known whether this was written: read it again";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error, "outcome_unknown", "ERROR")
+    }
+
     /// A query that breaks rules.
     pub(super) fn invalid_query(violations: &[Violation]) -> Self {
         Self::new(StatusCode::CONFLICT, "Invalid request", "Invalid query parameters", "INVALID_PARAMETERS")
@@ -218,6 +224,7 @@ impl ApiError {
             ErrorKind::Runtime => logged(error, Self::unavailable("runtime_failed", "The models failed")),
             ErrorKind::Corrupt => logged(error, Self::unavailable("vault_damaged", "The vault is damaged")),
             ErrorKind::Unsupported => logged(error, Self::unavailable("vault_unsupported", "The vault cannot be used")),
+            ErrorKind::OutcomeUnknown => logged(error, Self::outcome_unknown()),
             ErrorKind::Io | ErrorKind::Cancelled => logged(error, Self::internal()),
         }
     }
@@ -375,6 +382,7 @@ mod tests {
             (ErrorKind::Runtime, 503, "runtime_failed"),
             (ErrorKind::Busy, 503, "busy"),
             (ErrorKind::Io, 500, "internal_error"),
+            (ErrorKind::OutcomeUnknown, 500, "outcome_unknown"),
         ] {
             let error = ApiError::from(Error::new(kind, "person person_1 cannot be read"));
             let (found, body) = error.body();

@@ -50,6 +50,7 @@ mod request;
 mod routes;
 mod score;
 mod server;
+mod tending;
 mod throttle;
 mod thumbnail;
 mod tls;

@@ -9,7 +9,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use super::app::App;
 use super::connection::Bounded;
 use super::options::ServerOptions;
-use super::{routes, tls};
+use super::{routes, tending, tls};
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::vault::Vault;
 
@@ -120,6 +120,7 @@ impl Server {
         let patience = options.patience;
         let bounded = Bounded::new(options.max_connections, patience);
         let app = App::new(vault, options);
+        let tending = tokio::spawn(tending::tend(app.clone()));
         let process = Handle::new();
         if let Some((listener, _)) = metrics {
             let server = axum_server::from_tcp(listener)?.handle(process.clone()).first_request_timeout(patience);
@@ -135,6 +136,7 @@ impl Server {
             }
             None => tuned(server.acceptor(bounded), patience).serve(service).await,
         };
+        tending.abort();
         process.shutdown();
         served
     }

@@ -52,20 +52,35 @@ impl GalleryPerson {
     }
 }
 
-/// Whether removed bytes are gone from the write-ahead log as well.
+/// Whether what was removed or replaced is gone from the write-ahead log as well.
 ///
-/// In the vault's file they are zeros as soon as the log is folded into it. `Done` means that this
-/// has happened and that the log is empty. `Pending` means that a reader of an older snapshot kept
-/// the log for longer than 2 seconds; the next write tries again, and so does the last connection
-/// to close.
+/// In the vault's file it is zeros as soon as the log is folded into it. `Done` means that this has
+/// happened and that the log is empty. `Pending` means that the log still has it, and that the vault's file
+/// says so: the next write in any process tries again, and so do a server, each second, and whoever closes
+/// the vault. A removal of a person or photo is answered with it if a reader of an older snapshot kept the
+/// log for longer than 2 seconds; a change of fields also if another one was erased less than a second
+/// before, since erasing costs a few syncs of the disk. [`Store::finish_erasure`](super::Store::finish_erasure) waits
+/// for nothing but readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erasure {
-    /// Nothing had to go: no person or photo was removed.
+    /// Nothing had to go: no person or photo was removed, and no field's value was replaced or cleared.
     Nothing,
-    /// They are gone.
+    /// It is gone.
     Done,
-    /// They are removed, but the log still holds them.
+    /// It is removed, but the log still holds it.
     Pending,
+}
+
+impl Erasure {
+    /// `nothing`, `done` or `pending`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Done => "done",
+            Self::Pending => "pending",
+        }
+    }
 }
 
 /// A person that was written: the whole [`Person`], or a
@@ -82,7 +97,7 @@ pub struct Written<P = Person> {
     /// What galleries of the vault's model hold of the person from now on; `None` where nothing that
     /// is searched changed, or the vault has no model.
     pub searched: Option<(ModelId, GalleryPerson)>,
-    /// What became of removed photos.
+    /// What became of removed photos and replaced fields.
     pub erasure: Erasure,
 }
 

@@ -98,8 +98,8 @@ impl Vault {
         self.store().persons(&self.client, query)
     }
 
-    /// Removes a person and overwrites the person's rows in the file and its log. Parts of rows can stay in the unused
-    /// space of pages that SQLite has split.
+    /// Removes a person for good: nothing of the person stays in the file, nor, once the answer's
+    /// [`erasure`](Removed::erasure) is [`Done`](crate::store::Erasure::Done), in the log beside it.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.

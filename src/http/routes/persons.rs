@@ -17,6 +17,7 @@ use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{ConflictErrors, Errors, NotFoundErrors};
 use crate::person::{CollectionId, NewPerson, Page, PersonId, PersonUpdate};
+use crate::store::Erasure;
 use crate::vault::{Departure, DuplicatePolicy, Vault};
 use crate::wire::{Names, PersonAnswer, PersonItem, body};
 
@@ -32,6 +33,9 @@ pub(in crate::http) struct Removal<'a> {
     collections: Vec<&'a str>,
     /// Whether the person is gone.
     deleted: bool,
+    /// `done`: nothing of what was removed is left. `pending`: the log beside the vault still holds it, because
+    /// somebody is reading an older state; the server erases it as soon as it can.
+    erasure: &'static str,
 }
 
 /// The person that a path names. An id that none can have is an unknown person's.
@@ -169,7 +173,11 @@ pub(in crate::http) async fn remove(
             Departure::Stays(person) => (false, &person.collections[..]),
         };
         let collections = left.iter().map(CollectionId::as_str).collect();
-        Ok(Reply::new(id.as_str(), Removal { id: id.as_str(), collections, deleted }))
+        let erasure = match vault.erasure()? {
+            Erasure::Pending => Erasure::Pending.as_str(),
+            _ => Erasure::Done.as_str(),
+        };
+        Ok(Reply::new(id.as_str(), Removal { id: id.as_str(), collections, deleted, erasure }))
     };
     app.with_file(caller, work).await
 }

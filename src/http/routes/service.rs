@@ -1,6 +1,7 @@
 //! Routes about the service itself.
 
 use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -14,7 +15,7 @@ use crate::engine::Engine;
 use crate::http::answer::Reply;
 use crate::http::app::{App, Caller};
 use crate::http::docs;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, ErrorBody};
 use crate::http::metrics::{Queue, Reading};
 use crate::http::openapi::{Errors, Misdirected};
 use crate::http::routes::{DOCS, HEALTH, METRICS, OPENAPI};
@@ -34,13 +35,23 @@ pub(in crate::http) struct Health {
     status: &'static str,
 }
 
-/// Whether the server answers
+/// Whether the server answers, and its vault is in its place
+///
+/// 503 with the message `vault_moved` where the vault's file was moved, removed or replaced under the running
+/// server: what is written then is lost, so writes are refused. Restart the server with the right file.
 #[utoipa::path(
     get, path = HEALTH, tag = "service", operation_id = "health", security(()),
-    responses((status = 200, description = "It does", body = Health), Misdirected)
+    responses(
+        (status = 200, description = "It does", body = Health),
+        (status = 503, description = "The vault's file is not in its place any more", body = ErrorBody),
+        Misdirected
+    )
 )]
-pub(in crate::http) async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
+pub(in crate::http) async fn health(State(app): State<App>) -> Result<Json<Health>, ApiError> {
+    match app.in_place.load(Ordering::Relaxed) {
+        true => Ok(Json(Health { status: "ok" })),
+        false => Err(ApiError::unavailable("vault_moved", "The vault's file was moved, removed or replaced")),
+    }
 }
 
 /// Numbers for Prometheus, of the token's client

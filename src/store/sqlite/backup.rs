@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::Outcome;
 use super::open::{PendingFile, absolute};
 use super::settings::BUSY_TIMEOUT;
-use super::{Store, schema};
+use super::{Store, schema, vfs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Step};
 
@@ -35,7 +35,7 @@ impl Store {
 
 fn copy(source: &Connection, target: &Path, from_memory: bool, progress: &mut dyn Progress) -> Outcome<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = Connection::open_with_flags(target, flags)?;
+    let mut copy = Connection::open_with_flags_and_vfs(target, flags, vfs::name()?)?;
     // Nobody else knows the file: it is synced once, when it is whole.
     copy.pragma(None, "journal_mode", "OFF", |_| Ok(()))?;
     copy.pragma(None, "synchronous", "OFF", |_| Ok(()))?;

@@ -27,6 +27,10 @@ pub struct CheckReport {
     pub without_photo: u64,
     /// Encodings looked at.
     pub encodings: u64,
+    /// Whether the log beside the vault may still hold what was removed or replaced, or the file itself where
+    /// it comes from a version before schema 5 and was not opened for writing since. This is no damage: see
+    /// [`Store::finish_erasure`].
+    pub erasure_pending: bool,
     /// What is wrong; empty where nothing is.
     pub problems: Vec<Problem>,
 }
@@ -65,6 +69,8 @@ impl Store {
                     report.take(None, fault)?;
                 }
             }
+            // Where this cannot be read, a problem says so.
+            report.erasure_pending = self.is_pending(connection).unwrap_or_default();
             Ok(report)
         });
         match checked {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::Outcome;
 use super::persons;
-use super::{Store, clients, columns, generation, schema};
+use super::{Store, clients, columns, erasure, generation, schema};
 use crate::error::{Error, ErrorKind, Result, Rule, Violation};
 use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId};
 use crate::store::{CollectionWritten, GalleryEffect};
@@ -85,6 +85,7 @@ impl Store {
                 let mut collection = read(connection, key)?;
                 update.apply(&mut collection);
                 let Collection { name, description, .. } = collection;
+                erasure::note(connection)?;
                 connection
                     .prepare_cached(
                         "UPDATE collections SET name = ?2, description = ?3, updated_at = MAX(updated_at, ?4)
@@ -112,6 +113,7 @@ impl Store {
             let key = require(connection, client, id_or_code)?;
             let members = members(connection, key)?;
             connection.prepare_cached("DELETE FROM collections WHERE key = ?1")?.execute([key])?;
+            erasure::note(connection)?;
             let raised = touch(connection, &members)?;
             generation::effect(connection, raised)
         })

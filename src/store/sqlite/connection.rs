@@ -2,37 +2,36 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(test)]
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::{Fault, Outcome};
+use super::place::Place;
 use super::settings::{self, Access, BUSY_TIMEOUT};
-use super::{Store, schema};
+use super::{Store, erasure, schema, undo};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Erasure;
 
 /// Idle readers that are kept; more are opened when needed and closed again.
 const IDLE_READERS: usize = 8;
 
-/// How long a removal waits for readers of older snapshots until it leaves its bytes in the log.
-const ERASE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long one attempt to empty the write-ahead log keeps other writers waiting.
-const ERASE_ATTEMPT: Duration = Duration::from_millis(100);
-
 /// Connections to the vault's file. Fields drop in this order: the writer closes last, so that
 /// SQLite can fold the write-ahead log into the file and remove it.
 pub(in crate::store) struct Connections {
-    path: PathBuf,
+    pub(super) path: PathBuf,
+    /// The write-ahead log beside it.
+    pub(super) log: PathBuf,
     /// What SQLite opens: the path, or the name of a database in memory.
     source: PathBuf,
     access: Access,
     readers: Mutex<Vec<Connection>>,
     writer: Option<Mutex<Connection>>,
-    erasure_pending: AtomicBool,
+    /// Where the file was when it was opened; `None` in memory.
+    place: Option<Place>,
+    pub(super) erasure: erasure::State,
     #[cfg(test)]
     transactions: Transactions,
 }
@@ -55,21 +54,32 @@ impl Connections {
         writer: Option<Connection>,
         erasure_pending: bool,
     ) -> Self {
+        let erasure = erasure::State::default();
+        erasure.set_pending(erasure_pending);
         Self {
             source: path.clone(),
+            log: log_of(&path),
+            place: None,
             path,
             access,
             readers: Mutex::new(vec![reader]),
             writer: writer.map(Mutex::new),
-            erasure_pending: AtomicBool::new(erasure_pending),
+            erasure,
             #[cfg(test)]
             transactions: Transactions::default(),
         }
     }
 
+    /// The same, of a file that lies at `place`.
+    pub(super) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
     /// The same, where SQLite opens something else than the path.
-    pub(super) fn with_source(self, source: PathBuf) -> Self {
-        Self { source, ..self }
+    pub(super) fn with_source(mut self, source: PathBuf) -> Self {
+        self.source = source;
+        self
     }
 
     fn settings(&self) -> Result<Vec<(&'static str, String)>> {
@@ -99,11 +109,25 @@ impl Connections {
         Ok(Reader { home: self, connection: Some(connection) })
     }
 
-    fn writer(&self) -> Outcome<MutexGuard<'_, Connection>> {
+    /// Refuses to go on where the file was moved, removed or replaced.
+    fn require_in_place(&self) -> Result<()> {
+        self.place.as_ref().map_or(Ok(()), |place| place.verify(&self.path))
+    }
+
+    pub(super) fn writer(&self) -> Outcome<MutexGuard<'_, Connection>> {
         let Some(writer) = &self.writer else {
             return Err(Error::new(ErrorKind::Io, "the vault was opened for reading only").into());
         };
         Ok(lock(writer))
+    }
+}
+
+impl Drop for Connections {
+    /// Where other processes have the vault open, closing it does not empty the log.
+    fn drop(&mut self) {
+        if let (Some(writer), true) = (&self.writer, self.erasure.is_pending()) {
+            let _later = erasure::truncate_log(&lock(writer), Duration::ZERO);
+        }
     }
 }
 
@@ -149,6 +173,15 @@ impl Store {
         self.inner.access.is_in_memory()
     }
 
+    /// Whether the vault's file is still where it was opened, and has no other name.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) where it was moved, removed or replaced,
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where it has a second name (a hard link).
+    pub fn require_in_place(&self) -> Result<()> {
+        self.inner.require_in_place()
+    }
+
     /// SQLite's settings as a connection reports them, by name.
     ///
     /// # Errors
@@ -182,7 +215,7 @@ impl Store {
     }
 
     /// Runs `work` in one transaction that is durable when this returns `Ok`, and leaves no trace
-    /// when it returns an error.
+    /// when it returns an error, unless that is [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
     pub(super) fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         #[cfg(test)]
         self.inner.transactions.writes.fetch_add(1, Ordering::Relaxed);
@@ -190,52 +223,22 @@ impl Store {
             let writer = self.inner.writer()?;
             let transaction = patiently(|| Ok(Transaction::new_unchecked(&writer, TransactionBehavior::Immediate)?))?;
             schema::require_current(&transaction)?;
+            self.inner.require_in_place()?;
+            let noted = erasure::noted(&transaction)?;
+            let settled = if noted > 0 && erasure::is_empty(&self.inner.log) { noted } else { 0 };
+            let changes = transaction.total_changes();
             let value = work(&transaction)?;
-            transaction.commit()?;
-            if self.inner.erasure_pending.load(Ordering::Relaxed) && truncate_log(&writer, ERASE_ATTEMPT).is_ok() {
-                self.inner.erasure_pending.store(false, Ordering::Relaxed);
+            if settled > 0 && transaction.total_changes() > changes {
+                erasure::take_back(&transaction, settled)?;
             }
+            let is_pending = erasure::noted(&transaction)? > 0;
+            transaction.commit().map_err(|error| undo::failed(&writer, error))?;
+            self.inner.erasure.set_pending(is_pending);
+            self.inner.erasure.attempt_if_due(&writer);
             Ok(value)
         };
         run().map_err(|fault: Fault| fault.into_error(&self.inner.path))
     }
-
-    /// Takes removed bytes out of the write-ahead log: folds it into the file and empties it.
-    /// Readers of older snapshots can hold that up; then it is tried again for a while, and once
-    /// more after each later write.
-    pub(super) fn erase(&self) -> Erasure {
-        let deadline = Instant::now() + ERASE_TIMEOUT;
-        loop {
-            let attempt = self.inner.writer().and_then(|writer| truncate_log(&writer, ERASE_ATTEMPT));
-            match attempt {
-                Ok(()) => {
-                    self.inner.erasure_pending.store(false, Ordering::Relaxed);
-                    return Erasure::Done;
-                }
-                Err(fault) if fault.is_busy() && Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Err(fault) => {
-                    self.inner.erasure_pending.store(true, Ordering::Relaxed);
-                    let error = fault.into_error(&self.inner.path);
-                    tracing::warn!(%error, "removed bytes stay in the write-ahead log for now");
-                    return Erasure::Pending;
-                }
-            }
-        }
-    }
-}
-
-/// Folds the write-ahead log into the file and cuts it to nothing.
-pub(super) fn truncate_log(writer: &Connection, wait: Duration) -> Outcome<()> {
-    writer.busy_timeout(wait)?;
-    // The statement succeeds where another connection was in the way, and its row says so.
-    let held_up = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-    writer.busy_timeout(BUSY_TIMEOUT)?;
-    if held_up? {
-        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
-    }
-    Ok(())
 }
 
 /// Tries again while another connection is in the way, for as long as the busy timeout.
@@ -254,6 +257,18 @@ pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Outcome<T>) -> Outcome<T
     }
 }
 
+/// The write-ahead log of the vault at `path`; it lies where the file itself does, also if the path is a link.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    beside(&std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), "-wal")
+}
+
+/// The file that SQLite keeps beside another one under its name and this ending.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    PathBuf::from(beside)
+}
+
 /// A panic elsewhere cannot have left a connection in a transaction: transactions roll back.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -263,7 +278,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::person::NewPerson;
-    use crate::store::{CreateOptions, PreparedImage, PreparedImages};
+    use crate::store::{CreateOptions, Erasure, PreparedImage, PreparedImages};
 
     fn insert(store: &Store, fill: u8) -> Result<crate::Person> {
         let new = NewPerson { name: "a".into(), images: vec![vec![fill; 100_000].into()], ..NewPerson::default() };

@@ -8,6 +8,7 @@
 //! | `TOOBIG` | `Invalid` |
 //! | everything else: `FULL`, `IOERR`, `READONLY`, `CANTOPEN`, `PERM`, `NOMEM`, ... | `Io` |
 
+use std::io;
 use std::path::Path;
 
 use rusqlite::ErrorCode;
@@ -74,6 +75,19 @@ impl Fault {
             }
         }
     }
+}
+
+/// What the operating system says about a path.
+pub(super) fn system(path: &Path, error: io::Error) -> Error {
+    let (kind, what) = match error.kind() {
+        io::ErrorKind::NotFound => (ErrorKind::NotFound, "there is no such file or folder"),
+        io::ErrorKind::AlreadyExists => (ErrorKind::AlreadyExists, "the file exists"),
+        io::ErrorKind::PermissionDenied => (ErrorKind::Io, "access is denied"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Io, "the disk is full"),
+        io::ErrorKind::ReadOnlyFilesystem => (ErrorKind::Io, "the file system can only be read"),
+        _ => (ErrorKind::Io, "the file system refused"),
+    };
+    Error::new(kind, format!("{}: {what}", path.display())).caused_by(error)
 }
 
 fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {

@@ -11,6 +11,7 @@ mod clients;
 mod collections;
 mod columns;
 mod connection;
+mod erasure;
 mod error;
 mod generation;
 mod images;
@@ -19,12 +20,15 @@ mod open;
 mod person_row;
 mod person_writes;
 mod persons;
+mod place;
 mod scan;
 mod schema;
 mod settings;
 mod snapshot;
 mod tokens;
+mod undo;
 mod unencoded;
+mod vfs;
 
 use super::Store;
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::Outcome;
-use super::{Store, columns, generation, images};
+use super::{Store, columns, erasure, generation, images};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::ImageBytes;
@@ -108,6 +108,9 @@ impl Store {
                     )?
                     .execute([old.key])?;
                 removed = rows > 0;
+                if removed {
+                    erasure::note(connection)?;
+                }
             }
             let raised = generation::raise(connection)?;
             generation::forget_before(connection, raised)?;

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::connection::{Connections, patiently, truncate_log};
-use super::error::{Fault, Outcome};
+use super::connection::{Connections, beside, log_of, patiently};
+use super::erasure::{self, truncate_log};
+use super::error::{Fault, Outcome, system};
+use super::place::{Place, require_own_log};
 use super::settings::{self, Access, MEMORY};
-use super::{Store, clients, models, schema};
+use super::{Store, clients, models, schema, vfs};
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::ClientId;
 use crate::setters::setters;
@@ -102,17 +104,20 @@ impl Store {
         Ok(Self { inner: Arc::new(connections) })
     }
 
-    /// Opens a vault for reading and writing, and takes one of an older version to the present one.
+    /// Opens a vault for reading and writing, and takes one of an older version to the present one. The file of one
+    /// from before schema version 5 is read as a whole then, and cleaned of old copies of rows.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Unsupported`] where the file is no vault or one of a
     /// later version, [`ErrorKind::Corrupt`], [`ErrorKind::Busy`], [`ErrorKind::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = regular_file(path.as_ref())?;
+        let place = Place::of(&path)?;
         let open = || {
             // Whether it is a vault is asked before anything is set: a stranger's file stays as it is.
             let reader = settings::connect(&path, Access::Read)?;
             schema::recognise(&reader)?;
+            require_own_log(&path, &log_of(&path), &reader)?;
             let mut writer = settings::connect(&path, Access::Write)?;
             settings::apply(&writer, Access::Write)?;
             schema::migrate(&mut writer)?;
@@ -120,10 +125,15 @@ impl Store {
             Ok((reader, writer))
         };
         let (reader, writer) = patiently(open).map_err(|fault| fault.into_error(&path))?;
+        // It was not replaced meanwhile.
+        place.verify(&path)?;
         // What a crash left in the log may have been removed: it goes now, if nobody reads it and
         // the disk has room for folding it in.
         let folded = truncate_log(&writer, Duration::ZERO).is_ok();
-        Ok(Self { inner: Arc::new(Connections::new(path, Access::Read, reader, Some(writer), !folded)) })
+        // What older versions left in the file: whoever opens it anew goes on with it.
+        let cleaned = erasure::clean(&writer, &log_of(&path)).map_err(|fault| fault.into_error(&path))?;
+        let connections = Connections::new(path, Access::Read, reader, Some(writer), !folded || !cleaned).at(place);
+        Ok(Self { inner: Arc::new(connections) })
     }
 
     /// Opens a vault for reading: every write is refused with [`ErrorKind::Io`].
@@ -136,10 +146,14 @@ impl Store {
     /// which has to be opened for writing once.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         let path = regular_file(path.as_ref())?;
+        let place = Place::of(&path)?;
         let open = |access| {
             patiently(|| {
                 let reader = settings::connect(&path, access)?;
                 schema::recognise(&reader)?;
+                if access == Access::Read {
+                    require_own_log(&path, &log_of(&path), &reader)?;
+                }
                 schema::require_current(&reader)?;
                 settings::apply(&reader, access)?;
                 Ok(reader)
@@ -154,7 +168,8 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { inner: Arc::new(Connections::new(path, access, reader, None, false)) })
+        place.verify(&path)?;
+        Ok(Self { inner: Arc::new(Connections::new(path, access, reader, None, false).at(place)) })
     }
 }
 
@@ -193,12 +208,20 @@ impl PendingFile {
             // Windows syncs what was opened for writing, nothing else.
             fs::OpenOptions::new().write(true).open(&temporary)?.sync_all()?;
             temporary.persist_noclobber(&target)?;
-            if cfg!(unix) {
-                fs::File::open(folder(&target))?.sync_all()?;
-            }
             Ok(())
         };
-        named().map_err(|error| system(&target, error))
+        named().map_err(|error: io::Error| system(&target, error))?;
+        if cfg!(unix) {
+            vfs::sync_folder(folder(&target)).map_err(|error| {
+                let message = format!(
+                    "{}: the file is whole and there, but the disk failed to make its name durable: it may be missing \
+                     after a power failure",
+                    target.display()
+                );
+                Error::new(ErrorKind::OutcomeUnknown, message).caused_by(error)
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -206,9 +229,7 @@ impl PendingFile {
 /// a part of the new one, and bring back what was in the other.
 fn refuse_leftovers(target: &Path) -> Result<()> {
     for ending in ["-wal", "-shm", "-journal"] {
-        let mut beside = target.as_os_str().to_owned();
-        beside.push(ending);
-        let beside = PathBuf::from(beside);
+        let beside = beside(target, ending);
         if fs::symlink_metadata(&beside).is_ok() {
             let message = format!(
                 "{}: this file belongs to another vault of that name; move it to where that vault is, or delete it if \
@@ -270,9 +291,7 @@ fn require_unchangeable(path: &Path, error: Error) -> Result<()> {
         Err(refused) if refused.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
         _ => return Err(error),
     }
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+    if fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0) {
         let message = format!("{}: changes wait in the log beside it, and the medium is read-only", path.display());
         return Err(Error::new(ErrorKind::Io, message).caused_by(error));
     }
@@ -281,17 +300,4 @@ fn require_unchangeable(path: &Path, error: Error) -> Result<()> {
 
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
-}
-
-/// What the operating system says about a path.
-fn system(path: &Path, error: io::Error) -> Error {
-    let (kind, what) = match error.kind() {
-        io::ErrorKind::NotFound => (ErrorKind::NotFound, "there is no such file or folder"),
-        io::ErrorKind::AlreadyExists => (ErrorKind::AlreadyExists, "the file exists"),
-        io::ErrorKind::PermissionDenied => (ErrorKind::Io, "access is denied"),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Io, "the disk is full"),
-        io::ErrorKind::ReadOnlyFilesystem => (ErrorKind::Io, "the file system can only be read"),
-        _ => (ErrorKind::Io, "the file system refused"),
-    };
-    Error::new(kind, format!("{}: {what}", path.display())).caused_by(error)
 }

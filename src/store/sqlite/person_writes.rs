@@ -3,14 +3,14 @@
 //! Each is one transaction, and each answers with what it left behind, read in the same
 //! transaction.
 
-use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::error::Outcome;
 use super::models::ModelRow;
 use super::person_row::PersonRow;
 use super::snapshot::Snapshot;
-use super::{Store, attributes, clients, collections, generation, images, models, persons};
+use super::{Store, attributes, clients, collections, erasure, generation, images, models, persons};
+use crate::clock;
 use crate::encoding::ModelId;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -97,7 +97,7 @@ impl Store {
         let model = models::active_or(connection, prepared.model.as_ref())?;
         let is_searched = !memberships.is_empty() || !prepared.images.is_empty();
         let raised = if is_searched { Some(generation::raise(connection)?) } else { None };
-        let person = PersonSummary::new(id.clone(), new, Timestamp::now());
+        let person = PersonSummary::new(id.clone(), new, clock::now());
         let key = PersonRow::new(tenant, raised.unwrap_or(0), person).insert(connection)?;
         images::insert(connection, key, &id, prepared.of(&new.images, &new.encodings)?, model.as_ref())?;
         collections::set_of_person(connection, key, &memberships)?;
@@ -149,13 +149,13 @@ impl Store {
         update: &PersonUpdate,
         prepared: &PreparedImages,
     ) -> Result<Written<P>> {
-        let (mut written, removed) = self.write(|connection| {
+        let (mut written, replaced, removed) = self.write(|connection| {
             let tenant = clients::require(connection, client)?;
             let key = persons::require_key(connection, tenant, id)?;
             let mut row = PersonRow::by_key(connection, key)?;
             row.person.require_version(update.expected_version)?;
             if update.is_keep() {
-                return Ok((answer(connection, client, key, None, None)?, false));
+                return Ok((answer(connection, client, key, None, None)?, false, false));
             }
             let memberships = match &update.collections {
                 Some(names) => Some(collections::resolve(connection, tenant, names)?),
@@ -167,20 +167,26 @@ impl Store {
                 Some(memberships) => collections::set_of_person(connection, key, &memberships)?,
                 None => false,
             };
-            let status = row.person.status;
+            let before = row.person.clone();
             update.apply(&mut row.person);
             attributes::apply(connection, key, &update.attributes)?;
-            let is_noticed = images.changed || moved || row.person.status != status;
+            let is_noticed = images.changed || moved || row.person.status != before.status;
             let raised = if is_noticed { Some(generation::raise(connection)?) } else { None };
             row.generation = raised.unwrap_or(row.generation);
             row.person.version += 1;
-            row.person.updated_at = row.person.updated_at.max(Timestamp::now());
+            row.person.updated_at = row.person.updated_at.max(clock::now());
             row.save(connection)?;
-            Ok((answer(connection, client, key, model.as_ref(), raised)?, images.removed))
+            let replaced = images.removed || moved || !update.attributes.is_keep() || replaces(&before, &row.person);
+            if replaced {
+                erasure::note(connection)?;
+            }
+            Ok((answer(connection, client, key, model.as_ref(), raised)?, replaced, images.removed))
         })?;
-        if removed {
-            written.erasure = self.erase();
-        }
+        written.erasure = match (replaced, removed) {
+            (_, true) => self.erase(),
+            (true, false) => self.inner.erasure.outcome(),
+            (false, false) => Erasure::Nothing,
+        };
         Ok(written)
     }
 
@@ -200,11 +206,24 @@ impl Store {
             connection.prepare_cached("DELETE FROM persons WHERE key = ?1")?.execute([key])?;
             let raised = generation::raise(connection)?;
             generation::note_removal(connection, raised, key)?;
+            erasure::note(connection)?;
             let gallery = generation::effect(connection, Some(raised))?;
             Ok((PersonKey::new(key), gallery))
         })?;
         Ok(Removed { key, gallery, erasure: self.erase() })
     }
+}
+
+/// Whether a field had a value that it has no longer.
+fn replaces(before: &PersonSummary, after: &PersonSummary) -> bool {
+    fn went<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
+        before.is_some() && before != after
+    }
+    before.name != after.name
+        || went(&before.gender, &after.gender)
+        || went(&before.date_of_birth, &after.date_of_birth)
+        || went(&before.nationality, &after.nationality)
+        || went(&before.notes, &after.notes)
 }
 
 /// How a person is answered after a write.

@@ -1,10 +1,10 @@
 //! What marks a file as a vault, and the way from one schema version to the next.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{Fault, Outcome};
 use super::persons;
+use crate::clock;
 use crate::error::{Error, ErrorKind};
 
 /// `FVLT`, in the file's header.
@@ -23,6 +23,7 @@ const MIGRATIONS: &[Step] = &[
     Step { statements: include_str!("migrations/v2.sql"), work: |_| Ok(()) },
     Step { statements: include_str!("migrations/v3.sql"), work: |_| Ok(()) },
     Step { statements: include_str!("migrations/v4.sql"), work: persons::fold_names_anew },
+    Step { statements: include_str!("migrations/v5.sql"), work: |_| Ok(()) },
 ];
 
 /// The schema version that this code reads and writes.
@@ -82,7 +83,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Outcome<()> {
 
 /// Now, as vaults write it: microseconds since 1970.
 pub(super) fn now() -> i64 {
-    Timestamp::now().as_microsecond()
+    clock::now().as_microsecond()
 }
 
 fn version(connection: &Connection) -> Outcome<i32> {

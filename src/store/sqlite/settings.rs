@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::Outcome;
+use super::vfs;
 use crate::error::{Error, ErrorKind};
 
 /// How long a connection waits for another process before it gives up.
@@ -90,8 +91,9 @@ pub(super) fn connect(path: &Path, access: Access) -> Outcome<Connection> {
             }
         };
     let connection = match access {
-        Access::Immutable => Connection::open_with_flags(immutable_uri(path), flags)?,
-        _ => Connection::open_with_flags(path, flags)?,
+        Access::Immutable => Connection::open_with_flags_and_vfs(immutable_uri(path), flags, vfs::name()?)?,
+        Access::Write | Access::Read => Connection::open_with_flags_and_vfs(path, flags, vfs::name()?)?,
+        Access::MemoryWrite | Access::MemoryRead => Connection::open_with_flags(path, flags)?,
     };
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -213,7 +215,6 @@ mod tests {
             ("secure_delete", "FAST"),
             ("trusted_schema", "ON"),
             ("cell_size_check", "OFF"),
-            ("mmap_size", "1000000"),
             ("busy_timeout", "0"),
             ("temp_store", "FILE"),
         ] {

@@ -1,5 +1,6 @@
 //! The command `facevault`, as people and programs use it.
 
+mod full_disk;
 mod import;
 mod matching;
 mod models;

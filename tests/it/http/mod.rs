@@ -13,6 +13,7 @@ mod page;
 mod persons;
 mod process;
 mod scripts;
+mod tending;
 mod texts;
 
 use std::sync::Arc;

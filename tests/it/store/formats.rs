@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use facevault::store::{CreateOptions, ModelInfo, PreparedImages, Store};
+use facevault::store::{CreateOptions, Erasure, ModelInfo, PreparedImages, Store};
 use facevault::{
     ChangesSince, ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection, NewPerson,
     PersonChange, PersonId, PersonQuery, Result, Status, Token, TokenId,
@@ -135,7 +135,7 @@ fn has_the_token(store: &Store) -> Result<()> {
 #[test]
 fn older_versions_are_taken_to_the_present_version_and_hold_what_was_written() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
-    for version in [1, 2, 3] {
+    for version in [1, 2, 3, 4] {
         let path = vault_of(version, folder.path());
         let error = Store::open_read_only(&path).expect_err("an older version is opened for writing once");
         assert_eq!(error.kind(), ErrorKind::Unsupported);
@@ -164,7 +164,6 @@ fn version_4_opens_and_holds_what_was_written() -> Result<()> {
         packed.finish().expect("writes");
     }
     let path = vault_of(4, folder.path());
-    assert!(Store::open_read_only(&path)?.check()?.is_clean());
     let store = Store::open(&path)?;
     has_the_token(&store)?;
     let full = store.person(&ClientId::new("client_1")?, &PersonId::new("person_full")?)?;
@@ -173,4 +172,70 @@ fn version_4_opens_and_holds_what_was_written() -> Result<()> {
     assert!(given.bytes.is_none() && photos.iter().all(|photo| photo.bytes.is_some()));
     assert_eq!(given.encoding, Some(encoding(MODEL, b"given")));
     holds_what_was_written(&store, model_info(MODEL).mode)
+}
+
+#[test]
+fn what_older_versions_left_in_unused_bytes_goes_when_a_vault_is_opened() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = vault_of(4, folder.path());
+    let word = |person: usize, n: usize| format!("word{person:05}of{n:05} ");
+    {
+        // As facevault 0.1 wrote: SQLite overwrites rows, not the copies that it leaves in other pages.
+        let old = rusqlite::Connection::open(&path).expect("a vault");
+        old.execute_batch("PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON").expect("sets");
+        let mut write = old
+            .prepare(
+                "INSERT INTO persons
+                     (client, id, status, version, generation, created_at, updated_at, name, folded_name, notes)
+                 VALUES (1, ?1, 'active', 1, 0, 0, 0, 'a', 'a', ?2)
+                 ON CONFLICT (client, id) DO UPDATE SET notes = ?2",
+            )
+            .expect("a statement");
+        for round in 0..4 {
+            for person in 0..200 {
+                let notes: String = (0..1 + (person * 7 + round * 13) % 60).map(|n| word(person, n)).collect();
+                write.execute(rusqlite::params![format!("old{person:05}"), notes]).expect("written");
+            }
+        }
+        old.execute("UPDATE persons SET notes = 'x' WHERE id LIKE 'old%'", []).expect("replaced");
+    }
+    let left = || {
+        let bytes = std::fs::read(&path).expect("a file");
+        let is_word = |piece: &&[u8]| piece.starts_with(b"word") && piece[4..].iter().all(u8::is_ascii_digit);
+        bytes.windows(9).filter(is_word).count()
+    };
+    assert!(left() > 10, "only {} words were left by the old version", left());
+    let store = Store::open(&path)?;
+    assert_eq!(store.erasure()?, Erasure::Nothing);
+    assert_eq!(left(), 0);
+    assert!(store.check()?.is_clean());
+    Ok(())
+}
+
+#[test]
+fn what_other_programs_left_goes_when_the_vault_is_cleaned() -> Result<()> {
+    let vault = super::Vault::new();
+    for n in 0..200 {
+        vault.store.insert(&vault.client, &person(&format!("somebody{n:05}").repeat(10), &[]))?;
+    }
+    {
+        // Such a program folds the log into the file as it is.
+        let other = vault.raw();
+        other.execute_batch("PRAGMA secure_delete = ON").expect("sets");
+        for n in 0..200 {
+            let name = format!("marker{n:05}").repeat(1 + n % 40);
+            other
+                .execute("UPDATE persons SET name = ?2 WHERE key = ?1", rusqlite::params![n as i64 + 1, name])
+                .expect("changed");
+        }
+        other.execute_batch("UPDATE persons SET name = 'x'; PRAGMA wal_checkpoint(TRUNCATE)").expect("changed");
+    }
+    let left = || {
+        let bytes = std::fs::read(vault.path()).expect("a file");
+        bytes.windows(6).filter(|piece| piece == b"marker").count()
+    };
+    assert!(left() > 10, "only {} names were left by the other program", left());
+    assert_eq!(vault.store.clean()?, Erasure::Done);
+    assert_eq!(left(), 0);
+    Ok(())
 }

@@ -12,9 +12,12 @@ mod gallery;
 mod history;
 mod leftovers;
 mod model;
+mod pending;
+mod place;
 mod random;
 mod reencoding;
 mod refusals;
+mod residue;
 mod tokens;
 mod walking;
 

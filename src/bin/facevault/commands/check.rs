@@ -23,6 +23,7 @@ Examples:
 /// If there is damage, the exit code is 4 and the persons concerned are named; everything else can
 /// still be read.
 /// Others may go on using the vault meanwhile.
+/// It also says whether what was removed waits in the log to be erased.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -44,6 +45,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         "images": report.images,
         "without_photo": report.without_photo,
         "encodings": report.encodings,
+        "erasure": if report.erasure_pending { "pending" } else { "done" },
         "problems": problems,
         "model": model.as_ref().map(|model| {
             json!({"id": model.id.to_string(), "name": model.name, "mode": model.mode})
@@ -63,6 +65,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         text.check(mark, format!("{found} in {persons} people, {images} photos, {encodings} encodings ({took})"))?;
         if report.without_photo > 0 {
             text.line(format!("{} of the encodings were given without a photo", report.without_photo))?;
+        }
+        if report.erasure_pending {
+            text.line("what was removed or replaced is still in the log beside the vault: the next write erases it")?;
         }
         model.iter().try_for_each(|model| {
             let mode = model.mode.map_or("unknown", EncodingMode::as_str);

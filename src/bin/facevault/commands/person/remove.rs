@@ -14,8 +14,9 @@ Examples:
 
 /// Remove a person for good
 ///
-/// The person, the photos and the encodings are overwritten in the file: nothing of them is left.
-/// Copies of the file and backups keep them.
+/// The person, the photos and the encodings are overwritten in the file and its log: nothing of them is left.
+/// Where another program is reading an older state, the log keeps them for a while ("erasure": "pending" in JSON);
+/// whoever writes next erases them, and so does a server. Copies of the file and backups keep them.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -35,6 +36,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         Ok(format!("remove {id}, {:?} with {} photos, for good?", person.name, person.images.len()))
     };
     confirm::removal(arguments.yes, question, context)?;
-    vault.remove_person(id)?;
-    context.output.answer(&json!({"_id": id}), |text| text.line(format!("removed {id}")))
+    let removed = vault.remove_person(id)?;
+    context
+        .output
+        .answer(&json!({"_id": id, "erasure": removed.erasure.as_str()}), |text| text.line(format!("removed {id}")))?;
+    super::tell_of_pending(&vault, context)
 }

@@ -82,7 +82,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         _ => context.vault_with_engine(&arguments.subject.vault)?,
     };
     let person = vault.update_person(&arguments.subject.id, &update).with_photos(&arguments.images)?;
-    written("updated", &person, context)
+    written("updated", &person, context)?;
+    super::tell_of_pending(&vault, context)
 }
 
 fn from_options(arguments: &Arguments, context: &Context) -> Result<PersonUpdate, crate::failure::Failure> {
