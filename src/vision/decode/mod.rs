@@ -3,7 +3,8 @@
 //! The header comes first: nothing is allocated for pixels before the size that it claims was
 //! compared with the limits. The `image` crate's own memory limit does not hold on every path, so
 //! width, height and the bytes of a whole frame are checked here, and where a container holds a
-//! second header (WebP), that one too. A file that is cut short or damaged is refused even where
+//! second header (WebP), that one too. A file too small for a photo of its size is refused as well, and what nobody
+//! looks at is not unpacked (colour profiles). A file that is cut short or damaged is refused even where
 //! decoders would fill in grey: a face encoding of half a picture is worse than none. What the
 //! file is called does not matter, its content does.
 //!
@@ -110,12 +111,13 @@ fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Resul
     let input = Cursor::new(bytes);
     match format {
         ImageFormat::Png => {
-            let decoder = PngDecoder::with_limits(input, image_limits(limits)).map_err(refuse)?;
-            unpack(format, decoder, limits, || png::stated(bytes))
+            let needed = png::without_profiles(bytes);
+            let decoder = PngDecoder::with_limits(Cursor::new(&*needed), image_limits(limits)).map_err(refuse)?;
+            unpack(format, decoder, (limits, bytes.len()), || png::stated(bytes))
         }
         ImageFormat::WebP => {
             webp::check_frames(bytes, limits)?;
-            unpack(format, WebPDecoder::new(input).map_err(refuse)?, limits, || webp::stated(bytes))
+            unpack(format, WebPDecoder::new(input).map_err(refuse)?, (limits, bytes.len()), || webp::stated(bytes))
         }
         ImageFormat::Gif | ImageFormat::Bmp | ImageFormat::Tiff | ImageFormat::Pnm => {
             decode_more(format, bytes, limits)
@@ -129,7 +131,7 @@ fn decode_any(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Resul
 #[cfg(feature = "more-formats")]
 fn decode_more(format: ImageFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Refusal> {
     let refuse = |error: ImageError| explain(format, &error);
-    let input = Cursor::new(bytes);
+    let (input, limits) = (Cursor::new(bytes), (limits, bytes.len()));
     match format {
         ImageFormat::Gif => unpack(format, GifDecoder::new(input).map_err(refuse)?, limits, Stated::default),
         ImageFormat::Bmp => unpack(format, BmpDecoder::new(input).map_err(refuse)?, limits, Stated::default),
@@ -147,15 +149,17 @@ fn decode_more(format: ImageFormat, _: &[u8], _: &DecodeLimits) -> Result<RgbIma
     )))
 }
 
-/// Decodes the picture whose header `decoder` has read. `stated` looks for the orientation.
+/// Decodes the picture whose header `decoder` has read from a file of so many bytes. `stated` looks for the
+/// orientation.
 fn unpack(
     format: ImageFormat,
     mut decoder: impl ImageDecoder,
-    limits: &DecodeLimits,
+    (limits, bytes): (&DecodeLimits, usize),
     stated: impl FnOnce() -> Stated,
 ) -> Result<RgbImage, Refusal> {
     let (width, height) = decoder.dimensions();
     check_size(width, height, limits)?;
+    check_density(width, height, bytes)?;
     // Four-colour and palette pictures are wider while they are unpacked than in the end.
     let unpacked = u64::from(decoder.original_color_type().bits_per_pixel()).div_ceil(8);
     let stored = u64::from(decoder.color_type().bytes_per_pixel());
@@ -209,6 +213,23 @@ fn check_size(width: u32, height: u32, limits: &DecodeLimits) -> Result<(), Refu
         return Err(too_large(pixels, limits.max_pixels, message));
     }
     Ok(())
+}
+
+/// Pixels that any file may have.
+const FREE_PIXELS: u64 = 1 << 20;
+/// The most pixels of a larger picture for each byte of its file. Photos have a few; one of 50 megapixels at the
+/// worst quality of WebP has 380. What has more is one colour, and takes the memory of a photo.
+const MAX_DENSITY: u64 = 4096;
+
+/// Refuses a file that is too small for a photo of the size that it claims.
+fn check_density(width: u32, height: u32, bytes: usize) -> Result<(), Refusal> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels <= FREE_PIXELS || pixels / MAX_DENSITY <= bytes as u64 {
+        return Ok(());
+    }
+    Err(undecodable(format!(
+        "the file claims {width} x {height} pixels in {bytes} bytes, which is no photo; send the whole file"
+    )))
 }
 
 fn check_frame(bytes: u64, limits: &DecodeLimits) -> Result<(), Refusal> {

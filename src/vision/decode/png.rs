@@ -6,6 +6,7 @@
 //! Layout: PNG specification, third edition, section 11.3; the profiles are those of ImageMagick's
 //! `coders/png.c`.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
@@ -14,6 +15,36 @@ use super::orientation::Stated;
 
 /// Bytes that all texts of a file may unpack to: several times what EXIF can be, written as digits.
 const MAX_TEXT: u64 = 1 << 20;
+
+/// The file without its colour profiles (`iCCP`), which nobody looks at and the decoder would unpack: a gigabyte
+/// takes a megabyte of the file. A file that has none is not copied.
+pub(super) fn without_profiles(bytes: &[u8]) -> Cow<'_, [u8]> {
+    const PROFILE: &[u8] = b"iCCP";
+    let mut kept: Option<Vec<u8>> = None;
+    let (mut start, mut at) = (0, 8);
+    while let Some(header) = bytes.get(at..at + 8) {
+        let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        // Header, content, four bytes of checksum.
+        let end = at.saturating_add(length).saturating_add(12).min(bytes.len());
+        match &header[4..] {
+            PROFILE => {
+                kept.get_or_insert_default().extend_from_slice(&bytes[start..at]);
+                start = end;
+            }
+            // Profiles stand before the pixels.
+            b"IDAT" | b"IEND" => break,
+            _ => {}
+        }
+        at = end;
+    }
+    match kept {
+        Some(mut kept) => {
+            kept.extend_from_slice(&bytes[start..]);
+            kept.into()
+        }
+        None => bytes.into(),
+    }
+}
 
 /// What all chunks say. They are read to the file's end: metadata may stand behind the pixels.
 pub(super) fn stated(bytes: &[u8]) -> Stated {
@@ -91,6 +122,32 @@ fn raw_profile(text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colour_profiles_are_left_out() {
+        let chunk = |name: &[u8; 4], content: &[u8]| {
+            [&(content.len() as u32).to_be_bytes()[..], name, content, b"crc."].concat()
+        };
+        let file = |chunks: &[&[u8]]| [b"12345678", &chunks.concat()[..]].concat();
+        let (head, text, pixels) = (chunk(b"IHDR", b"13"), chunk(b"tEXt", b"iCCP"), chunk(b"IDAT", b"iCCP"));
+        let profile = chunk(b"iCCP", b"x\0\0much");
+        let plain = file(&[&head, &text, &pixels]);
+        assert!(matches!(without_profiles(&plain), Cow::Borrowed(whole) if whole == plain));
+        for with in [
+            file(&[&head, &profile, &text, &pixels]),
+            file(&[&profile, &head, &profile, &profile, &text, &profile, &pixels]),
+        ] {
+            assert_eq!(without_profiles(&with), plain);
+        }
+        // Behind the pixels it is not looked for, and what is cut short stays so.
+        let behind = file(&[&head, &pixels, &profile]);
+        assert_eq!(without_profiles(&behind), behind);
+        let cut = file(&[&head, &profile[..10]]);
+        assert_eq!(without_profiles(&cut), file(&[&head]));
+        for end in 0..plain.len() {
+            assert_eq!(*without_profiles(&plain[..end]), plain[..end]);
+        }
+    }
 
     #[test]
     fn raw_profiles_are_read_as_imagemagick_writes_them() {

@@ -15,7 +15,7 @@ use heifer::heifer_isobmff::boxes::{ColorInfo, Property};
 use heifer::heifer_isobmff::{BoxIter, HeifFile, ItemId};
 use image::RgbImage;
 
-use super::super::{DecodeLimits, check_frame, check_size, pixels};
+use super::super::{DecodeLimits, check_density, check_frame, check_size, pixels};
 use super::Kind;
 use super::codec::Codec;
 use super::fault::Fault;
@@ -45,6 +45,7 @@ fn read(bytes: &[u8], limits: &DecodeLimits, kind: &mut Kind) -> Result<RgbImage
     let codec = Codec::of(&file, id)?;
     *kind = codec.kind();
     let layout = Layout::of(&file, id, codec, limits)?;
+    check_density(layout.width, layout.height, bytes.len())?;
     let turns = Turns::of(&file, id)?;
     let alpha = alpha_item(&file, id)?;
     let opacity = alpha.map(|alpha| Layout::of(&file, alpha, Codec::of(&file, alpha)?, limits)).transpose()?;

@@ -18,7 +18,9 @@ use libjpeg_turbo_rs::{DecodeLimits as DecoderLimits, Decoder, FrameHeader, Jpeg
 
 use crate::error::Refusal;
 
-use super::{DecodeLimits, check_frame, check_size, cut_short, damaged, pixels, too_much_memory, undecodable};
+use super::{
+    DecodeLimits, check_density, check_frame, check_size, cut_short, damaged, pixels, too_much_memory, undecodable,
+};
 use markers::{mend, reaches_end, stated};
 
 const FORMAT: &str = "JPEG";
@@ -40,6 +42,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Re
     let frame = decoder.header();
     let (width, height) = (u32::from(frame.width), u32::from(frame.height));
     check_size(width, height, limits)?;
+    check_density(width, height, bytes.len())?;
     let inks = frame.components.len() == 4;
     check_frame(u64::from(width) * u64::from(height) * if inks { 4 } else { 3 }, limits)?;
     if decoder.is_arithmetic() || !is_read(frame) {
