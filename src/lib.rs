@@ -49,6 +49,7 @@ mod clock;
 mod comparison;
 mod encoding;
 mod error;
+mod files;
 pub mod geometry;
 mod patch;
 mod person;

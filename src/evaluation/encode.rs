@@ -1,10 +1,9 @@
 //! From the photos of a data set to their encodings.
 
-use std::fs;
-
 use crate::encoding::FaceEncoding;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::files;
 use crate::models::Sha256;
 use crate::progress::{Progress, Step};
 
@@ -102,7 +101,7 @@ fn encode_group(
     let mut unknown: Vec<(Sha256, Vec<u8>)> = Vec::new();
     for photo in photos {
         let path = dataset.root.join(photo);
-        let bytes = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+        let bytes = files::read(&path).map_err(|error| unreadable(&path, error))?;
         let sha256 = Sha256::of(&bytes);
         let found = cache.as_ref().and_then(|cache| cache.get(&sha256)).cloned();
         if found.is_some() {

@@ -1,10 +1,9 @@
 //! Small pictures of photos for the page.
 
-use std::fs;
-
 use super::report::{Picture, PictureFormat, PicturePair};
 use super::{Dataset, Evaluation};
 use crate::engine::Engine;
+use crate::files;
 use crate::statistics::ScoredPair;
 use crate::vision::thumbnail;
 
@@ -49,7 +48,7 @@ fn picture(engine: &Engine, dataset: &Dataset, place: usize, reason: Option<&str
         Some(reason) => format!("{name}: {reason}"),
         None => name,
     });
-    let decoded = fs::read(dataset.root.join(photo)).ok().and_then(|bytes| engine.decode(&bytes).ok());
+    let decoded = files::read(&dataset.root.join(photo)).ok().and_then(|bytes| engine.decode(&bytes).ok());
     let bytes = decoded.and_then(|picture| thumbnail(&picture).ok()).unwrap_or_default();
     Picture { bytes, format: PictureFormat::Jpeg, caption }
 }

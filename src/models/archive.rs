@@ -13,6 +13,7 @@ use flate2::read::GzDecoder;
 use super::home::cannot;
 use super::install::Failure;
 use crate::error::{Error, ErrorKind};
+use crate::files;
 
 /// The most bytes that a gzipped tar is unpacked to in search of its members. Only the headers and
 /// the members themselves are kept.
@@ -24,7 +25,7 @@ pub(super) type Sink<'a> = &'a mut dyn FnMut(usize, &mut dyn Read) -> Result<(),
 /// Hands the content of each of `members` to `sink`, in the archive's order. A member is a path
 /// in the archive or below its one top folder.
 pub(super) fn extract(path: &Path, members: &[&str], sink: Sink<'_>) -> Result<(), Failure> {
-    let mut file = BufReader::new(File::open(path).map_err(|error| cannot("open", path, error))?);
+    let mut file = BufReader::new(files::open(path).map_err(|error| cannot("open", path, error))?);
     let mut magic = [0; 2];
     let read = file.read(&mut magic).and_then(|read| file.rewind().map(|()| read));
     read.map_err(|error| cannot("read", path, error))?;

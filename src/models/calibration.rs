@@ -15,6 +15,7 @@ use super::home::{Home, cannot};
 use crate::comparison::{CalibrationTable, MeasuredOn};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files;
 use crate::recognizability::Recognizability;
 use crate::spec::EncodingMode;
 
@@ -42,6 +43,9 @@ impl Measured {
     }
 }
 
+/// The largest file of what was measured that is read.
+const MAX_MEASURED: u64 = 1 << 20;
+
 impl Home {
     /// Where what was measured here of `model` is, or would be: in the pack's own mode where
     /// `other_mode` is `None`, else in the mode that is not the pack's.
@@ -59,7 +63,7 @@ impl Home {
     /// it cannot be read.
     pub fn measured(&self, model: ModelId, other_mode: Option<EncodingMode>) -> Result<Option<Measured>> {
         let path = self.calibration_file(model, other_mode);
-        let text = match fs::read_to_string(&path) {
+        let text = match files::read_text(&path, MAX_MEASURED) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot("read", &path, error)),

@@ -25,7 +25,7 @@ impl Sha256 {
     /// # Errors
     /// Those of opening and reading it.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        let mut file = std::fs::File::open(path)?;
+        let mut file = crate::files::open(path)?;
         let mut hasher = Hasher::default();
         let mut buffer = vec![0; 1 << 16];
         loop {

@@ -1,6 +1,6 @@
 //! Files and packages out of a folder, for machines without a network.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::artifact::{Artifact, Origin, State};
@@ -10,6 +10,7 @@ use super::install::{Failure, unpack};
 use super::pip::plain;
 use super::source::{Archive, Source};
 use super::staging::Partial;
+use crate::files;
 use crate::progress::Progress;
 
 /// Installs `artifacts`, which share one origin, out of `folder`: a file of that name beside
@@ -81,7 +82,7 @@ fn find_file(
 }
 
 fn copy(home: &Home, artifact: &Artifact, path: &Path, progress: &mut dyn Progress) -> Result<(), Failure> {
-    let mut file = File::open(path).map_err(|error| cannot("open", path, error))?;
+    let mut file = files::open(path).map_err(|error| cannot("open", path, error))?;
     let mut partial = Partial::create(artifact.location(home), artifact.sha256(), Some(artifact.size()))?;
     partial.copy(&mut file, path, progress)?;
     partial.finish()?;

@@ -16,6 +16,7 @@ use super::npm_wheels::wheel;
 use super::pip;
 use super::source::{Source, is_member_path};
 use crate::error::{Error, ErrorKind};
+use crate::files;
 use crate::progress::{Progress, Step};
 
 /// npm's folder in the package, and its script that Node.js runs.
@@ -116,7 +117,7 @@ fn fetch(
 /// Unpacks Node.js and npm out of the wheel at `path`, whose SHA-256 is the known one.
 fn unpack(path: &Path, node: &str, place: &Path, progress: &mut dyn Progress) -> Result<(), Failure> {
     let damaged = |error: &dyn std::error::Error| wrong(path, &format!("is damaged: {error}"));
-    let file = File::open(path).map_err(|error| cannot("open", path, error))?;
+    let file = files::open(path).map_err(|error| cannot("open", path, error))?;
     let mut archive = zip::ZipArchive::new(io::BufReader::new(file)).map_err(|error| damaged(&error))?;
     let mut left = MAX_UNPACKED;
     for index in 0..archive.len() {

@@ -64,7 +64,7 @@ impl OptimizedNetwork {
     /// The ONNX file, if it was kept and is whole.
     #[must_use]
     pub fn read(&self) -> Option<Vec<u8>> {
-        let mut file = fs::File::open(self.path()).ok()?;
+        let mut file = crate::files::open(&self.path()).ok()?;
         let mut head = [0; HEAD.len() + 2 * HASH];
         file.read_exact(&mut head).ok()?;
         let (made_of, own) = head[HEAD.len()..].split_at(HASH);

@@ -12,6 +12,7 @@ use super::missing;
 use super::{dlib, espdl, tflite};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files;
 use crate::onnx::{Layout, precheck};
 
 /// What a pack's manifest is called.
@@ -38,10 +39,7 @@ impl Pack {
     pub fn open_dir(folder: impl Into<PathBuf>) -> Result<Self> {
         let folder = folder.into();
         let path = folder.join(MANIFEST);
-        let mut text = String::new();
-        fs::File::open(&path)
-            .and_then(|file| file.take(MAX_MANIFEST).read_to_string(&mut text))
-            .map_err(|error| unreadable(&path, error))?;
+        let text = files::read_text(&path, MAX_MANIFEST).map_err(|error| unreadable(&path, error))?;
         let manifest = Manifest::parse(&path.display().to_string(), &text)?;
         Ok(Self { folder, manifest })
     }
@@ -191,7 +189,7 @@ fn read(path: &Path, model: &ModelFile) -> Result<Vec<u8>> {
 
 /// The file, of the size that the manifest states.
 fn open(path: &Path, model: &ModelFile) -> Result<fs::File> {
-    let file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
+    let file = files::open(path).map_err(|error| unreadable(path, error))?;
     let size = file.metadata().map_err(|error| unreadable(path, error))?.len();
     if size == model.size {
         Ok(file)

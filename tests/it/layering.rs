@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &[
         "clock",
         "error",
+        "files",
         "geometry",
         "encoding",
         "comparison",

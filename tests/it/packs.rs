@@ -49,3 +49,29 @@ pub(crate) fn pack(test: &str, detector: &str, embedder: &str) -> Option<TempDir
     assert!(Pack::open_dir(folder.path()).is_ok());
     Some(folder)
 }
+
+/// A folder that is a pack of these two ONNX files, as `yunet_640` and `espdl_mbf` are: it need not run.
+pub(crate) fn made_of(folder: &Path, detector: &[u8], embedder: &[u8]) {
+    let text = manifest_text("yunet_640", "espdl_mbf");
+    let mut text = text.split("[calibration]").next().unwrap_or_default().to_owned();
+    fs::create_dir_all(folder).expect("a folder");
+    for (file, bytes) in [("face_detection_yunet_2023mar.onnx", detector), ("espdl_mbf.onnx", embedder)] {
+        let start = text.find(file).expect("the file's section");
+        let (head, section) = text.split_at(start);
+        let section: Vec<String> = section
+            .lines()
+            .scan((false, false), |done, line| {
+                Some(match line.split_once(" = ") {
+                    Some(("size", _)) if !std::mem::replace(&mut done.0, true) => format!("size = {}", bytes.len()),
+                    Some(("sha256", _)) if !std::mem::replace(&mut done.1, true) => {
+                        format!("sha256 = \"{}\"", facevault::models::Sha256::of(bytes))
+                    }
+                    _ => line.to_owned(),
+                })
+            })
+            .collect();
+        text = format!("{head}{}\n", section.join("\n"));
+        fs::write(folder.join(file), bytes).expect("written");
+    }
+    fs::write(folder.join("manifest.toml"), text).expect("written");
+}

@@ -28,6 +28,17 @@ pub(crate) fn read_all(paths: &[PathBuf], limits: &Limits) -> Result<Vec<ImageBy
     if refused.is_empty() { Ok(images) } else { Err(Error::refused(refused)).with_photos(paths) }
 }
 
+/// As [`read_all`], for photos that a folder or a list names: each must be a regular file, since nobody waits at
+/// the other end of a pipe.
+pub(crate) fn read_files(paths: &[PathBuf], limits: &Limits) -> Result<Vec<ImageBytes>, Failure> {
+    for path in paths {
+        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+            return Err(Error::new(ErrorKind::Invalid, format!("{} is not a regular file", path.display())).into());
+        }
+    }
+    read_all(paths, limits)
+}
+
 /// Reads a request body; `-` is standard input. It may hold as many photos as a person may have.
 pub(crate) fn read_body(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     let photos = limits.max_image_bytes.saturating_mul(limits.max_images as u64);
@@ -141,6 +152,20 @@ mod tests {
             let error = read_body(&path, &LIMITS).expect_err("no file");
             assert_eq!(error.kind(), kind);
             assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_among_listed_photos_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (photo, fifo) = (folder.path().join("photo"), folder.path().join("fifo"));
+        std::fs::write(&photo, "1234").expect("written");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+        assert_eq!(read_files(std::slice::from_ref(&photo), &LIMITS).expect("a file").len(), 1);
+        match read_files(&[photo, fifo], &LIMITS) {
+            Err(Failure::Error { error, .. }) => assert!(error.to_string().ends_with("fifo is not a regular file")),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -1,7 +1,5 @@
 //! From a data set to the encodings of its photos with each kind of damage.
 
-use std::fs;
-
 use rayon::prelude::*;
 
 use super::{Damage, Subject};
@@ -10,6 +8,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::evaluation::Dataset;
 use crate::evaluation::dataset::unreadable;
+use crate::files;
 use crate::models::Sha256;
 use crate::progress::{Progress, Step};
 
@@ -80,7 +79,7 @@ fn of_photo(
     place: usize,
 ) -> Result<Option<Vec<Outcome>>> {
     let path = dataset.root.join(&dataset.photos[place]);
-    let bytes = fs::read(&path).map_err(|error| unreadable(&path, error))?;
+    let bytes = files::read(&path).map_err(|error| unreadable(&path, error))?;
     let Ok(picture) = engine.decode(&bytes) else { return Ok(None) };
     let Ok(found) = engine.encode_picture(&picture)? else { return Ok(None) };
     let subject = Subject::new(found.turned.apply(&picture).unwrap_or(picture), &found.face);

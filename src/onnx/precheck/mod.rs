@@ -1,9 +1,12 @@
 //! A look into an ONNX file before any runtime sees it.
 //!
 //! Runtimes trust what they load: they follow paths to other files, allocate what a shape claims
-//! and read past data that is too short. What is refused here never reaches them. A file that
-//! passes may still fail: operators and the shapes between them are left to the runtime.
+//! and read past data that is too short, and a graph can make them loop or allocate without end. What is refused here
+//! never reaches them. A file that passes may still fail: whether operators fit together is left to the runtime.
 
+mod bounds;
+mod operators;
+mod spatial;
 mod tensors;
 
 use std::collections::HashSet;
@@ -27,6 +30,9 @@ const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 
 /// The most elements that one tensor may have: 1 GiB as `f32`.
 const MAX_ELEMENTS: u64 = 1 << 28;
+
+/// Operators that run graphs, as often as they like.
+const CONTROL_FLOW: [&str; 4] = ["If", "Loop", "Scan", "SequenceMap"];
 
 /// Where a picture's colours are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +66,10 @@ pub struct Inspection {
 /// # Errors
 /// [`ErrorKind::ModelUnavailable`] with the reason where it is no ONNX model, keeps data in other
 /// files, has operators of another age or domain, has a tensor whose data is not what its shape
-/// says, claims a tensor of more than 2^28 elements, or has another input than one `f32` picture
-/// of three colours.
+/// says, claims a tensor of more than 2^28 elements, has another input than one `f32` picture
+/// of three colours, decides by itself what to run (`If`, `Loop`, functions), makes a value of more than
+/// 2^26 elements or of a size that only the run can tell, or makes more than 2^29 elements in all. Where any size of
+/// input is taken, that is asked for 640 pixels a side.
 pub fn precheck(file: &str, bytes: &[u8]) -> Result<Inspection> {
     let refused = |why: String| Error::new(ErrorKind::ModelUnavailable, format!("{file}: {why}"));
     let model = ModelProto::decode(bytes).map_err(|error| refused(format!("not an ONNX model: {error}")))?;
@@ -79,6 +87,10 @@ fn inspect(model: &ModelProto) -> Result<Inspection, String> {
     for function in &model.functions {
         walk.nodes(&function.node)?;
     }
+    // A few that call each other stand for any number of operators.
+    if !model.functions.is_empty() {
+        return Err("the model has functions of its own, which are not taken: export it with them put in".to_owned());
+    }
     let (input, shape) = input(graph)?;
     let layout = match shape {
         [_, Some(3), _, _] => Layout::Nchw,
@@ -86,6 +98,7 @@ fn inspect(model: &ModelProto) -> Result<Inspection, String> {
         [_, None, _, _] => Layout::Nchw,
         _ => return Err(format!("the input {input:?} has {}, expected a picture of 3 colours", sides(&shape))),
     };
+    bounds::check(graph, opset)?;
     let outputs = graph.output.iter().map(|output| output.name.clone()).collect();
     Ok(Inspection { opset, input, shape, layout, outputs, parameters: walk.parameters })
 }
@@ -180,6 +193,13 @@ impl<'a> Walk<'a> {
                 for graph in attribute.g.iter().chain(&attribute.graphs) {
                     self.graph(graph)?;
                 }
+            }
+            // A loop cannot be interrupted, and nothing says how often it runs.
+            let has_graphs =
+                node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty());
+            if has_graphs || CONTROL_FLOW.contains(&node.op_type.as_str()) {
+                let message = format!("the operator {} runs graphs of its own, which is not taken", node.op_type);
+                return Err(message);
             }
         }
         Ok(())

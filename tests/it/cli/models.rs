@@ -2,7 +2,10 @@
 
 use std::fs;
 
+use facevault::onnx::proto::{AttributeProto, GraphProto};
+
 use super::Facevault;
+use crate::graphs::Net;
 use crate::packs;
 
 /// The folder of an installed pack of one's own, whose files are text.
@@ -39,6 +42,103 @@ fn packs_are_listed_shown_and_removed() {
     test.run(["models", "remove", "test"]).ok();
     test.run(["models", "remove", "test"]).fails(2, "not installed");
     test.run(["models", "remove", "../home"]).fails(2, "not installed");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pack_of_pipes_is_refused_at_once() {
+    let test = Facevault::new();
+    test.write("photo.jpg", "no photo either");
+    for file in ["manifest.toml", "face_detection_yunet_2023mar.onnx", "espdl_mbf.onnx"] {
+        let folder = own_pack(&test);
+        fs::remove_file(folder.join(file)).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(folder.join(file)).status().expect("mkfifo runs");
+        assert!(made.success());
+        let started = std::time::Instant::now();
+        let path = folder.display().to_string();
+        for words in
+            [&["encode", "photo.jpg", "--pack", &path][..], &["models", "verify", "test"], &["doctor", "--pack", &path]]
+        {
+            let run = test.run(words);
+            assert_eq!(run.code, 3, "{run:#?}");
+        }
+        if file == "manifest.toml" {
+            test.run(["encode", "photo.jpg", "--pack", &path]).fails(3, "it is a pipe (FIFO), not a regular file");
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(30));
+        fs::remove_dir_all(folder).expect("removed");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn photos_may_come_through_a_pipe_that_the_command_line_names() {
+    let test = Facevault::with_ada();
+    let fifo = test.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+    let run = std::thread::scope(|scope| {
+        scope.spawn(|| fs::write(&fifo, "a text, which came through"));
+        test.run(["person", "update", "v", "ada", "--json-file", "fifo"])
+    });
+    run.fails(2, "must be JSON");
+    test.pipe(["person", "update", "v", "ada", "--json-file", "-"], b"{").fails(2, "must be JSON");
+}
+
+/// A graph of the detector's input and these nodes, each of an operator and the numbers of its second input.
+fn bomb(batch: i64, nodes: &[(&str, &[i64])]) -> Vec<u8> {
+    let mut net = Net::new([Some(batch), Some(3), Some(640), Some(640)]);
+    let mut value = "input".to_owned();
+    for (kind, numbers) in nodes {
+        let numbers = net.integers(numbers);
+        value = net.node(kind, &[&value, &numbers], vec![]);
+    }
+    net.finish(&[(&value, 4)], 13)
+}
+
+#[test]
+fn graphs_that_would_take_gigabytes_or_never_end_are_refused_before_anything_runs() {
+    let test = Facevault::new().with_runtime();
+    test.write("photo.jpg", "no photo either");
+    let mut endless = Net::new([Some(1), Some(3), Some(640), Some(640)]);
+    let (count, go_on) = (endless.index(i64::MAX), endless.index(1));
+    let body = AttributeProto { name: "body".into(), g: Some(GraphProto::default()), ..AttributeProto::default() };
+    let looped = endless.node("Loop", &[&count, &go_on, "input"], vec![body]);
+    let times: &[i64] = &[1, 1, 60, 60];
+    for (network, said) in [
+        (bomb(1, &[("Expand", &[1, 3, 640, 640]), ("Tile", times)]), "makes a tensor of 1x3x38400x38400 elements"),
+        (bomb(1, &[("Expand", &[5_000, 3, 640, 640])]), "makes a tensor of 5000x3x640x640 elements"),
+        (bomb(1, &[("Tile", &[1_i64, 1, 4, 4][..]); 5]), "makes a tensor of 1x3x10240x10240 elements"),
+        (bomb(100_000, &[("Expand", &[1, 1, 1, 1])]), "claims 100000x3x640x640 elements"),
+        (bomb(200, &[("Expand", &[1, 1, 1, 1])]), "makes a tensor of 200x3x640x640 elements"),
+        (endless.finish(&[(&looped, 4)], 13), "the operator Loop runs graphs of its own"),
+    ] {
+        let folder = test.path().join("bomb");
+        packs::made_of(&folder, &network, &network);
+        // Three gigabytes of addresses hold the command and the runtime, but none of what these graphs ask for.
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -v 3000000 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_facevault")]);
+        command.args(["detect", "photo.jpg", "--threads", "1", "--pack"]).arg(&folder);
+        let inner = test.command([""; 0]);
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(test.path());
+        let output = command.output().expect("the command ends");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(3) && told.contains(said), "{said}: {output:?}");
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_too_large_is_refused_with_the_limit() {
+    let test = Facevault::new();
+    let folder = own_pack(&test);
+    let text = fs::read_to_string(folder.join("manifest.toml")).expect("a manifest");
+    let filled = |size: usize| format!("{text}#{}\n", "x".repeat(size - text.len() - 2));
+    fs::write(folder.join("manifest.toml"), filled(1 << 20)).expect("written");
+    test.run(["models", "show", "test"]).ok();
+    fs::write(folder.join("manifest.toml"), filled((1 << 20) + 1)).expect("written");
+    let path = folder.display().to_string();
+    let run = test.run(["models", "show", &path]);
+    run.fails(3, "manifest.toml: it has 1048577 bytes, at most 1048576 are read");
 }
 
 #[test]

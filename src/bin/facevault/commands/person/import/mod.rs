@@ -167,7 +167,7 @@ impl Import<'_> {
     /// The person with the photos that these files hold.
     fn with_photos(&self, mut new: NewPerson, photos: &[PathBuf]) -> Result<NewPerson, Error> {
         new.collections.extend(self.arguments.collections.iter().cloned());
-        new.images = photo::read_all(photos, &self.context.limits()).map_err(|failure| match failure {
+        new.images = photo::read_files(photos, &self.context.limits()).map_err(|failure| match failure {
             Failure::Error { error, .. } => error,
             _ => Error::new(ErrorKind::Io, "the photos cannot be read"),
         })?;
