@@ -1,7 +1,7 @@
 //! The rules that a request's fields must keep, checked before anything is changed.
 //!
 //! Lengths are characters (Unicode scalar values). Names and nationalities are counted without
-//! white space at both ends, and kept as given.
+//! white space at both ends, must show something, and are kept as given.
 
 use std::borrow::Cow;
 
@@ -146,6 +146,19 @@ pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a character draws nothing of its own: a control character, or one of those that Unicode says are to be
+/// ignored in display (`Default_Ignorable_Code_Point`), such as joiners, marks of direction and characters without
+/// width. A name of these alone is refused, and the command never prints one as it is.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// The rules broken so far.
 #[derive(Default)]
 struct Check(Violations);
@@ -156,8 +169,11 @@ impl Check {
     }
 
     fn name(&mut self, field: &str, text: &str) {
+        let is_blank = |c: char| c.is_whitespace() || is_invisible(c) || c == '\u{2800}';
         if !(1..=MAX_NAME).contains(&characters(text.trim(), MAX_NAME)) {
             self.add(field, Rule::Length { min: 1, max: MAX_NAME });
+        } else if text.chars().all(is_blank) {
+            self.add(field, Rule::Other("must have a character that can be seen".to_owned()));
         }
     }
 
@@ -260,7 +276,12 @@ mod tests {
         let padded = format!("\u{3000}\t{}\n ", "語".repeat(100));
         for (name, good) in [
             ("a", true),
-            ("\0", true),
+            ("\0", false),
+            ("\u{1b}\u{7f}\u{85}\u{9b}", false),
+            ("\u{200b}\u{feff}\u{2060}", false),
+            (" \u{202e}\u{200d}\u{e0041}\u{3164}\u{2800}", false),
+            ("\u{200f}א", true),
+            ("👩\u{200d}🔬", true),
             ("𝒳", true),
             (padded.as_str(), true),
             (&"a".repeat(100), true),

@@ -46,8 +46,12 @@ pub enum RefusalCode {
     MultipleFacesDetected,
     /// The face has too few pixels.
     FaceTooSmall,
-    /// The face touches or leaves the picture.
+    /// The face leaves the picture.
     FaceCloseToBorder,
+    /// The face leaves the picture, because it is far from the middle.
+    FaceNotCentered,
+    /// The face leaves the picture, because it is as large as the picture.
+    FaceTooClose,
     /// The head is turned too far.
     FaceRotationTooLarge,
     /// Too dark, too bright or too flat.
@@ -79,6 +83,8 @@ impl RefusalCode {
             Self::MultipleFacesDetected => "multiple_faces_detected",
             Self::FaceTooSmall => "face_too_small",
             Self::FaceCloseToBorder => "face_close_to_border",
+            Self::FaceNotCentered => "face_not_centered",
+            Self::FaceTooClose => "face_too_close",
             Self::FaceRotationTooLarge => "face_rotation_too_large",
             Self::PoorLighting => "poor_lighting",
             Self::Blurred => "blurred",

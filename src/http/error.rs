@@ -178,9 +178,14 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "Invalid request", message, "MissingParameter").with_details(violations)
     }
 
-    /// A body that breaks rules: the first one is the message.
+    /// A body that breaks rules: the first one is the message. Who is named and unknown is not found, as in a path.
     pub(super) fn invalid(violations: &[Violation]) -> Self {
         let (status, message, code) = match violations.first() {
+            Some(Violation { field, rule: Rule::Unknown(_) }) => {
+                let is_person = field.starts_with("people");
+                let missing = if is_person { Self::person_not_found() } else { Self::invalid_collection() };
+                return missing.with_details(violations);
+            }
             Some(Violation { rule: Rule::Base64, .. }) => {
                 (StatusCode::PRECONDITION_FAILED, "only_images_in_base64".to_owned(), "ERROR")
             }
@@ -307,13 +312,28 @@ fn sentence(violation: &Violation) -> String {
     sentence
 }
 
-/// The service's word for a refusal, where it has one.
+/// The service's word for a refusal. It has eleven and no others are answered; what exactly was wrong says the
+/// code beside it.
 fn word(code: RefusalCode) -> &'static str {
     match code {
+        // Where nothing can be looked at, nobody is found.
+        RefusalCode::NoFaceDetected
+        | RefusalCode::UndecodableImage
+        | RefusalCode::ImageTooLarge
+        | RefusalCode::NoPhoto => "no_face_detected",
+        // Two people where one was expected, in one photo or in several.
+        RefusalCode::MultipleFacesDetected | RefusalCode::DifferentPerson => "multiple_faces_detected",
         RefusalCode::FaceTooSmall => "face_too_far",
+        RefusalCode::FaceTooClose => "face_too_close",
+        RefusalCode::FaceCloseToBorder => "face_close_to_border",
+        RefusalCode::FaceNotCentered => "face_not_centered",
+        RefusalCode::FaceRotationTooLarge => "face_rotation_too_large",
         RefusalCode::FaceOccluded => "face_occluded",
-        RefusalCode::NotRecognizable => "low_quality",
-        other => other.as_str(),
+        // The service has one word for a picture that is too poor.
+        RefusalCode::PoorLighting | RefusalCode::Blurred | RefusalCode::LowQuality | RefusalCode::NotRecognizable => {
+            "poor_lighting"
+        }
+        RefusalCode::LivenessFailed => "liveness_failed",
     }
 }
 

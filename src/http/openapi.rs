@@ -5,7 +5,7 @@ use utoipa::{IntoResponses, OpenApi};
 
 use super::error::ErrorBody;
 use super::routes;
-use super::routes::listing::{Populated, StatusFilter};
+use super::routes::listing::Populated;
 
 /// What every route may answer.
 #[derive(IntoResponses)]
@@ -64,6 +64,15 @@ pub(super) enum ConflictErrors {
     Precondition(#[to_schema] ErrorBody<'static>),
 }
 
+/// What a route without a body and without a query may answer to one.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "these describe, nobody makes one")]
+pub(super) enum QueryErrors {
+    /// A parameter of the query, which this route does not have
+    #[response(status = 409)]
+    NotAllowed(#[to_schema] ErrorBody<'static>),
+}
+
 /// What a route about a person may answer.
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "these describe, nobody makes one")]
@@ -77,7 +86,7 @@ pub(super) enum NotFoundErrors {
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "these describe, nobody makes one")]
 pub(super) enum CollectionErrors {
-    /// No such collection
+    /// No such collection, or no such person in it
     #[response(status = 404)]
     NotFound(#[to_schema] ErrorBody<'static>),
 }
@@ -90,7 +99,7 @@ pub(super) enum CollectionErrors {
         title = "facevault",
         description = "People, their photos and face encodings in one file, found again by face."
     ),
-    components(schemas(ErrorBody, Populated, StatusFilter))
+    components(schemas(ErrorBody, Populated))
 )]
 pub(super) struct Description;
 
@@ -101,6 +110,11 @@ pub fn openapi() -> Value {
     let mut document = serde_json::to_value(routes::described().into_openapi()).unwrap_or_default();
     document["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
     document["security"] = json!([{"token": []}]);
+    // Of a list, utoipa marks the items as read-only instead of the list.
+    let list = &mut document["components"]["schemas"]["PersonUpdate"]["properties"]["faceEncodings"];
+    if let Some(mark) = list["items"].as_object_mut().and_then(|items| items.remove("readOnly")) {
+        list["readOnly"] = mark;
+    }
     document
 }
 

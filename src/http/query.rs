@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use axum::extract::Query as Pairs;
+use axum::extract::{FromRequestParts, Query as Pairs};
 use axum::http::Uri;
+use axum::http::request::Parts;
 
+use super::error::ApiError;
 use crate::error::{Result, Rule, Violation};
 use crate::validate::{Violations, shortened};
 
@@ -14,6 +16,19 @@ use crate::validate::{Violations, shortened};
 pub(super) struct Query {
     rest: Vec<(String, String)>,
     violations: Violations,
+}
+
+/// The query of a route that takes no parameters: each is refused, as unknown ones are elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoQuery;
+
+impl<S: Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let violations = Query::new(&parts.uri).finish();
+        if violations.is_empty() { Ok(Self) } else { Err(ApiError::invalid_query(&violations)) }
+    }
 }
 
 impl Query {
@@ -39,17 +54,29 @@ impl Query {
 
     /// The text of a parameter that is named once at most.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        let mut found = self.all(&[name]);
+        let mut found = self.take(|key| key == name);
         if found.len() > 1 {
             self.broken(name, Rule::Other("must be named once".to_owned()));
         }
         found.pop()
     }
 
-    /// All texts of a parameter that goes by any of these names.
-    pub(super) fn all(&mut self, names: &[&str]) -> Vec<String> {
-        let (found, rest) =
-            std::mem::take(&mut self.rest).into_iter().partition(|(key, _)| names.contains(&key.as_str()));
+    /// All texts of a parameter that goes by `name`, `name[]` and `name[0]`, in the order of the query.
+    pub(super) fn list(&mut self, name: &str) -> Vec<String> {
+        let is_item = |parameter: &str| match parameter.strip_prefix(name) {
+            Some("") => true,
+            Some(rest) => rest
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+                .is_some_and(|index| index.len() <= 3 && index.bytes().all(|byte| byte.is_ascii_digit())),
+            None => false,
+        };
+        self.take(is_item)
+    }
+
+    /// The texts of the parameters of which `is_wanted` is true.
+    fn take(&mut self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let (found, rest) = std::mem::take(&mut self.rest).into_iter().partition(|(key, _)| is_wanted(key));
         self.rest = rest;
         let found: Vec<(String, String)> = found;
         found.into_iter().map(|(_, text)| text).collect()
@@ -117,11 +144,17 @@ mod tests {
 
     #[test]
     fn numbers_texts_and_lists_are_read() {
-        let mut query = query("page=2&name=J%C3%BCrgen+M&populates[]=client&populates%5B%5D=collections");
+        let mut query = query("page=2&name=J%C3%BCrgen+M&populates[]=a&populates%5B0%5D=b&populates=c&populates[10]=d");
         assert_eq!((query.number("page", 1, 9), query.number("limit", 10, 100)), (2, 10));
         assert_eq!(query.text("name").as_deref(), Some("Jürgen M"));
-        assert_eq!(query.all(&["populates", "populates[]"]), ["client", "collections"]);
+        assert_eq!(query.list("populates"), ["a", "b", "c", "d"]);
         assert_eq!(query.finish(), []);
+        for other in
+            ["populates[x]=a", "populates[=a", "populates]=a", "populates[][]=a", "populatesx=a", "populates[0000]=a"]
+        {
+            let mut query = self::query(other);
+            assert_eq!((query.list("populates").len(), query.finish().len()), (0, 1), "{other}");
+        }
     }
 
     #[test]

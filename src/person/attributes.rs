@@ -43,25 +43,29 @@ impl Gender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Status {
     /// Found by identify and verify.
     #[default]
     Active,
     /// Kept, but never matched.
     Inactive,
+    /// Kept, but not matched yet: somebody has still to decide on the person. A vault treats it as `Inactive`.
+    Pending,
 }
 
 impl Status {
-    /// `"active"` or `"inactive"`.
+    /// `"active"`, `"inactive"` or `"pending"`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Inactive => "inactive",
+            Self::Pending => "pending",
         }
     }
 
-    /// Reads `"active"` or `"inactive"`.
+    /// Reads `"active"`, `"inactive"` or `"pending"`.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for any other text.
@@ -69,7 +73,8 @@ impl Status {
         match text {
             "active" => Ok(Self::Active),
             "inactive" => Ok(Self::Inactive),
-            _ => Err(Error::invalid("status", Rule::OneOf(&["active", "inactive"]))),
+            "pending" => Ok(Self::Pending),
+            _ => Err(Error::invalid("status", Rule::OneOf(&["active", "inactive", "pending"]))),
         }
     }
 }

@@ -4,6 +4,7 @@ use image::RgbImage;
 use serde::Serialize;
 
 use crate::error::{Refusal, RefusalCode};
+use crate::geometry::Landmarks;
 
 use super::light::Light;
 use super::pose::Pose;
@@ -32,6 +33,11 @@ pub struct Quality {
     /// size that embedders see. A press photo has about 0.08; blurred until its vector has a cosine
     /// of 0.6 to that of the sharp photo it has about 0.003.
     pub sharpness: f32,
+    /// How much of the picture's width or height the face's box takes, the larger of both.
+    pub extent: f32,
+    /// How far the face's middle is from the picture's, across or down, the larger of both: 0 in the middle, 1 at the
+    /// picture's side.
+    pub offset: f32,
     /// The part of the face that lies within the picture, 0 to 1. It is judged by the landmarks, because the box of a
     /// face that is cut off ends at the picture's side.
     pub visible: f32,
@@ -81,6 +87,8 @@ impl Quality {
             brightness: light.mean as f32,
             contrast: light.variance.sqrt() as f32,
             sharpness: light.sharpness() as f32,
+            extent: (bounds.width / width).max(bounds.height / height),
+            offset: offset(&face.landmarks, width, height),
             visible: light.visible,
             grain: light.grain,
             resolution: light.resolution,
@@ -92,6 +100,19 @@ impl Quality {
         }
     }
 }
+
+/// How far the middle of the landmarks is from that of the picture, in halves of its sides.
+fn offset(landmarks: &Landmarks, width: f32, height: f32) -> f32 {
+    let count = landmarks.points.len() as f32;
+    let (x, y) = landmarks.points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.x / count, y + point.y / count));
+    let from_middle = |at: f32, side: f32| ((at + 0.5) / side - 0.5).abs() * 2.0;
+    from_middle(x, width).max(from_middle(y, height))
+}
+
+/// From this part of the picture's width or height on, a face that is cut off is too close.
+const FILLS_PICTURE: f32 = 0.9;
+/// Beyond this distance from the middle, a face that is cut off is not centred.
+const OFF_CENTER: f32 = 0.5;
 
 /// The largest turn to the side, in degrees, at which eyes and mouth are looked for.
 const FRONTAL: f32 = 45.0;
@@ -105,7 +126,8 @@ impl QualityLimits {
     /// A [`Refusal`] with the measured value and the limit.
     pub fn check(&self, quality: &Quality) -> Result<(), Refusal> {
         use RefusalCode::{
-            Blurred, FaceCloseToBorder, FaceOccluded, FaceRotationTooLarge, FaceTooSmall, LowQuality, PoorLighting,
+            Blurred, FaceCloseToBorder, FaceNotCentered, FaceOccluded, FaceRotationTooLarge, FaceTooClose,
+            FaceTooSmall, LowQuality, PoorLighting,
         };
         let refuse = |code, measured: f32, limit: f32, message: String| {
             Err(Refusal::measured(code, f64::from(measured), f64::from(limit), message))
@@ -121,21 +143,26 @@ impl QualityLimits {
             );
             return refuse(FaceTooSmall, size, limit, message);
         }
+        // Why the face is not whole, and what helps.
+        let (code, advice) = if quality.extent >= FILLS_PICTURE {
+            (FaceTooClose, "send a photo taken from further away, which shows the whole head")
+        } else if quality.offset > OFF_CENTER {
+            (FaceNotCentered, "send a photo that has the face in the middle and shows the whole head")
+        } else {
+            (FaceCloseToBorder, "send a photo that shows the whole head")
+        };
         if below(margin, self.min_margin) {
             let limit = self.min_margin;
             let message = format!(
-                "the face's distance to the border of the photo is {margin:.2} of its width, {limit:.2} is needed; send a photo that shows the whole head"
+                "the face's distance to the border of the photo is {margin:.2} of its width, {limit:.2} is needed; {advice}"
             );
-            return refuse(FaceCloseToBorder, margin, limit, message);
+            return refuse(code, margin, limit, message);
         }
         if below(quality.visible, self.min_visible) {
             let (seen, limit) = (quality.visible, self.min_visible);
-            let message = format!(
-                "{:.0} % of the face is in the photo, {:.0} % is needed; send a photo that shows the whole head",
-                100.0 * seen,
-                100.0 * limit
-            );
-            return refuse(FaceCloseToBorder, seen, limit, message);
+            let (percent, least) = (100.0 * seen, 100.0 * limit);
+            let message = format!("{percent:.0} % of the face is in the photo, {least:.0} % is needed; {advice}");
+            return refuse(code, seen, limit, message);
         }
         for (angle, limit, how, what) in [
             (pose.yaw, self.max_yaw, "turned to the side by", "face the camera"),
@@ -228,7 +255,7 @@ mod tests {
     use image::Rgb;
     use image::imageops::{self, FilterType};
 
-    use crate::geometry::{LandmarkScheme, Landmarks, Point, Rect};
+    use crate::geometry::{LandmarkScheme, Point, Rect};
 
     use super::*;
 
@@ -267,7 +294,10 @@ mod tests {
 
     #[test]
     fn each_limit_refuses_with_its_numbers() {
-        use RefusalCode::{Blurred, FaceCloseToBorder, FaceOccluded, FaceRotationTooLarge, FaceTooSmall, PoorLighting};
+        use RefusalCode::{
+            Blurred, FaceCloseToBorder, FaceNotCentered, FaceOccluded, FaceRotationTooLarge, FaceTooClose,
+            FaceTooSmall, PoorLighting,
+        };
         let good = waves(2.0);
         let across = |y: f32, x: f32| 120.0 + 40.0 * (x / 2.0).sin() + 40.0 * (y / 2.0).sin();
         let covered = |rows: std::ops::Range<f32>| picture(|x, y| if rows.contains(&y) { 9.0 } else { across(y, x) });
@@ -287,6 +317,7 @@ mod tests {
             face.bounds.width = 39.0;
         });
         let outside = with(&|face| face.bounds.x = -20.0);
+        let close = with(&|face| face.bounds = Rect { x: 20.0, y: -40.0, width: 340.0, height: 380.0 });
         let turned = with(&|face| face.landmarks.points[2].x += 60.0);
         let tipped = with(&|face| face.landmarks.points[2].y = 208.0);
         let tilted =
@@ -312,7 +343,8 @@ mod tests {
             ("enlarged", &enlarged, upright, Blurred, f64::from(0.36f32)),
             ("moved", &moved, upright, Blurred, f64::from(0.0035f32)),
             ("noisy", &noisy, upright, PoorLighting, f64::from(0.4f32)),
-            ("cut off", &good, cut, FaceCloseToBorder, f64::from(0.95f32)),
+            ("close", &good, close, FaceTooClose, f64::from(-0.1f32)),
+            ("cut off", &good, cut, FaceNotCentered, f64::from(0.95f32)),
             ("dark glasses", &no_eyes, upright, FaceOccluded, f64::from(0.06f32)),
             ("a mask", &no_mouth, upright, FaceOccluded, f64::from(0.06f32)),
         ] {

@@ -10,8 +10,11 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// What a data URI begins with, in letters of either case.
+const SCHEME: &str = "data:";
+
 /// The bytes of a base64 text: either alphabet, padded or not, with or without line breaks and a
-/// `data:image/...;base64,` prefix. `None` where it is none of these.
+/// `data:image/...;base64,` prefix in small or capital letters. `None` where it is none of these.
 ///
 /// ```
 /// use facevault::wire::decode_base64;
@@ -22,8 +25,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// ```
 #[must_use]
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let body = match text.trim_start().strip_prefix("data:") {
-        Some(uri) => {
+    let start = text.trim_start();
+    let body = match start.split_at_checked(SCHEME.len()) {
+        Some((scheme, uri)) if scheme.eq_ignore_ascii_case(SCHEME) => {
             let (kind, body) = uri.split_once(',')?;
             let base64 = kind.rsplit(';').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("base64"));
             if !base64 {
@@ -31,7 +35,7 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
             }
             body
         }
-        None => text,
+        _ => text,
     };
     // Most texts have nothing to be cleaned: they are looked at once and decoded as they are.
     let is_odd = |byte: u8| byte.is_ascii_whitespace() || byte == b'-' || byte == b'_';
@@ -74,6 +78,7 @@ mod tests {
                 URL_SAFE_NO_PAD.encode(&bytes),
                 broken,
                 format!("data:image/jpeg;base64,{standard}"),
+                format!("DATA:image/png;base64,{standard}"),
                 format!(" data:image/svg+xml;charset=utf-8;BASE64,{standard}\n"),
             ] {
                 prop_assert_eq!(decode_base64(&text), Some(bytes.clone()));
@@ -83,7 +88,18 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_is_refused() {
-        for text in ["a", "ab=c", "abc$", "data:image/png,abcd", "data:image/png;base64", "ÄÖÜ", "====", "ab\0c"] {
+        for text in [
+            "a",
+            "ab=c",
+            "abc$",
+            "data:image/png,abcd",
+            "DATA:image/png,abcd",
+            "dätä:",
+            "data:image/png;base64",
+            "ÄÖÜ",
+            "====",
+            "ab\0c",
+        ] {
             assert_eq!(decode_base64(text), None, "{text}");
         }
     }

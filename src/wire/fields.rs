@@ -28,6 +28,12 @@ pub(crate) fn parse(body: &[u8]) -> Result<Value> {
     })
 }
 
+/// A whole number; `1990.0` is one.
+fn whole(value: &Value) -> Option<i16> {
+    let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    (f64::from(i16::MIN)..=f64::from(i16::MAX)).contains(&number).then_some(number as i16)
+}
+
 /// At least as many as there are values in a text, if it is JSON, counted before any is made.
 fn values(body: &[u8]) -> usize {
     let (mut count, mut rest) = (1, body.iter());
@@ -40,6 +46,14 @@ fn values(body: &[u8]) -> usize {
         }
     }
     count
+}
+
+/// The `_id` of an object, or the value itself.
+fn id_of(value: Value) -> Value {
+    match value {
+        Value::Object(mut object) => object.remove("_id").unwrap_or(Value::Null),
+        other => other,
+    }
 }
 
 /// The fields of an object that have not been read yet, and the rules broken so far.
@@ -55,6 +69,18 @@ impl Fields {
             Value::Object(rest) => Ok(Self { rest, nulls: Vec::new(), violations: Violations::default() }),
             _ => Err(Error::invalid("body", Rule::Type("an object"))),
         }
+    }
+
+    /// A field that is still to be read.
+    #[cfg(feature = "http")]
+    pub(super) fn named(&self, field: &str) -> Option<&Value> {
+        self.rest.get(field)
+    }
+
+    /// Leaves a field out.
+    #[cfg(feature = "http")]
+    pub(super) fn remove(&mut self, field: &str) -> Option<Value> {
+        self.rest.remove(field)
     }
 
     fn take(&mut self, field: &'static str) -> Patch<Value> {
@@ -197,7 +223,7 @@ impl Fields {
             Value::String(text) => fields.accept(name, DateOfBirth::parse(&text)),
             Value::Object(mut parts) => {
                 let mut part = |key: &str| {
-                    let found = parts.remove(key).as_ref().and_then(Value::as_i64).and_then(|n| i16::try_from(n).ok());
+                    let found = parts.remove(key).as_ref().and_then(whole);
                     if found.is_none() {
                         fields.broken(format!("{name}.{key}"), Rule::Type("a whole number"));
                     }
@@ -262,9 +288,9 @@ impl Fields {
         })
     }
 
-    /// A collection's id or code.
+    /// A collection's id or code, or the collection as lists of persons answer it.
     pub(crate) fn collection_name(&mut self, field: &str, value: Value) -> Option<String> {
-        let text = self.string(field, value)?;
+        let text = self.string(field, id_of(value))?;
         if text.len() > MAX_COLLECTION_NAME {
             self.broken(field, Rule::Unknown(format!("collection {:?}", shortened(&text))));
             return None;
@@ -282,11 +308,7 @@ impl Fields {
     }
 
     pub(crate) fn person_reference(&mut self, field: &str, value: Value) -> Option<PersonId> {
-        let id = match value {
-            Value::Object(mut object) => object.remove("_id").unwrap_or(Value::Null),
-            other => other,
-        };
-        let text = self.string(field, id)?;
+        let text = self.string(field, id_of(value))?;
         self.accept(field, PersonId::new(text))
     }
 

@@ -7,6 +7,8 @@
 //! Requests are read by hand, not by derive: an absent field and `null` mean different things, and
 //! every broken rule is reported with the field's name, not only the first one found.
 
+#[cfg(feature = "http")]
+mod as_read;
 mod base64;
 #[cfg(test)]
 mod bytes;
@@ -21,6 +23,7 @@ mod search;
 use serde::ser::{Error as _, Serialize, Serializer};
 
 pub use self::base64::{decode_base64, encode_base64};
+pub use crate::validate::is_invisible;
 #[cfg(feature = "http")]
 pub(crate) use collection::CollectionAnswer;
 pub use error::ErrorAnswer;

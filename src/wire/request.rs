@@ -11,7 +11,10 @@ use crate::person::{CollectionUpdate, Gender, ImagesUpdate, NewCollection, NewPe
 
 use super::fields::{Fields, parse};
 #[cfg(feature = "http")]
-use crate::{error::Rule, person::Limits};
+use crate::{
+    error::Rule,
+    person::{Collection, Limits, Person},
+};
 
 /// The most collections of a person that a body may name.
 pub(crate) const MAX_COLLECTIONS: usize = 1_000;
@@ -87,6 +90,7 @@ pub(crate) mod body {
         /// `_id` or `code` of all the person's collections.
         #[schema(max_items = 1000, nullable = false)]
         collections: Option<Vec<String>>,
+        /// An empty text clears, as null does.
         #[schema(max_length = 4000)]
         notes: Option<String>,
         /// The attributes that change: a text takes the place of the old one, null removes the attribute, and
@@ -94,6 +98,19 @@ pub(crate) mod body {
         attributes: Option<BTreeMap<String, Option<String>>>,
         #[schema(nullable = false)]
         status: Option<Status>,
+        /// This and what follows may come along as it was read, and changes nothing.
+        #[schema(rename = "_id", read_only, nullable = false)]
+        id: Option<String>,
+        #[schema(read_only, nullable = false)]
+        client: Option<String>,
+        #[schema(read_only, nullable = false)]
+        image_count: Option<u64>,
+        #[schema(rename = "faceEncodings", read_only, nullable = false)]
+        face_encodings: Option<Vec<Option<String>>>,
+        #[schema(rename = "createdAt", read_only, nullable = false)]
+        created_at: Option<String>,
+        #[schema(rename = "updatedAt", read_only, nullable = false)]
+        updated_at: Option<String>,
     }
 
     /// A collection to be created.
@@ -117,6 +134,15 @@ pub(crate) mod body {
         /// All its persons.
         #[schema(max_items = 10000, nullable = false)]
         people: Option<Vec<Member>>,
+        /// This and what follows may come along as it was read, and changes nothing.
+        #[schema(rename = "_id", read_only, nullable = false)]
+        id: Option<String>,
+        #[schema(read_only, nullable = false)]
+        code: Option<String>,
+        #[schema(rename = "createdAt", read_only, nullable = false)]
+        created_at: Option<String>,
+        #[schema(rename = "updatedAt", read_only, nullable = false)]
+        updated_at: Option<String>,
     }
 
     /// A person by id.
@@ -146,19 +172,27 @@ impl PersonUpdate {
     /// # Ok::<(), facevault::Error>(())
     /// ```
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        let (fields, update) = Self::read(parse(body)?, 0..=MAX_PHOTOS)?;
+        let (fields, update) = Self::read(Fields::new(parse(body)?)?, 0..=MAX_PHOTOS);
         fields.finish(update)
     }
 
-    /// As [`Self::from_json`], with the rules that [`Self::validate`] asks in the same error.
+    /// As [`Self::from_json`], with the rules that [`Self::validate`] asks in the same error. A person as it was
+    /// read is taken as well: what no update changes must then be as `stored` says, which is asked only where
+    /// something of that kind is named.
     #[cfg(feature = "http")]
-    pub(crate) fn from_json_within(body: &[u8], limits: &Limits) -> Result<Self> {
-        let (fields, update) = Self::read(parse(body)?, 1..=limits.max_images)?;
+    pub(crate) fn from_json_within(
+        body: &[u8],
+        limits: &Limits,
+        stored: impl FnOnce() -> Result<Person>,
+    ) -> Result<Self> {
+        let mut fields = Fields::new(parse(body)?)?;
+        let version = fields.as_read(stored)?;
+        let (fields, update) = Self::read(fields, 1..=limits.max_images);
+        let update = Self { expected_version: version, ..update };
         fields.finish_valid(update, |update| update.validate(limits))
     }
 
-    fn read(value: Value, photos: RangeInclusive<usize>) -> Result<(Fields, Self)> {
-        let mut fields = Fields::new(value)?;
+    fn read(mut fields: Fields, photos: RangeInclusive<usize>) -> (Fields, Self) {
         let update = Self {
             name: fields.text("name").set(),
             images: match fields.list("images", photos, Fields::image) {
@@ -175,7 +209,7 @@ impl PersonUpdate {
             expected_version: None,
         };
         fields.must_not_be_null(&["name", "images", "collections", "status"]);
-        Ok((fields, update))
+        (fields, update)
     }
 }
 
@@ -256,10 +290,11 @@ impl CollectionUpdate {
         Self::read(Fields::new(parse(body)?)?)
     }
 
-    /// As [`Self::from_json`] for a body that must have a name.
+    /// As [`Self::from_json`] for a body that must have a name. The collection as it was read is taken as well.
     #[cfg(feature = "http")]
-    pub(crate) fn from_json_with_name(body: &[u8]) -> Result<Self> {
+    pub(crate) fn from_json_with_name(body: &[u8], stored: &Collection) -> Result<Self> {
         let mut fields = Fields::new(parse(body)?)?;
+        fields.collection_as_read(stored);
         fields.required(&["name"]);
         Self::read(fields)
     }
@@ -277,8 +312,9 @@ impl CollectionUpdate {
 
 impl<'de> Deserialize<'de> for PersonUpdate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Self::read(Value::deserialize(deserializer)?, 0..=MAX_PHOTOS);
-        read.and_then(|(fields, update)| fields.finish(update)).map_err(D::Error::custom)
+        let fields = Fields::new(Value::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        let (fields, update) = Self::read(fields, 0..=MAX_PHOTOS);
+        fields.finish(update).map_err(D::Error::custom)
     }
 }
 
@@ -323,6 +359,7 @@ mod tests {
             r#"{"date_of_birth": "1990-01-15"}"#,
             r#"{"date_of_birth": "1990-01-15T10:30:00Z"}"#,
             r#"{"date_of_birth": {"year": 1990, "month": 1, "day": 15}}"#,
+            r#"{"date_of_birth": {"year": 1990.0, "month": 1e0, "day": 15.0}}"#,
         ] {
             let update = PersonUpdate::from_json(body.as_bytes()).expect(body);
             assert_eq!(update.date_of_birth, Patch::Set(DateOfBirth::new(1990, 1, 15).expect("a date")));

@@ -11,7 +11,8 @@ use crate::http::answer::{Answer, Reply};
 use crate::http::app::{App, Caller, RequestId};
 use crate::http::body::SmallBody;
 use crate::http::error::ApiError;
-use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors};
+use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors, QueryErrors};
+use crate::http::query::NoQuery;
 use crate::person::{CollectionUpdate, NewCollection};
 use crate::vault::Vault;
 use crate::wire::{CollectionAnswer, body};
@@ -50,6 +51,7 @@ pub(super) fn collection(error: Error) -> ApiError {
 pub(in crate::http) async fn create(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     SmallBody(body): SmallBody,
 ) -> Result<Response, ApiError> {
     let work =
@@ -62,11 +64,12 @@ pub(in crate::http) async fn create(
 /// Oldest first.
 #[utoipa::path(
     get, path = "/collections", tag = "collections", operation_id = "listCollections",
-    responses((status = 200, description = "The collections", body = Answer<Vec<CollectionAnswer>>), Errors)
+    responses((status = 200, description = "The collections", body = Answer<Vec<CollectionAnswer>>), Errors, QueryErrors)
 )]
 pub(in crate::http) async fn list(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     RequestId(request): RequestId,
 ) -> Result<Response, ApiError> {
     let work = move |vault: &Vault| {
@@ -80,11 +83,12 @@ pub(in crate::http) async fn list(
 #[utoipa::path(
     get, path = "/collections/{id}", tag = "collections", operation_id = "readCollection",
     params(("id" = String, Path, description = "The collection's `_id` or `code`")),
-    responses((status = 200, description = "The collection", body = Answer<CollectionAnswer>), Errors, CollectionErrors)
+    responses((status = 200, description = "The collection", body = Answer<CollectionAnswer>), Errors, QueryErrors, CollectionErrors)
 )]
 pub(in crate::http) async fn read(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     CollectionPath(named): CollectionPath,
 ) -> Result<Response, ApiError> {
     let work = move |vault: &Vault| Ok(Reply::collection(&vault.collection(&named).map_err(collection)?));
@@ -103,12 +107,13 @@ pub(in crate::http) async fn read(
 pub(in crate::http) async fn update(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     CollectionPath(named): CollectionPath,
     SmallBody(body): SmallBody,
 ) -> Result<Response, ApiError> {
     let work = move |vault: &Vault| {
-        vault.collection(&named).map_err(collection)?;
-        let update = CollectionUpdate::from_json_with_name(&body.bytes)?;
+        let stored = vault.collection(&named).map_err(collection)?;
+        let update = CollectionUpdate::from_json_with_name(&body.bytes, &stored)?;
         Ok(Reply::collection(&vault.update_collection(&named, &update).map_err(collection)?))
     };
     app.with_file(caller, work).await
@@ -120,11 +125,12 @@ pub(in crate::http) async fn update(
 #[utoipa::path(
     delete, path = "/collections/{id}", tag = "collections", operation_id = "removeCollection",
     params(("id" = String, Path, description = "The collection's `_id` or `code`")),
-    responses((status = 200, description = "It is removed", body = Answer<RemovedCollection>), Errors, CollectionErrors)
+    responses((status = 200, description = "It is removed", body = Answer<RemovedCollection>), Errors, QueryErrors, CollectionErrors)
 )]
 pub(in crate::http) async fn remove(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     CollectionPath(named): CollectionPath,
 ) -> Result<Response, ApiError> {
     let work = move |vault: &Vault| {

@@ -11,6 +11,7 @@ use crate::http::app::{App, Caller, RequestId};
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{ConflictErrors, Errors};
+use crate::http::query::NoQuery;
 use crate::http::request::DetectRequest;
 use crate::http::thumbnail;
 use crate::vault::Vault;
@@ -53,6 +54,7 @@ pub(in crate::http) struct DetectedFace {
 pub(in crate::http) async fn detect(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     RequestId(request): RequestId,
     body: JsonBody,
 ) -> Result<Response, ApiError> {

@@ -17,15 +17,6 @@ const MAX_PAGE: u64 = 1_000_000_000;
 /// The fewest characters of a name that is looked up.
 const MIN_LOOKUP: usize = 3;
 
-/// A status by which persons are listed; nobody is `pending`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub(in crate::http) enum StatusFilter {
-    Active,
-    Inactive,
-    Pending,
-}
-
 /// What is answered in whole instead of by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "lowercase")]
@@ -53,8 +44,8 @@ pub(in crate::http) struct ListQuery {
     pub(super) collection: Option<String>,
     /// Only persons of this status
     #[param(nullable = false)]
-    status: Option<StatusFilter>,
-    /// What is answered in whole instead of by id
+    status: Option<Status>,
+    /// What is answered in whole instead of by id; `populates` and `populates[0]` mean the same
     #[param(rename = "populates[]", required = false)]
     populates: Vec<Populated>,
     /// Only persons who have these attributes with exactly these values: `attribute[badge]=4711`
@@ -73,17 +64,8 @@ impl ListQuery {
             query.broken("after", Rule::Other("must not come with \"page\": name one of them".to_owned()));
         }
         let collection = query.text("collection");
-        let status = match query.text("status").as_deref() {
-            None => None,
-            Some("active") => Some(StatusFilter::Active),
-            Some("inactive") => Some(StatusFilter::Inactive),
-            Some("pending") => Some(StatusFilter::Pending),
-            Some(_) => {
-                query.broken("status", Rule::OneOf(&["active", "inactive", "pending"]));
-                None
-            }
-        };
-        let names = query.all(&["populates", "populates[]"]);
+        let status = query.parsed("status", Status::parse);
+        let names = query.list("populates");
         let populates: Vec<_> = names.iter().filter_map(|name| Populated::parse(name)).collect();
         if populates.len() < names.len() {
             query.broken("populates", Rule::OneOf(&["collections", "client"]));
@@ -100,27 +82,15 @@ impl ListQuery {
         Ok(Self { page, after, limit, collection, status, populates, attribute })
     }
 
-    /// What is asked of the vault; `None` where nobody can be found.
-    pub(super) fn persons(&self) -> Result<Option<PersonQuery>, ApiError> {
+    /// What is asked of the vault.
+    pub(super) fn persons(&self) -> Result<PersonQuery, ApiError> {
         let after = match self.after.as_deref().map(Cursor::from_str).transpose() {
             Ok(after) => after,
             Err(error) => return Err(ApiError::invalid_query(error.violations())),
         };
-        let status = match self.status {
-            None => None,
-            Some(StatusFilter::Active) => Some(Status::Active),
-            Some(StatusFilter::Inactive) => Some(Status::Inactive),
-            // A status of the API that nobody has here.
-            Some(StatusFilter::Pending) => return Ok(None),
-        };
-        let (page, limit, collection) = (self.page, self.limit, self.collection.clone());
+        let (page, limit, collection, status) = (self.page, self.limit, self.collection.clone(), self.status);
         let attributes = self.attribute.clone();
-        Ok(Some(PersonQuery { page, after, limit, collection, status, attributes, ..PersonQuery::default() }))
-    }
-
-    /// The page, where it was not asked for by a cursor, and the most persons of it.
-    pub(super) fn page(&self) -> (Option<u64>, u64) {
-        (self.after.is_none().then_some(self.page), self.limit)
+        Ok(PersonQuery { page, after, limit, collection, status, attributes, ..PersonQuery::default() })
     }
 
     pub(super) fn populates(&self, what: Populated) -> bool {

@@ -8,7 +8,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::app::{App, Caller};
 use crate::http::error::ApiError;
-use crate::http::openapi::Errors;
+use crate::http::openapi::{Errors, QueryErrors};
+use crate::http::query::NoQuery;
 
 /// The routes with a liveness check.
 const PATHS: [&str; 5] =
@@ -35,12 +36,17 @@ fn described(path: &str) -> Operation {
         .operation_id(Some(path.trim_start_matches('/').replace(['/', '-'], "_")))
         .summary(Some("Needs a liveness model"))
         .description(Some("Answers 503 with the reason until a liveness network is part of the loaded pack."))
-        .responses(ResponsesBuilder::new().responses_from_iter(
-            Errors::responses().into_iter().filter(|(status, _)| !ABOUT_BODIES.contains(&&status[..])),
-        ))
+        .responses(
+            ResponsesBuilder::new().responses_from_iter(
+                Errors::responses()
+                    .into_iter()
+                    .chain(QueryErrors::responses())
+                    .filter(|(status, _)| !ABOUT_BODIES.contains(&&status[..])),
+            ),
+        )
         .build()
 }
 
-async fn unavailable(_: Caller) -> ApiError {
+async fn unavailable(_: Caller, _: NoQuery) -> ApiError {
     ApiError::unavailable("liveness_unavailable", REASON)
 }

@@ -17,6 +17,7 @@ use crate::http::app::{App, Caller, RequestId};
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors, NotFoundErrors};
+use crate::http::query::NoQuery;
 use crate::http::request::{ActiveUserRequest, CompareRequest, CropsRequest, SearchMode, SearchRequest, VerifyRequest};
 use crate::http::thumbnail;
 use crate::person::{CollectionId, Gender, ImageBytes, ImageId, PersonId};
@@ -136,6 +137,7 @@ pub(in crate::http) struct Compared {
 pub(in crate::http) async fn search(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     RequestId(request): RequestId,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
@@ -159,6 +161,7 @@ pub(in crate::http) async fn search(
 pub(in crate::http) async fn search_crops(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     RequestId(request): RequestId,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
@@ -180,6 +183,7 @@ pub(in crate::http) async fn search_crops(
 pub(in crate::http) async fn search_active_user(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     RequestId(request): RequestId,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
@@ -217,6 +221,7 @@ pub(in crate::http) async fn search_active_user(
 pub(in crate::http) async fn verify(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
@@ -268,6 +273,7 @@ pub(in crate::http) async fn verify(
 pub(in crate::http) async fn compare(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     RequestId(request): RequestId,
     body: JsonBody,
 ) -> Result<Response, ApiError> {

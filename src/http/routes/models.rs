@@ -9,7 +9,8 @@ use crate::engine::Engine;
 use crate::http::answer::{Answer, Reply};
 use crate::http::app::{App, Caller, RequestId};
 use crate::http::error::ApiError;
-use crate::http::openapi::Errors;
+use crate::http::openapi::{Errors, QueryErrors};
+use crate::http::query::NoQuery;
 use crate::http::score::{ANCHOR_FMR, ANCHOR_SCORE};
 use crate::spec::Metric;
 
@@ -91,11 +92,12 @@ struct Knot {
 /// The loaded models and the meaning of scores
 #[utoipa::path(
     get, path = "/models", tag = "service", operation_id = "models",
-    responses((status = 200, description = "The models", body = Answer<Models>), Errors)
+    responses((status = 200, description = "The models", body = Answer<Models>), Errors, QueryErrors)
 )]
 pub(in crate::http) async fn models(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     RequestId(request): RequestId,
 ) -> Result<Response, ApiError> {
     let engine = caller.vault.engine();

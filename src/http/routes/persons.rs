@@ -15,8 +15,9 @@ use crate::http::answer::{Answer, PageAnswer, Reply};
 use crate::http::app::{App, Caller, RequestId};
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
-use crate::http::openapi::{ConflictErrors, Errors, NotFoundErrors};
-use crate::person::{CollectionId, NewPerson, Page, PersonId, PersonUpdate};
+use crate::http::openapi::{ConflictErrors, Errors, NotFoundErrors, QueryErrors};
+use crate::http::query::NoQuery;
+use crate::person::{CollectionId, NewPerson, PersonId, PersonUpdate};
 use crate::store::Erasure;
 use crate::vault::{Departure, DuplicatePolicy, Vault};
 use crate::wire::{Names, PersonAnswer, PersonItem, body};
@@ -63,11 +64,12 @@ fn person(error: Error) -> ApiError {
 #[utoipa::path(
     post, path = "/persons", tag = "persons", operation_id = "createPerson",
     request_body = body::NewPerson,
-    responses((status = 200, description = "The new person", body = Answer<PersonAnswer>), Errors, ConflictErrors)
+    responses((status = 200, description = "The new person", body = Answer<PersonAnswer>), Errors, ConflictErrors, NotFoundErrors)
 )]
 pub(in crate::http) async fn create(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let work = move |vault: &Vault| {
@@ -94,7 +96,8 @@ pub(in crate::http) async fn create(
 /// Update a person
 ///
 /// Fields that are absent stay; null clears a field that may be empty; `images` replaces the whole
-/// set. All of it is on the disk when the answer comes.
+/// set. A person may be sent back as it was read: fields that no update changes are passed over while they
+/// are as they were, and refused where they are not. All of it is on the disk when the answer comes.
 #[utoipa::path(
     put, path = "/persons/{id}", tag = "persons", operation_id = "updatePerson",
     params(("id" = String, Path, description = "The person's id")),
@@ -104,6 +107,7 @@ pub(in crate::http) async fn create(
 pub(in crate::http) async fn update(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     PersonPath(id): PersonPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
@@ -111,7 +115,7 @@ pub(in crate::http) async fn update(
     let work = move |vault: &Vault| {
         // Whether there is such a person comes first: the rest is nobody else's business.
         vault.person_summary(&id).map_err(person)?;
-        let update = PersonUpdate::from_json_within(&body.bytes, vault.limits())?;
+        let update = PersonUpdate::from_json_within(&body.bytes, vault.limits(), || vault.person(&id))?;
         drop(body);
         Ok(Reply::person(&vault.update_person(&id, &update).map_err(person)?))
     };
@@ -130,11 +134,12 @@ fn mentions_images(body: &[u8]) -> bool {
 #[utoipa::path(
     get, path = "/persons/{id}", tag = "persons", operation_id = "readPerson",
     params(("id" = String, Path, description = "The person's id")),
-    responses((status = 200, description = "The person", body = Answer<PersonAnswer>), Errors, NotFoundErrors)
+    responses((status = 200, description = "The person", body = Answer<PersonAnswer>), Errors, QueryErrors, NotFoundErrors)
 )]
 pub(in crate::http) async fn read(
     State(app): State<App>,
     caller: Caller,
+    _: NoQuery,
     PersonPath(id): PersonPath,
 ) -> Result<Response, ApiError> {
     let work = move |vault: &Vault| vault.person(&id).map(|found| Reply::person(&found)).map_err(person);
@@ -202,11 +207,7 @@ pub(in crate::http) async fn list(
         if let Some(named) = &query.collection {
             vault.collection(named).map_err(super::collections::collection)?;
         }
-        let (page, limit) = query.page();
-        let found = match query.persons()? {
-            None => Page { items: Vec::new(), page, limit, total: 0, next: None },
-            Some(asked) => vault.persons(&asked)?,
-        };
+        let found = vault.persons(&query.persons()?)?;
         let names = names(vault, |what| query.populates(what))?;
         Ok(Reply::page(request, &found, |person| PersonItem::new(person, &names)))
     };

@@ -165,13 +165,14 @@ pub(super) fn set_of_person(connection: &Connection, person: i64, collections: &
     Ok(true)
 }
 
-/// The key of a client's collection by id, else by code.
+/// The key of a client's collection by id, else by code. A code is a UUID, whose letters may be of either case.
 pub(super) fn find(connection: &Connection, client: i64, id_or_code: &str) -> Outcome<Option<i64>> {
     let mut statement = connection.prepare_cached(
         "SELECT key FROM collections WHERE client = ?1 AND id = ?2
-         UNION ALL SELECT key FROM collections WHERE client = ?1 AND code = ?2 LIMIT 1",
+         UNION ALL SELECT key FROM collections WHERE client = ?1 AND code = ?3 LIMIT 1",
     )?;
-    Ok(statement.query_row(params![client, id_or_code], |row| row.get(0)).optional()?)
+    let code = id_or_code.to_ascii_lowercase();
+    Ok(statement.query_row(params![client, id_or_code, code], |row| row.get(0)).optional()?)
 }
 
 /// A collection as an error names it, however long its text.

@@ -17,6 +17,9 @@ pub(super) fn id<T: FromStr<Err = crate::Error>>(row: &Row<'_>, index: usize) ->
     text.parse().map_err(|_| wrong(index, Type::Text))
 }
 
+/// A person's status as one text: the file keeps who is pending as inactive, with a mark.
+pub(super) const STATUS: &str = "iif(is_pending, 'pending', status)";
+
 /// A status.
 pub(super) fn status(row: &Row<'_>, index: usize) -> Result<Status> {
     Status::parse(row.get_ref(index)?.as_str()?).map_err(|_| wrong(index, Type::Text))

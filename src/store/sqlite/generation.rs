@@ -73,10 +73,11 @@ pub(super) fn changes_since(
     let removed = statement.query_map([after], |row| row.get(0).map(PersonKey::new))?.collect::<Result<Vec<_>, _>>()?;
 
     let model = models::find(connection, model)?;
-    let mut statement = connection.prepare_cached(
-        "SELECT key, id, status FROM persons INDEXED BY persons_by_generation
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT key, id, {} FROM persons INDEXED BY persons_by_generation
          WHERE generation > ?1 AND client = ?2 ORDER BY key LIMIT ?3",
-    )?;
+        columns::STATUS
+    ))?;
     let mut rows = statement.query(params![after, client, many])?;
     let mut written = Vec::new();
     while let Some(row) = rows.next()? {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, Statement};
 
 use super::error::{Fault, Outcome};
 use super::{columns, persons};
-use crate::person::{Gender, NewPerson, PersonId, PersonSummary};
+use crate::person::{Gender, NewPerson, PersonId, PersonSummary, Status};
 
 /// A person's row. How many photos there are, and the collections, are in other tables: here the
 /// person has none.
@@ -54,8 +54,19 @@ const COLUMNS: &[Column] = &[
     column(":generation", |row| number(row.generation), |row, from, at| set(&mut row.generation, from.get(at))),
     column(
         ":status",
-        |row| row.person.status.as_str().into(),
+        |row| if row.person.status == Status::Active { Status::Active } else { Status::Inactive }.as_str().into(),
         |row, from, at| set(&mut row.person.status, columns::status(from, at)),
+    ),
+    // Those who are pending are inactive for whatever asks nothing more.
+    column(
+        ":is_pending",
+        |row| number((row.person.status == Status::Pending).into()),
+        |row, from, at| {
+            if from.get(at)? {
+                row.person.status = Status::Pending;
+            }
+            Ok(())
+        },
     ),
     column(
         ":gender",

@@ -69,8 +69,9 @@ impl Store {
             let owner = if query.attributes.is_empty() { "client" } else { "+client" };
             let filter = format!(
                 "
-                {owner} = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR instr(folded_name, ?3) > 0)
-                AND (?4 IS NULL OR date_of_birth = ?4){attributes}"
+                {owner} = ?1 AND (?2 IS NULL OR {} = ?2) AND (?3 IS NULL OR instr(folded_name, ?3) > 0)
+                AND (?4 IS NULL OR date_of_birth = ?4){attributes}",
+                columns::STATUS
             );
             // A collection's members come from its index, all others from the client's or the attributes'.
             let from = match collection {

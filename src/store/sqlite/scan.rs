@@ -138,7 +138,8 @@ impl People {
             return Err(Error::new(ErrorKind::NotFound, format!("there is no client {client}")).into());
         }
 
-        let mut statement = connection.prepare_cached("SELECT key, client, id, status FROM persons ORDER BY key")?;
+        let selected = format!("SELECT key, client, id, {} FROM persons ORDER BY key", columns::STATUS);
+        let mut statement = connection.prepare_cached(&selected)?;
         let mut rows = statement.query([])?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {

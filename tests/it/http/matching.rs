@@ -193,7 +193,7 @@ fn faces_are_detected() {
     );
     assert_eq!(service.post("/detect", &json!({"image": photo_of(1, 3), "min_score": 0.91})).data(), json!([]));
     assert_eq!(service.post("/detect", &json!({"image": photo_of(1, 0)})).data(), json!([]));
-    service.post("/detect", &json!({"image": "/9j/"})).fails(409, "undecodable_image", "ERROR");
+    service.post("/detect", &json!({"image": "/9j/"})).fails(409, "no_face_detected", "ERROR");
     service.post("/detect", &json!({"image": "?"})).fails(412, "only_images_in_base64", "ERROR");
     service.post("/detect", &json!({})).fails(409, "\"image\" is required", "MissingParameter");
 }

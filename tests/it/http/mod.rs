@@ -3,6 +3,7 @@
 mod auth;
 mod bytes;
 mod collections;
+mod contract;
 mod documents;
 mod hostile;
 mod isolation;

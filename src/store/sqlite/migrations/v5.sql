@@ -6,3 +6,7 @@
 ALTER TABLE meta ADD COLUMN erasures INTEGER NOT NULL DEFAULT 0 CHECK (erasures >= 0);
 ALTER TABLE meta ADD COLUMN unclean INTEGER NOT NULL DEFAULT 0 CHECK (unclean >= 0);
 UPDATE meta SET unclean = 1;
+
+-- 1 where somebody has still to decide on a person, whose status is then 'inactive'.
+ALTER TABLE persons ADD COLUMN is_pending INTEGER NOT NULL DEFAULT 0
+    CHECK (is_pending IN (0, 1) AND (is_pending = 0 OR status = 'inactive'));

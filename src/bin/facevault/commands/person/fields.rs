@@ -32,7 +32,7 @@ pub(super) struct Fields {
     #[arg(long = "attribute", value_name = "KEY=VALUE", value_parser = attribute)]
     pub(super) attributes: Vec<(String, String)>,
 
-    /// `active`, or `inactive` for people who are kept but never matched
+    /// `active`, or for people who are kept but not matched `inactive`, or `pending` until somebody decides
     #[arg(long, value_name = "STATUS")]
     pub(super) status: Option<String>,
 }

@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID")]
     collection: Option<String>,
 
-    /// Only `active` or `inactive` people
+    /// Only `active`, `inactive` or `pending` people
     #[arg(long, value_name = "STATUS", value_parser = Status::parse)]
     status: Option<Status>,
 
