@@ -10,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ort::logging::LogLevel;
 use ort::memory::Allocator;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, SessionOutputs};
@@ -32,12 +33,23 @@ impl Environment {
     pub(super) fn from_library(path: &Path) -> Result<Self> {
         let builder = ort::init_from(path)
             .map_err(|error| Error::new(ErrorKind::Runtime, format!("{error}")).caused_by(error))?;
-        builder
+        let environment = builder
             .with_name("facevault")
             .with_telemetry(false)
+            .with_logger(Arc::new(log))
             .build()
-            .map(Self)
-            .map_err(|error| Error::new(ErrorKind::Runtime, "the runtime could not be started").caused_by(error))
+            .map_err(|error| Error::new(ErrorKind::Runtime, "the runtime could not be started").caused_by(error))?;
+        environment.set_log_level(LogLevel::Error);
+        Ok(Self(environment))
+    }
+}
+
+/// What the runtime would write to standard error by itself, with the names that a network's file gives its
+/// parts as they are. Every error is told by the call that failed, too.
+fn log(level: LogLevel, _category: &str, _session: &str, _place: &str, message: &str) {
+    match level {
+        LogLevel::Error | LogLevel::Fatal => tracing::warn!("ONNX Runtime: {message}"),
+        LogLevel::Warning | LogLevel::Info | LogLevel::Verbose => tracing::debug!("ONNX Runtime: {message}"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::io::{self, Write, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ use facevault::ClientId;
 use facevault::vision::{FacePolicy, RuntimeChoice};
 
 use crate::commands;
+use crate::output::{escaped, json_line};
 
 const ABOUT: &str = "Keep people, their photos and face encodings in one file, and find them again by face.";
 
@@ -242,8 +244,12 @@ fn brief(command: Command) -> Command {
 
 /// Reads the command line; help and version are printed here, and what is wrong is reported.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
-    let words: Vec<OsString> = std::env::args_os().collect();
-    command().try_get_matches_from(&words).and_then(|found| Cli::from_arg_matches(&found)).map_err(|error| {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(name) = words.first_mut() {
+        // Whatever the program was called: help shows it.
+        *name = "facevault".into();
+    }
+    read(&words).map_err(|error| {
         let told = matches!(
             error.kind(),
             ClapError::DisplayHelp | ClapError::DisplayVersion | ClapError::DisplayHelpOnMissingArgumentOrSubcommand
@@ -252,13 +258,32 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
             let message = error.render().to_string();
             let message = message.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
             let lines: Vec<&str> = message.lines().map(str::trim).collect();
-            eprintln!("{}", serde_json::json!({"error": "invalid", "message": lines.join(" ")}));
+            let told = serde_json::json!({"error": "invalid", "message": lines.join(" ")});
+            let _ = writeln!(stderr(), "{}", json_line(&told).unwrap_or_default());
         } else {
             // Nobody is left to be told that the terminal has gone.
-            let _ = error.print();
+            let _ = show(&words, &error);
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
+}
+
+fn read(words: &[OsString]) -> clap::error::Result<Cli> {
+    command().try_get_matches_from(words).and_then(|found| Cli::from_arg_matches(&found))
+}
+
+/// Prints help, the version or an error. It repeats words of the command line, and colours stand between them: so
+/// it is asked for once more with words that no terminal obeys.
+fn show(words: &[OsString], error: &clap::Error) -> io::Result<()> {
+    let shown: Vec<OsString> = words.iter().map(|word| escaped(&word.to_string_lossy()).into()).collect();
+    match read(&shown) {
+        Err(same) if same.kind() == error.kind() => same.print(),
+        // What was wrong is not wrong with these words, for example bytes that are no text.
+        _ => {
+            let text = error.render().to_string();
+            text.lines().try_for_each(|line| writeln!(stderr(), "{}", escaped(line)))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::Output;
+use crate::output::{Output, escaped};
 
 /// Shows how far some work is, and stops it when somebody presses Ctrl-C.
 pub(crate) struct Shown<'a> {
@@ -39,7 +39,7 @@ impl<'a> Shown<'a> {
         if self.output.shows_progress() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(template(UNKNOWN));
-            bar.set_message(step.what.to_owned());
+            bar.set_message(escaped(step.what));
             if step.unit == Unit::Bytes {
                 bar.enable_steady_tick(Duration::from_millis(120));
             }

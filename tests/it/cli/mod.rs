@@ -9,6 +9,7 @@ mod photos;
 mod requests;
 mod runtime;
 mod streams;
+mod terminals;
 mod tokens;
 mod vaults;
 

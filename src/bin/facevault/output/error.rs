@@ -7,7 +7,7 @@ use facevault::wire::ErrorAnswer;
 use facevault::{Error, ErrorKind, ImageReport};
 
 use super::text::{ERROR, painted};
-use super::{Output, escaped};
+use super::{Output, escaped, json};
 
 impl Output {
     /// Prints an error: a sentence, what caused it, every broken rule and every photo on a line.
@@ -15,7 +15,7 @@ impl Output {
     pub(crate) fn error(&self, error: &Error, photos: &[String]) {
         let text = if self.json {
             // An error's texts and numbers always have a JSON form.
-            serde_json::to_string(&ErrorAnswer(error)).unwrap_or_default() + "\n"
+            json::line(&ErrorAnswer(error)).unwrap_or_default() + "\n"
         } else {
             let head = painted(self.error_colour, ERROR, "error:");
             sentences(error, photos).iter().enumerate().fold(String::new(), |text, (i, line)| {
@@ -30,7 +30,7 @@ impl Output {
     /// Says that the command was interrupted.
     pub(crate) fn interrupted(&self, sentence: &str) {
         let line = if self.json {
-            serde_json::json!({"error": "interrupted", "message": sentence}).to_string()
+            json::line(&serde_json::json!({"error": "interrupted", "message": sentence})).unwrap_or_default()
         } else {
             escaped(sentence)
         };

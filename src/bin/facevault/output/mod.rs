@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::failure::Failure;
 
-pub(crate) use json::Answer;
+pub(crate) use json::{Answer, line as json_line};
 pub(crate) use shorten::shortened;
 pub(crate) use table::Listing;
 pub(crate) use text::{bytes, count, duration, escaped, now, path, rate, time};
@@ -87,7 +87,7 @@ impl Output {
 
     /// Prints one of many lines for programs: a whole JSON value, whether a person watches or not.
     pub(crate) fn json_line(&self, line: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string(line).map_err(io::Error::from)?;
+        let text = json::line(line).map_err(io::Error::from)?;
         Ok(writeln!(stdout().lock(), "{text}")?)
     }
 
@@ -100,9 +100,9 @@ impl Output {
     fn print_json(&self, answer: &impl Serialize) -> Result<(), Failure> {
         let mut out = BufWriter::new(stdout().lock());
         let written = if stdout().is_terminal() {
-            serde_json::to_writer_pretty(&mut out, answer)
+            serde_json::to_writer_pretty(json::Escaping(&mut out), answer)
         } else {
-            serde_json::to_writer(&mut out, answer)
+            serde_json::to_writer(json::Escaping(&mut out), answer)
         };
         written.map_err(io::Error::from)?;
         writeln!(out)?;
@@ -115,7 +115,7 @@ impl Output {
             return;
         }
         let line = if self.json {
-            serde_json::json!({ "notice": sentence }).to_string()
+            json::line(&serde_json::json!({ "notice": sentence })).unwrap_or_default()
         } else {
             format!("{} {}", text::painted(self.error_colour, text::NOTICE, "notice:"), escaped(sentence))
         };

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter, PrettyFormatter, Serializer};
 
+use super::json::Escaping;
+
 /// Characters of a string that are shown.
 const SHOWN: usize = 32;
 
@@ -12,7 +14,7 @@ const SHOWN: usize = 32;
 pub(crate) fn shortened(answer: &impl Serialize) -> serde_json::Result<String> {
     let mut json = Vec::new();
     let formatter = Shortening { inner: PrettyFormatter::new(), length: 0 };
-    answer.serialize(&mut Serializer::with_formatter(&mut json, formatter))?;
+    answer.serialize(&mut Serializer::with_formatter(Escaping(&mut json), formatter))?;
     Ok(String::from_utf8_lossy(&json).into_owned())
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style};
+use facevault::wire::is_invisible;
 use jiff::Timestamp;
 
 pub(super) const HEADING: Style = Style::new().bold();
@@ -47,24 +48,37 @@ pub(super) fn painted(colour: bool, style: Style, text: &str) -> String {
     if colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
-/// The text with its control characters shown instead of obeyed: a name that holds an escape
-/// sequence must not rule the terminal.
+/// The text with what a terminal would obey, and what nobody would see, shown: a name that holds an escape
+/// sequence must not rule the terminal, and no text may look like another.
 pub(crate) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || is_direction(c) {
+    let mut before = None;
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let is_part = is_joiner(c) && is_joined(before) && (is_joined(rest.clone().next()) || c >= '\u{fe00}');
+        if breaks(c) && !is_part {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
         }
+        before = Some(c);
     }
     shown
 }
 
-/// The characters that turn the direction of the text around them, by which one text can be made
-/// to look like another.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a terminal would obey a character, or nobody would see it.
+pub(super) fn breaks(c: char) -> bool {
+    is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Joiners and selectors of a character's form, which words of many scripts and pictures are written with.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// Whether such a character may stand beside this one. Latin letters need none.
+fn is_joined(c: Option<char>) -> bool {
+    c.is_some_and(|c| c >= '\u{300}' && (!breaks(c) || c >= '\u{fe00}' && is_joiner(c)))
 }
 
 /// A path as text; what is not UTF-8 in it is shown as such.
@@ -132,6 +146,12 @@ mod tests {
             ("Ada\u{1b}[2J", "Ada\\u{1b}[2J"),
             ("a\nb", "a\\u{a}b"),
             ("\u{202e}adA", "\\u{202e}adA"),
+            ("a\u{7f}\u{9b}31m", "a\\u{7f}\\u{9b}31m"),
+            ("Ad\u{200b}a\u{200d}\u{feff}", "Ad\\u{200b}a\\u{200d}\\u{feff}"),
+            ("a\u{2028}b\u{ad}\u{e0041}", "a\\u{2028}b\\u{ad}\\u{e0041}"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("👩\u{1f3fd}\u{200d}🔬 ❤\u{fe0f}", "👩\u{1f3fd}\u{200d}🔬 ❤\u{fe0f}"),
+            ("می\u{200c}", "می\\u{200c}"),
             ("אדה", "אדה"),
         ] {
             assert_eq!(escaped(text), shown);
