@@ -11,8 +11,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use facevault::index::{Change, Gallery, SearchOptions};
 use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store};
 use facevault::{
-    CollectionId, FaceEncoding, IdentifyOptions, ImageId, Metric, ModelId, NewPerson, OperatingPoint, PersonId,
-    PersonKey, Status, Vault, VaultOptions,
+    AuditPolicy, AuditScope, CollectionId, FaceEncoding, IdentifyOptions, ImageId, Metric, ModelId, NewPerson,
+    OperatingPoint, PersonId, PersonKey, Status, Vault, VaultOptions,
 };
 
 const MODEL: ModelId = ModelId::from_bytes([1; 16]);
@@ -160,6 +160,13 @@ fn open(criterion: &mut Criterion) {
     criterion.bench_function(&format!("identify in an open vault of {PEOPLE} people"), |bencher| {
         bencher.iter(|| black_box(identify(&vault)));
     });
+    let all = AuditPolicy::default().with_scope(AuditScope::All);
+    for (policy, what) in [(all, "noted"), (all.with_searches_at_once(true), "noted on the disk")] {
+        vault.set_audit_policy(&policy).expect("set");
+        criterion.bench_function(&format!("identify in an open vault of {PEOPLE} people, {what}"), |bencher| {
+            bencher.iter(|| black_box(identify(&vault)));
+        });
+    }
 }
 
 criterion_group! {

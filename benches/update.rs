@@ -1,5 +1,6 @@
 //! The cost of a durable update beyond encoding: without a photo, with a photo that the person already
-//! has, with emptying the log each time instead of once a second, and the disk's own sync for comparison.
+//! has, with emptying the log each time instead of once a second, with and without the audit trail, and the disk's own
+//! sync for comparison.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -8,7 +9,8 @@ use std::io::{Seek, SeekFrom, Write};
 use criterion::{Criterion, criterion_group, criterion_main};
 use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store};
 use facevault::{
-    ClientId, FaceEncoding, ImageBytes, ImagesUpdate, Metric, ModelId, NewPerson, Patch, PersonId, PersonUpdate,
+    AuditScope, ClientId, FaceEncoding, ImageBytes, ImagesUpdate, Metric, ModelId, NewPerson, Patch, PersonId,
+    PersonUpdate,
 };
 
 /// Bytes of the photo.
@@ -64,6 +66,17 @@ fn update(criterion: &mut Criterion) {
             apply(&PersonUpdate { notes: Patch::Set(format!("note {count}")), ..PersonUpdate::default() }, &none);
         });
     });
+    let policy = store.audit_policy().expect("a policy");
+    for (scope, what) in [(AuditScope::Off, "off"), (AuditScope::Changes, "of changes"), (AuditScope::All, "of all")] {
+        store.set_audit_policy(&policy.with_scope(scope)).expect("set");
+        group.bench_function(format!("notes, durable, audit trail {what}"), |bencher| {
+            bencher.iter(|| {
+                count += 1;
+                apply(&PersonUpdate { notes: Patch::Set(format!("note {count}")), ..PersonUpdate::default() }, &none);
+            });
+        });
+    }
+    store.set_audit_policy(&policy).expect("set");
     group.bench_function("a photo already known, 100 kB, durable", |bencher| {
         bencher.iter(|| {
             count += 1;

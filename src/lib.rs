@@ -45,6 +45,7 @@
 //! | `http` | yes | the HTTP surface, and `facevault serve` where there is the command |
 
 // -- vocabulary: plain data, no I/O
+mod audit;
 mod clock;
 mod comparison;
 mod encoding;
@@ -84,6 +85,10 @@ pub use image;
 /// The crate of the times and dates in this API, in the version that this API returns.
 pub use jiff;
 
+pub use audit::{
+    Actor, AuditEntry, AuditEvent, AuditHash, AuditHead, AuditPage, AuditPolicy, AuditProblem, AuditQuery, AuditReport,
+    AuditScope, Opening, Receipt, Removal, RemovalReason,
+};
 pub use comparison::{
     Basis, CalibrationPoint, CalibrationTable, Decision, Fmr, Fpir, MeasuredOn, OperatingPoint, Similarity, Threshold,
 };
@@ -99,8 +104,8 @@ pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, Cursor, DateOfBirth, Gender, ImageBytes, ImageId,
     ImagesUpdate, Limits, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTE_VALUE, MAX_ATTRIBUTES, MAX_NAME, MAX_NOTES, NewCollection,
-    NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery, PersonSummary, PersonUpdate, Status,
-    TokenId,
+    NewPerson, Page, Person, PersonId, PersonImage, PersonKey, PersonQuery, PersonSummary, PersonUpdate,
+    RetentionPolicy, Status, TokenId,
 };
 pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
@@ -112,8 +117,8 @@ pub use store::{ChangesSince, PersonChange, PersonChanges};
 pub use token::{Token, TokenSecret};
 pub use vault::{
     Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, EncodingMatrix,
-    Encodings, Identification, IdentifiedFace, IdentifyOptions, ReencodeOptions, Reencoded, Unencoded, Vault,
-    VaultOptions, Verification,
+    Encodings, Identification, IdentifiedFace, IdentifyOptions, PurgeOptions, Purged, PurgedPerson, ReencodeOptions,
+    Reencoded, Unencoded, Vault, VaultOptions, Verification,
 };
 
 pub use vision::disable_runtime_telemetry;

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, Result, Rule, Violation};
 use crate::patch::Patch;
@@ -28,6 +30,7 @@ impl NewPerson {
         check.optional_name("nationality", self.nationality.as_deref());
         check.text("notes", self.notes.as_deref());
         check.attributes(MAX_ATTRIBUTES, self.attributes.iter().map(|(key, value)| (key, Some(value))));
+        check.instant("expires_at", self.expires_at.as_ref());
         check.finish()
     }
 }
@@ -61,6 +64,9 @@ impl PersonUpdate {
         check.encodings(encodings);
         check.optional_name("nationality", set(&self.nationality));
         check.text("notes", set(&self.notes));
+        if let Patch::Set(time) = &self.expires_at {
+            check.instant("expires_at", Some(time));
+        }
         if let Patch::Set(named) = &self.attributes {
             // As many as there may be can go, and as many can come.
             check.attributes(2 * MAX_ATTRIBUTES, named.iter().map(|(key, value)| (key, value.as_ref())));
@@ -186,6 +192,13 @@ impl Check {
     fn text(&mut self, field: &str, text: Option<&str>) {
         if text.is_some_and(|text| characters(text, MAX_NOTES) > MAX_NOTES) {
             self.add(field, Rule::Length { min: 0, max: MAX_NOTES });
+        }
+    }
+
+    /// A time that a vault can keep: in whole microseconds the calendar ends a little earlier.
+    fn instant(&mut self, field: &str, time: Option<&Timestamp>) {
+        if time.is_some_and(|time| Timestamp::from_microsecond(time.as_microsecond()).is_err()) {
+            self.add(field, Rule::Other("must be before 9999-12-30".to_owned()));
         }
     }
 

@@ -206,6 +206,10 @@ fn strings(name: &str, schema: &Value) -> Samples {
             samples.good.extend(texts(&["1990-01-15", "1990-01-15T10:30:00Z"]));
             samples.bad.extend(texts(&["soon", "1990-02-30"]));
         }
+        "expires_at" => {
+            samples.good.extend(texts(&["2030-01-31T00:00:00Z", "2030-01-31T00:00:00.123456+02:00"]));
+            samples.bad.extend(texts(&["soon", "2030-01-31", ""]));
+        }
         _ => {
             let of = |count: u64| json!("a".repeat(count as usize));
             let (least, most) = (schema["minLength"].as_u64().unwrap_or(0), schema["maxLength"].as_u64());
@@ -314,7 +318,7 @@ fn queries_are_read_as_they_are_described() {
                 true => schemas[0].clone(),
                 false => schemas[0]["items"].clone(),
             };
-            let is_text = schema["type"] == "string" && field != "date_of_birth";
+            let is_text = schema["type"] == "string" && !["date_of_birth", "expires_at"].contains(&field);
             let samples = document.samples(field, &schema);
             let all = samples.good.iter().map(|value| (value, true));
             for (value, is_good) in all.chain(samples.bad.iter().map(|value| (value, false))) {

@@ -47,6 +47,7 @@ mod openapi;
 mod options;
 mod query;
 mod request;
+mod retention;
 mod routes;
 mod score;
 mod server;

@@ -174,6 +174,7 @@ mod tests {
             notes: None,
             attributes: [("badge".to_owned(), "4711".to_owned())].into(),
             status: Status::Active,
+            expires_at: Some(now),
             version: 1,
             created_at: now,
             updated_at: now,

@@ -9,6 +9,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use super::app::App;
 use super::connection::Bounded;
 use super::options::ServerOptions;
+use super::retention::Retention;
 use super::{routes, tending, tls};
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::vault::Vault;
@@ -119,6 +120,8 @@ impl Server {
         let Self { listener, metrics, tls, handle, vault, options, .. } = self;
         let patience = options.patience;
         let bounded = Bounded::new(options.max_connections, patience);
+        let retention = (!vault.is_read_only()).then(|| Retention::start(vault.clone()));
+        let noted = vault.clone();
         let app = App::new(vault, options);
         let tending = tokio::spawn(tending::tend(app.clone()));
         let process = Handle::new();
@@ -138,6 +141,10 @@ impl Server {
         };
         tending.abort();
         process.shutdown();
+        drop(retention);
+        if let Err(error) = noted.audit_flush() {
+            tracing::error!(%error, "entries of searches are not written into the audit trail");
+        }
         served
     }
 }

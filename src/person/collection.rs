@@ -69,6 +69,16 @@ impl CollectionUpdate {
         self.name.is_none() && self.description.is_keep() && self.people.is_none()
     }
 
+    /// The fields that are named, in alphabetical order.
+    pub(crate) fn named(&self) -> Vec<String> {
+        let fields = [
+            ("description", !self.description.is_keep()),
+            ("name", self.name.is_some()),
+            ("people", self.people.is_some()),
+        ];
+        fields.into_iter().filter(|(_, is_named)| *is_named).map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// Takes over name and description.
     pub(crate) fn apply(&self, collection: &mut Collection) {
         if let Some(name) = &self.name {

@@ -6,6 +6,7 @@ mod date_of_birth;
 mod id;
 mod image;
 mod query;
+mod retention;
 mod update;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use date_of_birth::DateOfBirth;
 pub use id::{ClientId, CollectionId, ImageId, PersonId, PersonKey, TokenId};
 pub use image::{ImageBytes, PersonImage};
 pub use query::{Cursor, Page, PersonQuery};
+pub use retention::RetentionPolicy;
 pub use update::{
     ImagesUpdate, Limits, MAX_ATTRIBUTE_KEY, MAX_ATTRIBUTE_VALUE, MAX_ATTRIBUTES, MAX_NAME, MAX_NOTES, NewPerson,
     PersonUpdate,
@@ -53,6 +55,9 @@ pub struct Person {
     pub attributes: BTreeMap<String, String>,
     /// Whether the person is searched.
     pub status: Status,
+    /// When the person is to be removed, where it is known; a vault removes nobody by itself unless its
+    /// [`RetentionPolicy`] says so.
+    pub expires_at: Option<Timestamp>,
     /// How often the person was written: 1 when new, one more with each change.
     pub version: u64,
     /// When the person was created.
@@ -99,6 +104,9 @@ pub struct PersonSummary {
     pub attributes: BTreeMap<String, String>,
     /// Whether the person is searched.
     pub status: Status,
+    /// When the person is to be removed, where it is known; a vault removes nobody by itself unless its
+    /// [`RetentionPolicy`] says so.
+    pub expires_at: Option<Timestamp>,
     /// How often the person was written.
     pub version: u64,
     /// When the person was created.
@@ -123,10 +131,26 @@ impl PersonSummary {
             notes: text(&new.notes),
             attributes: new.attributes.clone(),
             status: new.status,
+            expires_at: new.expires_at,
             version: 1,
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// The fields that describe the person in which this differs from `other`, as requests name them. Photos,
+    /// collections and attributes are not looked at.
+    pub(crate) fn differs_in(&self, other: &Self) -> Vec<&'static str> {
+        let fields = [
+            ("name", self.name != other.name),
+            ("gender", self.gender != other.gender),
+            ("date_of_birth", self.date_of_birth != other.date_of_birth),
+            ("nationality", self.nationality != other.nationality),
+            ("notes", self.notes != other.notes),
+            ("status", self.status != other.status),
+            ("expires_at", self.expires_at != other.expires_at),
+        ];
+        fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 
     /// Refuses to go on where another version is expected.
@@ -155,6 +179,7 @@ impl PersonSummary {
             notes: self.notes,
             attributes: self.attributes,
             status: self.status,
+            expires_at: self.expires_at,
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,

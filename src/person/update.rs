@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::encoding::FaceEncoding;
 use crate::patch::Patch;
 use crate::setters::setters;
@@ -40,6 +42,8 @@ pub struct NewPerson {
     pub attributes: BTreeMap<String, String>,
     /// Whether the person is searched.
     pub status: Status,
+    /// When the person is to be removed, to the microsecond; see [`RetentionPolicy`](crate::RetentionPolicy).
+    pub expires_at: Option<Timestamp>,
 }
 
 impl NewPerson {
@@ -165,6 +169,8 @@ pub struct PersonUpdate {
     pub attributes: Patch<BTreeMap<String, Option<String>>>,
     /// Whether the person is searched.
     pub status: Option<Status>,
+    /// When the person is to be removed, to the microsecond.
+    pub expires_at: Patch<Timestamp>,
     /// Refuse with [`Conflict`](crate::ErrorKind::Conflict) unless this is the current version.
     pub expected_version: Option<u64>,
 }
@@ -190,6 +196,7 @@ impl PersonUpdate {
             person.name.clone_from(name);
         }
         person.status = self.status.unwrap_or(person.status);
+        self.expires_at.clone().apply(&mut person.expires_at);
         self.gender.clone().apply(&mut person.gender);
         self.date_of_birth.clone().apply(&mut person.date_of_birth);
         self.nationality.apply_text(&mut person.nationality);

@@ -21,15 +21,19 @@ mod changes;
 mod model;
 mod photo_plan;
 mod prepared;
+mod retention;
 mod sqlite;
 mod written;
 
 use std::fmt;
 use std::sync::Arc;
 
+use crate::audit::Actor;
+
 pub use changes::{ChangesSince, PersonChange, PersonChanges};
 pub use model::{ImageRef, ModelInfo};
 pub use prepared::{PreparedImage, PreparedImages};
+pub use retention::Due;
 pub use sqlite::{CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};
 pub use written::{CollectionWritten, Erasure, GalleryChanges, GalleryEffect, GalleryPerson, Removed, Written};
 
@@ -37,6 +41,22 @@ pub use written::{CollectionWritten, Erasure, GalleryChanges, GalleryEffect, Gal
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<sqlite::Connections>,
+    /// Who the audit trail says did what this handle does.
+    actor: Actor,
+}
+
+impl Store {
+    /// The same store as `actor` uses it: the audit trail says so.
+    #[must_use]
+    pub fn acting_as(&self, actor: &Actor) -> Self {
+        Self { inner: Arc::clone(&self.inner), actor: actor.clone() }
+    }
+
+    /// Who acts, as the audit trail says.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
 }
 
 impl fmt::Debug for Store {

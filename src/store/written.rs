@@ -1,5 +1,6 @@
 //! What a write answers, and what it means to galleries.
 
+use crate::audit::Receipt;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::person::{Collection, CollectionId, ImageId, Person, PersonId, PersonKey, Status};
 
@@ -111,6 +112,8 @@ pub struct Removed {
     pub gallery: GalleryEffect,
     /// Whether the person is gone from the write-ahead log as well.
     pub erasure: Erasure,
+    /// The receipt, if the vault keeps an audit trail. What opens it is nowhere else.
+    pub receipt: Option<Receipt>,
 }
 
 /// A collection that was written.

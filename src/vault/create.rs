@@ -49,6 +49,10 @@ impl Vault {
     /// [`Invalid`](ErrorKind::Invalid) for an unknown collection or an operating point that the
     /// model's table cannot carry, and as for [`Self::create_person`].
     pub fn create_person_unless_known(&self, new: &NewPerson, policy: &DuplicatePolicy) -> Result<Person> {
+        self.create_unless_known(new, policy).inspect_err(|error| self.note_duplicate(error))
+    }
+
+    fn create_unless_known(&self, new: &NewPerson, policy: &DuplicatePolicy) -> Result<Person> {
         new.validate(self.limits())?;
         let born = new.date_of_birth.filter(|_| policy.name_and_birth);
         let face = policy.face.filter(|_| !(new.images.is_empty() && new.encodings.is_empty()));

@@ -71,7 +71,9 @@ impl Vault {
         let ended = run.go(progress);
         // Whoever is ready is added, even where the work was stopped.
         let written = run.write();
-        Ok(run.finish(written.and(ended)))
+        let outcomes = run.finish(written.and(ended));
+        outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).for_each(|error| self.note_duplicate(error));
+        Ok(outcomes)
     }
 }
 

@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod audit;
 mod changes;
 mod check_and_backup;
 mod collections;
@@ -35,6 +36,7 @@ mod model;
 mod persons;
 mod prepare;
 mod reencode;
+mod retention;
 mod search;
 mod tokens;
 #[cfg(test)]
@@ -44,6 +46,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::audit::Actor;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
@@ -55,6 +58,7 @@ pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
 pub use encodings::{EncodingMatrix, Encodings};
 pub use persons::Departure;
 pub use reencode::{ReencodeOptions, Reencoded, Unencoded};
+pub use retention::{PurgeOptions, Purged, PurgedPerson};
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
 pub use tokens::Access;
 
@@ -86,12 +90,13 @@ setters!(VaultOptions {
 #[derive(Clone)]
 pub struct Vault {
     inner: Arc<Inner>,
+    /// The file as whoever acts uses it.
+    store: Store,
     client: ClientId,
     mixed_photos: bool,
 }
 
 struct Inner {
-    store: Store,
     engine: Option<Engine>,
     limits: Limits,
     galleries: gallery::Galleries,
@@ -175,8 +180,8 @@ impl Vault {
             Some(client) => existing_client(&store, client)?,
             None => store.default_client()?,
         };
-        let inner = Arc::new(Inner { store, engine, limits, galleries: Default::default() });
-        let vault = Self { inner, client, mixed_photos };
+        let inner = Arc::new(Inner { engine, limits, galleries: Default::default() });
+        let vault = Self { inner, store, client, mixed_photos };
         vault.warn_of_other_mode()?;
         Ok(vault)
     }
@@ -204,6 +209,26 @@ impl Vault {
         Self { mixed_photos, ..self.clone() }
     }
 
+    /// The same vault as `actor` uses it: the audit trail says so of whatever this handle does.
+    #[must_use]
+    pub fn acting_as(&self, actor: &Actor) -> Self {
+        Self { store: self.store.acting_as(actor), ..self.clone() }
+    }
+
+    /// Who acts, as the audit trail says.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        self.store.actor()
+    }
+
+    /// All clients of the vault in the order in which they came.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub fn clients(&self) -> Result<Vec<ClientId>> {
+        self.store().clients()
+    }
+
     fn seen_by(&self, client: ClientId) -> Self {
         Self { client, ..self.clone() }
     }
@@ -211,7 +236,13 @@ impl Vault {
     /// The vault's file; `:memory:` for a vault in memory.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.inner.store.path()
+        self.store.path()
+    }
+
+    /// Whether this handle only reads.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.store().is_read_only()
     }
 
     /// The client whose persons and collections are seen.
@@ -240,7 +271,7 @@ impl Vault {
     }
 
     fn store(&self) -> &Store {
-        &self.inner.store
+        &self.store
     }
 }
 

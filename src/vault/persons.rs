@@ -1,5 +1,6 @@
 //! The verbs on persons. An update goes in steps: validate, encode, write, publish.
 
+use crate::audit::RemovalReason;
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::{ImageBytes, ImageId, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate};
 use crate::store::Removed;
@@ -13,7 +14,7 @@ pub enum Departure {
     /// The person is in other collections still.
     Stays(Box<PersonSummary>),
     /// It was the last one: the person is removed.
-    Removed,
+    Removed(Removed),
 }
 
 impl Vault {
@@ -100,6 +101,7 @@ impl Vault {
 
     /// Removes a person for good: nothing of the person stays in the file, nor, once the answer's
     /// [`erasure`](Removed::erasure) is [`Done`](crate::store::Erasure::Done), in the log beside it.
+    /// The answer has the receipt too, if the vault keeps an audit trail.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
@@ -126,7 +128,7 @@ impl Vault {
             let rest: Vec<String> =
                 person.collections.iter().filter(|id| **id != left.id).map(ToString::to_string).collect();
             let departure = match rest.is_empty() {
-                true => self.remove_at_version(id, person.version).map(|()| Departure::Removed),
+                true => self.remove_at_version(id, person.version).map(Departure::Removed),
                 false => {
                     let update = PersonUpdate {
                         collections: Some(rest),
@@ -144,9 +146,10 @@ impl Vault {
         }
     }
 
-    fn remove_at_version(&self, id: &PersonId, version: u64) -> Result<()> {
-        let removed = self.store().remove_person(&self.client, id, Some(version))?;
+    fn remove_at_version(&self, id: &PersonId, version: u64) -> Result<Removed> {
+        let reason = RemovalReason::LeftCollections;
+        let removed = self.store().remove_person_because(&self.client, id, Some(version), reason)?;
         self.publish_removed(&removed);
-        Ok(())
+        Ok(removed)
     }
 }

@@ -128,13 +128,17 @@ pub struct IdentifiedFace {
 impl Vault {
     /// Who is this? Several photos of one person are fused into one probe.
     ///
+    /// Where the vault's audit trail notes searches, each answer has its entry, and a vault that was opened for
+    /// reading gives none.
+    ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for no photo, an unknown collection, or an operating point
     /// that the model's table cannot carry; [`Refused`](ErrorKind::Refused) with the outcome of
     /// every photo, also where photos seem to show two people
     /// ([`different_person`](crate::RefusalCode::DifferentPerson)), unless
     /// [`VaultOptions::mixed_photos`](crate::VaultOptions::mixed_photos) takes them;
-    /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine.
+    /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine;
+    /// [`Unsupported`](ErrorKind::Unsupported) where searches are noted and the vault was opened for reading.
     pub fn identify(&self, photos: &[ImageBytes], options: &IdentifyOptions) -> Result<Identification> {
         self.identify_encoding(&self.probe(photos, options.mode, |picture| picture)?, options)
     }
@@ -155,6 +159,21 @@ impl Vault {
     /// # Errors
     /// As for [`Self::identify_encoding`].
     pub fn identify_encodings(
+        &self,
+        probes: &[FaceEncoding],
+        options: &IdentifyOptions,
+    ) -> Result<Vec<Identification>> {
+        let answers = self.search_encodings(probes, options)?;
+        for answer in &answers {
+            let recognized: Vec<&PersonId> = answer.recognized().map(|candidate| &candidate.person).collect();
+            self.note_identification(answer.threshold.to_string(), answer.people_searched, &recognized)?;
+        }
+        Ok(answers)
+    }
+
+    /// As [`Self::identify_encodings`], for whoever decides by something else than the threshold: the search is not
+    /// noted in the audit trail.
+    pub(crate) fn search_encodings(
         &self,
         probes: &[FaceEncoding],
         options: &IdentifyOptions,
@@ -231,6 +250,19 @@ impl Vault {
     /// As for [`Self::verify`]; [`ModelMismatch`](ErrorKind::ModelMismatch) where another model
     /// made the encoding, or the person has none by that model.
     pub fn verify_encoding(
+        &self,
+        id: &PersonId,
+        probe: &FaceEncoding,
+        options: &CompareOptions,
+    ) -> Result<Verification> {
+        let answer = self.compare_with_person(id, probe, options)?;
+        self.note_verification(id, answer.decision.threshold.to_string(), answer.decision.accepted)?;
+        Ok(answer)
+    }
+
+    /// As [`Self::verify_encoding`], for whoever decides by something else than the threshold: it is not noted in
+    /// the audit trail.
+    pub(crate) fn compare_with_person(
         &self,
         id: &PersonId,
         probe: &FaceEncoding,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::audit::Actor;
 use crate::clock;
 use crate::error::{Error, Result, Rule};
 use crate::person::TokenId;
@@ -13,7 +14,7 @@ use super::Vault;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Access {
-    /// The vault as the token's client sees it.
+    /// The vault as the token's client sees it, acting as the holder of the token.
     Granted(Vault),
     /// The token was good once.
     Expired,
@@ -67,7 +68,7 @@ impl Vault {
             false => Access::Unknown,
             true if token.revoked_at.is_some() => Access::Unknown,
             true if token.has_expired(clock::now()) => Access::Expired,
-            true => Access::Granted(self.seen_by(token.client)),
+            true => Access::Granted(self.seen_by(token.client).acting_as(&Actor::token(&token.id))),
         })
     }
 }

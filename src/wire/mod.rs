@@ -9,6 +9,7 @@
 
 #[cfg(feature = "http")]
 mod as_read;
+mod audit;
 mod base64;
 #[cfg(test)]
 mod bytes;
@@ -24,6 +25,7 @@ use serde::ser::{Error as _, Serialize, Serializer};
 
 pub use self::base64::{decode_base64, encode_base64};
 pub use crate::validate::is_invisible;
+pub use audit::ExportedEntry;
 #[cfg(feature = "http")]
 pub(crate) use collection::CollectionAnswer;
 pub use error::ErrorAnswer;

@@ -44,6 +44,11 @@ pub(super) fn time(timestamp: Timestamp) -> String {
     format!("{timestamp:.3}")
 }
 
+/// An instant to the microsecond, as it was given.
+fn instant(timestamp: Timestamp) -> String {
+    timestamp.to_string()
+}
+
 fn ids(collections: &[CollectionId]) -> Vec<&str> {
     collections.iter().map(CollectionId::as_str).collect()
 }
@@ -76,6 +81,10 @@ pub struct PersonAnswer<'a> {
     attributes: &'a BTreeMap<String, String>,
     client: &'a str,
     status: Status,
+    /// When the person is to be removed; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "http", schema(required = false, nullable = false, format = DateTime))]
+    expires_at: Option<String>,
     /// Face encodings in the order of the photos: little-endian `f32` in base64; null while a change
     /// of model has not reached a photo.
     #[serde(rename = "faceEncodings")]
@@ -105,6 +114,7 @@ impl<'a> PersonAnswer<'a> {
             attributes: &person.attributes,
             client: person.client.as_str(),
             status: person.status,
+            expires_at: person.expires_at.map(instant),
             face_encodings: person.images.iter().map(encoding).collect(),
             created_at: time(person.created_at),
             updated_at: time(person.updated_at),
@@ -113,8 +123,8 @@ impl<'a> PersonAnswer<'a> {
 }
 
 impl Serialize for Person {
-    /// As [`PersonAnswer`], the person object of the HTTP API: thirteen fields, and `attributes` where there
-    /// are any; photos and encodings as base64 in the same order. It is an answer, not a copy: the photos' ids and the version are
+    /// As [`PersonAnswer`], the person object of the HTTP API: thirteen fields, and `attributes` and
+    /// `expires_at` where there are any; photos and encodings as base64 in the same order. It is an answer, not a copy: the photos' ids and the version are
     /// not in it, and there is no way back from it to a `Person`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         PersonAnswer::new(self).serialize(serializer)
@@ -135,6 +145,8 @@ struct SummaryAnswer<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: &'a BTreeMap<String, String>,
     status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     version: u64,
     #[serde(rename = "createdAt")]
     created_at: String,
@@ -156,6 +168,7 @@ impl Serialize for PersonSummary {
             collections: ids(&self.collections),
             attributes: &self.attributes,
             status: self.status,
+            expires_at: self.expires_at.map(instant),
             version: self.version,
             created_at: time(self.created_at),
             updated_at: time(self.updated_at),
@@ -190,6 +203,10 @@ pub(crate) struct PersonItem<'a> {
     attributes: &'a BTreeMap<String, String>,
     client: IdOrClient<'a>,
     status: Status,
+    /// When the person is to be removed; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, format = DateTime)]
+    expires_at: Option<String>,
     #[serde(rename = "createdAt")]
     #[schema(format = DateTime)]
     created_at: String,
@@ -260,6 +277,7 @@ impl<'a> PersonItem<'a> {
                 false => IdOrClient::Id(client),
             },
             status: person.status,
+            expires_at: person.expires_at.map(instant),
             created_at: time(person.created_at),
             updated_at: time(person.updated_at),
         }
@@ -292,6 +310,7 @@ mod tests {
             notes: None,
             attributes: BTreeMap::new(),
             status: Status::Active,
+            expires_at: None,
             version: 2,
             created_at: "2024-01-15T10:30:00Z".parse().expect("a time"),
             updated_at: "2024-01-16T14:20:00.5Z".parse().expect("a time"),

@@ -2,19 +2,17 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result, Rule};
 use crate::patch::Patch;
 use crate::person::{CollectionUpdate, Gender, ImagesUpdate, NewCollection, NewPerson, PersonId, PersonUpdate, Status};
 
 use super::fields::{Fields, parse};
 #[cfg(feature = "http")]
-use crate::{
-    error::Rule,
-    person::{Collection, Limits, Person},
-};
+use crate::person::{Collection, Limits, Person};
 
 /// The most collections of a person that a body may name.
 pub(crate) const MAX_COLLECTIONS: usize = 1_000;
@@ -71,6 +69,9 @@ pub(crate) mod body {
         attributes: Option<BTreeMap<String, Option<String>>>,
         #[schema(nullable = false)]
         status: Option<Status>,
+        /// When the person is to be removed: a time with its zone, to the microsecond.
+        #[schema(format = DateTime)]
+        expires_at: Option<String>,
     }
 
     /// A partial update of a person: what is absent stays, null clears.
@@ -98,6 +99,9 @@ pub(crate) mod body {
         attributes: Option<BTreeMap<String, Option<String>>>,
         #[schema(nullable = false)]
         status: Option<Status>,
+        /// When the person is to be removed: a time with its zone, to the microsecond.
+        #[schema(format = DateTime)]
+        expires_at: Option<String>,
         /// This and what follows may come along as it was read, and changes nothing.
         #[schema(rename = "_id", read_only, nullable = false)]
         id: Option<String>,
@@ -206,6 +210,7 @@ impl PersonUpdate {
             notes: fields.text("notes"),
             attributes: fields.attributes("attributes"),
             status: fields.parsed("status", Status::parse).set(),
+            expires_at: fields.parsed("expires_at", instant),
             expected_version: None,
         };
         fields.must_not_be_null(&["name", "images", "collections", "status"]);
@@ -260,10 +265,19 @@ impl NewPerson {
                 .filter_map(|(key, value)| Some((key, value?)))
                 .collect(),
             status: fields.parsed("status", Status::parse).set().unwrap_or_default(),
+            expires_at: fields.parsed("expires_at", instant).set(),
         };
         fields.must_not_be_null(&["name", "images", "collections", "status"]);
         Ok((fields, person))
     }
+}
+
+/// An instant, such as `2030-01-31T00:00:00Z`.
+fn instant(text: &str) -> Result<Timestamp> {
+    let wrong = || Error::invalid("expires_at", Rule::Other("must be a time such as 2030-01-31T00:00:00Z".into()));
+    let time: Timestamp = text.parse().map_err(|_| wrong())?;
+    // Vaults keep microseconds.
+    Timestamp::from_microsecond(time.as_microsecond()).map_err(|_| wrong())
 }
 
 impl NewCollection {

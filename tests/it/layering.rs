@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// vocabulary, which is one.
 const LAYERS: &[&[&str]] = &[
     &[
+        "audit",
         "clock",
         "error",
         "files",

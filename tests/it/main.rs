@@ -2,6 +2,7 @@
 
 mod accurate;
 mod attributes;
+mod audit;
 #[cfg(feature = "avif")]
 mod avif;
 mod centerface_parity;

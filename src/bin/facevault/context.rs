@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use facevault::models::Home;
 use facevault::vision::{FacePolicy, QualityLimits, RuntimeChoice, SeekOptions};
-use facevault::{ClientId, ErrorKind, Limits, Result};
+use facevault::{Actor, AuditScope, ClientId, ErrorKind, Limits, Result};
 use facevault::{EncodingMode, Engine, EngineOptions, PackSource, PhotoRules};
 use facevault::{Vault, VaultOptions};
 
@@ -112,12 +112,12 @@ impl Context {
 
     /// Opens a vault for everything but photos: no models are loaded.
     pub(crate) fn vault(&self, path: &Path) -> Result<Vault> {
-        Vault::open(path, self.vault_options(None))
+        Ok(acting(Vault::open(path, self.vault_options(None))?))
     }
 
     /// Opens a vault for looking only: it may lie where nothing can be written.
     pub(crate) fn vault_for_reading(&self, path: &Path) -> Result<Vault> {
-        match Vault::open_read_only(path, self.vault_options(None)) {
+        match Vault::open_read_only(path, self.vault_options(None)).map(acting) {
             // One of an older version is brought up to date first.
             Err(error) if error.kind() == ErrorKind::Unsupported => self.vault(path),
             opened => opened,
@@ -128,13 +128,15 @@ impl Context {
     pub(crate) fn vault_with_engine(&self, path: &Path) -> Result<Vault> {
         // A file that is no vault is reported before models are loaded.
         drop(self.vault(path)?);
-        self.told_of_mode(Vault::open(path, self.vault_options(Some(self.engine()?)))?)
+        self.told_of_mode(acting(Vault::open(path, self.vault_options(Some(self.engine()?)))?))
     }
 
-    /// Opens a vault for searching by photo: nothing of it is written.
+    /// Opens a vault for searching by photo: nothing of it is written, unless it notes searches.
     pub(crate) fn vault_for_searching(&self, path: &Path) -> Result<Vault> {
-        drop(self.vault_for_reading(path)?);
-        self.told_of_mode(Vault::open_read_only(path, self.vault_options(Some(self.engine()?)))?)
+        if self.vault_for_reading(path)?.audit_policy()?.scope == AuditScope::All {
+            return self.vault_with_engine(path);
+        }
+        self.told_of_mode(acting(Vault::open_read_only(path, self.vault_options(Some(self.engine()?)))?))
     }
 
     /// Says so where the vault keeps to another mode than the one that was asked for.
@@ -157,6 +159,27 @@ impl Context {
             .with_limits(self.limits())
             .with_client(self.global.client.clone())
             .with_mixed_photos(self.global.mixed_photos)
+    }
+}
+
+/// The vault as the command uses it: the audit trail names the number of the system's account.
+pub(crate) fn acting(vault: Vault) -> Vault {
+    match Actor::named(account()) {
+        Ok(actor) => vault.acting_as(&actor),
+        Err(_) => vault,
+    }
+}
+
+#[allow(unsafe_code)]
+fn account() -> String {
+    #[cfg(unix)]
+    {
+        // SAFETY: it takes nothing and always succeeds.
+        format!("command:uid={}", unsafe { libc::getuid() })
+    }
+    #[cfg(not(unix))]
+    {
+        "command".to_owned()
     }
 }
 

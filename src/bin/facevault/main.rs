@@ -3,6 +3,8 @@
 mod args;
 mod commands;
 mod context;
+#[cfg(feature = "http")]
+mod core_dumps;
 mod draw;
 mod failure;
 mod interrupt;

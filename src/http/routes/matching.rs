@@ -241,9 +241,10 @@ pub(in crate::http) async fn verify(
         let scale = state.scale()?;
         let probe = probe(vault, &images, whole, search_mode)?;
         let verification = vault
-            .verify_encoding(&id, &probe, &CompareOptions::default().with_operating_point(any()?))
+            .compare_with_person(&id, &probe, &CompareOptions::default().with_operating_point(any()?))
             .map_err(person)?;
         let score = scale.score(verification.decision.similarity);
+        vault.note_verification(&id, above(min_score), score > min_score)?;
         let matched = if score > min_score {
             Some(Match {
                 collections: summary.collections.iter().map(CollectionId::as_str).collect(),
@@ -286,6 +287,7 @@ pub(in crate::http) async fn compare(
         let (one, other) = (probe(vault, &of, whole, search_mode)?, probe(vault, &gallery, whole, search_mode)?);
         let similarity = crate::index::compare(engine.embedder().metric, &other, &one)?;
         let score = scale.score(Similarity::new(similarity)?);
+        vault.note_comparison(above(compare_min_score), score > compare_min_score)?;
         Ok(Reply::new(request, Compared { passed: score > compare_min_score, score }))
     };
     app.with_photos(caller, work).await
@@ -311,12 +313,16 @@ fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<Found>, Api
         .with_collections(collections)
         .with_max_results(search.max_results)
         .with_operating_point(any()?);
-    let candidates = vault.identify_encoding(&probe, &options).map_err(collection)?.candidates;
-    let scored = candidates.into_iter().map(|candidate| {
+    let mut answers = vault.search_encodings(std::slice::from_ref(&probe), &options).map_err(collection)?;
+    let Some(answer) = answers.pop() else { return Ok(Vec::new()) };
+    let scored = answer.candidates.into_iter().map(|candidate| {
         let score = scale.score(candidate.similarity);
         Found { candidate, score, is_recognized: score > search.min_score }
     });
-    Ok(scored.filter(|found| found.is_recognized || search.top).collect())
+    let found: Vec<Found> = scored.filter(|found| found.is_recognized || search.top).collect();
+    let recognized = found.iter().filter(|found| found.is_recognized).map(|found| &found.candidate.person);
+    vault.note_identification(above(search.min_score), answer.people_searched, &recognized.collect::<Vec<_>>())?;
+    Ok(found)
 }
 
 /// Results with names and thumbnails; who was removed meanwhile is left out.
@@ -370,6 +376,11 @@ fn loaded(vault: &Vault) -> crate::Result<&Engine> {
     vault.engine().ok_or_else(|| {
         Error::new(ErrorKind::ModelUnavailable, "the server runs without models: photos cannot be looked at")
     })
+}
+
+/// What had to be reached, as the audit trail notes it.
+fn above(min_score: f64) -> String {
+    format!("score above {min_score}")
 }
 
 /// Any similarity passes: what counts is the score, which is asked afterwards.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use axum::extract::{FromRequestParts, Path, State};
-use axum::http::Uri;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,9 +18,12 @@ use crate::http::error::ApiError;
 use crate::http::openapi::{ConflictErrors, Errors, NotFoundErrors, QueryErrors};
 use crate::http::query::NoQuery;
 use crate::person::{CollectionId, NewPerson, PersonId, PersonUpdate};
-use crate::store::Erasure;
+use crate::store::{Erasure, Removed};
 use crate::vault::{Departure, DuplicatePolicy, Vault};
 use crate::wire::{Names, PersonAnswer, PersonItem, body};
+
+/// The header in which a removal is receipted.
+pub(in crate::http) const RECEIPT: &str = "facevault-receipt";
 
 /// The most photos with which a person is created.
 pub(in crate::http) const MAX_IMAGES: usize = 3;
@@ -148,7 +151,8 @@ pub(in crate::http) async fn read(
 
 /// Remove a person, or take it out of one collection
 ///
-/// With `collection` the person is only taken out of it, and removed if that was its last one.
+/// With `collection` the person is only taken out of it, and removed if that was its last one. Where the vault
+/// keeps an audit trail, a removal has its receipt in the header `Facevault-Receipt`.
 #[utoipa::path(
     delete, path = "/persons/{id}", tag = "persons", operation_id = "removePerson",
     params(
@@ -171,10 +175,10 @@ pub(in crate::http) async fn remove(
                 vault.collection(named).map_err(super::collections::collection)?;
                 vault.remove_from_collection(&id, named).map_err(person)?
             }
-            None => vault.remove_person(&id).map(|_| Departure::Removed).map_err(person)?,
+            None => vault.remove_person(&id).map(Departure::Removed).map_err(person)?,
         };
         let (deleted, left) = match &departure {
-            Departure::Removed => (true, &[][..]),
+            Departure::Removed(_) => (true, &[][..]),
             Departure::Stays(person) => (false, &person.collections[..]),
         };
         let collections = left.iter().map(CollectionId::as_str).collect();
@@ -182,9 +186,20 @@ pub(in crate::http) async fn remove(
             Erasure::Pending => Erasure::Pending.as_str(),
             _ => Erasure::Done.as_str(),
         };
-        Ok(Reply::new(id.as_str(), Removal { id: id.as_str(), collections, deleted, erasure }))
+        let reply = Reply::new(id.as_str(), Removal { id: id.as_str(), collections, deleted, erasure });
+        Ok(match &departure {
+            Departure::Removed(removed) => reply.with_headers(receipt(removed)),
+            Departure::Stays(_) => reply,
+        })
     };
     app.with_file(caller, work).await
+}
+
+/// The receipt of a removal in a header of its own, so that the answer's shape stays.
+fn receipt(removed: &Removed) -> HeaderMap {
+    let shown = removed.receipt.map(|receipt| receipt.reveal());
+    let value = shown.and_then(|receipt| HeaderValue::try_from(receipt).ok());
+    value.map(|value| (HeaderName::from_static(RECEIPT), value)).into_iter().collect()
 }
 
 /// List persons

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::error::{Fault, Outcome};
 use super::models::{self, ModelRow};
 use super::person_row::PersonRow;
-use super::{Store, checksum, columns, generation, images};
+use super::{Store, audit_read, checksum, columns, generation, images, retention};
 use crate::encoding::FaceEncoding;
 use crate::error::{ErrorKind, Result};
 use crate::person::{ImageId, PersonId};
@@ -31,6 +31,8 @@ pub struct CheckReport {
     /// it comes from a version before schema 5 and was not opened for writing since. This is no damage: see
     /// [`Store::finish_erasure`].
     pub erasure_pending: bool,
+    /// Entries of the audit trail looked at.
+    pub audit_entries: u64,
     /// What is wrong; empty where nothing is.
     pub problems: Vec<Problem>,
 }
@@ -56,7 +58,7 @@ pub struct Problem {
 impl Store {
     /// Checks everything on one snapshot: SQLite's own structures and references, every person's
     /// row, every photo against its checksum and SHA-256, every encoding against its checksum and
-    /// its model. Damage is reported, not an error; an error means that the check could not be
+    /// its model, the audit trail against its chain. Damage is reported, not an error; an error means that the check could not be
     /// made.
     ///
     /// # Errors
@@ -64,7 +66,7 @@ impl Store {
     pub fn check(&self) -> Result<CheckReport> {
         let checked = self.read(|connection| {
             let mut report = CheckReport::default();
-            for part in [sqlite, references, people, photos, encodings] {
+            for part in [sqlite, references, people, photos, encodings, audit_read::check, retention::check] {
                 if let Err(fault) = part(connection, &mut report) {
                     report.take(None, fault)?;
                 }
@@ -85,7 +87,7 @@ impl Store {
 }
 
 impl CheckReport {
-    fn add(&mut self, person: Option<&PersonId>, what: String) {
+    pub(super) fn add(&mut self, person: Option<&PersonId>, what: String) {
         self.problems.push(Problem { person: person.cloned(), what });
     }
 

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::Outcome;
 use super::{Store, schema};
+use crate::audit::AuditEvent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::ClientId;
 
@@ -47,6 +48,7 @@ impl Store {
                 return Err(Error::new(ErrorKind::AlreadyExists, format!("client {client} exists")).into());
             }
             insert(connection, client)?;
+            self.note(connection, Some(client), None, || Ok(AuditEvent::ClientAdded {}))?;
             Ok(())
         })
     }

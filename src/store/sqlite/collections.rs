@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::error::Outcome;
 use super::persons;
 use super::{Store, clients, columns, erasure, generation, schema};
+use crate::audit::AuditEvent;
 use crate::error::{Error, ErrorKind, Result, Rule, Violation};
 use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId};
 use crate::store::{CollectionWritten, GalleryEffect};
@@ -43,6 +44,7 @@ impl Store {
     /// [`ErrorKind::AlreadyExists`] where the client has one with this id, and as for every write.
     pub fn insert_collection(&self, client: &ClientId, new: &NewCollection) -> Result<Collection> {
         self.write(|connection| {
+            let tenant = client;
             let client = clients::require(connection, client)?;
             let id = new.id.clone().unwrap_or_else(CollectionId::generate);
             if exists(connection, client, &id)? {
@@ -61,7 +63,10 @@ impl Store {
                     new.name,
                     new.description.as_deref().filter(|text| !text.is_empty()),
                 ])?;
-            read(connection, connection.last_insert_rowid())
+            let key = connection.last_insert_rowid();
+            let event = AuditEvent::CollectionCreated { collection: key.unsigned_abs() };
+            self.note(connection, Some(tenant), None, || Ok(event))?;
+            read(connection, key)
         })
     }
 
@@ -78,6 +83,7 @@ impl Store {
         update: &CollectionUpdate,
     ) -> Result<CollectionWritten> {
         self.write(|connection| {
+            let tenant = client;
             let client = clients::require(connection, client)?;
             let key = require(connection, client, id_or_code)?;
             let mut raised = None;
@@ -92,9 +98,15 @@ impl Store {
                          WHERE key = ?1",
                     )?
                     .execute(params![key, name, description, schema::now()])?;
+                let (mut members_added, mut members_removed) = (0, 0);
                 if let Some(people) = &update.people {
-                    raised = set_members(connection, client, key, people)?;
+                    let members = set_members(connection, client, key, people)?;
+                    (members_added, members_removed) = (members.come, members.gone);
+                    raised = touch(connection, &members.concerned)?;
                 }
+                let (collection, fields) = (key.unsigned_abs(), update.named());
+                let event = AuditEvent::CollectionUpdated { collection, fields, members_added, members_removed };
+                self.note(connection, Some(tenant), None, || Ok(event))?;
             }
             Ok(CollectionWritten {
                 collection: read(connection, key)?,
@@ -109,11 +121,15 @@ impl Store {
     /// [`ErrorKind::NotFound`], and as for every write.
     pub fn remove_collection(&self, client: &ClientId, id_or_code: &str) -> Result<GalleryEffect> {
         self.write(|connection| {
+            let tenant = client;
             let client = clients::require(connection, client)?;
             let key = require(connection, client, id_or_code)?;
             let members = members(connection, key)?;
             connection.prepare_cached("DELETE FROM collections WHERE key = ?1")?.execute([key])?;
             erasure::note(connection)?;
+            let (collection, count) = (key.unsigned_abs(), members.len() as u64);
+            let event = AuditEvent::CollectionRemoved { collection, members: count };
+            self.note(connection, Some(tenant), None, || Ok(event))?;
             let raised = touch(connection, &members)?;
             generation::effect(connection, raised)
         })
@@ -215,8 +231,16 @@ fn members(connection: &Connection, collection: i64) -> Outcome<Vec<i64>> {
     Ok(statement.query_map([collection], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// Makes these persons the members of a collection. Returns the generation that this raised to.
-fn set_members(connection: &Connection, client: i64, collection: i64, people: &[PersonId]) -> Outcome<Option<i64>> {
+/// Who came into a collection and who went.
+struct Moved {
+    come: u64,
+    gone: u64,
+    /// The keys of both.
+    concerned: Vec<i64>,
+}
+
+/// Makes these persons the members of a collection.
+fn set_members(connection: &Connection, client: i64, collection: i64, people: &[PersonId]) -> Outcome<Moved> {
     let (mut new, mut unknown) = (Vec::new(), Vec::new());
     for (index, id) in people.iter().enumerate() {
         match persons::find_key(connection, client, id)? {
@@ -245,7 +269,8 @@ fn set_members(connection: &Connection, client: i64, collection: i64, people: &[
             .prepare_cached("INSERT INTO memberships (person, collection) VALUES (?1, ?2)")?
             .execute([*person, collection])?;
     }
-    touch(connection, &gone.chain(come).copied().collect::<Vec<_>>())
+    let (come_count, gone_count) = (come.clone().count() as u64, gone.clone().count() as u64);
+    Ok(Moved { come: come_count, gone: gone_count, concerned: gone.chain(come).copied().collect() })
 }
 
 /// Marks persons as changed in a new generation, if there are any.

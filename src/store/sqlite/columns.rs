@@ -42,6 +42,11 @@ pub(super) fn time(row: &Row<'_>, index: usize) -> Result<Timestamp> {
     Timestamp::from_microsecond(row.get(index)?).map_err(|_| wrong(index, Type::Integer))
 }
 
+/// A time in microseconds since 1970, where there is one.
+pub(super) fn optional_time(row: &Row<'_>, index: usize) -> Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(index)?.map(|_| time(row, index)).transpose()
+}
+
 /// A number that is not negative.
 pub(super) fn count(row: &Row<'_>, index: usize) -> Result<u64> {
     let number: i64 = row.get(index)?;

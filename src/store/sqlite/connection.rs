@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 #[cfg(test)]
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::{Fault, Outcome};
 use super::place::Place;
 use super::settings::{self, Access, BUSY_TIMEOUT};
+use super::waiting::{self, Waiting};
 use super::{Store, erasure, schema, undo};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,6 +33,8 @@ pub(in crate::store) struct Connections {
     /// Where the file was when it was opened; `None` in memory.
     place: Option<Place>,
     pub(super) erasure: erasure::State,
+    /// Entries of searches that wait to be written.
+    pub(super) waiting: Arc<Waiting>,
     #[cfg(test)]
     transactions: Transactions,
 }
@@ -65,6 +68,7 @@ impl Connections {
             readers: Mutex::new(vec![reader]),
             writer: writer.map(Mutex::new),
             erasure,
+            waiting: Arc::default(),
             #[cfg(test)]
             transactions: Transactions::default(),
         }
@@ -123,9 +127,15 @@ impl Connections {
 }
 
 impl Drop for Connections {
-    /// Where other processes have the vault open, closing it does not empty the log.
+    /// What waits is written as the last thing. Where other processes have the vault open, closing it does not empty
+    /// the log.
     fn drop(&mut self) {
-        if let (Some(writer), true) = (&self.writer, self.erasure.is_pending()) {
+        let notes = self.waiting.close();
+        let Some(writer) = &self.writer else { return };
+        if !notes.is_empty() && self.require_in_place().is_ok() {
+            waiting::write_last(&lock(writer), &self.path, &notes);
+        }
+        if self.erasure.is_pending() {
             let _later = erasure::truncate_log(&lock(writer), Duration::ZERO);
         }
     }
@@ -219,6 +229,7 @@ impl Store {
     pub(super) fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         #[cfg(test)]
         self.inner.transactions.writes.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.inner.waiting.take();
         let run = || {
             let writer = self.inner.writer()?;
             let transaction = patiently(|| Ok(Transaction::new_unchecked(&writer, TransactionBehavior::Immediate)?))?;
@@ -227,6 +238,7 @@ impl Store {
             let noted = erasure::noted(&transaction)?;
             let settled = if noted > 0 && erasure::is_empty(&self.inner.log) { noted } else { 0 };
             let changes = transaction.total_changes();
+            waiting::append_all(&transaction, &waiting)?;
             let value = work(&transaction)?;
             if settled > 0 && transaction.total_changes() > changes {
                 erasure::take_back(&transaction, settled)?;
@@ -237,7 +249,11 @@ impl Store {
             self.inner.erasure.attempt_if_due(&writer);
             Ok(value)
         };
-        run().map_err(|fault: Fault| fault.into_error(&self.inner.path))
+        let outcome = run().map_err(|fault: Fault| fault.into_error(&self.inner.path));
+        if outcome.is_err() {
+            self.inner.waiting.put_back(waiting);
+        }
+        outcome
     }
 }
 

@@ -69,6 +69,10 @@ pub(super) struct ImagesEffect {
     pub(super) changed: bool,
     /// Photos went.
     pub(super) removed: bool,
+    /// How many came, encodings without a photo included.
+    pub(super) came: u64,
+    /// How many went.
+    pub(super) went: u64,
 }
 
 /// A person's photos in their order.
@@ -232,7 +236,7 @@ impl Target<'_> {
             self.connection.prepare_cached("DELETE FROM images WHERE key = ?1")?.execute([image.key])?;
         }
         let removed = !plan.remove.is_empty();
-        let mut effect = ImagesEffect { changed: removed, removed };
+        let mut effect = ImagesEffect { changed: removed, removed, came: 0, went: plan.remove.len() as u64 };
         for step in &plan.steps {
             match step {
                 Step::Keep { stored, position, image } => {
@@ -246,6 +250,7 @@ impl Target<'_> {
                 Step::Insert { position, image } => {
                     self.insert(*position, image)?;
                     effect.changed = true;
+                    effect.came += 1;
                 }
             }
         }

@@ -3,6 +3,8 @@
 //! The methods of [`Store`] are implemented here, each in the file named by what it is about.
 
 mod attributes;
+mod audit;
+mod audit_read;
 mod backup;
 mod changes;
 mod check;
@@ -21,6 +23,7 @@ mod person_row;
 mod person_writes;
 mod persons;
 mod place;
+mod retention;
 mod scan;
 mod schema;
 mod settings;
@@ -29,6 +32,7 @@ mod tokens;
 mod undo;
 mod unencoded;
 mod vfs;
+mod waiting;
 
 use super::Store;
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::Outcome;
 use super::{Store, columns, erasure, generation, images};
+use crate::audit::AuditEvent;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::ImageBytes;
@@ -53,7 +54,7 @@ impl Store {
     /// [`ErrorKind::ModelMismatch`] where the vault knows it with another dimension or metric, and
     /// as for every write.
     pub fn add_model(&self, model: &ModelInfo) -> Result<()> {
-        self.write(|connection| add(connection, model))
+        self.write(|connection| self.add(connection, model))
     }
 
     /// Makes `to` the active model instead of `from`, and removes the encodings of `from` unless
@@ -112,6 +113,9 @@ impl Store {
                     erasure::note(connection)?;
                 }
             }
+            let (from, to, left_out) = (from.to_string(), to.to_string(), left_out.len() as u64);
+            let event = AuditEvent::ModelSwitched { from, to, kept_old: keep_old, left_out };
+            self.note(connection, None, None, || Ok(event))?;
             let raised = generation::raise(connection)?;
             generation::forget_before(connection, raised)?;
             Ok((generation::effect(connection, Some(raised))?, removed))
@@ -231,6 +235,10 @@ impl Store {
                     )?
                     .execute([generation, image.key])?;
             }
+            if added > 0 {
+                let event = AuditEvent::EncodingsAdded { model: model.id.to_string(), encodings: added as u64 };
+                self.note(connection, None, None, || Ok(event))?;
+            }
             Ok((added, generation::effect(connection, raised)?))
         })
     }
@@ -284,28 +292,35 @@ pub(super) fn active(connection: &Connection) -> Outcome<Option<ModelRow>> {
     Ok(statement.query_row([], row).optional()?)
 }
 
-/// The active model, which `made_by`, the model of the encodings that come, becomes if there is none.
-/// Refuses encodings that were made in another mode than the one that is noted.
-pub(super) fn active_or(connection: &Connection, made_by: Option<&ModelInfo>) -> Outcome<Option<ModelRow>> {
-    let known = active(connection)?;
-    match (known, made_by) {
-        (None, Some(first)) => {
-            add(connection, first)?;
-            active(connection)
+impl Store {
+    /// The active model, which `made_by`, the model of the encodings that come, becomes if there is none.
+    /// Refuses encodings that were made in another mode than the one that is noted.
+    pub(super) fn active_or(&self, connection: &Connection, made_by: Option<&ModelInfo>) -> Outcome<Option<ModelRow>> {
+        let known = active(connection)?;
+        match (known, made_by) {
+            (None, Some(first)) => {
+                self.add(connection, first)?;
+                active(connection)
+            }
+            (Some(known), Some(made_by)) if known.id == made_by.id => {
+                known.check_mode(made_by.mode)?;
+                Ok(Some(known))
+            }
+            (known, _) => Ok(known),
         }
-        (Some(known), Some(made_by)) if known.id == made_by.id => {
-            known.check_mode(made_by.mode)?;
-            Ok(Some(known))
-        }
-        (known, _) => Ok(known),
     }
-}
 
-/// Makes a model known, and active if it is the first.
-fn add(connection: &Connection, model: &ModelInfo) -> Outcome<()> {
-    let key = insert(connection, model)?;
-    connection.prepare_cached("UPDATE meta SET active_model = ?1 WHERE active_model IS NULL")?.execute([key])?;
-    Ok(())
+    /// Makes a model known, and active if it is the first.
+    fn add(&self, connection: &Connection, model: &ModelInfo) -> Outcome<()> {
+        let is_known = find(connection, &model.id)?.is_some();
+        let key = insert(connection, model)?;
+        if !is_known {
+            let event = AuditEvent::ModelAdded { model: model.id.to_string() };
+            self.note(connection, None, None, || Ok(event))?;
+        }
+        connection.prepare_cached("UPDATE meta SET active_model = ?1 WHERE active_model IS NULL")?.execute([key])?;
+        Ok(())
+    }
 }
 
 /// The model with this id, if the vault knows it.

@@ -16,7 +16,8 @@ use super::erasure::{self, truncate_log};
 use super::error::{Fault, Outcome, system};
 use super::place::{Place, require_own_log};
 use super::settings::{self, Access, MEMORY};
-use super::{Store, clients, models, schema, vfs};
+use super::{Store, audit, clients, models, schema, vfs};
+use crate::audit::Actor;
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::ClientId;
 use crate::setters::setters;
@@ -101,7 +102,7 @@ impl Store {
         let path = PathBuf::from(MEMORY);
         let (reader, writer) = open().map_err(|fault: Fault| fault.into_error(&path))?;
         let connections = Connections::new(path, Access::MemoryRead, reader, Some(writer), false).with_source(source);
-        Ok(Self { inner: Arc::new(connections) })
+        Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
 
     /// Opens a vault for reading and writing, and takes one of an older version to the present one. The file of one
@@ -133,7 +134,7 @@ impl Store {
         // What older versions left in the file: whoever opens it anew goes on with it.
         let cleaned = erasure::clean(&writer, &log_of(&path)).map_err(|fault| fault.into_error(&path))?;
         let connections = Connections::new(path, Access::Read, reader, Some(writer), !folded || !cleaned).at(place);
-        Ok(Self { inner: Arc::new(connections) })
+        Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
 
     /// Opens a vault for reading: every write is refused with [`ErrorKind::Io`].
@@ -169,7 +170,8 @@ impl Store {
             Err(error) => return Err(error),
         };
         place.verify(&path)?;
-        Ok(Self { inner: Arc::new(Connections::new(path, access, reader, None, false).at(place)) })
+        let connections = Connections::new(path, access, reader, None, false).at(place);
+        Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
 }
 
@@ -268,6 +270,7 @@ fn fill(connection: &mut Connection, access: Access, options: &CreateOptions) ->
          VALUES (1, ?1, ?2, ?3, ?4, 0, 0)",
         params![uuid::Uuid::now_v7().to_string(), schema::now(), client, model],
     )?;
+    audit::begin_trail(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

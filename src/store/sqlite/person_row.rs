@@ -69,6 +69,11 @@ const COLUMNS: &[Column] = &[
         },
     ),
     column(
+        ":expires_at",
+        |row| row.person.expires_at.map_or(NULL, |time| number(time.as_microsecond())),
+        |row, from, at| set(&mut row.person.expires_at, columns::optional_time(from, at)),
+    ),
+    column(
         ":gender",
         |row| optional(row.person.gender.map(Gender::as_str)),
         |row, from, at| set(&mut row.person.gender, columns::gender(from, at)),

@@ -3,13 +3,15 @@
 //! Each is one transaction, and each answers with what it left behind, read in the same
 //! transaction.
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::error::Outcome;
 use super::models::ModelRow;
 use super::person_row::PersonRow;
 use super::snapshot::Snapshot;
-use super::{Store, attributes, clients, collections, erasure, generation, images, models, persons};
+use super::{Store, attributes, clients, collections, columns, erasure, generation, images, persons};
+use crate::audit::{AuditEvent, Opening, Receipt, Removal, RemovalReason};
 use crate::clock;
 use crate::encoding::ModelId;
 #[cfg(doc)]
@@ -94,7 +96,7 @@ impl Store {
         persons::require_new(connection, tenant, &id)?;
         let memberships = collections::resolve(connection, tenant, &new.collections)?;
         check(&Snapshot::new(connection, tenant, self.path()))?;
-        let model = models::active_or(connection, prepared.model.as_ref())?;
+        let model = self.active_or(connection, prepared.model.as_ref())?;
         let is_searched = !memberships.is_empty() || !prepared.images.is_empty();
         let raised = if is_searched { Some(generation::raise(connection)?) } else { None };
         let person = PersonSummary::new(id.clone(), new, clock::now());
@@ -102,6 +104,8 @@ impl Store {
         images::insert(connection, key, &id, prepared.of(&new.images, &new.encodings)?, model.as_ref())?;
         collections::set_of_person(connection, key, &memberships)?;
         attributes::insert(connection, key, &new.attributes)?;
+        let (photos, encodings) = (new.images.len() as u64, new.encodings.len() as u64);
+        self.note(connection, Some(client), Some(key), || Ok(AuditEvent::PersonCreated { photos, encodings }))?;
         answer(connection, client, key, model.as_ref(), raised)
     }
 
@@ -161,7 +165,7 @@ impl Store {
                 Some(names) => Some(collections::resolve(connection, tenant, names)?),
                 None => None,
             };
-            let model = models::active_or(connection, prepared.model.as_ref())?;
+            let model = self.active_or(connection, prepared.model.as_ref())?;
             let images = images::apply(connection, key, id, &update.images, prepared, model.as_ref())?;
             let moved = match memberships {
                 Some(memberships) => collections::set_of_person(connection, key, &memberships)?,
@@ -176,6 +180,18 @@ impl Store {
             row.person.version += 1;
             row.person.updated_at = row.person.updated_at.max(clock::now());
             row.save(connection)?;
+            self.note(connection, Some(client), Some(key), || {
+                let mut fields = row.person.differs_in(&before);
+                let others =
+                    [("attributes", !update.attributes.is_keep()), ("collections", moved), ("images", images.changed)];
+                fields.extend(others.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name));
+                fields.sort_unstable();
+                Ok(AuditEvent::PersonUpdated {
+                    fields: fields.into_iter().map(str::to_owned).collect(),
+                    photos_added: images.came,
+                    photos_removed: images.went,
+                })
+            })?;
             let replaced = images.removed || moved || !update.attributes.is_keep() || replaces(&before, &row.person);
             if replaced {
                 erasure::note(connection)?;
@@ -197,20 +213,45 @@ impl Store {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Conflict`] where `expected_version` is named and not
     /// the current one, and as for every write.
     pub fn remove_person(&self, client: &ClientId, id: &PersonId, expected_version: Option<u64>) -> Result<Removed> {
-        let (key, gallery) = self.write(|connection| {
+        self.remove_person_because(client, id, expected_version, RemovalReason::Asked)
+    }
+
+    /// As [`Self::remove_person`]; the audit trail gives this reason.
+    ///
+    /// # Errors
+    /// As for [`Self::remove_person`].
+    pub fn remove_person_because(
+        &self,
+        client: &ClientId,
+        id: &PersonId,
+        expected_version: Option<u64>,
+        reason: RemovalReason,
+    ) -> Result<Removed> {
+        let (key, gallery, receipt) = self.write(|connection| {
             let tenant = clients::require(connection, client)?;
             let key = persons::require_key(connection, tenant, id)?;
             if expected_version.is_some() {
                 PersonRow::by_key(connection, key)?.person.require_version(expected_version)?;
             }
+            let opening = Opening::generate()?;
+            let entry = self.note(connection, Some(client), Some(key), || {
+                Ok(AuditEvent::PersonRemoved(removal(connection, key, client, id, &opening, reason)?))
+            })?;
+            let receipt = match entry {
+                Some((entry, at)) => {
+                    let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+                    Some(Receipt::new(entry, at, opening))
+                }
+                None => None,
+            };
             connection.prepare_cached("DELETE FROM persons WHERE key = ?1")?.execute([key])?;
             let raised = generation::raise(connection)?;
             generation::note_removal(connection, raised, key)?;
             erasure::note(connection)?;
             let gallery = generation::effect(connection, Some(raised))?;
-            Ok((PersonKey::new(key), gallery))
+            Ok((PersonKey::new(key), gallery, receipt))
         })?;
-        Ok(Removed { key, gallery, erasure: self.erase() })
+        Ok(Removed { key, gallery, erasure: self.erase(), receipt })
     }
 }
 
@@ -224,6 +265,34 @@ fn replaces(before: &PersonSummary, after: &PersonSummary) -> bool {
         || went(&before.date_of_birth, &after.date_of_birth)
         || went(&before.nationality, &after.nationality)
         || went(&before.notes, &after.notes)
+        || went(&before.expires_at, &after.expires_at)
+}
+
+/// What the audit trail says of a person who is about to be removed.
+fn removal(
+    connection: &Connection,
+    key: i64,
+    client: &ClientId,
+    id: &PersonId,
+    opening: &Opening,
+    reason: RemovalReason,
+) -> Outcome<Removal> {
+    let images = images::rows(connection, key)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT version, (SELECT COUNT(*) FROM encodings e JOIN images i ON i.key = e.image WHERE i.person = ?1),
+                (SELECT COUNT(*) FROM attributes WHERE person = ?1),
+                (SELECT COUNT(*) FROM memberships WHERE person = ?1) FROM persons WHERE key = ?1",
+    )?;
+    let counts = statement.query_row([key], |row| {
+        let count = |index| columns::count(row, index);
+        Ok([count(0)?, count(1)?, count(2)?, count(3)?])
+    })?;
+    let hashes: Vec<[u8; 32]> = images.iter().map(|image| image.sha256).collect();
+    let mut removal = Removal::new(opening, client, id, &hashes);
+    removal.reason = reason;
+    removal.photos = images.iter().filter(|image| image.has_photo).count() as u64;
+    [removal.version, removal.encodings, removal.attributes, removal.collections] = counts;
+    Ok(removal)
 }
 
 /// How a person is answered after a write.

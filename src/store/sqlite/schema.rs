@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{Fault, Outcome};
-use super::persons;
+use super::{audit, persons};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 
@@ -23,7 +23,7 @@ const MIGRATIONS: &[Step] = &[
     Step { statements: include_str!("migrations/v2.sql"), work: |_| Ok(()) },
     Step { statements: include_str!("migrations/v3.sql"), work: |_| Ok(()) },
     Step { statements: include_str!("migrations/v4.sql"), work: persons::fold_names_anew },
-    Step { statements: include_str!("migrations/v5.sql"), work: |_| Ok(()) },
+    Step { statements: include_str!("migrations/v5.sql"), work: audit::begin_trail },
 ];
 
 /// The schema version that this code reads and writes.

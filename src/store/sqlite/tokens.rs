@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Store, clients, columns};
+use crate::audit::AuditEvent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, TokenId};
 use crate::token::Token;
@@ -30,6 +31,8 @@ impl Store {
                     token.expires_at.map(|time| time.as_microsecond()),
                     token.revoked_at.map(|time| time.as_microsecond()),
                 ])?;
+            let (id, expires) = (token.id.clone(), token.expires_at.is_some());
+            self.note(connection, Some(&token.client), None, || Ok(AuditEvent::TokenCreated { token: id, expires }))?;
             Ok(())
         })
     }
@@ -68,16 +71,17 @@ impl Store {
     /// [`ErrorKind::NotFound`] for an unknown token or another client's, and as for every write.
     pub fn revoke_token(&self, client: &ClientId, id: &TokenId) -> Result<()> {
         self.write(|connection| {
-            let client = clients::require(connection, client)?;
+            let tenant = clients::require(connection, client)?;
             let revoked = connection
                 .prepare_cached(
                     "UPDATE tokens SET revoked_at = COALESCE(revoked_at, MAX(created_at, ?3))
                      WHERE client = ?1 AND id = ?2",
                 )?
-                .execute(params![client, id.as_str(), super::schema::now()])?;
+                .execute(params![tenant, id.as_str(), super::schema::now()])?;
             if revoked == 0 {
                 return Err(Error::new(ErrorKind::NotFound, format!("there is no token {id}")).into());
             }
+            self.note(connection, Some(client), None, || Ok(AuditEvent::TokenRevoked { token: id.clone() }))?;
             Ok(())
         })
     }

@@ -1,11 +1,13 @@
 //! The command `facevault`, as people and programs use it.
 
+mod audit;
 mod full_disk;
 mod import;
 mod matching;
 mod models;
 mod people;
 mod photos;
+mod purge;
 mod requests;
 mod runtime;
 mod streams;

@@ -1,5 +1,6 @@
 //! The HTTP surface, over the wire: a real server on a free port, a real client.
 
+mod audit;
 mod auth;
 mod bytes;
 mod collections;

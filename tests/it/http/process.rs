@@ -151,3 +151,27 @@ fn what_cannot_be_served_is_told() {
     let table = test.write("table.toml", "points = []");
     test.run(["serve", "v", "--without-models", "--calibration", &table.display().to_string()]).fails(2, "table.toml");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_writes_no_core_dump() {
+    let test = Facevault::with_ada();
+    let serving = Serving::start(&test, &[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", serving.child.id())).expect("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a line");
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+}
+
+#[test]
+fn a_server_removes_people_whose_time_has_come() {
+    let test = Facevault::with_ada();
+    test.run(["person", "add", "v", "--name", "Old", "--id", "old", "--expires-at", "2020-01-01T00:00:00Z"]).ok();
+    test.run(["purge", "v", "--policy", "--expired"]).ok();
+    let _serving = Serving::start(&test, &[]);
+    let begun = std::time::Instant::now();
+    while test.run(["person", "show", "v", "old"]).code == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the person is still there");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    test.run(["person", "show", "v", "ada"]).ok();
+}

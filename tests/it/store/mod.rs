@@ -1,5 +1,6 @@
 //! The vault file, as its callers see it.
 
+mod audit;
 mod backups;
 mod concurrency;
 mod crashes;

@@ -48,6 +48,7 @@ pub(super) struct Known {
     notes: Option<String>,
     pub(super) attributes: BTreeMap<String, String>,
     pub(super) status: Status,
+    expires_at: Option<jiff::Timestamp>,
     pub(super) version: u64,
     pub(super) photos: Vec<Photo>,
     /// Serials of collections.
@@ -124,6 +125,7 @@ impl Model {
             notes: text(&new.notes),
             attributes: new.attributes.clone(),
             status: new.status,
+            expires_at: new.expires_at,
             version: 1,
             photos,
             memberships,
@@ -164,6 +166,7 @@ impl Model {
         if let Some(status) = update.status {
             new.status = status;
         }
+        update.expires_at.clone().apply(&mut new.expires_at);
         update.gender.clone().apply(&mut new.gender);
         update.date_of_birth.clone().apply(&mut new.date_of_birth);
         update.nationality.clone().apply(&mut new.nationality);
@@ -323,6 +326,7 @@ impl Tenant {
             ("notes", person.notes == answer.notes),
             ("attributes", person.attributes == answer.attributes),
             ("status", person.status == answer.status),
+            ("time of removal", person.expires_at == answer.expires_at),
             ("version", person.version == answer.version),
             ("photos", photos),
             ("collections", self.collections_of(person) == answer.collections),

@@ -67,6 +67,7 @@ struct Fields {
     notes: Patch<String>,
     attributes: Patch<BTreeMap<String, Option<String>>>,
     status: Option<Status>,
+    expires_at: Patch<jiff::Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -117,6 +118,8 @@ fn attributes() -> impl Strategy<Value = BTreeMap<String, Option<String>>> {
 
 fn fields() -> impl Strategy<Value = Box<Fields>> {
     let dates = select(vec![(1990, 1, 15), (1, 1, 1), (2000, 2, 29)]);
+    let instant = |micros| jiff::Timestamp::from_microsecond(micros).expect("a time");
+    let instants = vec![instant(0), instant(-1), instant(4_102_444_800_123_456)];
     (
         option(names()),
         patch(select(vec![Gender::Male, Gender::Female])),
@@ -125,11 +128,23 @@ fn fields() -> impl Strategy<Value = Box<Fields>> {
         option(proptest::collection::vec(any::<u8>(), 0..4)),
         patch(texts()),
         patch(attributes()),
-        option(select(vec![Status::Active, Status::Inactive])),
+        (option(select(vec![Status::Active, Status::Inactive])), patch(select(instants))),
     )
-        .prop_map(|(name, gender, date_of_birth, nationality, collections, notes, attributes, status)| {
-            Box::new(Fields { name, gender, date_of_birth, nationality, collections, notes, attributes, status })
-        })
+        .prop_map(
+            |(name, gender, date_of_birth, nationality, collections, notes, attributes, (status, expires_at))| {
+                Box::new(Fields {
+                    name,
+                    gender,
+                    date_of_birth,
+                    nationality,
+                    collections,
+                    notes,
+                    attributes,
+                    status,
+                    expires_at,
+                })
+            },
+        )
 }
 
 /// Numbers of photos: often the same ones, now and then one without or with a wrong encoding.
@@ -333,6 +348,7 @@ impl Pair {
             notes: fields.notes.clone().set(),
             attributes: named(&fields.attributes),
             status: fields.status.unwrap_or_default(),
+            expires_at: fields.expires_at.clone().set(),
         };
         let expected = self.model.insert(&client, &new);
         let prepared = prepared(&new.images, &new.encodings);
@@ -381,6 +397,7 @@ impl Pair {
             notes: fields.notes.clone(),
             attributes: fields.attributes.clone(),
             status: fields.status,
+            expires_at: fields.expires_at.clone(),
             expected_version: self.version(&client, &id, version),
         };
         let expected = self.model.update(&client, &id, &update);

@@ -46,6 +46,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         "without_photo": report.without_photo,
         "encodings": report.encodings,
         "erasure": if report.erasure_pending { "pending" } else { "done" },
+        "audit_entries": report.audit_entries,
         "problems": problems,
         "model": model.as_ref().map(|model| {
             json!({"id": model.id.to_string(), "name": model.name, "mode": model.mode})

@@ -16,7 +16,7 @@ use super::Outcome;
 use super::doctor::describe;
 use super::matching::{Names, names};
 use super::setup::{How, install, wanted};
-use crate::context::Context;
+use crate::context::{Context, acting};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{Answer, duration, path, shortened};
@@ -155,7 +155,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
 
     let mut made = None;
     story.step("create a vault", path(&file), || {
-        let vault = Vault::create(&file, options)?;
+        let vault = acting(Vault::create(&file, options)?);
         vault.create_collection(&NewCollection {
             id: Some(CollectionId::new("collection_123456789")?),
             name: "VIP customers".into(),

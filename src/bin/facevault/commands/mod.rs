@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod audit;
 mod backup;
 mod calibrate;
 mod check;
@@ -20,6 +21,7 @@ mod measuring;
 mod models;
 mod optimize;
 mod person;
+mod purge;
 mod reencode;
 #[cfg(feature = "http")]
 mod serve;
@@ -58,6 +60,9 @@ pub(crate) enum Command {
     Evaluate(evaluate::Arguments),
     Reencode(reencode::Arguments),
     Check(check::Arguments),
+    #[command(subcommand)]
+    Audit(audit::Command),
+    Purge(purge::Arguments),
     Backup(backup::Arguments),
     #[command(subcommand)]
     Models(models::Command),
@@ -96,6 +101,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Evaluate(arguments) => evaluate::run(&arguments, context),
         Command::Reencode(arguments) => reencode::run(&arguments, context),
         Command::Check(arguments) => check::run(&arguments, context),
+        Command::Audit(command) => audit::run(command, context),
+        Command::Purge(arguments) => purge::run(&arguments, context),
         Command::Backup(arguments) => backup::run(&arguments, context),
         Command::Models(command) => models::run(command, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),

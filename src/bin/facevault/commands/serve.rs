@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
-use crate::interrupt;
 use crate::output::{count, path};
+use crate::{core_dumps, interrupt};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,7 +37,7 @@ metrics of the token's client; --metrics serves those of the whole process.";
 /// Programs send a token (`facevault token create`) and act for its client. Only programs on this
 /// machine can connect unless you pass --allow-remote. Ctrl-C stops the server once running requests
 /// have finished; a second Ctrl-C stops it at once, and even then a change is made completely or not
-/// at all. Failures are logged, and with -v each request, without names, photos or vectors.
+/// at all. No core dumps are written of it. Failures are logged, and with -v each request, without names, photos or vectors.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -87,6 +87,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
+    core_dumps::off();
     let mut options = options(&arguments)?;
     let vault = if arguments.without_models {
         context.vault(&arguments.vault)?

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Outcome;
-use crate::context::Context;
+use crate::context::{Context, acting};
 use crate::output::{Listing, now, time};
 
 /// Create, list and revoke the tokens with which programs use `facevault serve`
@@ -89,7 +89,7 @@ fn create(arguments: &Create, context: &Context) -> Outcome {
         (true, Some(client)) => {
             let mut options = context.vault_options(None);
             options.client = None;
-            Vault::open(&arguments.vault, options)?.add_client(client)?
+            acting(Vault::open(&arguments.vault, options)?).add_client(client)?
         }
         _ => context.vault(&arguments.vault).map_err(|error| match context.client() {
             Some(client) if error.kind() == ErrorKind::NotFound && arguments.vault.exists() => {

@@ -35,10 +35,15 @@ pub(super) struct Fields {
     /// `active`, or for people who are kept but not matched `inactive`, or `pending` until somebody decides
     #[arg(long, value_name = "STATUS")]
     pub(super) status: Option<String>,
+
+    /// When the person is to be removed, such as 2030-01-31T00:00:00Z; see `facevault purge`
+    #[arg(long, value_name = "TIME", alias = "expires_at")]
+    pub(super) expires_at: Option<String>,
 }
 
 /// The columns of a CSV file that are texts of the request body.
-pub(super) const COLUMNS: [&str; 7] = ["_id", "name", "gender", "date_of_birth", "nationality", "notes", "status"];
+pub(super) const COLUMNS: [&str; 8] =
+    ["_id", "name", "gender", "date_of_birth", "nationality", "notes", "status", "expires_at"];
 
 /// What a person's card shows of fields of one line, by their names; a field without a value is left out.
 pub(super) fn shown(person: &Person) -> Vec<(&'static str, String)> {
@@ -46,6 +51,7 @@ pub(super) fn shown(person: &Person) -> Vec<(&'static str, String)> {
         ("gender", person.gender.map(|gender| gender.as_str().to_owned())),
         ("date of birth", person.date_of_birth.map(|date| date.to_string())),
         ("nationality", person.nationality.clone()),
+        ("expires", person.expires_at.map(crate::output::time)),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
@@ -57,6 +63,8 @@ pub(super) enum Clearable {
     #[value(alias = "date_of_birth")]
     DateOfBirth,
     Nationality,
+    #[value(alias = "expires_at")]
+    ExpiresAt,
     Notes,
     Attributes,
     Collections,
@@ -88,6 +96,7 @@ impl Body {
             Clearable::Gender => "gender",
             Clearable::DateOfBirth => "date_of_birth",
             Clearable::Nationality => "nationality",
+            Clearable::ExpiresAt => "expires_at",
             Clearable::Notes => "notes",
             Clearable::Attributes => "attributes",
             Clearable::Collections | Clearable::Images => return,
@@ -104,6 +113,7 @@ impl Body {
         self.set("notes", fields.notes.clone());
         self.set_attributes(&fields.attributes, &[]);
         self.set("status", fields.status.clone());
+        self.set("expires_at", fields.expires_at.clone());
     }
 
     /// Changes these attributes and removes those with these keys, beside what is said of others.

@@ -17,6 +17,9 @@ Examples:
 /// The person, the photos and the encodings are overwritten in the file and its log: nothing of them is left.
 /// Where another program is reading an older state, the log keeps them for a while ("erasure": "pending" in JSON);
 /// whoever writes next erases them, and so does a server. Copies of the file and backups keep them.
+///
+/// The receipt proves later that this person was removed (`facevault audit receipt`), and says nothing to anybody
+/// who does not know the person. The vault does not keep it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -37,8 +40,14 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     };
     confirm::removal(arguments.yes, question, context)?;
     let removed = vault.remove_person(id)?;
-    context
-        .output
-        .answer(&json!({"_id": id, "erasure": removed.erasure.as_str()}), |text| text.line(format!("removed {id}")))?;
+    let receipt = removed.receipt.map(|receipt| receipt.reveal());
+    let data = json!({"_id": id, "erasure": removed.erasure.as_str(), "receipt": receipt});
+    context.output.answer(&data, |text| {
+        text.line(format!("removed {id}"))?;
+        match receipt.as_ref().filter(|_| !context.output.is_quiet()) {
+            Some(receipt) => text.line(format!("receipt {receipt}")),
+            None => Ok(()),
+        }
+    })?;
     super::tell_of_pending(&vault, context)
 }
