@@ -178,13 +178,11 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "Invalid request", message, "MissingParameter").with_details(violations)
     }
 
-    /// A body that breaks rules: the first one is the message. Who is named and unknown is not found, as in a path.
+    /// A body that breaks rules: the first one is the message. An unknown collection is not found, as in a path.
     pub(super) fn invalid(violations: &[Violation]) -> Self {
         let (status, message, code) = match violations.first() {
-            Some(Violation { field, rule: Rule::Unknown(_) }) => {
-                let is_person = field.starts_with("people");
-                let missing = if is_person { Self::person_not_found() } else { Self::invalid_collection() };
-                return missing.with_details(violations);
+            Some(Violation { field, rule: Rule::Unknown(_) }) if field.starts_with("collection") => {
+                return Self::invalid_collection().with_details(violations);
             }
             Some(Violation { rule: Rule::Base64, .. }) => {
                 (StatusCode::PRECONDITION_FAILED, "only_images_in_base64".to_owned(), "ERROR")

@@ -86,7 +86,7 @@ pub(super) enum NotFoundErrors {
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "these describe, nobody makes one")]
 pub(super) enum CollectionErrors {
-    /// No such collection, or no such person in it
+    /// No such collection
     #[response(status = 404)]
     NotFound(#[to_schema] ErrorBody<'static>),
 }

@@ -1,8 +1,13 @@
 //! Where clients of the hosted service differ from each other: each is answered as the contract says.
 
+use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
+use facevault::vision::{Detector, Face, QualityLimits};
+use facevault::{Engine, EngineParts, PhotoRules};
+use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 
 use super::{Service, photo};
+use crate::fakes::MeanEmbedder;
 
 /// A collection's id and code.
 fn names(service: &Service) -> (String, String) {
@@ -35,7 +40,7 @@ fn who_is_pending_is_kept_and_not_matched() {
 }
 
 #[test]
-fn an_unknown_collection_or_person_is_404_wherever_it_is_named() {
+fn an_unknown_collection_is_404_wherever_it_is_named() {
     let service = Service::new();
     service.enroll("ada", "Ada", 1);
     let (staff, _) = names(&service);
@@ -51,8 +56,8 @@ fn an_unknown_collection_or_person_is_404_wherever_it_is_named() {
         assert_eq!(answer.json()["details"][0]["field"], field);
     }
     let answer = service.put(&format!("/collections/{staff}"), &json!({"name": "S", "people": ["ada", "bob"]}));
-    assert_eq!((answer.status, &answer.json()["message"]), (404, &json!("PERSON_NOT_FOUND")));
-    assert_eq!(answer.json()["details"][0]["field"], "people[1]");
+    // The collection is there: what is wrong is the list.
+    answer.fails(409, "\"people[1]\" names an unknown person \"bob\"", "MissingParameter");
     // Nothing of all that was done.
     assert_eq!(service.get("/persons").json()["pagination"]["total"], 1);
     assert_eq!(service.get("/persons/ada").data()["collections"], json!([]));
@@ -227,4 +232,59 @@ fn an_empty_text_clears_as_null_does() {
     assert_eq!(service.post("/persons", &new).data()["notes"], Value::Null);
     let staff = service.post("/collections", &json!({"name": "S", "description": ""})).data();
     assert_eq!(staff["description"], Value::Null);
+}
+
+/// Finds one face, where the red of the first pixel says.
+struct PlacedDetector;
+
+impl Detector for PlacedDetector {
+    fn detect(&self, picture: &RgbImage) -> facevault::Result<Vec<Face>> {
+        let (x, y, width, height) = match picture.get_pixel(0, 0)[0] {
+            1 => (40.0, 40.0, 8.0, 9.0),
+            2 => (-20.0, -20.0, 136.0, 136.0),
+            3 => (-12.0, 30.0, 24.0, 28.0),
+            4 => (-8.0, 14.0, 66.0, 66.0),
+            _ => (30.0, 30.0, 36.0, 40.0),
+        };
+        let place = |(dx, dy): (f32, f32)| Point::new(x + dx * width, y + dy * height);
+        let points = [(0.3, 0.35), (0.7, 0.35), (0.5, 0.55), (0.35, 0.75), (0.65, 0.75)].map(place);
+        let landmarks = Landmarks { scheme: LandmarkScheme::EyesNoseMouth, points };
+        Ok(vec![Face { bounds: Rect { x, y, width, height }, landmarks, score: 0.9 }])
+    }
+}
+
+#[test]
+fn refusals_are_told_in_the_services_words_and_in_our_own() {
+    let limits = QualityLimits::default();
+    let limits = QualityLimits::off()
+        .with_min_size(16.0)
+        .with_min_margin(limits.min_margin)
+        .with_min_brightness(limits.min_brightness)
+        .with_min_sharpness(limits.min_sharpness);
+    let parts = EngineParts::new("fake-1", Box::new(PlacedDetector), Box::new(MeanEmbedder::new(1)));
+    let engine = Engine::from_parts(parts.with_rules(PhotoRules::default().with_quality(limits))).expect("threads");
+    let service = Service::of(Some(engine), |_| {});
+    let picture = |case: u8, value: fn(u32, u32) -> u8| {
+        let mut picture = RgbImage::from_fn(96, 96, |x, y| Rgb([value(x, y); 3]));
+        picture.put_pixel(0, 0, Rgb([case, 0, 0]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, image::ImageFormat::Png).expect("a PNG in memory");
+        facevault::wire::encode_base64(&bytes.into_inner())
+    };
+    let sharp: fn(u32, u32) -> u8 = |x, y| if (x / 3 + y / 3) % 2 == 0 { 60 } else { 200 };
+    for (photo, reason, code) in [
+        (picture(1, sharp), "face_too_far", "face_too_small"),
+        (picture(2, sharp), "face_too_close", "face_too_close"),
+        (picture(3, sharp), "face_not_centered", "face_not_centered"),
+        (picture(4, sharp), "face_close_to_border", "face_close_to_border"),
+        (picture(5, |_, _| 9), "poor_lighting", "poor_lighting"),
+        (picture(5, |x, _| 60 + x as u8), "poor_lighting", "blurred"),
+        ("/9j/".to_owned(), "no_face_detected", "undecodable_image"),
+    ] {
+        let refused = service.post("/persons", &json!({"name": "Ada", "images": [photo]}));
+        refused.fails(409, reason, "ERROR");
+        let image = &refused.json()["images"][0];
+        assert_eq!((&image["reason"], &image["code"]), (&json!(reason), &json!(code)), "{refused:?}");
+    }
+    service.post("/persons", &json!({"name": "Ada", "images": [picture(5, sharp)]})).data();
 }

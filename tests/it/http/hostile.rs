@@ -93,7 +93,7 @@ fn bodies_without_photos_are_small() {
     // As many people as a collection may be given.
     let people: Vec<Value> = (0..10_000).map(|i| json!({"_id": format!("person_{i:032}")})).collect();
     let answer = service.put(&path, &json!({"name": "Staff", "people": people}));
-    assert_eq!(answer.status, 404, "{answer:?}");
+    assert_eq!(answer.status, 409, "{answer:?}");
     assert_eq!(answer.json()["details"].as_array().map(Vec::len), Some(101));
 }
 
