@@ -42,6 +42,8 @@ mod packs;
 mod photos;
 mod recognizability;
 mod reencode;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod reliability;
 mod rewrite;
 mod rules;
 mod search;

@@ -68,7 +68,7 @@ fn copy(source: &Connection, target: &Path, from_memory: bool, progress: &mut dy
     drop(backup);
     if from_memory {
         // A file says of itself that it has a write-ahead log, what is in memory does not.
-        copy.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        copy.pragma(None, "journal_mode", "WAL", |_| Ok(()))?;
     }
     copy.close().map_err(|(_, error)| error)?;
     Ok(())

@@ -56,7 +56,10 @@ impl Store {
         };
         make().map_err(|fault: Fault| fault.into_error(&path))?;
         pending.name()?;
-        Self::open(path)
+        Self::open(&path).map_err(|error| {
+            let message = format!("{}: the vault was made, but it could not be opened", path.display());
+            Error::new(error.kind(), message).caused_by(error)
+        })
     }
 
     /// Opens the vault at `path`, or makes one where there is no file. Of several threads and processes that

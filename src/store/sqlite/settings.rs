@@ -95,6 +95,12 @@ pub(super) fn connect(path: &Path, access: Access) -> Outcome<Connection> {
         Access::Write | Access::Read => Connection::open_with_flags_and_vfs(path, flags, vfs::name()?)?,
         Access::MemoryWrite | Access::MemoryRead => Connection::open_with_flags(path, flags)?,
     };
+    // Where it may not write, or had no file to spare at this moment, SQLite reads without a word.
+    if access == Access::Write && connection.is_readonly("main")? {
+        return Err(
+            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY), None).into()
+        );
+    }
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -103,7 +109,8 @@ pub(super) fn connect(path: &Path, access: Access) -> Outcome<Connection> {
 /// Sets everything and reads it back.
 pub(super) fn apply(connection: &Connection, access: Access) -> Outcome<()> {
     if access == Access::Write {
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        // To its end: the change is committed after the row that tells the mode.
+        connection.pragma(None, "journal_mode", "WAL", |_| Ok(()))?;
     }
     for Pragma(name, value, _) in PRAGMAS {
         connection.pragma(None, name, value, |_| Ok(()))?;

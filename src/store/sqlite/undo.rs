@@ -21,7 +21,9 @@ pub(super) fn failed(writer: &Connection, error: rusqlite::Error) -> Fault {
         error.sqlite_error_code(),
         Some(ErrorCode::ConstraintViolation | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
     );
-    if is_early || (0..ATTEMPTS).any(|_| take_its_place(writer).is_ok()) {
+    // Of a write for which the disk had no room the end is missing in the log, so it never counts.
+    let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+    if is_early || (0..ATTEMPTS).any(|_| take_its_place(writer).is_ok()) || is_full {
         return error.into();
     }
     let message = "the disk failed while a change was being written, so it may or may not be there when the vault is \

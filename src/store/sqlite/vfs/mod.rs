@@ -1,11 +1,12 @@
 //! The system's files as vaults use them: a virtual file system of SQLite that hands everything on to the
-//! system's own, but for three things.
+//! system's own, but for four things.
 //!
 //! * A page of a table or index that is written to the file is written without what its unused bytes hold
 //!   ([`residue`]): rows that were there once would stay otherwise.
 //! * The folder is synced with a new write-ahead log, and a failure is an error. SQLite ignores it.
 //! * Memory that is mapped to the file `-shm` has its place on the disk before it is used. Else a full disk
 //!   ends the process with a signal.
+//! * A read that the disk fails is that, and not damage ([`read`]).
 //!
 //! SQLite's interface for this is one of C, so this file has unsafe code. It relies on what SQLite promises: a
 //! file's memory has the size asked for (`szOsFile`), is used by one thread at a time, and is opened before and
@@ -14,6 +15,7 @@
 
 #[cfg(test)]
 pub(super) mod faults;
+mod read;
 mod residue;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -24,6 +26,7 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs};
 
+use self::read::read;
 use self::residue::{FILE_HEADER, Layout, Residue};
 use super::error::Outcome;
 
@@ -272,7 +275,7 @@ macro_rules! hand_on {
     };
 }
 
-hand_on!(read, xRead, (out: *mut c_void, size: c_int, place: sqlite3_int64), ffi::SQLITE_IOERR_READ);
+hand_on!(inner_read, xRead, (out: *mut c_void, size: c_int, place: sqlite3_int64), ffi::SQLITE_IOERR_READ);
 hand_on!(inner_write, xWrite, (bytes: *const c_void, size: c_int, place: sqlite3_int64), ffi::SQLITE_IOERR_WRITE);
 hand_on!(truncate, xTruncate, (size: sqlite3_int64), ffi::SQLITE_IOERR_TRUNCATE);
 hand_on!(inner_sync, xSync, (flags: c_int), ffi::SQLITE_IOERR_FSYNC);

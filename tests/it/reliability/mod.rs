@@ -1,0 +1,52 @@
+//! What a crash, or a disk that fails, leaves of a vault.
+//!
+//! A child process changes a vault while every system call by which it changes files is recorded (`syscalls.c`). From
+//! the record follows what a disk may hold at any moment (`disk.rs`), and each such disk is opened and compared with a
+//! plain model (`images.rs`). The same library makes calls fail (`faults.rs`).
+//!
+//! `cargo test` tries some thousand images and some hundred faults. More:
+//!
+//! ```sh
+//! FACEVAULT_CRASH_IMAGES=500000 cargo test --test it -- --nocapture reliability::images
+//! FACEVAULT_FAULTS=all cargo test --test it -- --nocapture reliability::faults
+//! ```
+
+mod author;
+mod disk;
+mod faults;
+mod images;
+mod recorder;
+mod script;
+mod state;
+
+/// A whole number from the environment.
+fn from_environment(name: &str, usually: usize) -> usize {
+    std::env::var(name).map_or(usually, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number")))
+}
+
+/// Numbers that are always the same (SplitMix64, Steele, Lea and Flood 2014).
+#[derive(Debug, Clone)]
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    /// Whether one of so many times has come.
+    fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
