@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::app::Caller;
-use super::delivery;
+use super::budget::Held;
+use super::delivery::{self, Piece};
 use super::error::ErrorBody;
-use crate::person::{Collection, Page, Person};
+use crate::person::{Collection, ImageBytes, Page, Person};
 use crate::wire::{CollectionAnswer, PersonAnswer};
 
 /// The envelope of every answer.
@@ -58,7 +60,9 @@ pub(super) struct Pagination {
 pub(super) struct Reply {
     status: StatusCode,
     headers: HeaderMap,
-    bytes: Vec<u8>,
+    pieces: Vec<Piece>,
+    /// The room that was kept for it.
+    reserved: Option<Held>,
 }
 
 impl Reply {
@@ -80,21 +84,45 @@ impl Reply {
         Self::with_status(StatusCode::OK, &PageAnswer { success: true, id: id.into(), data, pagination })
     }
 
-    /// 412 with the person who is there, photos and all.
-    pub(super) fn already_set(person: &Person) -> Self {
-        let body = ErrorBody {
+    /// 412 with the person who is there, photos and all, for which room was kept.
+    pub(super) fn already_set(person: &Person, reserved: Held) -> Self {
+        let body = |answer| ErrorBody {
             error: "Person already exists".to_owned(),
             message: "person_already_set".to_owned(),
             code: Some("PreconditionFailed"),
-            data: Some(PersonAnswer::new(person)),
+            data: Some(answer),
             ..ErrorBody::default()
         };
-        Self::with_status(StatusCode::PRECONDITION_FAILED, &body)
+        Self::with_person(StatusCode::PRECONDITION_FAILED, person, reserved, body)
     }
 
-    /// `data` about a person.
-    pub(super) fn person(person: &Person) -> Self {
-        Self::new(person.id.as_str(), PersonAnswer::new(person))
+    /// `data` about a person, for whose photos room was kept.
+    pub(super) fn person(person: &Person, reserved: Held) -> Self {
+        let id = person.id.to_string();
+        Self::with_person(StatusCode::OK, person, reserved, |data| Answer { success: true, id, data })
+    }
+
+    /// An answer with a person in it. The photos are not put into base64 before they leave.
+    fn with_person<'a, T: Serialize>(
+        status: StatusCode,
+        person: &'a Person,
+        reserved: Held,
+        answer: impl FnOnce(PersonAnswer<'a>) -> T,
+    ) -> Self {
+        // A text that stands for each photo; nobody can have put it into a name or a note.
+        let mark = uuid::Uuid::now_v7().simple().to_string();
+        let photos: Vec<&ImageBytes> = person.images.iter().filter_map(|image| image.bytes.as_ref()).collect();
+        let marks = person.images.iter().map(|image| image.bytes.as_ref().map(|_| mark.clone())).collect();
+        let text = serde_json::to_vec(&answer(PersonAnswer::with_images(person, marks))).unwrap_or_default();
+        let mut photos = photos.into_iter();
+        let (mut pieces, mut rest) = (Vec::new(), Bytes::from(text));
+        while let Some(at) = rest.windows(mark.len()).position(|window| window == mark.as_bytes()) {
+            pieces.push(Piece::Text(rest.split_to(at)));
+            drop(rest.split_to(mark.len()));
+            pieces.extend(photos.next().cloned().map(Piece::Photo));
+        }
+        pieces.push(Piece::Text(rest));
+        Self { pieces, reserved: Some(reserved), ..Self::text("application/json", Vec::new()).and_status(status) }
     }
 
     /// `data` about a collection.
@@ -111,7 +139,7 @@ impl Reply {
     /// Something that is not JSON, or not this server's envelope.
     pub(super) fn text(kind: &'static str, bytes: Vec<u8>) -> Self {
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
-        Self { status: StatusCode::OK, headers, bytes }
+        Self { status: StatusCode::OK, headers, pieces: vec![Piece::Text(bytes.into())], reserved: None }
     }
 
     fn and_status(mut self, status: StatusCode) -> Self {
@@ -127,8 +155,12 @@ impl Reply {
     /// The response. Its bytes count as the caller's until they are taken, and have to be taken
     /// within `longest`.
     pub(super) fn into_response(self, caller: &Caller, longest: Duration) -> Response {
-        let held = caller.share.hold(self.bytes.len() as u64);
-        let body = delivery::body(self.bytes, held, caller.connection.clone(), longest);
+        let bytes = self.pieces.iter().map(Piece::held).sum();
+        let held = match self.reserved {
+            Some(reserved) => reserved.resized(bytes),
+            None => caller.share.hold(bytes),
+        };
+        let body = delivery::body(self.pieces, held, caller.connection.clone(), longest);
         (self.status, self.headers, body).into_response()
     }
 }

@@ -3,32 +3,44 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 
 use super::answer::Reply;
+use super::body::JsonBody;
 use super::budget::{Budget, Share};
 use super::connection::ConnectionHandle;
 use super::error::ApiError;
-use super::metrics::{Metrics, Queue};
+use super::metrics::{Metrics, Queue, UnderWay};
 use super::options::ServerOptions;
+use super::photos::{self, Photos};
 use super::score::Scale;
-use super::throttle::Throttle;
+use super::throttle::{Shower, Throttle};
+use super::turns::Cost;
 use super::work_queue::WorkQueue;
 use crate::engine::Engine;
 use crate::models::Manifest;
-use crate::person::ClientId;
-use crate::vault::Vault;
+use crate::person::{ClientId, TokenId};
+use crate::vault::{Access, Vault};
 
 /// Threads that read and write the file beside those that work on photos.
 const FILE_THREADS: usize = 4;
 /// Requests that may wait for them.
 const FILE_QUEUE: usize = 256;
+/// How long work on the file is taken to last until some was done.
+const FILE_GUESS: Duration = Duration::from_millis(2);
+/// Threads that read bodies with photos: one for so many threads that work on the photos, and one more.
+const READERS: usize = 8;
+/// Bytes of a body that cost as much as the rest of reading it.
+const READ_BYTES: f64 = 65_536.0;
+/// How long they are taken to last until some were read.
+const READ_GUESS: Duration = Duration::from_micros(200);
 /// Tokens that are looked up at once, and requests that may wait for it.
 const TOKEN_THREADS: usize = 2;
-const TOKEN_QUEUE: usize = 256;
+const TOKEN_QUEUE: usize = 1_024;
 
 /// The state of a server. Cloning is cheap.
 #[derive(Clone)]
@@ -41,8 +53,10 @@ pub(super) struct Shared {
     pub(super) in_place: AtomicBool,
     pub(super) hosts: Vec<String>,
     pub(super) max_body: u64,
-    pub(super) patience: std::time::Duration,
-    pub(super) longest: std::time::Duration,
+    /// The most requests of one client at once.
+    pub(super) max_requests: usize,
+    pub(super) patience: Duration,
+    pub(super) longest: Duration,
     pub(super) throttle: Throttle,
     pub(super) budget: Budget,
     /// Metrics of all requests.
@@ -52,12 +66,18 @@ pub(super) struct Shared {
     pub(super) manifest: Option<Manifest>,
     /// The scale of scores, or why there is none.
     pub(super) scale: Result<Scale, String>,
-    /// Work on photos.
-    pub(super) photos: WorkQueue,
+    /// The threads that work on photos.
+    threads: usize,
+    /// The most megapixels of a request's photos.
+    max_megapixels: u32,
+    /// Work on photos, in megapixels.
+    pub(super) photos: WorkQueue<ClientId>,
+    /// Reading of bodies that bring them.
+    readings: WorkQueue<ClientId>,
     /// Work on the file alone.
-    pub(super) file: WorkQueue,
+    pub(super) file: WorkQueue<ClientId>,
     /// Lookups of tokens.
-    pub(super) token_work: WorkQueue,
+    pub(super) token_work: WorkQueue<Shower>,
 }
 
 impl std::ops::Deref for App {
@@ -86,35 +106,67 @@ impl App {
             in_place: AtomicBool::new(true),
             hosts: options.hosts,
             max_body: options.max_body,
+            max_requests: (options.max_connections / 2).max(1),
             patience: options.patience,
             longest: options.longest,
             throttle: Throttle::new(options.bad_tokens_per_second),
-            budget: Budget::new(options.max_bodies),
+            // Reading a body with photos makes a copy of it, for which a part is kept.
+            budget: Budget::new(options.max_bodies - options.max_body.min(options.max_bodies / 4)),
             metrics: Metrics::default(),
             clients: Mutex::default(),
             manifest: options.manifest,
             scale,
-            photos: WorkQueue::new(threads, options.queue),
-            file: WorkQueue::new(FILE_THREADS, FILE_QUEUE),
-            token_work: WorkQueue::new(TOKEN_THREADS, TOKEN_QUEUE),
+            threads,
+            max_megapixels: options.max_megapixels,
+            photos: WorkQueue::new(threads, options.queue, photos::GUESS),
+            readings: WorkQueue::new(1 + threads / READERS, FILE_QUEUE, READ_GUESS),
+            file: WorkQueue::new(FILE_THREADS, FILE_QUEUE, FILE_GUESS),
+            token_work: WorkQueue::new(TOKEN_THREADS, TOKEN_QUEUE, FILE_GUESS),
             vault,
         }))
     }
 
     /// Who asks on `connection`, with a token of this vault's client.
-    pub(super) fn caller(&self, vault: Vault, connection: ConnectionHandle) -> Caller {
+    pub(super) fn caller(&self, vault: Vault, token: TokenId, connection: ConnectionHandle) -> Caller {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let metrics = Arc::clone(clients.entry(vault.client().clone()).or_default());
-        Caller { share: self.budget.share(vault.client()), vault, connection, metrics }
+        Caller { share: self.budget.share(vault.client()), vault, token, connection, metrics }
     }
 
-    /// Runs work on photos.
-    pub(super) async fn with_photos(
+    /// Runs work on the photos of a body. `read` says what the body asks; what the photos cost, and when their turn
+    /// comes, is known only then.
+    pub(super) async fn with_photos<A: Photos + Send + 'static>(
         &self,
         caller: Caller,
-        work: impl FnOnce(&Vault) -> Result<Reply, ApiError> + Send + 'static,
+        body: JsonBody,
+        read: impl FnOnce(&Vault, &[u8]) -> Result<A, ApiError> + Send + 'static,
+        work: impl FnOnce(&Vault, A) -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        self.run(Queue::Photos, caller, work).await
+        if caller.share.is_full() {
+            return Err(ApiError::busy());
+        }
+        let counted = caller.metrics.enter(Queue::Photos);
+        let (asking, threads, most) = (caller.clone(), self.threads, self.max_megapixels);
+        let (bytes, mut held) = body.into_parts();
+        let length = Cost { units: 1.0 + bytes.len() as f64 / READ_BYTES, width: 1 };
+        let reading = move || {
+            asking.check()?;
+            let asked = read(&asking.vault, &bytes)?;
+            let cost = photos::cost(&asked, threads, most)?;
+            held.shrink(photos::saved(&asked));
+            Ok((asked, cost, held))
+        };
+        // The thread that read the body also serialises what is wrong with it.
+        let reading = move || reading().map_err(|error: ApiError| Box::new(error.into_reply()));
+        let (asked, cost, held) = match self.readings.run(caller.client(), length, reading).await? {
+            Ok(read) => read,
+            Err(refused) => return Ok(refused.into_response(&caller, self.longest)),
+        };
+        let work = move |vault: &Vault| {
+            let _held = held;
+            work(vault, asked)
+        };
+        self.run(&self.photos, cost, counted, caller, work).await
     }
 
     /// Runs work on the file alone.
@@ -123,31 +175,30 @@ impl App {
         caller: Caller,
         work: impl FnOnce(&Vault) -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        self.run(Queue::File, caller, work).await
+        if caller.share.is_full() {
+            return Err(ApiError::busy());
+        }
+        let counted = caller.metrics.enter(Queue::File);
+        self.run(&self.file, Cost::ONE, counted, caller, work).await
     }
 
     /// The thread that did the work also serialises its answer or error, whose bytes then count as the client's.
     async fn run(
         &self,
-        queue: Queue,
+        queue: &WorkQueue<ClientId>,
+        cost: Cost,
+        counted: UnderWay,
         caller: Caller,
         work: impl FnOnce(&Vault) -> Result<Reply, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        if caller.share.is_full() {
-            return Err(ApiError::busy());
-        }
-        let lane = match queue {
-            Queue::Photos => &self.photos,
-            Queue::File => &self.file,
-        };
-        let (counted, asked) = (caller.metrics.enter(queue), caller.clone());
+        let asked = caller.clone();
         let work = move || {
             let _counted = counted;
             // Again, since other answers may have been made while this request waited.
             let room = if asked.share.is_full() { Err(ApiError::busy()) } else { Ok(()) };
-            room.and_then(|()| work(&asked.vault)).unwrap_or_else(ApiError::into_reply)
+            room.and_then(|()| asked.check()).and_then(|()| work(&asked.vault)).unwrap_or_else(ApiError::into_reply)
         };
-        Ok(lane.run(work).await?.into_response(&caller, self.longest))
+        Ok(queue.run(caller.client(), cost, work).await?.into_response(&caller, self.longest))
     }
 
     /// The scale of scores.
@@ -164,12 +215,29 @@ impl App {
 pub(super) struct Caller {
     /// As the token's client sees it.
     pub(super) vault: Vault,
+    /// The token that was shown.
+    token: TokenId,
     /// The client's part of the memory.
     pub(super) share: Share,
     /// The numbers of the client's own requests.
     pub(super) metrics: Arc<Metrics>,
     /// The connection.
     pub(super) connection: ConnectionHandle,
+}
+
+impl Caller {
+    /// Asks again whether the token is good: it may have been revoked while the body came or the request waited.
+    fn check(&self) -> Result<(), ApiError> {
+        match self.vault.access_of(&self.token)? {
+            Access::Granted(_) => Ok(()),
+            Access::Expired => Err(ApiError::token_expired()),
+            Access::Unknown => Err(ApiError::unauthorized("Bearer")),
+        }
+    }
+
+    fn client(&self) -> ClientId {
+        self.vault.client().clone()
+    }
 }
 
 /// The id under which a request is answered and logged.

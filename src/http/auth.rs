@@ -17,6 +17,9 @@ use super::connection::ConnectionHandle;
 use super::error::ApiError;
 use super::observe::ClientMetrics;
 use super::routes::{DOCS, HEALTH, OPENAPI};
+use super::turns::Cost;
+use crate::person::TokenId;
+use crate::token::TokenSecret;
 use crate::vault::{Access, Vault};
 use crate::wire::decode_base64;
 
@@ -33,11 +36,17 @@ pub(super) async fn check(
     }
     let challenge = if [DOCS, OPENAPI].contains(&path) { "Basic realm=\"facevault\"" } else { "Bearer" };
     match vault(&app, address, request.headers(), challenge).await {
-        Ok(vault) => {
+        Ok((vault, token)) => {
             let connection = request.extensions().get::<ConnectionHandle>().cloned().unwrap_or_default();
-            let caller = app.caller(vault, connection);
+            connection.trust();
+            let caller = app.caller(vault, token, connection);
             if let Some(metrics) = request.extensions().get::<ClientMetrics>() {
                 metrics.set(&caller);
+            }
+            // Only a request keeps a connection for long: so no client can take all of them.
+            let (_open, count) = caller.metrics.begin();
+            if count > app.max_requests {
+                return ApiError::busy().into_response();
             }
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -51,21 +60,22 @@ async fn vault(
     address: SocketAddr,
     headers: &HeaderMap,
     challenge: &'static str,
-) -> Result<Vault, ApiError> {
-    let Some(shown) = headers.get(AUTHORIZATION) else { return Err(ApiError::unauthorized(challenge)) };
+) -> Result<(Vault, TokenId), ApiError> {
+    let mut shown = headers.get_all(AUTHORIZATION).iter();
+    // Of two headers another program on the way may take the one and this server the other.
+    let (Some(shown), None) = (shown.next(), shown.next()) else { return Err(ApiError::unauthorized(challenge)) };
     let token = shown.to_str().ok().and_then(token).unwrap_or_default();
-    if app.throttle.stops(address.ip(), &token, Instant::now()) {
-        return Err(ApiError::too_many());
-    }
+    let id = TokenSecret::parse(&token).map(|secret| secret.id().clone());
     let (vault, looked_up) = (app.vault.clone(), token.clone());
+    let shower = app.throttle.shower(address.ip(), &token);
     // Lookups have a queue of their own, so that clients without a valid token take no places from those with one.
-    let found = app.token_work.run(move || vault.authenticate(&looked_up)).await??;
+    let found = app.token_work.run(shower, Cost::ONE, move || vault.authenticate(&looked_up)).await??;
     app.throttle.note(&token, matches!(found, Access::Granted(_)));
-    match found {
-        Access::Granted(vault) => Ok(vault),
-        Access::Expired => Err(ApiError::token_expired()),
-        Access::Unknown if app.throttle.too_many(address.ip(), Instant::now()) => Err(ApiError::too_many()),
-        Access::Unknown => Err(ApiError::unauthorized(challenge)),
+    match (found, id) {
+        (Access::Granted(vault), Some(id)) => Ok((vault, id)),
+        (Access::Expired, _) => Err(ApiError::token_expired()),
+        _ if app.throttle.too_many(address.ip(), Instant::now()) => Err(ApiError::too_many()),
+        _ => Err(ApiError::unauthorized(challenge)),
     }
 }
 

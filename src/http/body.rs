@@ -18,7 +18,7 @@ const SMALL: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct JsonBody {
     pub(super) bytes: Vec<u8>,
-    _held: Held,
+    held: Held,
 }
 
 /// As [`JsonBody`], for routes that take no photos: 1 MiB at most.
@@ -42,6 +42,11 @@ impl FromRequest<App> for SmallBody {
 }
 
 impl JsonBody {
+    /// The bytes, and what counts them, which has to live as long as what is made of them.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Held) {
+        (self.bytes, self.held)
+    }
+
     async fn read(request: Request, app: &App, most: u64) -> Result<Self, ApiError> {
         let share = request.extensions().get::<Caller>().map(|caller| caller.share.clone());
         let share = share.ok_or_else(ApiError::internal)?;
@@ -58,13 +63,17 @@ impl JsonBody {
         loop {
             let patience = end.min(Instant::now() + app.patience);
             let frame = timeout_at(patience, body.frame()).await.map_err(|_| ApiError::too_slow())?;
-            let Some(frame) = frame else { return Ok(Self { bytes, _held: held }) };
+            let Some(frame) = frame else { return Ok(Self { bytes, held }) };
             let Ok(part) = frame.map_err(|_| ApiError::cut_short())?.into_data() else { continue };
             if bytes.len() as u64 + part.len() as u64 > most {
                 return Err(ApiError::too_large(most));
             }
             if !share.grow(&mut held, part.len() as u64) {
                 return Err(ApiError::busy());
+            }
+            // Not doubled, as it would be by itself: the memory is to be what is counted, and little more.
+            if bytes.capacity() < bytes.len() + part.len() {
+                bytes.reserve_exact(part.len() + bytes.len() / 8);
             }
             bytes.extend_from_slice(&part);
         }

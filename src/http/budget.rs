@@ -3,14 +3,18 @@
 //! A client may hold as much as all clients together leave free: one alone up to a half, two a
 //! third each. So the next client always finds room, whatever the others do. Even where unread answers have filled the
 //! budget, each client keeps a small part of it.
+//!
+//! An answer with photos is counted before the photos are read, so that memory is never taken first and counted
+//! afterwards. Other answers are small, and are counted when they are made.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::error::ApiError;
 use crate::person::ClientId;
 
 /// Each client may always hold the budget divided by this, whatever others hold.
-const LEAST_PART: u64 = 16;
+const LEAST_PART: u64 = 32;
 
 /// Counts the bytes that are held. Cloning gives the same count.
 #[derive(Debug, Clone)]
@@ -70,6 +74,30 @@ impl Budget {
     }
 }
 
+impl Counts {
+    fn of(&self, client: &ClientId) -> Own {
+        self.clients.get(client).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, client: &ClientId, more: Own) {
+        self.all += more.sum();
+        let own = self.clients.entry(client.clone()).or_default();
+        own.bodies += more.bodies;
+        own.answers += more.answers;
+    }
+
+    fn remove(&mut self, client: &ClientId, less: Own) {
+        self.all -= less.sum();
+        if let Some(own) = self.clients.get_mut(client) {
+            own.bodies -= less.bodies;
+            own.answers -= less.answers;
+            if own.sum() == 0 {
+                self.clients.remove(client);
+            }
+        }
+    }
+}
+
 impl Share {
     /// An empty holding, which [`Self::grow`] adds to.
     pub(super) fn nothing(&self) -> Held {
@@ -79,35 +107,75 @@ impl Share {
     /// Holds `more` bytes of a body, if there is room for them.
     pub(super) fn grow(&self, held: &mut Held, more: u64) -> bool {
         let mut counts = self.budget.counts();
-        let own = counts.clients.get(&self.client).copied().unwrap_or_default();
+        let own = counts.of(&self.client);
         let (Some(all), Some(sum)) = (counts.all.checked_add(more), own.sum().checked_add(more)) else { return false };
         let fits = sum <= self.budget.most_of_one(all);
         if fits {
             held.own.bodies += more;
-            counts.all = all;
-            counts.clients.entry(self.client.clone()).or_default().bodies += more;
+            counts.add(&self.client, Own { bodies: more, answers: 0 });
         }
         fits
     }
 
+    /// Room for an answer of so many bytes that is about to be made, if there is any. A client who holds nothing may
+    /// take all that is free, and where nothing is held at all, any answer may be made: so each is made some time.
+    pub(super) fn reserve(&self, answers: u64) -> Option<Held> {
+        let mut counts = self.budget.counts();
+        let own = counts.of(&self.client);
+        let (all, sum) = (counts.all.checked_add(answers)?, own.sum().checked_add(answers)?);
+        let alone = counts.all == own.bodies && own.answers == 0;
+        let first = own.answers == 0 && all <= self.budget.most;
+        let fits = sum <= self.budget.most_of_one(all) || first || alone;
+        fits.then(|| {
+            let own = Own { bodies: 0, answers };
+            counts.add(&self.client, own);
+            Held { share: self.clone(), own }
+        })
+    }
+
+    /// As [`Self::reserve`].
+    ///
+    /// # Errors
+    /// 503 where there is no room.
+    pub(super) fn room(&self, answers: u64) -> Result<Held, ApiError> {
+        self.reserve(answers).ok_or_else(ApiError::busy)
+    }
+
     /// Counts an answer that already exists, whether or not there is room for it.
     pub(super) fn hold(&self, answers: u64) -> Held {
-        let mut counts = self.budget.counts();
-        counts.all += answers;
-        counts.clients.entry(self.client.clone()).or_default().answers += answers;
-        Held { share: self.clone(), own: Own { bodies: 0, answers } }
+        let own = Own { bodies: 0, answers };
+        self.budget.counts().add(&self.client, own);
+        Held { share: self.clone(), own }
     }
 
     /// Whether answers that the client is slow to take fill its part.
     pub(super) fn is_full(&self) -> bool {
         let counts = self.budget.counts();
-        let own = counts.clients.get(&self.client).copied().unwrap_or_default();
-        own.answers >= self.budget.most_of_one(counts.all).max(1)
+        counts.of(&self.client).answers >= self.budget.most_of_one(counts.all).max(1)
     }
 
     /// How many bytes the client holds.
     pub(super) fn held(&self) -> u64 {
-        self.budget.counts().clients.get(&self.client).map_or(0, |own| own.sum())
+        self.budget.counts().of(&self.client).sum()
+    }
+}
+
+impl Held {
+    /// Counts so many bytes of a body less.
+    pub(super) fn shrink(&mut self, less: u64) {
+        let less = less.min(self.own.bodies);
+        self.own.bodies -= less;
+        self.share.budget.counts().remove(&self.share.client, Own { bodies: less, answers: 0 });
+    }
+
+    /// Counts so many bytes of an answer instead of those that were reserved.
+    pub(super) fn resized(mut self, answers: u64) -> Self {
+        let mut counts = self.share.budget.counts();
+        counts.add(&self.share.client, Own { bodies: 0, answers });
+        counts.remove(&self.share.client, Own { bodies: 0, answers: self.own.answers });
+        drop(counts);
+        self.own.answers = answers;
+        self
     }
 }
 
@@ -119,15 +187,7 @@ impl Own {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut counts = self.share.budget.counts();
-        counts.all -= self.own.sum();
-        if let Some(own) = counts.clients.get_mut(&self.share.client) {
-            own.bodies -= self.own.bodies;
-            own.answers -= self.own.answers;
-            if own.sum() == 0 {
-                counts.clients.remove(&self.share.client);
-            }
-        }
+        self.share.budget.counts().remove(&self.share.client, self.own);
     }
 }
 
@@ -153,6 +213,8 @@ mod tests {
         assert!(!share.grow(&mut other, 4));
         drop(answer);
         assert!(share.grow(&mut other, 10) && !share.grow(&mut other, u64::MAX));
+        other.shrink(4);
+        assert_eq!((budget.held(), share.held()), (6, 6));
         drop(other);
         assert_eq!((budget.held(), share.held(), budget.counts().clients.len()), (0, 0, 0));
     }
@@ -169,7 +231,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_nobody_takes_is_its_clients_own_trouble() {
-        let (_, [slow, other]) = shares(160);
+        let (_, [slow, other]) = shares(320);
         let answers = slow.hold(1_000);
         assert!(slow.is_full() && !other.is_full());
         let mut body = other.nothing();
@@ -177,5 +239,27 @@ mod tests {
         assert!(!other.is_full());
         drop(answers);
         assert!(!slow.is_full() && other.grow(&mut body, 60));
+    }
+
+    #[test]
+    fn answers_are_counted_before_they_are_made() {
+        let (budget, [one, two, three]) = shares(100);
+        let first = one.reserve(30).expect("room");
+        assert!(one.reserve(31).is_none());
+        let second = one.reserve(20).expect("room");
+        // A client that holds nothing may take what is free.
+        let other = two.reserve(50).expect("room");
+        assert!(three.reserve(4).is_none() && three.reserve(3).is_some());
+        assert_eq!(budget.held(), 100);
+        drop((first, other));
+        let second = second.resized(25);
+        assert_eq!((budget.held(), one.held()), (25, 25));
+        assert!(two.reserve(76).is_none());
+        drop(second);
+        // Larger than all the room: alone it is made, and nothing beside it.
+        let large = three.reserve(1_000).expect("nothing is held");
+        assert!(two.reserve(10).is_none() && three.is_full() && !two.is_full());
+        drop(large);
+        assert_eq!((budget.held(), budget.counts().clients.len()), (0, 0));
     }
 }

@@ -2,11 +2,14 @@
 //! within some time.
 //!
 //! A body in one piece could not be followed any more once the HTTP library has put it into its own buffers. Here all
-//! frames share the same bytes. When the last frame is dropped, wherever it is, the bytes stop counting and the timer
-//! is cancelled.
+//! frames count together. When the last frame is dropped, wherever it is, the bytes stop counting and the timer
+//! is cancelled. Photos are kept as they are and put into base64 a frame at a time, so that an answer that is taken
+//! slowly takes no more memory than its photos.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,31 +18,59 @@ use http_body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::budget::Held;
-use super::connection::ConnectionHandle;
+use super::connection::{ConnectionHandle, OpenRequest};
+use crate::person::ImageBytes;
+use crate::wire::encode_base64;
 
 /// Bytes of a frame: what may be copied on the way, encrypted or waiting for the other end.
 const FRAME: usize = 64 << 10;
+/// Bytes of a photo whose base64 fills a frame.
+const RAW: usize = FRAME / 4 * 3;
 
-/// A body of these bytes. If they are not gone after `longest`, the connection is cut.
-pub(super) fn body(bytes: Vec<u8>, held: Held, connection: ConnectionHandle, longest: Duration) -> Body {
+/// A part of an answer.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    /// Bytes that leave as they are.
+    Text(Bytes),
+    /// A photo that leaves in base64.
+    Photo(ImageBytes),
+}
+
+impl Piece {
+    /// How many bytes leave.
+    fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Photo(photo) => photo.len().div_ceil(3) as u64 * 4,
+        }
+    }
+
+    /// How many bytes are in memory.
+    pub(super) fn held(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Photo(photo) => photo.len() as u64,
+        }
+    }
+}
+
+/// A body of these pieces. If they are not gone after `longest`, the connection is cut.
+pub(super) fn body(pieces: Vec<Piece>, held: Held, connection: ConnectionHandle, longest: Duration) -> Body {
+    let open = connection.begin();
     let overdue = tokio::spawn(async move {
         tokio::time::sleep(longest).await;
         connection.cut();
     });
-    Body::new(Delivery { rest: Bytes::from_owner(Counted { bytes, _held: held, overdue }) })
+    let left = pieces.iter().map(Piece::length).sum();
+    let counted = Arc::new(Counted { _held: held, _open: open, overdue });
+    Body::new(Delivery { pieces: pieces.into(), at: 0, left, counted })
 }
 
-/// Bytes that are counted until the last reference to them is dropped.
+/// What is counted until the last frame is dropped.
 struct Counted {
-    bytes: Vec<u8>,
     _held: Held,
+    _open: OpenRequest,
     overdue: JoinHandle<()>,
-}
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 impl Drop for Counted {
@@ -48,9 +79,51 @@ impl Drop for Counted {
     }
 }
 
-/// The bytes that the HTTP library has not requested yet.
+/// The bytes of one frame.
+struct Part {
+    bytes: Bytes,
+    _counted: Arc<Counted>,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The pieces that the HTTP library has not requested yet.
 struct Delivery {
-    rest: Bytes,
+    pieces: VecDeque<Piece>,
+    /// How many bytes of the first piece are gone.
+    at: usize,
+    /// How many bytes have still to leave.
+    left: u64,
+    counted: Arc<Counted>,
+}
+
+impl Delivery {
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let (bytes, end, length) = match self.pieces.front()? {
+                Piece::Text(text) => {
+                    let end = text.len().min(self.at + FRAME);
+                    (text.slice(self.at..end), end, text.len())
+                }
+                Piece::Photo(photo) => {
+                    let end = photo.len().min(self.at + RAW);
+                    (encode_base64(&photo[self.at..end]).into(), end, photo.len())
+                }
+            };
+            self.at = end;
+            if end == length {
+                self.pieces.pop_front();
+                self.at = 0;
+            }
+            if !bytes.is_empty() {
+                return Some(bytes);
+            }
+        }
+    }
 }
 
 impl HttpBody for Delivery {
@@ -58,16 +131,18 @@ impl HttpBody for Delivery {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let length = self.rest.len().min(FRAME);
-        Poll::Ready((length > 0).then(|| Ok(Frame::data(self.rest.split_to(length)))))
+        let Some(bytes) = self.next() else { return Poll::Ready(None) };
+        self.left -= bytes.len() as u64;
+        let part = Part { bytes, _counted: Arc::clone(&self.counted) };
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(part)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
+        SizeHint::with_exact(self.left)
     }
 }
 
@@ -82,26 +157,54 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
     }
 
+    fn bytes(length: u32) -> Vec<u8> {
+        (0..length).map(|i| i as u8).collect()
+    }
+
     #[test]
     fn bytes_count_until_the_last_frame_is_gone() {
         runtime().block_on(async {
             let budget = Budget::new(1 << 30);
             let share = budget.share(&"a".parse().expect("an id"));
-            let bytes: Vec<u8> = (0..200_000u32).map(|i| i as u8).collect();
-            let mut body =
-                body(bytes.clone(), share.hold(200_000), ConnectionHandle::default(), Duration::from_secs(60));
+            let connection = ConnectionHandle::default();
+            let text = bytes(200_000);
+            let pieces = vec![Piece::Text(text.clone().into())];
+            let mut body = body(pieces, share.hold(200_000), connection.clone(), Duration::from_secs(60));
             assert_eq!(body.size_hint().exact(), Some(200_000));
             let mut frames = Vec::new();
             while let Some(frame) = body.frame().await {
                 frames.push(frame.expect("a frame").into_data().expect("bytes"));
             }
-            assert!(frames.iter().all(|frame| frame.len() <= FRAME) && frames.concat() == bytes);
+            assert!(frames.iter().all(|frame| frame.len() <= FRAME) && frames.concat() == text);
             drop(body);
             assert_eq!(budget.held(), 200_000);
             frames.truncate(1);
-            assert_eq!(budget.held(), 200_000);
+            assert_eq!((budget.held(), connection.is_open()), (200_000, true));
             drop(frames);
-            assert_eq!(budget.held(), 0);
+            assert_eq!((budget.held(), connection.is_open()), (0, false));
+        });
+    }
+
+    #[test]
+    fn photos_leave_in_base64() {
+        runtime().block_on(async {
+            let share = Budget::new(9).share(&"a".parse().expect("an id"));
+            for length in [0, 1, 2, 3, RAW as u32 - 1, RAW as u32, RAW as u32 + 1, 3 * RAW as u32 + 7] {
+                let photo = bytes(length);
+                let pieces = vec![
+                    Piece::Text("[\"".into()),
+                    Piece::Photo(photo.clone().into()),
+                    Piece::Text("\",\"".into()),
+                    Piece::Photo(vec![1].into()),
+                    Piece::Text("\"]".into()),
+                ];
+                assert_eq!(pieces[1].held(), u64::from(length));
+                let body = body(pieces, share.hold(1), ConnectionHandle::default(), Duration::from_secs(60));
+                let stated = body.size_hint().exact();
+                let whole = body.collect().await.expect("a body").to_bytes();
+                assert_eq!(stated, Some(whole.len() as u64));
+                assert_eq!(whole, format!("[\"{}\",\"AQ==\"]", encode_base64(&photo)));
+            }
         });
     }
 
@@ -110,11 +213,14 @@ mod tests {
         runtime().block_on(async {
             let share = Budget::new(9).share(&"a".parse().expect("an id"));
             let connection = ConnectionHandle::default();
-            let taken = body(vec![1], share.hold(1), connection.clone(), Duration::from_millis(10));
-            drop(taken);
+            let one = || {
+                let pieces = vec![Piece::Text(vec![1].into())];
+                body(pieces, share.hold(1), connection.clone(), Duration::from_millis(10))
+            };
+            drop(one());
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert!(!connection.is_cut());
-            let _kept = body(vec![1], share.hold(1), connection.clone(), Duration::from_millis(10));
+            let _kept = one();
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert!(connection.is_cut());
         });

@@ -1,5 +1,7 @@
 //! Errors in the API's words: status, `error`, `message`, `code`.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
@@ -67,7 +69,7 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, error: &str, message: impl Into<String>, code: &'static str) -> Self {
+    pub(super) fn new(status: StatusCode, error: &str, message: impl Into<String>, code: &'static str) -> Self {
         Self::of(status, ErrorBody { code: Some(code), ..ErrorBody::without_code(error, message) })
     }
 
@@ -80,9 +82,12 @@ impl ApiError {
         self
     }
 
-    fn later(mut self) -> Self {
-        self.retry_after = Some(RETRY_AFTER);
-        self
+    fn later(self) -> Self {
+        self.after(RETRY_AFTER)
+    }
+
+    fn after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// No token, or an unknown one: a body without `code`. `challenge` says how to show one.
@@ -150,6 +155,17 @@ impl ApiError {
     /// Every place is taken: try again soon.
     pub(super) fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Busy", "busy", "ERROR").later()
+    }
+
+    /// Every place that the client may take is taken; after this time one will be free.
+    pub(super) fn busy_for(wait: Duration) -> Self {
+        Self::busy().after(wait.as_secs_f64().ceil().max(f64::from(RETRY_AFTER)) as u32)
+    }
+
+    /// The photos' headers state more megapixels than are taken in one request.
+    pub(super) fn too_many_pixels(found: u64, most: u32) -> Self {
+        let error = format!("the photos have {found} megapixels, at most {most} are taken in one request");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, &error, "too_many_pixels", "ERROR")
     }
 
     /// The request needs something that is not available; `reason` says what it is and how to get it.
@@ -236,6 +252,11 @@ impl ApiError {
     pub(super) fn into_reply(self) -> Reply {
         let headers = self.headers();
         Reply::with_status(self.status, &Sorted(&self.body)).with_headers(headers)
+    }
+
+    /// The body.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&Sorted(&self.body)).unwrap_or_default()
     }
 
     fn headers(&self) -> HeaderMap {

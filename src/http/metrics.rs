@@ -45,6 +45,8 @@ pub(super) struct Metrics {
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     queues: [Arc<AtomicUsize>; 2],
+    /// Requests that are not answered yet.
+    open: Arc<AtomicUsize>,
 }
 
 /// A request that waits or is worked on, until this is dropped.
@@ -75,7 +77,7 @@ pub(super) struct Reading {
 impl Default for Metrics {
     fn default() -> Self {
         let seconds = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
-        Self { requests: Family::default(), seconds, queues: Default::default() }
+        Self { requests: Family::default(), seconds, queues: Default::default(), open: Arc::default() }
     }
 }
 
@@ -85,6 +87,12 @@ impl Metrics {
         let route = route.to_owned();
         self.seconds.get_or_create(&Route { method, route: route.clone() }).observe(took.as_secs_f64());
         self.requests.get_or_create(&Answered { method, route, status }).inc();
+    }
+
+    /// Notes a request, and tells how many there are now.
+    pub(super) fn begin(&self) -> (UnderWay, usize) {
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        (UnderWay(Arc::clone(&self.open)), before + 1)
     }
 
     /// Notes a request that waits in `queue` or is worked on.

@@ -23,10 +23,11 @@
 //! # }
 //! ```
 //!
-//! A request goes through these files: `connection` (how many connections, how slow), `observe` (its
-//! id, log line and metrics), `drain` (the unread rest of its body), `host`, `auth` (which client it is for), a file of
-//! `routes`, `body` (how much of it), `request` (what it asks), `work_queue` (off the network's threads, as many at a
-//! time as there is room), `answer` or `error`, `delivery`.
+//! A request goes through these files: `places` (how many connections), `connection` (how slow and how idle), `unread`
+//! (what is no request), `observe` (its id, log line and metrics), `drain` (the unread rest of its body), `framing`,
+//! `host`, `auth` (which client it is for), a file of `routes`, `body` (how much of it), `request` (what it asks),
+//! `photos` (what that costs), `work_queue` and `turns` (off the network's threads, each client in its turn), `answer`
+//! or `error`, `delivery`.
 
 mod answer;
 mod app;
@@ -40,11 +41,14 @@ mod described;
 mod docs;
 mod drain;
 mod error;
+mod framing;
 mod host;
 mod metrics;
 mod observe;
 mod openapi;
 mod options;
+mod photos;
+mod places;
 mod query;
 mod request;
 mod retention;
@@ -55,6 +59,8 @@ mod tending;
 mod throttle;
 mod thumbnail;
 mod tls;
+mod turns;
+mod unread;
 mod work_queue;
 
 pub use openapi::openapi;

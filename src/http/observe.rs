@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 use super::app::{App, Caller, RequestId};
 use super::metrics::Metrics;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The status recorded for a request whose client disconnected before the answer.
 const LEFT: u16 = 499;

@@ -31,21 +31,28 @@ pub struct ServerOptions {
     /// The most bytes of one request's body.
     pub max_body: u64,
     /// The most bytes of bodies and answers that are held at once, over all requests; more are
-    /// answered 503. A client may hold as much as all clients leave free.
+    /// answered 503. As many as a body may have, a quarter at most, are kept for reading bodies; of the rest a client
+    /// may hold as much as all clients leave free.
     pub max_bodies: u64,
-    /// How many requests with photos may wait for the engine; more are answered 503.
+    /// The most megapixels of one request's photos, by what their headers state; more are answered 413.
+    pub max_megapixels: u32,
+    /// How many requests with photos may wait for the engine; more are answered 503. Where several clients have work,
+    /// each may fill an equal part of the places.
     pub queue: usize,
-    /// The most connections that are open at once; further ones are closed immediately.
+    /// The most connections that are open at once. A further one takes the place of an idle one, or is closed
+    /// immediately where each has a request.
     pub max_connections: usize,
+    /// The most connections from one address, or from one network of 64 bits of IPv6; the same holds for them.
+    pub max_connections_per_address: usize,
     /// How long a client may take to send a request's head, or to send or take the next part of a
-    /// body.
+    /// body, and how long a connection may be without a request.
     pub patience: Duration,
     /// How long a whole body may take to arrive, and a whole answer to be received, even at a steady pace; after that
     /// the connection is closed.
     pub longest: Duration,
     /// How long requests under way may take after [`StopHandle::stop`](super::StopHandle::stop).
     pub grace: Duration,
-    /// How many unknown tokens a second one address may show before it is answered 429.
+    /// How many unknown tokens a second one address may show before they are answered 429; good ones pass all the same.
     pub bad_tokens_per_second: u32,
     /// The table behind the scores; where `None`, the engine's for the vault's mode.
     pub calibration: Option<CalibrationTable>,
@@ -64,8 +71,10 @@ impl Default for ServerOptions {
             tls: None,
             max_body: MAX_BODY,
             max_bodies: 4 * MAX_BODY,
+            max_megapixels: 250,
             queue: 64,
             max_connections: 1_024,
+            max_connections_per_address: 256,
             patience: Duration::from_secs(30),
             longest: Duration::from_secs(300),
             grace: Duration::from_secs(30),

@@ -2,6 +2,7 @@
 
 use utoipa::ToSchema;
 
+use super::photos::Photos;
 use crate::error::{Result, Rule};
 use crate::person::{ImageBytes, PersonId};
 use crate::wire::{Fields, parse};
@@ -256,6 +257,36 @@ impl DetectRequest {
         };
         fields.no_nulls();
         fields.finish(request)
+    }
+}
+
+impl Photos for SearchRequest {
+    fn photos(&self) -> Vec<&ImageBytes> {
+        self.images.iter().collect()
+    }
+}
+
+impl Photos for ActiveUserRequest {
+    fn photos(&self) -> Vec<&ImageBytes> {
+        vec![&self.image]
+    }
+}
+
+impl Photos for VerifyRequest {
+    fn photos(&self) -> Vec<&ImageBytes> {
+        self.images.iter().collect()
+    }
+}
+
+impl Photos for CompareRequest {
+    fn photos(&self) -> Vec<&ImageBytes> {
+        self.probe.iter().chain(&self.gallery).collect()
+    }
+}
+
+impl Photos for DetectRequest {
+    fn photos(&self) -> Vec<&ImageBytes> {
+        vec![&self.image]
     }
 }
 

@@ -7,9 +7,10 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 
 use super::app::App;
-use super::connection::Bounded;
 use super::options::ServerOptions;
+use super::places::Bounded;
 use super::retention::Retention;
+use super::unread::Explaining;
 use super::{routes, tending, tls};
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::vault::Vault;
@@ -119,7 +120,7 @@ impl Server {
     async fn serve(self) -> std::io::Result<()> {
         let Self { listener, metrics, tls, handle, vault, options, .. } = self;
         let patience = options.patience;
-        let bounded = Bounded::new(options.max_connections, patience);
+        let bounded = Bounded::new(options.max_connections, options.max_connections_per_address, patience);
         let retention = (!vault.is_read_only()).then(|| Retention::start(vault.clone()));
         let noted = vault.clone();
         let app = App::new(vault, options);
@@ -127,7 +128,8 @@ impl Server {
         let process = Handle::new();
         if let Some((listener, _)) = metrics {
             let server = axum_server::from_tcp(listener)?.handle(process.clone()).first_request_timeout(patience);
-            let server = tuned(server.acceptor(Bounded::new(METRICS_CONNECTIONS, patience)), patience);
+            let server =
+                tuned(server.acceptor(Bounded::new(METRICS_CONNECTIONS, METRICS_CONNECTIONS, patience)), patience);
             tokio::spawn(server.serve(routes::process(app.clone()).into_make_service()));
         }
         let service = routes::router(app).into_make_service_with_connect_info::<SocketAddr>();
@@ -135,9 +137,9 @@ impl Server {
         let served = match tls {
             Some(tls) => {
                 let acceptor = RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(bounded);
-                tuned(server.acceptor(acceptor), patience).serve(service).await
+                tuned(server.acceptor(Explaining(acceptor)), patience).serve(service).await
             }
-            None => tuned(server.acceptor(bounded), patience).serve(service).await,
+            None => tuned(server.acceptor(Explaining(bounded)), patience).serve(service).await,
         };
         tending.abort();
         process.shutdown();

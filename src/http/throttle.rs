@@ -1,7 +1,9 @@
-//! How many unknown tokens one address may show in a second.
+//! How many unknown tokens one address may show in a second, and whose lookup a token's is.
 //!
-//! Tokens from an address that has shown too many are refused without a lookup, so that guessing costs the server
-//! nothing. Tokens that were good before are still looked up, so that others who share the address can go on.
+//! A token is 256 random bits, so guessing needs no hindering: what is bounded is what it costs the others. Each token
+//! is looked up, in a queue that is shared fairly between addresses, and the answer to an unknown one says when there
+//! were too many. Tokens that were good before have lanes of their own in that queue, so that whoever shares an address
+//! with somebody who guesses can go on.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -18,6 +20,15 @@ const MOST_ADDRESSES: usize = 4_096;
 /// The most good tokens that are remembered; when there are more, all are forgotten.
 const MOST_TOKENS: usize = 4_096;
 
+/// Whose a lookup is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Shower {
+    /// A token's that was good when it was last looked up, by a hash that nobody knows.
+    Known(u64),
+    /// Anybody's at an address.
+    Stranger(IpAddr),
+}
+
 /// Counts unknown tokens by the address that showed them.
 #[derive(Debug)]
 pub(super) struct Throttle {
@@ -33,15 +44,10 @@ impl Throttle {
         Self { per_second, seen: Mutex::default(), good: Mutex::default(), key: RandomState::new() }
     }
 
-    /// Whether `token` need not be looked up: the address has shown too many unknown tokens within this second, and
-    /// this one is not remembered as good.
-    pub(super) fn stops(&self, address: IpAddr, token: &str, now: Instant) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = seen
-            .get(&network(address))
-            .is_some_and(|(began, count)| now.duration_since(*began) < SECOND && *count >= self.per_second);
-        drop(seen);
-        over && !self.good().contains(&self.key.hash_one(token))
+    /// Whose lookup that of a token is.
+    pub(super) fn shower(&self, address: IpAddr, token: &str) -> Shower {
+        let hash = self.key.hash_one(token);
+        if self.good().contains(&hash) { Shower::Known(hash) } else { Shower::Stranger(network(address)) }
     }
 
     /// Notes whether a token that was looked up is good.
@@ -83,7 +89,7 @@ impl Throttle {
 }
 
 /// The unit that is counted: for IPv6 the network of 64 bits, since the owner of one address has all of it.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
         address => address,
@@ -106,18 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_guesses_is_heard_for_tokens_that_were_good() {
+    fn a_token_that_was_good_has_a_lane_of_its_own() {
         let throttle = Throttle::new(2);
-        let now = Instant::now();
-        let address: IpAddr = "127.0.0.1".parse().expect("an address");
+        let [one, other]: [IpAddr; 2] = ["127.0.0.1", "127.0.0.2"].map(|text| text.parse().expect("an address"));
+        assert_eq!(throttle.shower(one, "good"), Shower::Stranger(one));
         throttle.note("good", true);
-        assert!(!throttle.stops(address, "new", now));
-        assert!((0..2).all(|_| !throttle.too_many(address, now)));
-        assert!(throttle.stops(address, "new", now) && !throttle.stops(address, "good", now));
-        assert!(!throttle.stops("127.0.0.2".parse().expect("an address"), "new", now));
-        assert!(!throttle.stops(address, "new", now + SECOND));
+        let known = throttle.shower(one, "good");
+        assert!(matches!(known, Shower::Known(_)) && throttle.shower(other, "good") == known);
+        assert_eq!(throttle.shower(other, "bad"), Shower::Stranger(other));
         throttle.note("good", false);
-        assert!(throttle.stops(address, "good", now));
+        assert_eq!(throttle.shower(one, "good"), Shower::Stranger(one));
     }
 
     #[test]

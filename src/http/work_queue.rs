@@ -1,43 +1,76 @@
-//! Runs jobs outside the network's threads: as many at a time as there are threads, with a bounded number waiting.
+//! Runs jobs outside the network's threads: as many at a time as there are threads, with a bounded number waiting, and
+//! each client in its turn.
 
-use std::sync::Arc;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use super::error::ApiError;
+use super::turns::{Cost, Started, Ticket, Turns};
+
+/// What says whose a job is.
+pub(super) trait Key: Clone + Eq + Hash + Send + 'static {}
+
+impl<K: Clone + Eq + Hash + Send + 'static> Key for K {}
 
 /// A bounded queue in front of some threads. Cloning gives the same queue.
-#[derive(Debug, Clone)]
-pub(super) struct WorkQueue {
-    /// One permit for each job that runs or waits.
-    places: Arc<Semaphore>,
-    /// One permit for each job that runs.
-    running: Arc<Semaphore>,
-    most: usize,
+#[derive(Debug)]
+pub(super) struct WorkQueue<K: Key>(Arc<Mutex<Turns<K, Waits<K>>>>);
+
+/// Who waits for a turn.
+#[derive(Debug)]
+struct Waits<K: Key>(oneshot::Sender<Turn<K>>);
+
+impl<K: Key> Ticket for Waits<K> {
+    fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
-impl WorkQueue {
-    /// A queue that runs `threads` jobs at once and lets `waiting` more wait.
-    pub(super) fn new(threads: usize, waiting: usize) -> Self {
-        let most = threads + waiting;
-        Self { places: Arc::new(Semaphore::new(most)), running: Arc::new(Semaphore::new(threads)), most }
+/// A thread's time, until this is dropped.
+#[derive(Debug)]
+struct Turn<K: Key> {
+    queue: WorkQueue<K>,
+    started: Started<K>,
+    since: Option<Instant>,
+}
+
+impl<K: Key> Clone for WorkQueue<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Key> WorkQueue<K> {
+    /// A queue that runs `threads` jobs at once and lets `waiting` more wait. A unit of work is taken to last `guess`
+    /// until some was done.
+    pub(super) fn new(threads: usize, waiting: usize, guess: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Turns::new(threads, waiting, guess))))
     }
 
     /// Runs `work` on a thread where it may block. Work that has begun is finished, whether or not
     /// anybody waits for it still.
     ///
     /// # Errors
-    /// 503 where the queue is full, 500 where the work panics.
+    /// 503 where the part of the queue is full that `whose` may fill, 500 where the work panics.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        whose: K,
+        cost: Cost,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ApiError::busy())?;
-        let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| ApiError::busy())?;
+        let (ticket, turn) = oneshot::channel();
+        let entered = self.turns().enter(whose, cost, Waits(ticket), Instant::now());
+        entered.map_err(ApiError::busy_for)?;
+        self.start();
+        let mut turn = turn.await.map_err(|_| ApiError::internal())?;
         // So that what is logged on that thread can be traced to the request.
         let request = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
-            let _held = (place, turn);
+            turn.since = Some(Instant::now());
+            let _held = turn;
             request.in_scope(work)
         });
         done.await.map_err(|error| {
@@ -49,6 +82,28 @@ impl WorkQueue {
 
     /// How many work or wait.
     pub(super) fn depth(&self) -> usize {
-        self.most - self.places.available_permits()
+        self.turns().depth()
+    }
+
+    /// Gives free threads to those whose turn it is.
+    fn start(&self) {
+        loop {
+            let next = self.turns().next(Instant::now());
+            let Some((started, Waits(ticket))) = next else { return };
+            // Who left just now gives the turn back: it is dropped here, where nothing is locked.
+            drop(ticket.send(Turn { queue: self.clone(), started, since: None }));
+        }
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns<K, Waits<K>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Key> Drop for Turn<K> {
+    fn drop(&mut self) {
+        let took = self.since.map(|since| since.elapsed());
+        self.queue.turns().finish(&self.started, took);
+        self.queue.start();
     }
 }

@@ -90,6 +90,15 @@ impl Vault {
         self.store().image(&self.client, id, image)
     }
 
+    /// How many bytes the photos of a person have together.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
+    #[cfg(feature = "http")]
+    pub(crate) fn photo_bytes(&self, id: &PersonId) -> Result<u64> {
+        self.store().photo_bytes(&self.client, id)
+    }
+
     /// One page of the persons, oldest first, without photos and encodings.
     ///
     /// # Errors

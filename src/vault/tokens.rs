@@ -64,11 +64,24 @@ impl Vault {
         let Some(secret) = TokenSecret::parse(shown) else { return Ok(Access::Unknown) };
         let found = self.store().token(secret.id())?;
         let Some((token, sha256)) = found else { return Ok(Access::Unknown) };
-        Ok(match secret.matches(&sha256) {
-            false => Access::Unknown,
-            true if token.revoked_at.is_some() => Access::Unknown,
-            true if token.has_expired(clock::now()) => Access::Expired,
-            true => Access::Granted(self.seen_by(token.client).acting_as(&Actor::token(&token.id))),
-        })
+        Ok(if secret.matches(&sha256) { self.access(token) } else { Access::Unknown })
+    }
+
+    /// What a token is good for now whose secret was shown before.
+    ///
+    /// # Errors
+    /// As for every read.
+    #[cfg(feature = "http")]
+    pub(crate) fn access_of(&self, id: &TokenId) -> Result<Access> {
+        let found = self.store().token(id)?;
+        Ok(found.map_or(Access::Unknown, |(token, _)| self.access(token)))
+    }
+
+    fn access(&self, token: Token) -> Access {
+        match token.has_expired(clock::now()) {
+            _ if token.revoked_at.is_some() => Access::Unknown,
+            true => Access::Expired,
+            false => Access::Granted(self.seen_by(token.client).acting_as(&Actor::token(&token.id))),
+        }
     }
 }

@@ -32,6 +32,8 @@ mod turn;
 mod workload;
 
 pub use align::align;
+#[cfg(feature = "http")]
+pub(crate) use decode::stated_pixels;
 pub use decode::{DecodeLimits, decode};
 pub use detect::{CenterFace, Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;

@@ -101,6 +101,12 @@ impl<'a> PersonAnswer<'a> {
     /// The answer about `person`. Photos and encodings are put into base64 here.
     #[must_use]
     pub fn new(person: &'a Person) -> Self {
+        let images = person.images.iter().map(|image| image.bytes.as_deref().map(encode_base64));
+        Self::with_images(person, images.collect())
+    }
+
+    /// As [`Self::new`], with these texts for the photos.
+    pub(crate) fn with_images(person: &'a Person, images: Vec<Option<String>>) -> Self {
         let encoding = |image: &PersonImage| image.encoding.as_ref().map(|found| encode_base64(&found.to_bytes()));
         Self {
             id: person.id.as_str(),
@@ -108,7 +114,7 @@ impl<'a> PersonAnswer<'a> {
             gender: person.gender,
             date_of_birth: person.date_of_birth.map(Into::into),
             nationality: person.nationality.as_deref(),
-            images: person.images.iter().map(|image| image.bytes.as_deref().map(encode_base64)).collect(),
+            images,
             collections: ids(&person.collections),
             notes: person.notes.as_deref(),
             attributes: &person.attributes,

@@ -58,9 +58,8 @@ pub(in crate::http) async fn detect(
     RequestId(request): RequestId,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let work = move |vault: &Vault| {
-        let asked = DetectRequest::from_json(&body.bytes)?;
-        drop(body);
+    let read = |_: &Vault, body: &[u8]| Ok(DetectRequest::from_json(body)?);
+    let work = move |vault: &Vault, asked: DetectRequest| {
         let engine = vault.engine().ok_or_else(|| {
             Error::new(ErrorKind::ModelUnavailable, "the server runs without models: photos cannot be looked at")
         })?;
@@ -82,7 +81,7 @@ pub(in crate::http) async fn detect(
         });
         Ok(Reply::new(request, shown.collect::<Result<Vec<_>, _>>()?))
     };
-    app.with_photos(caller, work).await
+    app.with_photos(caller, body, read, work).await
 }
 
 /// The detector's score, cut to 0 to 1: that of the `mmod` detector goes beyond.

@@ -142,12 +142,9 @@ pub(in crate::http) async fn search(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move |vault: &Vault| {
-        let asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE)?;
-        drop(body);
-        Ok(Reply::new(request, people(&state, vault, asked, whole)?))
-    };
-    app.with_photos(caller, work).await
+    let read = |_: &Vault, body: &[u8]| Ok(SearchRequest::from_json(body, LEAST_SCORE)?);
+    let work = move |vault: &Vault, asked: SearchRequest| Ok(Reply::new(request, people(&state, vault, asked, whole)?));
+    app.with_photos(caller, body, read, work).await
 }
 
 /// Search for a person by crops of the face
@@ -166,12 +163,11 @@ pub(in crate::http) async fn search_crops(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move |vault: &Vault| {
-        let asked = SearchRequest::from_json(&body.bytes, LEAST_SCORE_OF_CROPS)?;
-        drop(body);
+    let read = |_: &Vault, body: &[u8]| Ok(SearchRequest::from_json(body, LEAST_SCORE_OF_CROPS)?);
+    let work = move |vault: &Vault, asked: SearchRequest| {
         Ok(Reply::new(request, people(&state, vault, asked, thumbnail::framed)?))
     };
-    app.with_photos(caller, work).await
+    app.with_photos(caller, body, read, work).await
 }
 
 /// Search for the person in front of a device
@@ -188,10 +184,9 @@ pub(in crate::http) async fn search_active_user(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move |vault: &Vault| {
-        let ActiveUserRequest { image, os: _, min_score, search_mode, collection_id } =
-            ActiveUserRequest::from_json(&body.bytes)?;
-        drop(body);
+    let read = |_: &Vault, body: &[u8]| Ok(ActiveUserRequest::from_json(body)?);
+    let work = move |vault: &Vault, asked: ActiveUserRequest| {
+        let ActiveUserRequest { image, os: _, min_score, search_mode, collection_id } = asked;
         let photos = [image];
         let (mode, max_results) = (search_mode, ACTIVE_USERS);
         let search = Search {
@@ -207,7 +202,7 @@ pub(in crate::http) async fn search_active_user(
         let users = found.iter().map(|found| ActiveUser { id: found.candidate.person.as_str(), score: found.score });
         Ok(Reply::new(request, users.collect::<Vec<_>>()))
     };
-    app.with_photos(caller, work).await
+    app.with_photos(caller, body, read, work).await
 }
 
 /// Verify that photos show a person
@@ -225,10 +220,9 @@ pub(in crate::http) async fn verify(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move |vault: &Vault| {
-        let VerifyRequest { id, images, min_score, search_mode, collection_id } =
-            VerifyRequest::from_json(&body.bytes)?;
-        drop(body);
+    let read = |_: &Vault, body: &[u8]| Ok(VerifyRequest::from_json(body)?);
+    let work = move |vault: &Vault, asked: VerifyRequest| {
+        let VerifyRequest { id, images, min_score, search_mode, collection_id } = asked;
         let id = id.ok_or_else(ApiError::person_not_found)?;
         let person = |error: Error| ApiError::from_verb(&error, ApiError::person_not_found);
         let summary = vault.person_summary(&id).map_err(person)?;
@@ -260,7 +254,7 @@ pub(in crate::http) async fn verify(
         };
         Ok(Reply::new(id.as_str(), Verified { matched }))
     };
-    app.with_photos(caller, work).await
+    app.with_photos(caller, body, read, work).await
 }
 
 /// Compare photos with photos
@@ -279,10 +273,9 @@ pub(in crate::http) async fn compare(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let state = app.clone();
-    let work = move |vault: &Vault| {
-        let CompareRequest { probe: of, gallery, search_mode, compare_min_score } =
-            CompareRequest::from_json(&body.bytes)?;
-        drop(body);
+    let read = |_: &Vault, body: &[u8]| Ok(CompareRequest::from_json(body)?);
+    let work = move |vault: &Vault, asked: CompareRequest| {
+        let CompareRequest { probe: of, gallery, search_mode, compare_min_score } = asked;
         let (engine, scale) = (engine(vault)?, state.scale()?);
         let (one, other) = (probe(vault, &of, whole, search_mode)?, probe(vault, &gallery, whole, search_mode)?);
         let similarity = crate::index::compare(engine.embedder().metric, &other, &one)?;
@@ -290,7 +283,7 @@ pub(in crate::http) async fn compare(
         vault.note_comparison(above(compare_min_score), score > compare_min_score)?;
         Ok(Reply::new(request, Compared { passed: score > compare_min_score, score }))
     };
-    app.with_photos(caller, work).await
+    app.with_photos(caller, body, read, work).await
 }
 
 /// The persons that a search finds, with names and thumbnails.

@@ -13,7 +13,7 @@ pub(super) mod persons;
 pub(super) mod service;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,7 +22,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::error::ApiError;
 use super::openapi::Description;
-use super::{auth, drain, host, observe};
+use super::{auth, connection, drain, framing, host, observe};
 
 pub(super) const BASE: &str = "/v2/face-recognition";
 pub(super) const HEALTH: &str = "/healthz";
@@ -61,8 +61,10 @@ pub(super) fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::no_such_method() })
         .layer(from_fn_with_state(app.clone(), auth::check))
         .layer(from_fn_with_state(app.clone(), host::check))
+        .layer(from_fn(framing::check))
         .layer(from_fn_with_state(app.clone(), drain::leftover))
         .layer(from_fn_with_state(app.clone(), observe::request))
+        .layer(from_fn(connection::open))
         .with_state(app)
 }
 
@@ -73,5 +75,6 @@ pub(super) fn process(app: App) -> Router {
         .fallback(|| async { ApiError::no_such_route() })
         .method_not_allowed_fallback(|| async { ApiError::no_such_method() })
         .layer(from_fn_with_state(app.clone(), host::check))
+        .layer(from_fn(connection::open))
         .with_state(app)
 }

@@ -17,7 +17,7 @@ use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::{ConflictErrors, Errors, NotFoundErrors, QueryErrors};
 use crate::http::query::NoQuery;
-use crate::person::{CollectionId, NewPerson, PersonId, PersonUpdate};
+use crate::person::{CollectionId, ImageBytes, NewPerson, PersonId, PersonUpdate};
 use crate::store::{Erasure, Removed};
 use crate::vault::{Departure, DuplicatePolicy, Vault};
 use crate::wire::{Names, PersonAnswer, PersonItem, body};
@@ -75,25 +75,30 @@ pub(in crate::http) async fn create(
     _: NoQuery,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let work = move |vault: &Vault| {
-        let new = NewPerson::from_json_within(&body.bytes, vault.limits(), MAX_IMAGES)?;
-        drop(body);
+    let read = |vault: &Vault, body: &[u8]| Ok(NewPerson::from_json_within(body, vault.limits(), MAX_IMAGES)?);
+    let share = caller.share.clone();
+    let work = move |vault: &Vault, new: NewPerson| {
+        let room = share.room(bytes(&new.images))?;
         let together = (!new.collections.is_empty()).then(|| new.collections.clone());
         let policy = DuplicatePolicy { name_and_birth: true, collections: together, ..DuplicatePolicy::default() };
         match vault.create_person_unless_known(&new, &policy) {
-            Ok(person) => Ok(Reply::person(&person)),
+            Ok(person) => Ok(Reply::person(&person, room)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // Either somebody like this one, or somebody with the id that was asked for.
                 let known = error.duplicate().map(|known| &known.person).or(new.id.as_ref());
-                match known.map(|id| vault.person(id)) {
-                    Some(Ok(known)) => Ok(Reply::already_set(&known)),
-                    _ => Err(error.into()),
+                let Some(known) = known else { return Err(error.into()) };
+                drop(room);
+                let Ok(length) = vault.photo_bytes(known) else { return Err(error.into()) };
+                let room = share.room(length)?;
+                match vault.person(known) {
+                    Ok(known) => Ok(Reply::already_set(&known, room)),
+                    Err(_) => Err(error.into()),
                 }
             }
             Err(error) => Err(error.into()),
         }
     };
-    app.with_photos(caller, work).await
+    app.with_photos(caller, body, read, work).await
 }
 
 /// Update a person
@@ -114,15 +119,29 @@ pub(in crate::http) async fn update(
     PersonPath(id): PersonPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let has_photos = mentions_images(&body.bytes);
-    let work = move |vault: &Vault| {
+    let asked = id.clone();
+    let read = move |vault: &Vault, body: &[u8]| {
         // Whether there is such a person comes first: the rest is nobody else's business.
-        vault.person_summary(&id).map_err(person)?;
-        let update = PersonUpdate::from_json_within(&body.bytes, vault.limits(), || vault.person(&id))?;
-        drop(body);
-        Ok(Reply::person(&vault.update_person(&id, &update).map_err(person)?))
+        vault.person_summary(&asked).map_err(person)?;
+        Ok(PersonUpdate::from_json_within(body, vault.limits(), || vault.person(&asked))?)
     };
-    if has_photos { app.with_photos(caller, work).await } else { app.with_file(caller, work).await }
+    let share = caller.share.clone();
+    let work = move |vault: &Vault, update: PersonUpdate| {
+        // What the answer will hold is counted before anything is changed. Photos of a request replace all others.
+        let stored = vault.photo_bytes(&id).map_err(person)?;
+        let new = bytes(update.images.photos());
+        let room = share.room(if new > 0 { new } else { stored })?;
+        Ok(Reply::person(&vault.update_person(&id, &update).map_err(person)?, room))
+    };
+    match mentions_images(&body.bytes) {
+        true => app.with_photos(caller, body, read, work).await,
+        false => app.with_file(caller, move |vault| work(vault, read(vault, &body.bytes)?)).await,
+    }
+}
+
+/// How many bytes photos have together.
+fn bytes(photos: &[ImageBytes]) -> u64 {
+    photos.iter().map(|photo| photo.len() as u64).sum()
 }
 
 /// Whether a body can hold photos: a guess that never misses any.
@@ -145,7 +164,11 @@ pub(in crate::http) async fn read(
     _: NoQuery,
     PersonPath(id): PersonPath,
 ) -> Result<Response, ApiError> {
-    let work = move |vault: &Vault| vault.person(&id).map(|found| Reply::person(&found)).map_err(person);
+    let share = caller.share.clone();
+    let work = move |vault: &Vault| {
+        let room = share.room(vault.photo_bytes(&id).map_err(person)?)?;
+        vault.person(&id).map(|found| Reply::person(&found, room)).map_err(person)
+    };
     app.with_file(caller, work).await
 }
 

@@ -35,6 +35,24 @@ impl Store {
         })
     }
 
+    /// How many bytes the photos of a person have together; none is read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], and as for every read.
+    #[cfg(feature = "http")]
+    pub(crate) fn photo_bytes(&self, client: &ClientId, person: &PersonId) -> Result<u64> {
+        self.read(|connection| {
+            let owner = persons::require_key(connection, clients::require(connection, client)?, person)?;
+            let sum: i64 = connection
+                .prepare_cached(
+                    "SELECT COALESCE(SUM(LENGTH(p.bytes)), 0) FROM images i JOIN photos p ON p.image = i.key
+                     WHERE i.person = ?1",
+                )?
+                .query_row([owner], |row| row.get(0))?;
+            Ok(sum.unsigned_abs())
+        })
+    }
+
     /// One photo of a person.
     ///
     /// # Errors

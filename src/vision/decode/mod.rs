@@ -18,6 +18,8 @@ mod jpeg;
 mod orientation;
 mod pixels;
 mod png;
+#[cfg(feature = "http")]
+mod stated_size;
 mod webp;
 
 use std::error::Error as StdError;
@@ -32,6 +34,9 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, Rg
 
 use crate::error::{Refusal, RefusalCode};
 use crate::setters::setters;
+
+#[cfg(feature = "http")]
+pub(crate) use stated_size::stated_pixels;
 
 use heif::Kind;
 use orientation::Stated;

@@ -36,6 +36,33 @@ pub(super) fn stated(bytes: &[u8]) -> Stated {
     stated
 }
 
+/// The largest size of the canvas and the frames.
+#[cfg(feature = "http")]
+pub(super) fn stated_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let mut rest = bytes.get(12..)?;
+    let mut largest = None;
+    while let Some((header, body)) = rest.split_at_checked(8) {
+        let content = body.get(..u32_le(&header[4..]) as usize).unwrap_or(body);
+        let size = match &header[..4] {
+            b"VP8 " => lossy_size(content),
+            b"VP8L" => lossless_size(content),
+            b"VP8X" => canvas_size(content),
+            _ => None,
+        };
+        largest = largest.max(size.map(|(width, height)| (u64::from(width) * u64::from(height), width, height)));
+        rest = body.get(content.len().next_multiple_of(2)..).unwrap_or_default();
+    }
+    largest.map(|(_, width, height)| (width, height))
+}
+
+/// Flags (4 bytes), then 24 bits of width and of height, each less one.
+#[cfg(feature = "http")]
+fn canvas_size(canvas: &[u8]) -> Option<(u32, u32)> {
+    let size = canvas.get(4..10)?;
+    let side = |at: usize| u32_le(&[size[at], size[at + 1], size[at + 2], 0]) + 1;
+    Some((side(0), side(3)))
+}
+
 fn check_chunks(mut rest: &[u8], limits: &DecodeLimits, frames: bool) -> Result<(), Refusal> {
     while let Some((header, body)) = rest.split_at_checked(8) {
         let length = u32_le(&header[4..]) as usize;

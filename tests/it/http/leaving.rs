@@ -104,6 +104,46 @@ fn an_answer_that_nobody_takes_is_counted_and_goes_in_time_and_others_are_served
 }
 
 #[test]
+fn answers_that_nobody_takes_are_held_within_the_promise() {
+    const LARGE: usize = 12 << 20;
+    const MOST: u64 = 80 << 20;
+    let service = Service::with(|options| {
+        options.max_bodies = MOST;
+        options.longest = Duration::from_secs(8);
+        options.metrics = Some(([127, 0, 0, 1], 0).into());
+    });
+    let large: ImageBytes = [fakes::photo(1).as_slice(), &vec![0; LARGE]].concat().into();
+    let new = NewPerson { id: "ada".parse().ok(), name: "Ada".into(), images: vec![large], ..NewPerson::default() };
+    service.vault.create_person(&new).expect("ada");
+    let version = || service.vault.person_summary(&"ada".parse().expect("an id")).expect("ada").version;
+    let request = format!(
+        "GET {BASE}/persons/ada HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        service.token
+    );
+    let mut readers: Vec<TcpStream> = (0..8).map(|_| connect(&service)).collect();
+    readers.iter_mut().for_each(|stream| stream.write_all(request.as_bytes()).expect("sent"));
+    let status = |stream: &mut TcpStream| {
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).expect("an answer");
+        String::from_utf8_lossy(&head[9..]).into_owned()
+    };
+    let mut statuses: Vec<String> = readers.iter_mut().map(status).collect();
+    statuses.sort();
+    // Three quarters of the memory are for what is held: one client may hold half of that.
+    assert_eq!(statuses, ["200", "200", "503", "503", "503", "503", "503", "503"]);
+    until(&service, "two are held", |line| held(line).is_some_and(|held| held > 2 * LARGE as u64 && held < MOST / 2));
+    // An update whose answer has no room is not made.
+    service.put("/persons/ada", &json!({"name": "Other"})).fails(503, "busy", "ERROR");
+    assert_eq!(version(), 1);
+    let b = service.token_of_b();
+    assert_eq!(service.send_as(&b, "GET", "/persons", None).status, 200);
+    drop(readers);
+    until(&service, "they go", |line| held(line) == Some(0));
+    assert_eq!(service.put("/persons/ada", &json!({"name": "Other"})).data()["name"], "Other");
+    assert_eq!(version(), 2);
+}
+
+#[test]
 fn who_leaves_before_the_answer_is_counted() {
     let gate = Gate::default();
     let engine = fakes::engine_detecting(Box::new(gate.clone()), 1, 1);

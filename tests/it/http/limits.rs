@@ -47,7 +47,7 @@ impl Detector for Gate {
 
 impl Service {
     /// Sends bytes as they are and reads what comes until the server closes or `wait` is over.
-    fn raw(&self, bytes: &[u8], wait: Duration) -> String {
+    pub(super) fn raw(&self, bytes: &[u8], wait: Duration) -> String {
         let mut stream = TcpStream::connect(self.url.trim_start_matches("http://")).expect("a connection");
         stream.set_read_timeout(Some(wait)).expect("set");
         stream.write_all(bytes).expect("sent");
@@ -108,7 +108,7 @@ fn stopping_finishes_what_is_under_way() {
 
 #[test]
 fn bodies_are_bounded_singly_and_together() {
-    let service = Service::with(|options| (options.max_body, options.max_bodies) = (20_000, 20_000));
+    let service = Service::with(|options| (options.max_body, options.max_bodies) = (20_000, 40_000));
     service
         .vault
         .create_person(&facevault::NewPerson { id: "ada".parse().ok(), name: "Ada".into(), ..Default::default() })
@@ -206,21 +206,126 @@ fn other_hosts_are_refused() {
     }
 }
 
+/// A request whose answer is wanted on a connection of its own.
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
 #[test]
-fn connections_are_bounded() {
-    let service = Service::with(|options| options.max_connections = 2);
-    let address = service.url.trim_start_matches("http://").to_owned();
-    let held: Vec<_> = (0..2).map(|_| TcpStream::connect(&address).expect("a connection")).collect();
-    std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(service.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", Duration::from_secs(5)), "");
-    drop(held);
-    let began = Instant::now();
-    while !service
-        .raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", Duration::from_secs(1))
-        .contains("200 OK")
-    {
-        assert!(began.elapsed() < Duration::from_secs(30), "places are not given back");
+fn connections_with_requests_are_bounded() {
+    for (all, of_one) in [(2, 100), (100, 2)] {
+        let gate = Gate::default();
+        let engine = fakes::engine_detecting(Box::new(gate.clone()), 1, 2);
+        let service = Service::of(Some(engine), |options| {
+            (options.max_connections, options.max_connections_per_address) = (all, of_one);
+        });
+        let (body, b) = (json!({"image": photo(1)}).to_string(), service.token_of_b());
+        let post = |token: &str| service.send_as(token, "POST", "/detect", Some(body.as_bytes())).status;
+        std::thread::scope(|scope| {
+            let held = [scope.spawn(|| post(&service.token)), scope.spawn(|| post(&b))];
+            gate.reached_by(2);
+            let refused = service.raw(HEALTH, Duration::from_secs(5));
+            gate.open();
+            assert_eq!(refused, "");
+            assert!(held.into_iter().all(|one| one.join().expect("an answer") == 200));
+        });
+        // Connections that are kept for later requests are idle.
+        assert!(service.raw(HEALTH, Duration::from_secs(5)).contains("200 OK"));
     }
+}
+
+#[test]
+fn idle_connections_make_room() {
+    for (all, of_one) in [(8, 100), (100, 8)] {
+        let service = Service::with(|options| {
+            (options.max_connections, options.max_connections_per_address) = (all, of_one);
+        });
+        let address = service.url.trim_start_matches("http://").to_owned();
+        let silent = || TcpStream::connect(&address).expect("a connection");
+        let two = || {
+            let mut stream = TcpStream::connect(&address).expect("a connection");
+            stream.write_all(HELLO).expect("sent");
+            stream
+        };
+        let mut held: Vec<TcpStream> = (0..8).map(|i| if i % 2 == 0 { silent() } else { two() }).collect();
+        for _ in 0..20 {
+            assert!(service.raw(HEALTH, Duration::from_secs(5)).contains("200 OK"));
+            held.push(silent());
+        }
+        // Those that were there first have gone.
+        held[0].set_read_timeout(Some(Duration::from_secs(5))).expect("set");
+        assert_eq!(held[0].read(&mut [0; 9]).expect("an end"), 0);
+    }
+}
+
+#[test]
+fn one_client_cannot_have_all_requests() {
+    let service = Service::with(|options| options.max_connections = 5);
+    let b = service.token_of_b();
+    let head = format!(
+        "POST {BASE}/detect HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{\"image\"",
+        service.token
+    );
+    let slow: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).expect("a connection");
+            stream.write_all(head.as_bytes()).expect("sent");
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    service.get("/persons").fails(503, "busy", "ERROR");
+    assert_eq!(service.send_as(&b, "GET", "/persons", None).status, 200);
+    drop(slow);
+    let began = Instant::now();
+    while service.get("/persons").status != 200 {
+        assert!(began.elapsed() < Duration::from_secs(30), "their places are not given back");
+    }
+}
+
+/// What a client of HTTP/2 sends first, and a request for `/healthz`.
+const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+    \0\0\0\x04\0\0\0\0\0\
+    \0\0\x17\x01\x05\0\0\0\x01\x82\x86\x04\x08/healthz\x01\x09localhost";
+const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08";
+
+#[test]
+fn a_connection_of_http_2_that_only_pings_is_idle() {
+    let service = Service::with(|options| options.patience = Duration::from_secs(1));
+    let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
+    stream.write_all(HELLO).expect("sent");
+    let began = Instant::now();
+    let (mut part, mut answered) = ([0; 4096], 0);
+    let ended = loop {
+        if stream.write_all(PING).is_err() {
+            break true;
+        }
+        match stream.read(&mut part) {
+            Ok(0) => break true,
+            Ok(length) => answered += length,
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+            Err(_) => break true,
+        }
+        if began.elapsed() > Duration::from_secs(20) {
+            break false;
+        }
+    };
+    assert!(ended && answered > 100, "{answered} bytes after {:?}", began.elapsed());
+}
+
+#[test]
+fn a_connection_is_not_idle_while_its_request_takes_long() {
+    let gate = Gate::default();
+    let engine = fakes::engine_detecting(Box::new(gate.clone()), 1, 1);
+    let service = Service::of(Some(engine), |options| options.patience = Duration::from_millis(300));
+    let body = json!({"image": photo(1)});
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| service.post("/detect", &body));
+        gate.reached_by(1);
+        std::thread::sleep(Duration::from_millis(1_200));
+        gate.open();
+        assert_eq!(held.join().expect("an answer").status, 200);
+    });
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod bytes;
 mod collections;
 mod contract;
 mod documents;
+mod fairness;
+mod framing;
 mod hostile;
 mod isolation;
 mod leaving;

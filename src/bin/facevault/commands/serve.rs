@@ -77,9 +77,22 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1_024..=(4 << 30)))]
     max_body: Option<u64>,
 
-    /// How many requests with photos may wait for the models; more are answered 503
+    /// The most megapixels of all photos of one request; more are answered 413
+    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_megapixels: u32,
+
+    /// How many requests with photos may wait for the models; more are answered 503. Clients with work
+    /// share the places equally
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(..=4_096))]
     queue: u16,
+
+    /// The most connections; beyond it a new one takes the place of an idle one, if there is one
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+
+    /// The most connections from one address. Behind a proxy all come from its address
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections_per_address: u32,
 
     /// Load no models: requests that need photos encoded cannot be answered
     #[arg(long)]
@@ -132,7 +145,10 @@ fn options(arguments: &Arguments) -> Result<ServerOptions> {
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         max_body,
         max_bodies: max_body.saturating_mul(4).max(defaults.max_bodies),
+        max_megapixels: arguments.max_megapixels,
         queue: usize::from(arguments.queue),
+        max_connections: arguments.max_connections as usize,
+        max_connections_per_address: arguments.max_connections_per_address as usize,
         calibration: arguments.calibration.as_deref().map(table).transpose()?,
         ..defaults
     })

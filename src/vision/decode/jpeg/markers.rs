@@ -85,6 +85,19 @@ pub(super) fn reaches_end(bytes: &[u8]) -> bool {
     Segments::of(bytes).any(|segment| segment.marker == END_OF_IMAGE[1])
 }
 
+/// Width and height as the first frame's header states them.
+#[cfg(feature = "http")]
+pub(in crate::vision::decode) fn stated_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    // Start of frame: all of this range but the tables of Huffman and arithmetic codes, and an extension.
+    let is_frame = |marker: u8| matches!(marker, 0xc0..=0xcf) && ![0xc4, 0xc8, 0xcc].contains(&marker);
+    let frame = Segments::of(bytes)
+        .take_while(|segment| segment.marker != START_OF_SCAN)
+        .find(|segment| is_frame(segment.marker))?;
+    // One byte of precision, then height and width.
+    let side = |at: usize| Some(u32::from(u16::from_be_bytes([*frame.content.get(at)?, *frame.content.get(at + 1)?])));
+    Some((side(3)?, side(1)?))
+}
+
 /// What the segments before the first scan say about the orientation.
 pub(super) fn stated(bytes: &[u8]) -> Stated {
     let mut stated = Stated::default();
