@@ -9,13 +9,13 @@ use std::sync::mpsc;
 use crate::error::{Error, ErrorKind, Refusal, Result};
 use crate::progress::{Progress, Step, Unit};
 
-use super::{EncodedFace, Engine};
+use super::{EncodedFace, Engine, Enrolled};
 
 /// How many photos are taken from the iterator before their turn, for each thread.
 const AHEAD: usize = 2;
 
 /// The outcome of a photo, or the panic of the work on it.
-type Outcome = std::thread::Result<Result<Result<EncodedFace, Refusal>>>;
+type Outcome<O> = std::thread::Result<Result<Result<O, Refusal>>>;
 
 impl Engine {
     /// The encodings of the photos of an iterator, as many at a time as the engine has threads. `take`
@@ -63,8 +63,29 @@ impl Engine {
         &self,
         photos: impl IntoIterator<Item = T>,
         progress: &mut dyn Progress,
-        mut take: impl FnMut(usize, Result<EncodedFace, Refusal>) -> Result<()>,
+        take: impl FnMut(usize, Result<EncodedFace, Refusal>) -> Result<()>,
     ) -> Result<usize> {
+        self.work_on_each(photos, progress, |photo| self.encode_one(photo, |picture| picture), take)
+    }
+
+    /// As [`Self::encode_each`], with photos that are to be kept.
+    pub(crate) fn enroll_each<T: AsRef<[u8]> + Send>(
+        &self,
+        photos: impl IntoIterator<Item = T>,
+        progress: &mut dyn Progress,
+        take: impl FnMut(usize, Result<Enrolled, Refusal>) -> Result<()>,
+    ) -> Result<usize> {
+        self.work_on_each(photos, progress, |photo| self.enroll_one(photo), take)
+    }
+
+    fn work_on_each<T: AsRef<[u8]> + Send, O: Send>(
+        &self,
+        photos: impl IntoIterator<Item = T>,
+        progress: &mut dyn Progress,
+        work: impl Fn(&[u8]) -> Result<Result<O, Refusal>> + Sync,
+        mut take: impl FnMut(usize, Result<O, Refusal>) -> Result<()>,
+    ) -> Result<usize> {
+        let work = &work;
         let mut photos = photos.into_iter().fuse();
         let total = match photos.size_hint() {
             (least, Some(most)) if least == most => Some(most as u64),
@@ -72,7 +93,7 @@ impl Engine {
         };
         let stopped = AtomicBool::new(false);
         let most = self.threads() * (1 + AHEAD);
-        let (sender, outcomes) = mpsc::channel::<(usize, Option<Outcome>)>();
+        let (sender, outcomes) = mpsc::channel::<(usize, Option<Outcome<O>>)>();
         self.inner.threads.in_place_scope(|scope| {
             // This also covers panics of the iterator or of `take`: photos still in the queue are then skipped.
             let _guard = StopOnDrop(&stopped);
@@ -84,7 +105,7 @@ impl Engine {
                     let taken_on = self.inner.origin.workload.take_on(1);
                     begun += 1;
                     scope.spawn(move |_| {
-                        let work = || self.encode_one(photo.as_ref(), |picture| picture);
+                        let work = || work(photo.as_ref());
                         let outcome = (!stopped.load(Ordering::Relaxed)).then(|| catch_unwind(AssertUnwindSafe(work)));
                         drop((photo, taken_on));
                         // Nobody receives any more once the work has ended.

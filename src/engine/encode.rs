@@ -12,7 +12,7 @@ use crate::spec::EncodingMode;
 use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn, Upright};
 
 use super::timing::Step;
-use super::{Detection, EncodedFace, Engine, FaceOutcome};
+use super::{Detection, EncodedFace, Engine, Enrolled, FaceOutcome};
 
 /// A face whose value is below this many times the limit is barely recognised: 3 % of clean photos with dlib's
 /// networks.
@@ -74,13 +74,26 @@ impl Engine {
         images: &[T],
         prepare: fn(RgbImage) -> RgbImage,
     ) -> Result<Vec<Result<EncodedFace, Refusal>>> {
+        self.work_on_all(images, |image| self.encode_one(image, prepare))
+    }
+
+    /// As [`Self::encode_all`], with photos that are to be kept.
+    pub(crate) fn enroll_all<T: AsRef<[u8]> + Sync>(&self, images: &[T]) -> Result<Vec<Result<Enrolled, Refusal>>> {
+        self.work_on_all(images, |image| self.enroll_one(image))
+    }
+
+    fn work_on_all<T: AsRef<[u8]> + Sync, O: Send>(
+        &self,
+        images: &[T],
+        work: impl Fn(&[u8]) -> Result<Result<O, Refusal>> + Sync,
+    ) -> Result<Vec<Result<O, Refusal>>> {
         let _taken_on = self.inner.origin.workload.take_on(images.len());
-        let encode = |image: &T| self.encode_one(image.as_ref(), prepare);
+        let work = |image: &T| work(image.as_ref());
         match images {
-            [image] => Ok(vec![encode(image)?]),
+            [image] => Ok(vec![work(image)?]),
             // One photo at a time: with larger chunks, one thread would still be busy with the last chunk while the
             // others are idle.
-            _ => self.inner.threads.install(|| images.par_iter().with_max_len(1).map(encode).collect()),
+            _ => self.inner.threads.install(|| images.par_iter().with_max_len(1).map(work).collect()),
         }
     }
 
@@ -146,6 +159,16 @@ impl Engine {
             Ok(picture) => self.encode_upright(&prepare(picture)),
             Err(refusal) => Ok(Err(refusal)),
         }
+    }
+
+    /// The encoding of a photo that is to be kept, and its thumbnail of the same decoded picture.
+    pub(super) fn enroll_one(&self, image: &[u8]) -> Result<Result<Enrolled, Refusal>> {
+        let picture = match self.decode(image) {
+            Ok(picture) => picture,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let encoded = self.encode_upright(&picture)?;
+        Ok(encoded.map(|encoded| Enrolled { thumbnail: thumbnail(&picture, encoded.turned), encoded }))
     }
 
     /// The encoding of the face as it is found. If the face seems covered, rotated too far or hardly recognisable, the
@@ -270,4 +293,15 @@ impl Engine {
 
 fn refused(refusal: Refusal) -> Error {
     Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }])
+}
+
+/// A small picture to be kept beside a photo; builds that cannot write JPEG make none.
+#[cfg(any(feature = "evaluation", feature = "http"))]
+fn thumbnail(picture: &RgbImage, turned: Turn) -> Option<Vec<u8>> {
+    vision::upright_thumbnail(picture, turned).ok()
+}
+
+#[cfg(not(any(feature = "evaluation", feature = "http")))]
+fn thumbnail(_: &RgbImage, _: Turn) -> Option<Vec<u8>> {
+    None
 }

@@ -96,6 +96,13 @@ pub struct EncodedFace {
     pub recognizability: Option<f64>,
 }
 
+/// What is kept of a photo beside its bytes.
+pub(crate) struct Enrolled {
+    pub(crate) encoded: EncodedFace,
+    /// A small JPEG of the upright picture; `None` in builds that cannot write JPEG.
+    pub(crate) thumbnail: Option<Vec<u8>>,
+}
+
 /// A face of a photo, and its encoding or why it gave none.
 pub type FaceOutcome = (Face, Result<EncodedFace, Refusal>);
 

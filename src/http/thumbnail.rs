@@ -2,8 +2,7 @@
 
 use image::{RgbImage, imageops};
 
-use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, ImageReport, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::geometry::Rect;
 use crate::vision;
 use crate::wire::encode_base64;
@@ -17,11 +16,6 @@ const FRAME: f32 = 0.5;
 const CROP: u32 = 640;
 /// The grey of that frame.
 const GREY: image::Rgb<u8> = image::Rgb([128; 3]);
-
-/// A whole photo made small, in base64.
-pub(super) fn of_photo(engine: &Engine, photo: &[u8]) -> Result<String> {
-    encoded(&decoded(engine, photo)?)
-}
 
 /// A face and a little around it, in base64.
 pub(super) fn of_face(picture: &RgbImage, bounds: &Rect) -> Result<String> {
@@ -48,10 +42,6 @@ pub(super) fn framed(crop: RgbImage) -> RgbImage {
     let mut picture = RgbImage::from_pixel(crop.width() + 2 * border, crop.height() + 2 * border, GREY);
     imageops::replace(&mut picture, &crop, border.into(), border.into());
     picture
-}
-
-fn decoded(engine: &Engine, photo: &[u8]) -> Result<RgbImage> {
-    engine.decode(photo).map_err(|refusal| Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }]))
 }
 
 fn encoded(picture: &RgbImage) -> Result<String> {

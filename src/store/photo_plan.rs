@@ -16,6 +16,8 @@ pub(super) struct StoredImage {
     pub(super) sha256: [u8; 32],
     /// Whether there is a photo; otherwise the encoding was given without one.
     pub(super) has_photo: bool,
+    /// Whether these fields are those that were written.
+    pub(super) is_whole: bool,
 }
 
 /// What has to be done, in this order: photos go, then each photo of the request is kept or comes.
@@ -143,6 +145,7 @@ mod tests {
             position: 2 * index,
             sha256: *PreparedImage::new(name.to_string().as_bytes()).sha256(),
             has_photo: true,
+            is_whole: true,
         };
         (0..).zip(names.chars()).map(image).collect()
     }

@@ -63,13 +63,15 @@ pub struct PreparedImage {
     is_given: bool,
     /// The encoding by the vault's model; `None` where none was made.
     pub encoding: Option<FaceEncoding>,
+    /// A small JPEG of the photo; `None` where none was made, so that it is made when somebody asks for it.
+    pub thumbnail: Option<ImageBytes>,
 }
 
 impl PreparedImage {
     /// A photo with these bytes, without an encoding.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self { sha256: Sha256::digest(bytes).into(), is_given: false, encoding: None }
+        Self { sha256: Sha256::digest(bytes).into(), is_given: false, encoding: None, thumbnail: None }
     }
 
     /// An encoding that was given without a photo. Its hash is made of the model and the vector, so that
@@ -80,7 +82,7 @@ impl PreparedImage {
             .chain_update(b"facevault: a face encoding without a photo\0")
             .chain_update(encoding.model().as_bytes())
             .chain_update(encoding.to_bytes());
-        Self { sha256: hash.finalize().into(), is_given: true, encoding: Some(encoding.clone()) }
+        Self { sha256: hash.finalize().into(), is_given: true, encoding: Some(encoding.clone()), thumbnail: None }
     }
 
     /// The SHA-256 of the bytes, or of the encoding that was given. Photos of one person with the same hash are the same photo.

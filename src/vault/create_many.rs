@@ -7,9 +7,9 @@ use std::mem;
 use rayon::prelude::*;
 
 use crate::encoding::FaceEncoding;
-use crate::engine::{EncodedFace, Engine};
+use crate::engine::{Engine, Enrolled};
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
-use crate::person::{CollectionId, DateOfBirth, NewPerson, Person};
+use crate::person::{CollectionId, DateOfBirth, ImageBytes, NewPerson, Person};
 use crate::progress::{Progress, Step};
 use crate::store::{ModelInfo, PreparedImage, PreparedImages, Written};
 
@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
         let Some(engine) = self.engine.clone() else { return Ok(()) };
         let new: Vec<&NewPerson> = self.people.iter().map(|person| person.new).collect();
         let bytes = photos.iter().map(|(person, at)| &new[*person].images[*at]);
-        let encoded = engine.encode_each(bytes, progress, |place, outcome| {
+        let encoded = engine.enroll_each(bytes, progress, |place, outcome| {
             let (person, at) = photos[place];
             self.take(person, at, outcome)
         });
@@ -186,13 +186,15 @@ impl<'a> Run<'a> {
     }
 
     /// Takes what became of one photo.
-    fn take(&mut self, index: usize, at: usize, outcome: Result<EncodedFace, Refusal>) -> Result<()> {
+    fn take(&mut self, index: usize, at: usize, outcome: Result<Enrolled, Refusal>) -> Result<()> {
         let person = &mut self.people[index];
         let hash = *person.prepared.images[at].sha256();
         match outcome {
-            Ok(encoded) => {
+            Ok(enrolled) => {
+                let thumbnail = enrolled.thumbnail.map(ImageBytes::from);
                 for image in person.prepared.images.iter_mut().filter(|image| *image.sha256() == hash) {
-                    image.encoding = Some(encoded.encoding.clone());
+                    image.encoding = Some(enrolled.encoded.encoding.clone());
+                    image.thumbnail.clone_from(&thumbnail);
                 }
             }
             Err(refusal) => drop(person.refusals.insert(hash, refusal)),

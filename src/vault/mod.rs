@@ -38,6 +38,8 @@ mod prepare;
 mod reencode;
 mod retention;
 mod search;
+#[cfg(any(feature = "evaluation", feature = "http"))]
+mod thumbnails;
 mod tokens;
 #[cfg(test)]
 mod transactions;

@@ -82,7 +82,10 @@ impl Vault {
             true => None,
             false => {
                 let engine = self.enrolling_engine(active.as_ref())?;
-                encode_unknown(&engine, photos, &images, &unknown, &mut encodings)?;
+                let thumbnails = encode_unknown(&engine, photos, &images, &unknown, &mut encodings)?;
+                for image in &mut images {
+                    image.thumbnail = thumbnails.get(image.sha256()).cloned();
+                }
                 Some(engine_model(&engine))
             }
         };
@@ -151,25 +154,30 @@ impl Vault {
     }
 }
 
-/// Encodes the photos with these indices, or reports each photo of the request if one is refused.
+/// Encodes the photos with these indices and answers with their thumbnails, or reports each photo of the
+/// request if one is refused.
 fn encode_unknown(
     engine: &Engine,
     photos: &[ImageBytes],
     images: &[PreparedImage],
     unknown: &[usize],
     encodings: &mut HashMap<[u8; 32], FaceEncoding>,
-) -> Result<()> {
+) -> Result<HashMap<[u8; 32], ImageBytes>> {
     let bytes: Vec<&[u8]> = unknown.iter().map(|index| photos[*index].as_slice()).collect();
     let mut refusals: HashMap<[u8; 32], Refusal> = HashMap::new();
-    for (index, outcome) in unknown.iter().zip(engine.encode_all(&bytes)?) {
+    let mut thumbnails = HashMap::new();
+    for (index, outcome) in unknown.iter().zip(engine.enroll_all(&bytes)?) {
         let hash = *images[*index].sha256();
         match outcome {
-            Ok(encoded) => drop(encodings.insert(hash, encoded.encoding)),
+            Ok(enrolled) => {
+                encodings.insert(hash, enrolled.encoded.encoding);
+                thumbnails.extend(enrolled.thumbnail.map(|thumbnail| (hash, thumbnail.into())));
+            }
             Err(refusal) => drop(refusals.insert(hash, refusal)),
         }
     }
     if refusals.is_empty() {
-        return Ok(());
+        return Ok(thumbnails);
     }
     let outcomes = images.iter().map(|image| refusals.get(image.sha256()).cloned());
     Err(Error::refused(outcomes.enumerate().map(|(index, refusal)| ImageReport { index, refusal }).collect()))

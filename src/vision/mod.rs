@@ -52,6 +52,8 @@ pub use telemetry::disable_runtime_telemetry;
 pub use tensor::TensorView;
 #[cfg(any(feature = "evaluation", feature = "http"))]
 pub use thumbnail::thumbnail;
+#[cfg(any(feature = "evaluation", feature = "http"))]
+pub(crate) use thumbnail::upright_thumbnail;
 pub use turn::Turn;
 pub use workload::{TakenOn, Workload};
 

@@ -1,8 +1,10 @@
 //! Small pictures for people to look at.
 
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops::{self, FilterType};
 use image::{ImageResult, RgbImage};
+
+use super::Turn;
+use super::resize::reduced;
 
 /// The longer side of a thumbnail in pixels.
 const SIDE: u32 = 160;
@@ -13,16 +15,18 @@ const QUALITY: u8 = 85;
 /// # Errors
 /// Those of the JPEG encoder: a picture without pixels.
 pub fn thumbnail(picture: &RgbImage) -> ImageResult<Vec<u8>> {
-    let scale = (SIDE as f32 / picture.width().max(picture.height()).max(1) as f32).min(1.0);
-    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
+    upright_thumbnail(picture, Turn::None)
+}
+
+/// The same of a picture that is to be turned first.
+pub(crate) fn upright_thumbnail(picture: &RgbImage, turn: Turn) -> ImageResult<Vec<u8>> {
+    let (width, height) = picture.dimensions();
+    let scale = SIDE as f32 / width.max(height).max(1) as f32;
+    let small = if scale < 1.0 { reduced(picture, [0, 0, width, height], scale).ok() } else { None };
+    let small = small.as_ref().unwrap_or(picture);
+    let turned = turn.apply(small);
     let mut bytes = Vec::new();
-    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
-    if scale < 1.0 {
-        let (width, height) = (side(picture.width()), side(picture.height()));
-        encoder.encode_image(&imageops::resize(picture, width, height, FilterType::Triangle))?;
-    } else {
-        encoder.encode_image(picture)?;
-    }
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(turned.as_ref().unwrap_or(small))?;
     Ok(bytes)
 }
 
@@ -38,6 +42,9 @@ mod tests {
             let bytes = thumbnail(&RgbImage::new(size.0, size.1)).expect("a thumbnail");
             let found = image::load_from_memory(&bytes).expect("a JPEG");
             assert_eq!((found.width(), found.height()), expected, "{size:?}");
+            let turned = upright_thumbnail(&RgbImage::new(size.0, size.1), Turn::Quarter).expect("a thumbnail");
+            let found = image::load_from_memory(&turned).expect("a JPEG");
+            assert_eq!((found.height(), found.width()), expected, "{size:?}");
         }
     }
 }

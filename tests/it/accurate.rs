@@ -149,6 +149,7 @@ fn where_the_mode_is_unknown_both_are_found_by_each_other_and_known_photos_keep_
     let ada = fast.create_person(&new(&[1])).expect("a person");
     let connection = rusqlite::Connection::open(&path).expect("opened");
     connection.execute("UPDATE models SET mode = NULL", []).expect("forgotten");
+    super::rows::seal(&connection, "models", "key, id, name, dimension, metric, mode");
     drop(connection);
     let bob = slow.create_person(&new(&[2])).expect("a person");
     assert_eq!(noted(&slow), None);

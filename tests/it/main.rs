@@ -19,6 +19,7 @@ mod encodings;
 mod engine;
 mod evaluation;
 mod fakes;
+mod flips;
 mod given;
 mod graphs;
 #[cfg(feature = "cli")]
@@ -45,6 +46,7 @@ mod reencode;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod reliability;
 mod rewrite;
+mod rows;
 mod rules;
 mod search;
 mod sessions;
@@ -52,6 +54,7 @@ mod small_faces;
 mod statistics;
 mod store;
 mod stress;
+mod thumbnails;
 mod turned;
 mod two_processes;
 mod update;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use image::RgbImage;
-use rayon::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,7 +22,7 @@ use crate::http::thumbnail;
 use crate::person::{CollectionId, Gender, ImageBytes, ImageId, PersonId};
 use crate::spec::EncodingMode;
 use crate::vault::{Candidate, IdentifyOptions, Vault};
-use crate::wire::{DateParts, sorted};
+use crate::wire::{DateParts, encode_base64, sorted};
 
 /// The lowest minimum scores that may be asked of a search.
 pub(in crate::http) const LEAST_SCORE: f64 = 0.2;
@@ -331,15 +330,14 @@ fn shown(vault: &Vault, found: Vec<Found>, top: bool) -> Result<Vec<SearchResult
             shown => Some(shown),
         }
     };
-    Ok(found.into_par_iter().filter_map(show).collect::<Result<Vec<_>, Error>>()?)
+    Ok(found.into_iter().filter_map(show).collect::<Result<Vec<_>, Error>>()?)
 }
 
-/// The photo that was most similar, made small; none where it was replaced meanwhile, or cannot be
-/// decoded any more.
+/// The thumbnail of the photo that was most similar; none where the photo was replaced meanwhile, or has no
+/// thumbnail yet and cannot be decoded any more.
 fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Result<Vec<Thumbnail>> {
-    let small = vault.photo(person, image).and_then(|photo| thumbnail::of_photo(loaded(vault)?, &photo));
-    match small {
-        Ok(thumbnail) => Ok(vec![Thumbnail { id: image.to_string(), thumbnail }]),
+    match vault.thumbnail(person, image) {
+        Ok(small) => Ok(vec![Thumbnail { id: image.to_string(), thumbnail: encode_base64(&small) }]),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => Ok(Vec::new()),
         Err(error) => Err(error),
     }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Statement, params};
 
 use super::columns;
 use super::error::Outcome;
+use super::rows::ATTRIBUTES;
 use crate::error::{Error, Rule};
 use crate::patch::Patch;
 use crate::person::MAX_ATTRIBUTES;
@@ -15,9 +16,9 @@ const FIRST: usize = 20;
 
 /// The attributes of the person with this key.
 pub(super) fn of_person(connection: &Connection, person: i64) -> Outcome<BTreeMap<String, String>> {
-    let mut statement = connection.prepare_cached("SELECT key, value FROM attributes WHERE person = ?1")?;
-    let rows = statement.query_map([person], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut statement = connection.prepare_cached(&ATTRIBUTES.select("WHERE person = ?1"))?;
+    let all = ATTRIBUTES.read_all(statement.query([person])?, |row| Ok((row.get(1)?, row.get(2)?)))?;
+    Ok(all.into_iter().collect())
 }
 
 /// Writes the attributes of a new person.
@@ -57,13 +58,7 @@ pub(super) fn apply(
 }
 
 fn set(connection: &Connection, person: i64, key: &str, value: &str) -> Outcome<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO attributes (person, key, value) VALUES (?1, ?2, ?3)
-             ON CONFLICT (person, key) DO UPDATE SET value = excluded.value",
-        )?
-        .execute(params![person, key, value])?;
-    Ok(())
+    ATTRIBUTES.put(connection, &[&person, &key, &value])
 }
 
 /// The end of a condition on persons who have so many attributes of given values.

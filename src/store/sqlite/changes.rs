@@ -1,9 +1,11 @@
 //! What happened to persons since a revision. Triggers keep the log (`migrations/v4.sql`), so that no write
 //! can forget to.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use super::error::Outcome;
+use super::person_row::{PERSONS, PersonRow};
 use super::{Store, clients, columns};
 use crate::error::Result;
 use crate::person::{ClientId, PersonId, PersonKey};
@@ -28,19 +30,21 @@ fn since_revision(connection: &Connection, client: i64, since: u64) -> Outcome<C
         return Ok(ChangesSince::Gone);
     }
     // Whoever came and went since then was never seen.
-    let mut statement = connection.prepare_cached(
-        "SELECT c.person, c.added, p.id FROM changes c LEFT JOIN persons p ON p.key = c.person
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT c.person, c.added, c.removed, {} FROM changes c LEFT JOIN persons p ON p.key = c.person
          WHERE c.client = ?1 AND c.changed > ?2 AND (c.removed = 0 OR c.added <= ?2)
          ORDER BY c.changed",
-    )?;
+        PERSONS.selected("p.")
+    ))?;
     let after = i64::try_from(since).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![client, after])?;
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
         let (key, added) = (PersonKey::new(row.get(0)?), columns::count(row, 1)?);
-        let person: Option<PersonId> = match row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-            Some(_) => Some(columns::id(row, 2)?),
-            None => None,
+        let person: Option<PersonId> = match row.get::<_, bool>(2)? {
+            true => None,
+            false if row.get_ref(3)? == ValueRef::Null => return Err(PERSONS.damaged()),
+            false => Some(PersonRow::read_at(row, 3)?.person.id),
         };
         changes.push(match person {
             Some(person) if added > since => PersonChange::Added { key, person },

@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Fault, Outcome};
 use super::models::{self, ModelRow};
-use super::person_row::PersonRow;
-use super::{Store, audit_read, checksum, columns, generation, images, retention};
+use super::person_row::{PERSONS, PersonRow};
+use super::rows::{self, IMAGES};
+use super::{Store, audit_read, checksum, columns, generation, images, retention, schema};
 use crate::encoding::FaceEncoding;
 use crate::error::{ErrorKind, Result};
 use crate::person::{ImageId, PersonId};
@@ -56,17 +57,18 @@ pub struct Problem {
 }
 
 impl Store {
-    /// Checks everything on one snapshot: SQLite's own structures and references, every person's
-    /// row, every photo against its checksum and SHA-256, every encoding against its checksum and
-    /// its model, the audit trail against its chain. Damage is reported, not an error; an error means that the check could not be
-    /// made.
+    /// Checks everything on one snapshot: SQLite's own structures and references, the schema, every row,
+    /// photo and encoding against its checksum, every photo against its SHA-256, every encoding against
+    /// its model, what tables say of each other, and the audit trail against its chain. Damage is reported,
+    /// not an error; an error means that the check could not be made.
     ///
     /// # Errors
     /// As for every read, but never for damage.
     pub fn check(&self) -> Result<CheckReport> {
-        let checked = self.read(|connection| {
+        let checked = self.read_damaged(|connection| {
             let mut report = CheckReport::default();
-            for part in [sqlite, references, people, photos, encodings, audit_read::check, retention::check] {
+            let parts = [sqlite, references, schema_itself, tables, people, photos, thumbnails, encodings, numbers];
+            for part in parts.into_iter().chain([audit_read::check, retention::check]) {
                 if let Err(fault) = part(connection, &mut report) {
                     report.take(None, fault)?;
                 }
@@ -121,31 +123,100 @@ fn references(connection: &Connection, report: &mut CheckReport) -> Outcome<()> 
     Ok(())
 }
 
+/// Whether tables, indexes and triggers are what this version makes.
+fn schema_itself(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let mut fresh = Connection::open_in_memory()?;
+    schema::create(&mut fresh)?;
+    let described = |connection: &Connection| -> Outcome<Vec<[Option<String>; 4]>> {
+        let mut statement = connection.prepare(
+            "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2",
+        )?;
+        let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    if described(connection)? != described(&fresh)? {
+        report.add(None, format!("the tables are not those of schema version {}", schema::VERSION));
+    }
+    Ok(())
+}
+
+/// Every row of the tables that no other part looks at.
+fn tables(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    for table in rows::TABLES.into_iter().filter(|table| table.name() != rows::IMAGES.name()) {
+        let mut statement = connection.prepare(&table.select(""))?;
+        let (mut rows, mut damaged) = (statement.query([])?, 0);
+        while let Some(row) = rows.next()? {
+            damaged += u64::from(!table.is_whole(row, 0)?);
+        }
+        if damaged > 0 {
+            report.add(None, format!("rows of {} that are not those that were written: {damaged}", table.name()));
+        }
+    }
+    Ok(())
+}
+
 fn people(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
     let newest = generation::current(connection)?;
-    let mut statement = connection.prepare("SELECT key, id, generation FROM persons ORDER BY key")?;
+    let mut statement = connection.prepare(&PERSONS.select("ORDER BY key"))?;
     let mut rows = statement.query([])?;
+    let of_id = PERSONS.place("id");
     while let Some(row) = rows.next()? {
         report.persons += 1;
-        let id: PersonId = columns::id(row, 1)?;
-        if let Err(fault) = PersonRow::by_key(connection, row.get(0)?) {
-            report.take(Some(&id), fault)?;
+        match PersonRow::read(row) {
+            Ok(found) if u64::try_from(found.generation).is_ok_and(|generation| generation > newest) => {
+                let what = "the person was changed after the vault's last generation";
+                report.add(Some(&found.person.id), what.into());
+            }
+            Ok(_) => {}
+            Err(fault) => report.take(columns::id(row, of_id).ok().as_ref(), fault)?,
         }
-        if columns::count(row, 2)? > newest {
-            report.add(Some(&id), "the person was changed after the vault's last generation".into());
+    }
+    Ok(())
+}
+
+/// What tables that say the same in different words say of each other.
+fn numbers(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    for (what, statement) in [
+        (
+            "persons of whom the log of changes says something else",
+            "SELECT (SELECT COUNT(*) FROM persons p LEFT JOIN changes c ON c.person = p.key
+                     WHERE c.person IS NULL OR c.removed OR c.client <> p.client)
+                  + (SELECT COUNT(*) FROM changes c LEFT JOIN persons p ON p.key = c.person
+                     WHERE NOT c.removed AND p.key IS NULL)",
+        ),
+        (
+            "changes of persons after the vault's last revision",
+            "SELECT COUNT(*) FROM changes WHERE changed > (SELECT revision FROM meta)",
+        ),
+        (
+            "numbers that would be given twice",
+            "SELECT (SELECT COALESCE(MAX(person), 0) FROM changes) > (SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'persons')
+                  + (SELECT COALESCE(MAX(key), 0) FROM images) > (SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'images')
+                  + (SELECT COALESCE(MAX(key), 0) FROM collections)
+                     > (SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'collections')",
+        ),
+    ] {
+        let found: Option<i64> = connection.prepare(statement)?.query_row([], |row| row.get(0))?;
+        if let Some(found @ 1..) = found {
+            report.add(None, format!("{what}: {found}"));
         }
     }
     Ok(())
 }
 
 fn photos(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
-    let mut statement = connection.prepare(
-        "SELECT p.id, i.id, i.sha256, o.crc32, o.bytes, i.has_photo, EXISTS (SELECT 1 FROM encodings WHERE image = i.key)
+    let mut statement = connection.prepare(&format!(
+        "SELECT p.id, i.id, i.sha256, o.crc32, o.bytes, i.has_photo, EXISTS (SELECT 1 FROM encodings WHERE image = i.key),
+                {}
          FROM images i JOIN persons p ON p.key = i.person LEFT JOIN photos o ON o.image = i.key ORDER BY i.key",
-    )?;
+        IMAGES.selected("i.")
+    ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (person, image): (PersonId, ImageId) = (columns::id(row, 0)?, columns::id(row, 1)?);
+        if !IMAGES.is_whole(row, 7)? {
+            report.add(Some(&person), format!("the row of photo {image} is not the one that was written"));
+        }
         let (has_photo, has_encoding): (bool, bool) = (row.get(5)?, row.get(6)?);
         if !has_photo {
             report.without_photo += 1;
@@ -167,6 +238,22 @@ fn photos(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
             report.add(Some(&person), format!("the bytes of photo {image} do not have their checksum"));
         } else if sha256 != <[u8; 32]>::from(Sha256::digest(bytes)) {
             report.add(Some(&person), format!("the bytes of photo {image} do not have their SHA-256"));
+        }
+    }
+    Ok(())
+}
+
+fn thumbnails(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let mut statement = connection.prepare(
+        "SELECT p.id, i.id, t.crc32, t.bytes FROM thumbnails t JOIN images i ON i.key = t.image
+         JOIN persons p ON p.key = i.person ORDER BY t.image",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (person, image): (PersonId, ImageId) = (columns::id(row, 0)?, columns::id(row, 1)?);
+        let bytes = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+        if checksum::thumbnail(person.as_str(), image.as_str(), bytes) != row.get::<_, u32>(2)? {
+            report.add(Some(&person), format!("the thumbnail of photo {image} does not have its checksum"));
         }
     }
     Ok(())

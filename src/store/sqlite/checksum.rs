@@ -1,6 +1,6 @@
 //! The checksums of stored blobs.
 //!
-//! A CRC-32 is kept beside each photo and each vector. It covers the bytes and the ids that they
+//! A CRC-32 is kept beside each photo, thumbnail and vector. It covers the bytes and the ids that they
 //! belong to, each followed by a zero byte (no id has one): person, image, and for a vector its
 //! model. So a flipped bit is found in the bytes as well as in the keys that lead to them, and no
 //! vector can pass for another person's.
@@ -10,6 +10,14 @@ use crate::encoding::ModelId;
 /// The checksum of a photo.
 pub(super) fn photo(person: &str, image: &str, bytes: &[u8]) -> u32 {
     let mut hasher = ids(person, image);
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// The checksum of a photo's thumbnail, which no photo of the same bytes has.
+pub(super) fn thumbnail(person: &str, image: &str, bytes: &[u8]) -> u32 {
+    let mut hasher = ids(person, image);
+    hasher.update(b"thumbnail");
     hasher.update(bytes);
     hasher.finalize()
 }

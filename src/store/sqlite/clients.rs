@@ -1,9 +1,10 @@
 //! Clients: the tenants that persons and collections belong to.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 
 use super::error::Outcome;
-use super::{Store, schema};
+use super::rows::CLIENTS;
+use super::{Store, columns, schema};
 use crate::audit::AuditEvent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::ClientId;
@@ -15,10 +16,9 @@ impl Store {
     /// As for every read: `Busy`, `Corrupt`, `Io`, `Unsupported`.
     pub fn default_client(&self) -> Result<ClientId> {
         self.read(|connection| {
-            let id: String = connection
-                .prepare_cached("SELECT c.id FROM meta m JOIN clients c ON c.key = m.default_client")?
-                .query_row([], |row| row.get(0))?;
-            Ok(ClientId::new(id)?)
+            let default = CLIENTS.select("WHERE key = (SELECT default_client FROM meta)");
+            let mut statement = connection.prepare_cached(&default)?;
+            CLIENTS.read_one(statement.query([])?, |row| columns::id(row, 1))?.ok_or_else(|| CLIENTS.damaged())
         })
     }
 
@@ -28,13 +28,8 @@ impl Store {
     /// As for every read.
     pub fn clients(&self) -> Result<Vec<ClientId>> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT id FROM clients ORDER BY key")?;
-            let mut rows = statement.query([])?;
-            let mut clients = Vec::new();
-            while let Some(row) = rows.next()? {
-                clients.push(ClientId::new(row.get::<_, String>(0)?)?);
-            }
-            Ok(clients)
+            let mut statement = connection.prepare_cached(&CLIENTS.select("ORDER BY key"))?;
+            CLIENTS.read_all(statement.query([])?, |row| columns::id(row, 1))
         })
     }
 
@@ -56,16 +51,20 @@ impl Store {
 
 /// Writes a client and returns its key.
 pub(super) fn insert(connection: &Connection, client: &ClientId) -> Outcome<i64> {
-    connection
-        .prepare_cached("INSERT INTO clients (id, created_at) VALUES (?1, ?2)")?
-        .execute(params![client.as_str(), schema::now()])?;
-    Ok(connection.last_insert_rowid())
+    let key = CLIENTS.next_key(connection)?;
+    CLIENTS.insert(connection, &[&key, &client.as_str(), &schema::now()])?;
+    Ok(key)
 }
 
 /// The client's key, if there is such a client.
 pub(super) fn find(connection: &Connection, client: &ClientId) -> Outcome<Option<i64>> {
-    let mut statement = connection.prepare_cached("SELECT key FROM clients WHERE id = ?1")?;
-    Ok(statement.query_row([client.as_str()], |row| row.get(0)).optional()?)
+    let mut statement = connection.prepare_cached(&CLIENTS.select("WHERE id = ?1"))?;
+    let found = CLIENTS.read_one(statement.query([client.as_str()])?, |row| Ok((row.get(0)?, columns::id(row, 1)?)))?;
+    match found {
+        Some((key, found)) if ClientId::eq(&found, client) => Ok(Some(key)),
+        Some(_) => Err(CLIENTS.damaged()),
+        None => Ok(None),
+    }
 }
 
 /// The client's key.

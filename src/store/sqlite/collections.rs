@@ -1,17 +1,18 @@
 //! Collections and who is in them.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::error::Outcome;
+use super::person_row::PersonRow;
 use super::persons;
+use super::rows::{COLLECTIONS, MEMBERSHIPS};
 use super::{Store, clients, columns, erasure, generation, schema};
 use crate::audit::AuditEvent;
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result, Rule, Violation};
 use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId};
 use crate::store::{CollectionWritten, GalleryEffect};
-
-const COLUMNS: &str = "id, code, name, description, created_at, updated_at";
 
 impl Store {
     /// A collection by its id or code.
@@ -32,9 +33,8 @@ impl Store {
     pub fn collections(&self, client: &ClientId) -> Result<Vec<Collection>> {
         self.read(|connection| {
             let client = clients::require(connection, client)?;
-            let mut statement = connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM collections WHERE client = ?1 ORDER BY key"))?;
-            Ok(statement.query_map([client], collection)?.collect::<Result<_, _>>()?)
+            let mut statement = connection.prepare_cached(&COLLECTIONS.select("WHERE client = ?1 ORDER BY key"))?;
+            COLLECTIONS.read_all(statement.query([client])?, collection)
         })
     }
 
@@ -50,20 +50,11 @@ impl Store {
             if exists(connection, client, &id)? {
                 return Err(Error::new(ErrorKind::AlreadyExists, format!("collection {id} exists")).into());
             }
-            connection
-                .prepare_cached(
-                    "INSERT INTO collections (client, id, code, created_at, updated_at, name, description)
-                     VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)",
-                )?
-                .execute(params![
-                    client,
-                    id.as_str(),
-                    uuid::Uuid::now_v7().to_string(),
-                    schema::now(),
-                    new.name,
-                    new.description.as_deref().filter(|text| !text.is_empty()),
-                ])?;
-            let key = connection.last_insert_rowid();
+            let (key, now) = (COLLECTIONS.next_key(connection)?, schema::now());
+            let (code, description) = (uuid::Uuid::now_v7().to_string(), new.description.as_deref());
+            let description = description.filter(|text| !text.is_empty());
+            COLLECTIONS
+                .insert(connection, &[&key, &client, &id.as_str(), &code, &now, &now, &new.name, &description])?;
             let event = AuditEvent::CollectionCreated { collection: key.unsigned_abs() };
             self.note(connection, Some(tenant), None, || Ok(event))?;
             read(connection, key)
@@ -90,14 +81,14 @@ impl Store {
             if !update.is_keep() {
                 let mut collection = read(connection, key)?;
                 update.apply(&mut collection);
-                let Collection { name, description, .. } = collection;
+                let Collection { name, description, updated_at, .. } = collection;
+                let now = schema::now().max(updated_at.as_microsecond());
                 erasure::note(connection)?;
-                connection
-                    .prepare_cached(
-                        "UPDATE collections SET name = ?2, description = ?3, updated_at = MAX(updated_at, ?4)
-                         WHERE key = ?1",
-                    )?
-                    .execute(params![key, name, description, schema::now()])?;
+                COLLECTIONS.update(
+                    connection,
+                    &[key],
+                    &[("name", &name), ("description", &description), ("updated_at", &now)],
+                )?;
                 let (mut members_added, mut members_removed) = (0, 0);
                 if let Some(people) = &update.people {
                     let members = set_members(connection, client, key, people)?;
@@ -138,11 +129,20 @@ impl Store {
 
 /// The ids of a person's collections, oldest collection first.
 pub(super) fn of_person(connection: &Connection, person: i64) -> Outcome<Vec<CollectionId>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT c.id FROM memberships m JOIN collections c ON c.key = m.collection WHERE m.person = ?1
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {}, {} FROM memberships m LEFT JOIN collections c ON c.key = m.collection WHERE m.person = ?1
          ORDER BY m.collection",
-    )?;
-    Ok(statement.query_map([person], |row| columns::id(row, 0))?.collect::<Result<_, _>>()?)
+        MEMBERSHIPS.selected("m."),
+        COLLECTIONS.selected("c.")
+    ))?;
+    let mut rows = statement.query([person])?;
+    let (first, mut ids) = (MEMBERSHIPS.width(), Vec::new());
+    while let Some(row) = rows.next()? {
+        MEMBERSHIPS.verify(row, 0)?;
+        COLLECTIONS.verify(row, first)?;
+        ids.push(columns::id(row, first + 2)?);
+    }
+    Ok(ids)
 }
 
 /// The keys of the collections with these ids or codes, each once, or an error that names every
@@ -167,28 +167,34 @@ pub(super) fn resolve(connection: &Connection, client: i64, names: &[String]) ->
 
 /// Makes these the collections of a person. Says whether that changed anything.
 pub(super) fn set_of_person(connection: &Connection, person: i64, collections: &[i64]) -> Outcome<bool> {
-    let mut statement = connection.prepare_cached("SELECT collection FROM memberships WHERE person = ?1 ORDER BY 1")?;
-    let old = statement.query_map([person], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let mut statement = connection.prepare_cached(&MEMBERSHIPS.select("WHERE person = ?1 ORDER BY collection"))?;
+    let old: Vec<i64> = MEMBERSHIPS.read_all(statement.query([person])?, |row| row.get(1))?;
     if old == collections {
         return Ok(false);
     }
     connection.prepare_cached("DELETE FROM memberships WHERE person = ?1")?.execute([person])?;
     for collection in collections {
-        connection
-            .prepare_cached("INSERT INTO memberships (person, collection) VALUES (?1, ?2)")?
-            .execute([person, *collection])?;
+        MEMBERSHIPS.insert(connection, &[&person, collection])?;
     }
     Ok(true)
 }
 
 /// The key of a client's collection by id, else by code. A code is a UUID, whose letters may be of either case.
 pub(super) fn find(connection: &Connection, client: i64, id_or_code: &str) -> Outcome<Option<i64>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT key FROM collections WHERE client = ?1 AND id = ?2
-         UNION ALL SELECT key FROM collections WHERE client = ?1 AND code = ?3 LIMIT 1",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "{} UNION ALL {} LIMIT 1",
+        COLLECTIONS.select("WHERE client = ?1 AND id = ?2"),
+        COLLECTIONS.select("WHERE client = ?1 AND code = ?3")
+    ))?;
     let code = id_or_code.to_ascii_lowercase();
-    Ok(statement.query_row(params![client, id_or_code, code], |row| row.get(0)).optional()?)
+    let found = COLLECTIONS.read_one(statement.query(params![client, id_or_code, code])?, |row| {
+        let (owner, found): (i64, [String; 2]) = (row.get(1)?, [row.get(2)?, row.get(3)?]);
+        Ok((row.get(0)?, owner == client && (found[0] == id_or_code || found[1] == code)))
+    })?;
+    match found {
+        Some((_, false)) => Err(COLLECTIONS.damaged()),
+        found => Ok(found.map(|(key, _)| key)),
+    }
 }
 
 /// A collection as an error names it, however long its text.
@@ -209,26 +215,26 @@ fn exists(connection: &Connection, client: i64, id: &CollectionId) -> Outcome<bo
 
 /// The collection with this key.
 pub(super) fn read(connection: &Connection, key: i64) -> Outcome<Collection> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM collections WHERE key = ?1"))?;
-    Ok(statement.query_row([key], collection)?)
+    let mut statement = connection.prepare_cached(&COLLECTIONS.select("WHERE key = ?1"))?;
+    COLLECTIONS.read_one(statement.query([key])?, collection)?.ok_or_else(|| COLLECTIONS.damaged())
 }
 
 fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
     let time = |index| -> rusqlite::Result<Timestamp> { columns::time(row, index) };
     Ok(Collection {
-        id: columns::id(row, 0)?,
-        code: row.get(1)?,
-        name: row.get(2)?,
-        description: row.get(3)?,
+        id: columns::id(row, 2)?,
+        code: row.get(3)?,
         created_at: time(4)?,
         updated_at: time(5)?,
+        name: row.get(6)?,
+        description: row.get(7)?,
     })
 }
 
 /// The keys of a collection's persons, in order.
 fn members(connection: &Connection, collection: i64) -> Outcome<Vec<i64>> {
-    let mut statement = connection.prepare_cached("SELECT person FROM memberships WHERE collection = ?1 ORDER BY 1")?;
-    Ok(statement.query_map([collection], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    let mut statement = connection.prepare_cached(&MEMBERSHIPS.select("WHERE collection = ?1 ORDER BY person"))?;
+    MEMBERSHIPS.read_all(statement.query([collection])?, |row| row.get(0))
 }
 
 /// Who came into a collection and who went.
@@ -265,9 +271,7 @@ fn set_members(connection: &Connection, client: i64, collection: i64, people: &[
             .execute([*person, collection])?;
     }
     for person in come.clone() {
-        connection
-            .prepare_cached("INSERT INTO memberships (person, collection) VALUES (?1, ?2)")?
-            .execute([*person, collection])?;
+        MEMBERSHIPS.insert(connection, &[person, &collection])?;
     }
     let (come_count, gone_count) = (come.clone().count() as u64, gone.clone().count() as u64);
     Ok(Moved { come: come_count, gone: gone_count, concerned: gone.chain(come).copied().collect() })
@@ -279,12 +283,13 @@ fn touch(connection: &Connection, people: &[i64]) -> Outcome<Option<i64>> {
         return Ok(None);
     }
     let generation = generation::raise(connection)?;
-    let mut statement = connection.prepare_cached(
-        "UPDATE persons SET version = version + 1, generation = ?2, updated_at = MAX(updated_at, ?3) WHERE key = ?1",
-    )?;
-    let now = schema::now();
+    let now = clock::now();
     for person in people {
-        statement.execute(params![person, generation, now])?;
+        let mut row = PersonRow::by_key(connection, *person)?;
+        row.generation = generation;
+        row.person.version += 1;
+        row.person.updated_at = row.person.updated_at.max(now);
+        row.save(connection)?;
     }
     Ok(Some(generation))
 }

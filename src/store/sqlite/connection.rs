@@ -13,7 +13,7 @@ use super::error::{Fault, Outcome};
 use super::place::Place;
 use super::settings::{self, Access, BUSY_TIMEOUT};
 use super::waiting::{self, Waiting};
-use super::{Store, erasure, schema, undo};
+use super::{Store, erasure, rows, schema, undo};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Idle readers that are kept; more are opened when needed and closed again.
@@ -207,8 +207,16 @@ impl Store {
         (reads.load(Ordering::Relaxed), writes.load(Ordering::Relaxed))
     }
 
-    /// Runs `work` on one snapshot of the vault.
+    /// Runs `work` on one snapshot of the vault, whose row of `meta` is known to be whole.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
+        self.read_damaged(|connection| {
+            rows::verify_meta(connection)?;
+            work(connection)
+        })
+    }
+
+    /// Runs `work` on one snapshot of the vault, whatever its row of `meta` holds.
+    pub(super) fn read_damaged<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         #[cfg(test)]
         self.inner.transactions.reads.fetch_add(1, Ordering::Relaxed);
         let run = || {
@@ -235,6 +243,7 @@ impl Store {
             let transaction = patiently(|| Ok(Transaction::new_unchecked(&writer, TransactionBehavior::Immediate)?))?;
             schema::require_current(&transaction)?;
             self.inner.require_in_place()?;
+            rows::verify_meta(&transaction)?;
             let noted = erasure::noted(&transaction)?;
             let settled = if noted > 0 && erasure::is_empty(&self.inner.log) { noted } else { 0 };
             let changes = transaction.total_changes();
@@ -243,6 +252,7 @@ impl Store {
             if settled > 0 && transaction.total_changes() > changes {
                 erasure::take_back(&transaction, settled)?;
             }
+            rows::seal_meta(&transaction)?;
             let is_pending = erasure::noted(&transaction)? > 0;
             transaction.commit().map_err(|error| undo::failed(&writer, error))?;
             self.inner.erasure.set_pending(is_pending);

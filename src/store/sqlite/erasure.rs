@@ -20,7 +20,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use super::connection::patiently;
 use super::error::Outcome;
 use super::settings::BUSY_TIMEOUT;
-use super::{Store, vfs};
+use super::{Store, rows, vfs};
 use crate::error::Result;
 use crate::store::Erasure;
 
@@ -226,6 +226,7 @@ pub(super) fn clean(writer: &Connection, log: &Path) -> Outcome<bool> {
             return Ok(true);
         }
         let transaction = patiently(|| Ok(Transaction::new_unchecked(writer, TransactionBehavior::Immediate)?))?;
+        rows::verify_meta(&transaction)?;
         let first = unclean(&transaction)?;
         // As long as the log is empty, and nobody else can write, the file's pages are the vault's, and nobody
         // writes to them: not even what folds a log in.
@@ -236,6 +237,7 @@ pub(super) fn clean(writer: &Connection, log: &Path) -> Outcome<bool> {
         let next = if is_last { 0 } else { first + BATCH };
         transaction.execute("UPDATE meta SET unclean = ?1", [i64::try_from(next).unwrap_or(i64::MAX)])?;
         note(&transaction)?;
+        rows::seal_meta(&transaction)?;
         transaction.commit()?;
         is_cleaned = true;
     }

@@ -3,7 +3,7 @@
 //! | SQLite | [`ErrorKind`] |
 //! |---|---|
 //! | `BUSY`, `LOCKED`, `PROTOCOL` | `Busy` |
-//! | `CORRUPT`, `IOERR_CORRUPTFS`, `IOERR_SHORT_READ`, a constraint that does not hold, a value that is none | `Corrupt` |
+//! | `CORRUPT`, `IOERR_SHORT_READ`, a constraint that does not hold, a value that is none | `Corrupt` |
 //! | `NOTADB` | `Unsupported` |
 //! | `TOOBIG` | `Invalid` |
 //! | everything else: `FULL`, `IOERR`, `READONLY`, `CANTOPEN`, `PERM`, `NOMEM`, ... | `Io` |
@@ -94,6 +94,10 @@ fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
     use rusqlite::Error as E;
     let failure = match error {
         E::SqliteFailure(failure, _) => *failure,
+        // Statements are constants: what they name is not there, so the schema is not what it says it is.
+        E::SqlInputError { error, .. } if error.code == ErrorCode::Unknown => {
+            return (ErrorKind::Corrupt, "the vault's tables are not those of its schema version");
+        }
         E::SqlInputError { error, .. } => *error,
         E::FromSqlConversionFailure(..)
         | E::IntegralValueOutOfRange(..)
@@ -108,7 +112,8 @@ fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
             (ErrorKind::Busy, "another process held the vault for longer than 5 seconds")
         }
         ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_CORRUPTFS => {
-            (ErrorKind::Corrupt, "the file system says that the vault is damaged")
+            // SQLite says so of EIO, which may pass.
+            (ErrorKind::Io, "the disk failed to read the vault: try again, and look at the disk if that does not help")
         }
         // The disk gave less than there should be, and no error: the file was cut short.
         ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ => {
@@ -152,7 +157,7 @@ mod tests {
             (ffi::SQLITE_BUSY_RECOVERY, ErrorKind::Busy),
             (ffi::SQLITE_PROTOCOL, ErrorKind::Busy),
             (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Corrupt),
-            (ffi::SQLITE_IOERR_CORRUPTFS, ErrorKind::Corrupt),
+            (ffi::SQLITE_IOERR_CORRUPTFS, ErrorKind::Io),
             (ffi::SQLITE_IOERR_SHORT_READ, ErrorKind::Corrupt),
             (ffi::SQLITE_CONSTRAINT_CHECK, ErrorKind::Corrupt),
             (ffi::SQLITE_NOTADB, ErrorKind::Unsupported),

@@ -10,6 +10,8 @@ use rusqlite::{Connection, params};
 
 use super::error::Outcome;
 use super::models::ModelRow;
+use super::person_row::{PERSONS, PersonRow};
+use super::rows::REMOVALS;
 use super::{Store, clients, collections, columns, images, models};
 use crate::encoding::ModelId;
 use crate::error::Result;
@@ -17,7 +19,7 @@ use crate::person::{ClientId, PersonId, PersonKey, Status};
 use crate::store::{GalleryChanges, GalleryEffect, GalleryPerson};
 
 /// Removals that are remembered; who missed more of them loads everything anew.
-const REMOVALS: i64 = 10_000;
+const KEPT: i64 = 10_000;
 
 impl Store {
     /// The vault's generation. A gallery that has seen another one is behind.
@@ -68,24 +70,23 @@ pub(super) fn changes_since(
     let after = i64::try_from(since).unwrap_or(i64::MAX);
     let many = i64::try_from(most).unwrap_or(i64::MAX - 1).saturating_add(1);
 
-    let mut statement =
-        connection.prepare_cached("SELECT person FROM removals WHERE generation > ?1 ORDER BY generation")?;
-    let removed = statement.query_map([after], |row| row.get(0).map(PersonKey::new))?.collect::<Result<Vec<_>, _>>()?;
+    let mut statement = connection.prepare_cached(&REMOVALS.select("WHERE generation > ?1 ORDER BY generation"))?;
+    let removed = REMOVALS.read_all(statement.query([after])?, |row| row.get(1).map(PersonKey::new))?;
 
     let model = models::find(connection, model)?;
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT key, id, {} FROM persons INDEXED BY persons_by_generation
-         WHERE generation > ?1 AND client = ?2 ORDER BY key LIMIT ?3",
-        columns::STATUS
-    ))?;
+    let mut statement =
+        connection
+            .prepare_cached(&PERSONS.select(
+                "INDEXED BY persons_by_generation WHERE generation > ?1 AND client = ?2 ORDER BY key LIMIT ?3",
+            ))?;
     let mut rows = statement.query(params![after, client, many])?;
     let mut written = Vec::new();
     while let Some(row) = rows.next()? {
         if written.len() == most {
             return Ok(None);
         }
-        let (key, id, status) = (row.get(0)?, columns::id(row, 1)?, columns::status(row, 2)?);
-        written.push(gallery_person(connection, key, id, status, model.as_ref())?);
+        let PersonRow { key, person, .. } = PersonRow::read(row)?;
+        written.push(gallery_person(connection, key, person.id, person.status, model.as_ref())?);
     }
     Ok(Some(GalleryChanges { generation, written, removed }))
 }
@@ -130,11 +131,9 @@ pub(super) fn effect(connection: &Connection, raised: Option<i64>) -> Outcome<Ga
 
 /// Notes that a person went in `generation`, and forgets the oldest removals.
 pub(super) fn note_removal(connection: &Connection, generation: i64, person: i64) -> Outcome<()> {
-    connection
-        .prepare_cached("INSERT INTO removals (generation, person) VALUES (?1, ?2)")?
-        .execute(params![generation, person])?;
+    REMOVALS.insert(connection, &[&generation, &person])?;
     // Counting back costs a pass over what is kept, so it is done now and then.
-    if generation % 512 == 0 { forget_all_but(connection, REMOVALS) } else { Ok(()) }
+    if generation % 512 == 0 { forget_all_but(connection, KEPT) } else { Ok(()) }
 }
 
 /// Forgets all removals but the latest.

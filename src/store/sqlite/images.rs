@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{Fault, Outcome};
 use super::models::ModelRow;
-use super::{Store, checksum, clients, columns, models, persons};
+use super::rows::IMAGES;
+use super::{Store, checksum, clients, columns, models, persons, thumbnails};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, ImageBytes, ImageId, ImagesUpdate, PersonId, PersonImage};
@@ -62,20 +63,8 @@ impl Store {
         self.read(|connection| {
             let client = clients::require(connection, client)?;
             let owner = persons::require_key(connection, client, person)?;
-            let mut statement =
-                connection.prepare_cached("SELECT key, has_photo FROM images WHERE person = ?1 AND id = ?2")?;
-            let found = statement.query_row(params![owner, image.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
-            match found.optional()? {
-                Some((key, true)) => photo(connection, person, key, image),
-                Some((_, false)) => {
-                    let message = format!(
-                        "{image} of person {person} is an encoding that was given without a photo: there is none to \
-                         be shown"
-                    );
-                    Err(Error::new(ErrorKind::NotFound, message).into())
-                }
-                None => Err(photo_plan::unknown(person, &[image]).into()),
-            }
+            let found = find(connection, owner, person, image)?;
+            photo(connection, person, found.key, image)
         })
     }
 }
@@ -93,16 +82,56 @@ pub(super) struct ImagesEffect {
     pub(super) went: u64,
 }
 
-/// A person's photos in their order.
+/// A person's photos in their order. Which rows are damaged they say themselves.
 pub(super) fn rows(connection: &Connection, person: i64) -> Outcome<Vec<StoredImage>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT key, id, position, sha256, has_photo FROM images WHERE person = ?1 ORDER BY position",
-    )?;
-    let rows = statement.query_map([person], |row| {
-        let (id, has_photo) = (columns::id(row, 1)?, row.get(4)?);
-        Ok(StoredImage { key: row.get(0)?, id, position: row.get(2)?, sha256: row.get(3)?, has_photo })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut statement = connection.prepare_cached(&IMAGES.select("WHERE person = ?1 ORDER BY position"))?;
+    Ok(statement.query_map([person], stored)?.collect::<Result<_, _>>()?)
+}
+
+/// A person's photos in their order, none of whose rows is damaged.
+fn whole_rows(connection: &Connection, key: i64, person: &PersonId) -> Outcome<Vec<StoredImage>> {
+    let rows = rows(connection, key)?;
+    rows.iter().try_for_each(|image| require_whole(person, image))?;
+    Ok(rows)
+}
+
+/// A photo of a person that has one, and not just an encoding.
+pub(super) fn find(connection: &Connection, owner: i64, person: &PersonId, image: &ImageId) -> Outcome<StoredImage> {
+    let mut statement = connection.prepare_cached(&IMAGES.select("WHERE person = ?1 AND id = ?2"))?;
+    let Some(found) = statement.query_row(params![owner, image.as_str()], stored).optional()? else {
+        return Err(photo_plan::unknown(person, &[image]).into());
+    };
+    require_whole(person, &found)?;
+    if found.has_photo {
+        return Ok(found);
+    }
+    let message =
+        format!("{image} of person {person} is an encoding that was given without a photo: there is none to be shown");
+    Err(Error::new(ErrorKind::NotFound, message).into())
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredImage> {
+    Ok(StoredImage {
+        key: row.get(0)?,
+        position: row.get(2)?,
+        id: columns::id(row, 3)?,
+        sha256: row.get(4)?,
+        has_photo: row.get(5)?,
+        is_whole: IMAGES.is_whole(row, 0)?,
+    })
+}
+
+fn require_whole(person: &PersonId, image: &StoredImage) -> Outcome<()> {
+    match image.is_whole {
+        true => Ok(()),
+        false => Err(Fault::damaged(person, format_args!("the row of photo {} is not the one written", image.id))),
+    }
+}
+
+/// The key of the person whose photo this is.
+pub(super) fn owner(connection: &Connection, image: i64) -> Outcome<i64> {
+    let mut statement = connection.prepare_cached(&IMAGES.select("WHERE key = ?1"))?;
+    IMAGES.read_one(statement.query([image])?, |row| row.get(1))?.ok_or_else(|| IMAGES.damaged())
 }
 
 /// How many photos a person has.
@@ -118,7 +147,7 @@ pub(super) fn load(
     person: &PersonId,
     model: Option<&ModelRow>,
 ) -> Outcome<Vec<PersonImage>> {
-    rows(connection, key)?
+    whole_rows(connection, key, person)?
         .into_iter()
         .map(|image| {
             let bytes = photo_of(connection, person, &image)?;
@@ -161,7 +190,7 @@ pub(super) fn encodings(
     model: &ModelRow,
 ) -> Outcome<Vec<(ImageId, FaceEncoding)>> {
     let mut encodings = Vec::new();
-    for image in rows(connection, key)? {
+    for image in whole_rows(connection, key, person)? {
         if let Some(encoding) = encoding(connection, person, &image, model)? {
             encodings.push((image.id, encoding));
         }
@@ -259,9 +288,7 @@ impl Target<'_> {
             match step {
                 Step::Keep { stored, position, image } => {
                     if let Some(position) = position {
-                        self.connection
-                            .prepare_cached("UPDATE images SET position = ?1 WHERE key = ?2")?
-                            .execute([*position, stored.key])?;
+                        IMAGES.update(self.connection, &[stored.key], &[("position", position)])?;
                     }
                     effect.changed |= self.complete(stored, image)?;
                 }
@@ -277,6 +304,9 @@ impl Target<'_> {
 
     /// Whether a photo and its encoding are those that were written.
     fn is_whole(&self, image: &StoredImage) -> Outcome<bool> {
+        if !image.is_whole {
+            return Ok(false);
+        }
         let photo = photo_of(self.connection, self.person, image);
         let encoding = match self.model {
             Some(model) => encoding(self.connection, self.person, image, model),
@@ -299,16 +329,17 @@ impl Target<'_> {
 
     /// Writes a new photo, with its encoding if one came with it.
     fn insert(&self, position: i64, image: &NewImage<'_>) -> Outcome<()> {
-        let id = ImageId::generate();
-        self.connection
-            .prepare_cached("INSERT INTO images (person, position, id, sha256, has_photo) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![self.key, position, id.as_str(), image.prepared.sha256(), image.bytes.is_some()])?;
-        let key = self.connection.last_insert_rowid();
+        let (key, id) = (IMAGES.next_key(self.connection)?, ImageId::generate());
+        let (sha256, has_photo) = (image.prepared.sha256(), image.bytes.is_some());
+        IMAGES.insert(self.connection, &[&key, &self.key, &position, &id.as_str(), sha256, &has_photo])?;
         if let Some(bytes) = image.bytes {
             let crc32 = checksum::photo(self.person.as_str(), id.as_str(), bytes);
             self.connection
                 .prepare_cached("INSERT INTO photos (image, crc32, bytes) VALUES (?1, ?2, ?3)")?
                 .execute(params![key, crc32, bytes.as_slice()])?;
+            if let Some(thumbnail) = &image.prepared.thumbnail {
+                thumbnails::insert(self.connection, self.person, key, &id, thumbnail)?;
+            }
         }
         match (&image.prepared.encoding, self.model_of(image.prepared)?) {
             (Some(encoding), Some(model)) => insert_encoding(self.connection, self.person, key, &id, model, encoding),
@@ -352,7 +383,7 @@ pub(super) fn known_encodings(
     model: &ModelRow,
 ) -> Outcome<HashMap<[u8; 32], FaceEncoding>> {
     let mut known = HashMap::new();
-    for image in rows(connection, key)? {
+    for image in rows(connection, key)?.into_iter().filter(|image| image.is_whole) {
         if let Some(Some(encoding)) = undamaged(encoding(connection, person, &image, model))? {
             known.insert(image.sha256, encoding);
         }

@@ -3,9 +3,11 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::error::Outcome;
+use super::person_row::PERSONS;
+use super::rows::MODELS;
 use super::{Store, columns, erasure, generation, images};
 use crate::audit::AuditEvent;
 use crate::encoding::{FaceEncoding, ModelId};
@@ -41,9 +43,8 @@ impl Store {
     /// As for every read.
     pub fn models(&self) -> Result<Vec<ModelInfo>> {
         self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT id, name, dimension, metric, mode FROM models ORDER BY key")?;
-            Ok(statement.query_map([], info)?.collect::<Result<_, _>>()?)
+            let mut statement = connection.prepare_cached(&MODELS.select("ORDER BY key"))?;
+            MODELS.read_all(statement.query([])?, info)
         })
     }
 
@@ -229,11 +230,8 @@ impl Store {
                     Some(generation) => generation,
                     None => *raised.insert(generation::raise(connection)?),
                 };
-                connection
-                    .prepare_cached(
-                        "UPDATE persons SET generation = ?1 WHERE key = (SELECT person FROM images WHERE key = ?2)",
-                    )?
-                    .execute([generation, image.key])?;
+                let owner = images::owner(connection, image.key)?;
+                PERSONS.update(connection, &[owner], &[("generation", &generation)])?;
             }
             if added > 0 {
                 let event = AuditEvent::EncodingsAdded { model: model.id.to_string(), encodings: added as u64 };
@@ -279,17 +277,21 @@ impl ModelRow {
 
 /// What is known of the active model.
 pub(super) fn active_info(connection: &Connection) -> Outcome<Option<ModelInfo>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, name, dimension, metric, mode FROM models WHERE key = (SELECT active_model FROM meta)",
-    )?;
-    Ok(statement.query_row([], info).optional()?)
+    read_active(connection, info)
 }
 
 /// The active model.
 pub(super) fn active(connection: &Connection) -> Outcome<Option<ModelRow>> {
-    let mut statement = connection
-        .prepare_cached("SELECT key, id, dimension, mode FROM models WHERE key = (SELECT active_model FROM meta)")?;
-    Ok(statement.query_row([], row).optional()?)
+    read_active(connection, row)
+}
+
+fn read_active<T>(connection: &Connection, read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> Outcome<Option<T>> {
+    // A model that is named and not there is damage, not no model.
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM meta LEFT JOIN models m ON m.key = active_model WHERE active_model IS NOT NULL",
+        MODELS.selected("m.")
+    ))?;
+    MODELS.read_one(statement.query([])?, read)
 }
 
 impl Store {
@@ -325,8 +327,11 @@ impl Store {
 
 /// The model with this id, if the vault knows it.
 pub(super) fn find(connection: &Connection, model: &ModelId) -> Outcome<Option<ModelRow>> {
-    let mut statement = connection.prepare_cached("SELECT key, id, dimension, mode FROM models WHERE id = ?1")?;
-    Ok(statement.query_row([model.as_bytes()], row).optional()?)
+    let mut statement = connection.prepare_cached(&MODELS.select("WHERE id = ?1"))?;
+    match MODELS.read_one(statement.query([model.as_bytes()])?, row)? {
+        Some(found) if found.id != *model => Err(MODELS.damaged()),
+        found => Ok(found),
+    }
 }
 
 /// The model with this id.
@@ -357,16 +362,19 @@ pub(super) fn insert(connection: &Connection, model: &ModelInfo) -> Outcome<i64>
         let message = format!("a model has 1 to 65536 components, found {}", model.dimension);
         return Err(Error::new(ErrorKind::Invalid, message).into());
     }
-    connection
-        .prepare_cached("INSERT INTO models (id, name, dimension, metric, mode) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![
+    let key = MODELS.next_key(connection)?;
+    MODELS.insert(
+        connection,
+        &[
+            &key,
             model.id.as_bytes(),
-            model.name,
-            i64::try_from(model.dimension).unwrap_or(i64::MAX),
-            metric_word(model.metric),
-            model.mode.map(EncodingMode::as_str)
-        ])?;
-    Ok(connection.last_insert_rowid())
+            &model.name,
+            &i64::try_from(model.dimension).unwrap_or(i64::MAX),
+            &metric_word(model.metric),
+            &model.mode.map(EncodingMode::as_str),
+        ],
+    )?;
+    Ok(key)
 }
 
 /// Whether the photo is still the one that was named.
@@ -376,17 +384,17 @@ fn is_there(connection: &Connection, image: &ImageRef) -> Outcome<bool> {
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
-    let (id, dimension, mode) = (columns::model(row, 1)?, dimension(row, 2)?, columns::mode(row, 3)?);
+    let (id, dimension, mode) = (columns::model(row, 1)?, dimension(row, 3)?, columns::mode(row, 5)?);
     Ok(ModelRow { key: row.get(0)?, id, dimension, mode })
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<ModelInfo> {
-    let metric = match row.get_ref(3)?.as_str()? {
+    let metric = match row.get_ref(4)?.as_str()? {
         "cosine" => Metric::Cosine,
         _ => Metric::Euclidean,
     };
-    let (id, dimension, mode) = (columns::model(row, 0)?, dimension(row, 2)?, columns::mode(row, 4)?);
-    Ok(ModelInfo { id, name: row.get(1)?, dimension, metric, mode })
+    let (id, dimension, mode) = (columns::model(row, 1)?, dimension(row, 3)?, columns::mode(row, 5)?);
+    Ok(ModelInfo { id, name: row.get(2)?, dimension, metric, mode })
 }
 
 /// The components of a model's vectors.

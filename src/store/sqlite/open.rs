@@ -16,7 +16,7 @@ use super::erasure::{self, truncate_log};
 use super::error::{Fault, Outcome, system};
 use super::place::{Place, require_own_log};
 use super::settings::{self, Access, MEMORY};
-use super::{Store, audit, clients, models, schema, vfs};
+use super::{Store, audit, clients, models, rows, schema, vfs};
 use crate::audit::Actor;
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::ClientId;
@@ -274,6 +274,7 @@ fn fill(connection: &mut Connection, access: Access, options: &CreateOptions) ->
         params![uuid::Uuid::now_v7().to_string(), schema::now(), client, model],
     )?;
     audit::begin_trail(&transaction)?;
+    rows::seal_meta(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A row of `persons`. One table says of each column how it is named, written and read; inserting,
-//! saving and reading all go by it. A new column is one line there and one in a migration.
+//! saving, reading and the row's checksum all go by it. A new column is one line there and one in a
+//! migration.
 
 use std::sync::LazyLock;
 
@@ -8,6 +9,7 @@ use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Row, Statement};
 
 use super::error::{Fault, Outcome};
+use super::rows::{self, Table};
 use super::{columns, persons};
 use crate::person::{Gender, NewPerson, PersonId, PersonSummary, Status};
 
@@ -32,7 +34,7 @@ struct Column {
     read: fn(&mut PersonRow, &Row<'_>, usize) -> rusqlite::Result<()>,
 }
 
-/// All columns but `key`, in the order in which they are written and read; the id comes first.
+/// All columns but `key` and `crc32`, in the order in which they are written and read; the id comes first.
 const COLUMNS: &[Column] = &[
     fixed(":id", |row| row.person.id.as_str().into(), |row, from, at| set(&mut row.person.id, columns::id(from, at))),
     fixed(":client", |row| number(row.client), |row, from, at| set(&mut row.client, from.get(at))),
@@ -100,20 +102,22 @@ const COLUMNS: &[Column] = &[
 
 const NULL: ToSqlOutput<'_> = ToSqlOutput::Owned(Value::Null);
 
+/// The table with its checksum.
+pub(super) static PERSONS: LazyLock<Table> =
+    LazyLock::new(|| Table::listed("persons", ["key"].into_iter().chain(COLUMNS.iter().map(Column::name)).collect()));
+
 /// The columns for a `SELECT` that [`PersonRow::read`] reads.
-pub(super) static SELECTED: LazyLock<String> =
-    LazyLock::new(|| COLUMNS.iter().map(Column::name).chain(["key"]).collect::<Vec<_>>().join(", "));
+static SELECTED: LazyLock<String> = LazyLock::new(|| PERSONS.selected(""));
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
-    let names: Vec<&str> = COLUMNS.iter().map(Column::name).collect();
     let values: Vec<&str> = COLUMNS.iter().map(|column| column.parameter).collect();
-    format!("INSERT INTO persons ({}) VALUES ({})", names.join(", "), values.join(", "))
+    format!("INSERT INTO persons ({}) VALUES (:key, {}, :crc32)", *SELECTED, values.join(", "))
 });
 
 static SAVE: LazyLock<String> = LazyLock::new(|| {
     let changed = COLUMNS.iter().filter(|column| !column.is_fixed);
     let set: Vec<String> = changed.map(|column| format!("{} = {}", column.name(), column.parameter)).collect();
-    format!("UPDATE persons SET {} WHERE key = :key", set.join(", "))
+    format!("UPDATE persons SET {}, crc32 = :crc32 WHERE key = :key", set.join(", "))
 });
 
 static BY_KEY: LazyLock<String> = LazyLock::new(|| format!("SELECT {} FROM persons WHERE key = :key", *SELECTED));
@@ -126,15 +130,22 @@ impl PersonRow {
 
     /// Reads the columns [`SELECTED`].
     pub(super) fn read(from: &Row<'_>) -> Outcome<Self> {
-        let id: PersonId = columns::id(from, 0)?;
+        Self::read_at(from, 0)
+    }
+
+    /// Reads the columns that [`PERSONS`] selects, from this one on.
+    pub(super) fn read_at(from: &Row<'_>, at: usize) -> Outcome<Self> {
+        let first = at + 1;
+        let id: PersonId = columns::id(from, first)?;
         let empty = PersonSummary::new(id.clone(), &NewPerson::default(), Timestamp::UNIX_EPOCH);
         let mut row = Self::new(0, 0, empty);
         let mut read = || {
-            COLUMNS.iter().enumerate().try_for_each(|(at, column)| (column.read)(&mut row, from, at))?;
-            set(&mut row.key, from.get(COLUMNS.len()))
+            (first..).zip(COLUMNS).try_for_each(|(at, column)| (column.read)(&mut row, from, at))?;
+            set(&mut row.key, from.get(at))
         };
         match read() {
-            Ok(()) => Ok(row),
+            Ok(()) if PERSONS.is_whole(from, at)? => Ok(row),
+            Ok(()) => Err(Fault::damaged(&id, "the fields are not those that were written")),
             Err(error) => Err(Fault::damaged(&id, format_args!("a field has no valid value: {error}"))),
         }
     }
@@ -145,31 +156,36 @@ impl PersonRow {
         let mut rows = statement.query(&[(":key", &key)])?;
         match rows.next()? {
             Some(row) => Self::read(row),
-            None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
+            None => Err(PERSONS.damaged()),
         }
     }
 
     /// Writes a new row and returns its key.
-    pub(super) fn insert(&self, connection: &Connection) -> Outcome<i64> {
+    pub(super) fn insert(mut self, connection: &Connection) -> Outcome<i64> {
+        self.key = PERSONS.next_key(connection)?;
         let mut statement = connection.prepare_cached(&INSERT)?;
         self.bind(&mut statement, |_| true)?;
         statement.raw_execute()?;
-        Ok(connection.last_insert_rowid())
+        Ok(self.key)
     }
 
     /// Writes every column of an existing row that is not fixed.
     pub(super) fn save(&self, connection: &Connection) -> Outcome<()> {
         let mut statement = connection.prepare_cached(&SAVE)?;
         self.bind(&mut statement, |column| !column.is_fixed)?;
-        statement.raw_bind_parameter(":key", self.key)?;
         statement.raw_execute()?;
         Ok(())
     }
 
     fn bind(&self, statement: &mut Statement<'_>, is_bound: impl Fn(&Column) -> bool) -> Outcome<()> {
-        for column in COLUMNS.iter().filter(|column| is_bound(column)) {
-            statement.raw_bind_parameter(column.parameter, (column.write)(self))?;
+        let values: Vec<_> = COLUMNS.iter().map(|column| (column.write)(self)).collect();
+        let key = number(self.key);
+        let crc32 = PERSONS.checksum([&key].into_iter().chain(&values).map(rows::plain));
+        for (column, value) in COLUMNS.iter().zip(&values).filter(|(column, _)| is_bound(column)) {
+            statement.raw_bind_parameter(column.parameter, value)?;
         }
+        statement.raw_bind_parameter(":key", self.key)?;
+        statement.raw_bind_parameter(":crc32", crc32)?;
         Ok(())
     }
 }
@@ -209,24 +225,4 @@ fn optional(text: Option<&str>) -> ToSqlOutput<'_> {
 fn set<T>(field: &mut T, value: rusqlite::Result<T>) -> rusqlite::Result<()> {
     *field = value?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::sqlite::schema;
-
-    #[test]
-    fn every_column_of_the_table_is_here() {
-        let mut connection = Connection::open_in_memory().expect("memory");
-        schema::create(&mut connection).expect("creates");
-        let mut statement = connection.prepare("SELECT name FROM pragma_table_info('persons')").expect("reads");
-        let mut found: Vec<String> =
-            statement.query_map([], |row| row.get(0)).expect("reads").map(|name| name.expect("a name")).collect();
-        let mut known: Vec<&str> = COLUMNS.iter().map(Column::name).chain(["key"]).collect();
-        found.sort_unstable();
-        known.sort_unstable();
-        assert_eq!(known, found);
-        assert_eq!(COLUMNS[0].name(), "id");
-    }
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 use unicode_normalization::UnicodeNormalization;
 
 use super::error::Outcome;
-use super::person_row::{self, PersonRow};
+use super::person_row::{PERSONS, PersonRow};
 use super::{Store, attributes, clients, collections, columns, images, models};
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::{ClientId, Cursor, Page, Person, PersonId, PersonQuery, PersonSummary};
@@ -101,7 +101,7 @@ impl Store {
             };
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {} FROM {from} {filter} AND {behind} ORDER BY created_at, id LIMIT ?6 OFFSET ?7",
-                *person_row::SELECTED
+                PERSONS.selected("persons.")
             ))?;
             // One more says whether there is another page.
             let most = i64::try_from(query.limit + 1).unwrap_or(i64::MAX);
@@ -127,8 +127,17 @@ impl Store {
 
 /// The key of a client's person, if there is such a person.
 pub(super) fn find_key(connection: &Connection, client: i64, id: &PersonId) -> Outcome<Option<i64>> {
-    let mut statement = connection.prepare_cached("SELECT key FROM persons WHERE client = ?1 AND id = ?2")?;
-    Ok(statement.query_row(params![client, id.as_str()], |row| row.get(0)).optional()?)
+    // The index leads to the row, and the row says whether it is the right one.
+    let mut statement = connection.prepare_cached(
+        "SELECT i.key, p.client = ?1 AND p.id = ?2 FROM persons i LEFT JOIN persons p ON p.key = i.key
+         WHERE i.client = ?1 AND i.id = ?2",
+    )?;
+    let found = statement.query_row(params![client, id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match found {
+        Some((key, Some(true))) => Ok(Some(key)),
+        Some(_) => Err(PERSONS.damaged()),
+        None => Ok(None),
+    }
 }
 
 /// Refuses an id that a client's person has.

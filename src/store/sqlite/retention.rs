@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 use super::audit::State;
 use super::check::CheckReport;
 use super::error::{Fault, Outcome};
+use super::person_row::{PERSONS, PersonRow};
 use super::waiting::seen_checksum;
 use super::{Store, clients, columns};
 use crate::audit::{AuditEvent, RemovalReason};
@@ -64,17 +65,12 @@ impl Store {
             require_plausible(connection, now, trust_clock)?;
             let mut due = Vec::new();
             if policy.expired {
-                let mut statement = connection.prepare_cached(
-                    "SELECT key, id, version FROM persons WHERE client = ?1 AND expires_at <= ?2 ORDER BY key",
-                )?;
+                let mut statement = connection
+                    .prepare_cached(&PERSONS.select("WHERE client = ?1 AND expires_at <= ?2 ORDER BY key"))?;
                 let mut rows = statement.query(params![client, now.as_microsecond()])?;
                 while let Some(row) = rows.next()? {
-                    due.push((
-                        row.get::<_, i64>(0)?,
-                        columns::id(row, 1)?,
-                        columns::count(row, 2)?,
-                        RemovalReason::Expired,
-                    ));
+                    let PersonRow { key, person, .. } = PersonRow::read(row)?;
+                    due.push((key, person.id, person.version, RemovalReason::Expired));
                 }
             }
             if let Some(days) = policy.unseen_days {
@@ -118,14 +114,16 @@ fn unseen(connection: &Connection, client: i64, before: i64, due: &mut Vec<Row>)
     }
     // A note with a damaged key would make somebody look unseen.
     check_seen(connection)?;
-    let mut statement = connection.prepare_cached(
-        "SELECT p.key, p.id, p.version FROM persons p LEFT JOIN seen s ON s.person = p.key
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {} FROM persons p LEFT JOIN seen s ON s.person = p.key
          WHERE p.client = ?1 AND p.status = 'active' AND p.created_at <= ?2 AND COALESCE(s.at, p.created_at) <= ?2
          ORDER BY p.key",
-    )?;
+        PERSONS.selected("p.")
+    ))?;
     let mut rows = statement.query(params![client, before])?;
     while let Some(row) = rows.next()? {
-        due.push((row.get(0)?, columns::id(row, 1)?, columns::count(row, 2)?, RemovalReason::Unseen));
+        let PersonRow { key, person, .. } = PersonRow::read(row)?;
+        due.push((key, person.id, person.version, RemovalReason::Unseen));
     }
     Ok(())
 }

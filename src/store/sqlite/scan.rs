@@ -11,6 +11,8 @@ use std::ops::Range;
 use rusqlite::Connection;
 
 use super::error::{Fault, Outcome};
+use super::person_row::PERSONS;
+use super::rows::{CLIENTS, COLLECTIONS, MEMBERSHIPS};
 use super::{Store, columns, generation, images, models};
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
@@ -79,7 +81,9 @@ impl Store {
             let mut statement = connection
                 .prepare_cached("SELECT image, crc32, vector FROM encodings WHERE model = ?1 ORDER BY key")?;
             let mut rows = statement.query([model.key])?;
+            let mut seen = 0;
             while let Some(row) = rows.next()? {
+                seen += 1;
                 let Some(image) = images.find(row.get(0)?) else {
                     // Another client's, unless all were asked for: then it belongs to nobody.
                     match client {
@@ -100,9 +104,23 @@ impl Store {
                     vector: Vector(vector),
                 })?;
             }
+            let counted = "SELECT COUNT(*) FROM encodings WHERE model = ?1";
+            require_all(connection, "encodings", seen, counted, &[model.key])?;
             generation::current(connection)
         })
     }
+}
+
+/// Refuses a pass over a table that met other rows than an index has: `statement` counts in the index, since that
+/// is smaller than the table.
+fn require_all(connection: &Connection, table: &str, seen: u64, statement: &str, of: &[i64]) -> Outcome<()> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let counted = statement.query_row(rusqlite::params_from_iter(of), |row| columns::count(row, 0))?;
+    if counted == seen {
+        return Ok(());
+    }
+    let message = format!("the vault is damaged: {seen} rows of {table} are there, and its index has {counted}");
+    Err(Error::new(ErrorKind::Corrupt, message).into())
 }
 
 /// The persons concerned, in the order of their keys.
@@ -125,9 +143,10 @@ struct ScannedPerson {
 impl People {
     fn load(connection: &Connection, client: Option<&ClientId>) -> Outcome<Self> {
         let (mut tenants, mut clients) = (HashMap::new(), Vec::new());
-        let mut statement = connection.prepare_cached("SELECT key, id FROM clients")?;
+        let mut statement = connection.prepare_cached(&CLIENTS.select(""))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
+            CLIENTS.verify(row, 0)?;
             let id: ClientId = columns::id(row, 1)?;
             if client.is_none_or(|client| *client == id) {
                 tenants.insert(row.get::<_, i64>(0)?, clients.len());
@@ -138,16 +157,24 @@ impl People {
             return Err(Error::new(ErrorKind::NotFound, format!("there is no client {client}")).into());
         }
 
-        let selected = format!("SELECT key, client, id, {} FROM persons ORDER BY key", columns::STATUS);
-        let mut statement = connection.prepare_cached(&selected)?;
+        let mut statement = connection.prepare_cached(&PERSONS.select("ORDER BY key"))?;
+        let (of_client, of_id) = (PERSONS.place("client"), PERSONS.place("id"));
+        let (of_status, of_pending) = (PERSONS.place("status"), PERSONS.place("is_pending"));
         let mut rows = statement.query([])?;
-        let mut all = Vec::new();
+        let (mut all, mut seen) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
-            if let Some(client) = tenants.get(&row.get(1)?).copied() {
-                let (key, id, status) = (row.get(0)?, columns::id(row, 2)?, columns::status(row, 3)?);
+            seen += 1;
+            let id: PersonId = columns::id(row, of_id)?;
+            if !PERSONS.is_whole(row, 0)? {
+                return Err(Fault::damaged(&id, "the fields are not those that were written"));
+            }
+            if let Some(client) = tenants.get(&row.get(of_client)?).copied() {
+                let key = row.get(0)?;
+                let status = if row.get(of_pending)? { Status::Pending } else { columns::status(row, of_status)? };
                 all.push(ScannedPerson { key, client, id, status, collections: 0..0 });
             }
         }
+        require_all(connection, "persons", seen, "SELECT COUNT(*) FROM persons", &[])?;
         let mut people = Self { clients, all, memberships: Vec::new() };
         people.load_memberships(connection)?;
         Ok(people)
@@ -155,14 +182,16 @@ impl People {
 
     /// Both lists are in the order of the persons' keys: a merge.
     fn load_memberships(&mut self, connection: &Connection) -> Outcome<()> {
-        let mut statement = connection.prepare_cached("SELECT key, id FROM collections")?;
-        let collections: HashMap<i64, CollectionId> =
-            statement.query_map([], |row| Ok((row.get(0)?, columns::id(row, 1)?)))?.collect::<Result<_, _>>()?;
-        let mut statement =
-            connection.prepare_cached("SELECT person, collection FROM memberships ORDER BY person, collection")?;
+        let mut statement = connection.prepare_cached(&COLLECTIONS.select(""))?;
+        let all = COLLECTIONS.read_all(statement.query([])?, |row| Ok((row.get(0)?, columns::id(row, 2)?)))?;
+        let collections: HashMap<i64, CollectionId> = all.into_iter().collect();
+        let mut statement = connection.prepare_cached(&MEMBERSHIPS.select("ORDER BY person, collection"))?;
         let mut rows = statement.query([])?;
         let mut persons = self.all.iter_mut().peekable();
+        let mut seen = 0;
         while let Some(row) = rows.next()? {
+            seen += 1;
+            MEMBERSHIPS.verify(row, 0)?;
             let (key, collection): (i64, i64) = (row.get(0)?, row.get(1)?);
             while persons.next_if(|person| person.key < key).is_some() {}
             let Some(person) = persons.peek_mut().filter(|person| person.key == key) else {
@@ -177,7 +206,8 @@ impl People {
             self.memberships.push(name.clone());
             person.collections.end += 1;
         }
-        Ok(())
+        let counted = "SELECT COUNT(*) FROM memberships INDEXED BY memberships_by_collection";
+        require_all(connection, "memberships", seen, counted, &[])
     }
 }
 
@@ -199,13 +229,15 @@ impl Images {
         let mut statement = connection.prepare_cached("SELECT key, person, id FROM images ORDER BY key")?;
         let mut rows = statement.query([])?;
         let mut all = Vec::new();
-        let mut last = 0;
+        let (mut last, mut seen) = (0, 0);
         while let Some(row) = rows.next()? {
+            seen += 1;
             let person: i64 = row.get(1)?;
             if let Some(index) = follow(&people.all, &mut last, person, |person| person.key) {
                 all.push(ScannedImage { key: row.get(0)?, person: index, id: columns::id(row, 2)? });
             }
         }
+        require_all(connection, "images", seen, "SELECT COUNT(*) FROM images", &[])?;
         Ok(Self { all, next: 0 })
     }
 

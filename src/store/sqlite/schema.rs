@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{Fault, Outcome};
-use super::{audit, persons};
+use super::{audit, person_row, persons, rows};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 
@@ -23,7 +23,7 @@ const MIGRATIONS: &[Step] = &[
     Step { statements: include_str!("migrations/v2.sql"), work: |_| Ok(()) },
     Step { statements: include_str!("migrations/v3.sql"), work: |_| Ok(()) },
     Step { statements: include_str!("migrations/v4.sql"), work: persons::fold_names_anew },
-    Step { statements: include_str!("migrations/v5.sql"), work: audit::begin_trail },
+    Step { statements: include_str!("migrations/v5.sql"), work: version_5 },
 ];
 
 /// The schema version that this code reads and writes.
@@ -79,6 +79,13 @@ pub(super) fn migrate(connection: &mut Connection) -> Outcome<()> {
         transaction.pragma_update(None, "user_version", version + 1)?;
         transaction.commit()?;
     }
+}
+
+/// What comes after the statements of version 5. Every row gets its checksum at the end, when it holds
+/// what it is to hold.
+fn version_5(connection: &Connection) -> Outcome<()> {
+    audit::begin_trail(connection)?;
+    rows::TABLES.into_iter().chain([&*person_row::PERSONS]).try_for_each(|table| table.seal_all(connection))
 }
 
 /// Now, as vaults write it: microseconds since 1970.

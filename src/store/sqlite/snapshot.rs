@@ -6,7 +6,8 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 
 use super::error::{Fault, Outcome};
-use super::{Store, clients, collections, columns, generation, images, models, persons};
+use super::person_row::{PERSONS, PersonRow};
+use super::{Store, clients, collections, generation, images, models, persons};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::Result;
 use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, ImageId, PersonId, PersonSummary};
@@ -151,20 +152,22 @@ fn namesake(
     wanted: Option<&[CollectionId]>,
 ) -> Outcome<Option<PersonId>> {
     let name = persons::fold(name);
-    let mut statement = connection.prepare_cached(
-        "SELECT key, id, folded_name FROM persons WHERE client = ?1 AND date_of_birth = ?2 ORDER BY key",
-    )?;
+    let mut statement =
+        connection.prepare_cached(&PERSONS.select("WHERE client = ?1 AND date_of_birth = ?2 ORDER BY key"))?;
+    let folded = PERSONS.place("folded_name");
     let mut rows = statement.query(params![client, born.to_string()])?;
     while let Some(row) = rows.next()? {
-        if row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?.trim() != name.trim() {
+        PERSONS.verify(row, 0)?;
+        if row.get_ref(folded)?.as_str().map_err(rusqlite::Error::from)?.trim() != name.trim() {
             continue;
         }
+        let PersonRow { key, person, .. } = PersonRow::read(row)?;
         let is_wanted = match wanted {
-            Some(wanted) => collections::of_person(connection, row.get(0)?)?.iter().any(|id| wanted.contains(id)),
+            Some(wanted) => collections::of_person(connection, key)?.iter().any(|id| wanted.contains(id)),
             None => true,
         };
         if is_wanted {
-            return Ok(Some(columns::id(row, 1)?));
+            return Ok(Some(person.id));
         }
     }
     Ok(None)

@@ -1,14 +1,20 @@
 //! Tokens of the HTTP surface, each of one client.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
-use super::{Store, clients, columns};
+use super::error::Outcome;
+use super::rows::{CLIENTS, TOKENS};
+use super::{Store, clients, columns, schema};
 use crate::audit::AuditEvent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, TokenId};
 use crate::token::Token;
 
-const COLUMNS: &str = "t.id, c.id, t.created_at, t.expires_at, t.revoked_at";
+/// The statement for tokens with their clients; `rest` says which and in which order.
+fn select(rest: &str) -> String {
+    let (own, client) = (TOKENS.selected("t."), CLIENTS.selected("c."));
+    format!("SELECT {own}, {client} FROM tokens t LEFT JOIN clients c ON c.key = t.client {rest}")
+}
 
 impl Store {
     /// Adds a token; `sha256` is that of its secret.
@@ -18,19 +24,18 @@ impl Store {
     pub fn insert_token(&self, token: &Token, sha256: &[u8; 32]) -> Result<()> {
         self.write(|connection| {
             let client = clients::require(connection, &token.client)?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO tokens (client, id, sha256, created_at, expires_at, revoked_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![
-                    client,
-                    token.id.as_str(),
+            TOKENS.insert(
+                connection,
+                &[
+                    &TOKENS.next_key(connection)?,
+                    &client,
+                    &token.id.as_str(),
                     sha256,
-                    token.created_at.as_microsecond(),
-                    token.expires_at.map(|time| time.as_microsecond()),
-                    token.revoked_at.map(|time| time.as_microsecond()),
-                ])?;
+                    &token.created_at.as_microsecond(),
+                    &token.expires_at.map(|time| time.as_microsecond()),
+                    &token.revoked_at.map(|time| time.as_microsecond()),
+                ],
+            )?;
             let (id, expires) = (token.id.clone(), token.expires_at.is_some());
             self.note(connection, Some(&token.client), None, || Ok(AuditEvent::TokenCreated { token: id, expires }))?;
             Ok(())
@@ -44,11 +49,14 @@ impl Store {
     pub fn tokens(&self, client: &ClientId) -> Result<Vec<Token>> {
         self.read(|connection| {
             let client = clients::require(connection, client)?;
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM tokens t JOIN clients c ON c.key = t.client WHERE t.client = ?1
-                 ORDER BY t.created_at, t.id"
-            ))?;
-            Ok(statement.query_map([client], token)?.collect::<Result<_, _>>()?)
+            let mut statement =
+                connection.prepare_cached(&select("WHERE t.client = ?1 ORDER BY t.created_at, t.id"))?;
+            let mut rows = statement.query([client])?;
+            let mut tokens = Vec::new();
+            while let Some(row) = rows.next()? {
+                tokens.push(token(row)?);
+            }
+            Ok(tokens)
         })
     }
 
@@ -57,12 +65,7 @@ impl Store {
     /// # Errors
     /// As for every read.
     pub fn token(&self, id: &TokenId) -> Result<Option<(Token, [u8; 32])>> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS}, t.sha256 FROM tokens t JOIN clients c ON c.key = t.client WHERE t.id = ?1"
-            ))?;
-            Ok(statement.query_row([id.as_str()], |row| Ok((token(row)?, row.get(5)?))).optional()?)
-        })
+        self.read(|connection| Ok(find(connection, id)?.map(|found| (found.token, found.sha256))))
     }
 
     /// Takes a token back from now on; one that was taken back before stays so since then.
@@ -72,30 +75,51 @@ impl Store {
     pub fn revoke_token(&self, client: &ClientId, id: &TokenId) -> Result<()> {
         self.write(|connection| {
             let tenant = clients::require(connection, client)?;
-            let revoked = connection
-                .prepare_cached(
-                    "UPDATE tokens SET revoked_at = COALESCE(revoked_at, MAX(created_at, ?3))
-                     WHERE client = ?1 AND id = ?2",
-                )?
-                .execute(params![tenant, id.as_str(), super::schema::now()])?;
-            if revoked == 0 {
+            let Some(found) = find(connection, id)?.filter(|found| found.client == tenant) else {
                 return Err(Error::new(ErrorKind::NotFound, format!("there is no token {id}")).into());
+            };
+            if found.token.revoked_at.is_some() {
+                return Ok(());
             }
+            let now = schema::now().max(found.token.created_at.as_microsecond());
+            TOKENS.update(connection, &[found.key], &[("revoked_at", &now)])?;
             self.note(connection, Some(client), None, || Ok(AuditEvent::TokenRevoked { token: id.clone() }))?;
             Ok(())
         })
     }
 }
 
-fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+/// A token's row.
+struct Found {
+    key: i64,
+    client: i64,
+    sha256: [u8; 32],
+    token: Token,
+}
+
+fn find(connection: &Connection, id: &TokenId) -> Outcome<Option<Found>> {
+    let mut statement = connection.prepare_cached(&select("WHERE t.id = ?1"))?;
+    let mut rows = statement.query(params![id.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let token = token(row)?;
+    if token.id != *id {
+        return Err(TOKENS.damaged());
+    }
+    Ok(Some(Found { key: row.get(0)?, client: row.get(1)?, sha256: row.get(3)?, token }))
+}
+
+/// Reads a row of what [`select`] selects.
+fn token(row: &Row<'_>) -> Outcome<Token> {
+    TOKENS.verify(row, 0)?;
+    CLIENTS.verify(row, TOKENS.width())?;
     let time = |index: usize| -> rusqlite::Result<_> {
         row.get::<_, Option<i64>>(index)?.map(|_| columns::time(row, index)).transpose()
     };
     Ok(Token {
-        id: columns::id(row, 0)?,
-        client: columns::id(row, 1)?,
-        created_at: columns::time(row, 2)?,
-        expires_at: time(3)?,
-        revoked_at: time(4)?,
+        id: columns::id(row, 2)?,
+        client: columns::id(row, TOKENS.width() + 1)?,
+        created_at: columns::time(row, 4)?,
+        expires_at: time(5)?,
+        revoked_at: time(6)?,
     })
 }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 
 use super::error::Outcome;
-use super::{Store, clients, columns};
+use super::person_row::{PERSONS, PersonRow};
+use super::{Store, clients};
 use crate::encoding::ModelId;
 use crate::error::Result;
 use crate::person::{ClientId, PersonId, PersonKey};
@@ -30,11 +31,12 @@ impl Store {
             if !is_any_lacking(connection, model)? {
                 return Ok(Vec::new());
             }
-            let mut statement = connection.prepare_cached(&format!("SELECT p.id {WITHOUT} ORDER BY p.key"))?;
+            let mut statement =
+                connection.prepare_cached(&format!("SELECT {} {WITHOUT} ORDER BY p.key", PERSONS.selected("p.")))?;
             let mut rows = statement.query(params![client, model.as_bytes()])?;
             let mut people = Vec::new();
             while let Some(row) = rows.next()? {
-                people.push(columns::id(row, 0)?);
+                people.push(PersonRow::read(row)?.person.id);
             }
             Ok(people)
         })

@@ -110,7 +110,11 @@ fn persons_of_the_same_microsecond_are_listed_by_id() -> Result<()> {
         let new = facevault::NewPerson { id: Some(PersonId::new(id)?), ..person("P", &[]) };
         vault.store.insert(&vault.client, &new)?;
     }
-    vault.raw().execute_batch("UPDATE persons SET created_at = 7, updated_at = 7").expect("set");
+    let raw = vault.raw();
+    raw.execute_batch("UPDATE persons SET created_at = 7, updated_at = 7").expect("set");
+    let columns = "key, id, client, created_at, updated_at, version, generation, status, is_pending, expires_at, gender, date_of_birth, name, \
+                   folded_name, nationality, notes";
+    crate::rows::seal(&raw, "persons", columns);
     let mut query = PersonQuery::default().with_limit(1);
     let mut listed = Vec::new();
     loop {

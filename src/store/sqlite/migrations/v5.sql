@@ -73,3 +73,32 @@ CREATE TABLE retention (
     unseen_days INTEGER CHECK (unseen_days BETWEEN 1 AND 36525),
     crc32       INTEGER NOT NULL CHECK (crc32 BETWEEN 0 AND 4294967295)
 ) STRICT;
+
+-- Each row has a checksum over all its columns (rows.rs), which all rows get after these statements
+-- (schema.rs).
+ALTER TABLE clients ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE models ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE meta ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE persons ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE images ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE collections ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE memberships ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE attributes ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE tokens ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+ALTER TABLE removals ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0 CHECK (crc32 BETWEEN 0 AND 4294967295);
+
+-- Triggers write `changes`, and no statement can compute a checksum. Instead the index holds every column
+-- once more, and SQLite's integrity check compares both.
+DROP INDEX changes_by_client;
+CREATE INDEX changes_by_client ON changes (client, changed, added, removed);
+
+-- Vaults that were made with an early version 2 have an index by name that nothing uses, and lack this one.
+DROP INDEX IF EXISTS persons_by_name;
+CREATE INDEX IF NOT EXISTS persons_by_birth ON persons (client, date_of_birth);
+
+-- A small JPEG of each photo, made when the photo is encoded, or when somebody first asks for it.
+CREATE TABLE thumbnails (
+    image INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,
+    crc32 INTEGER NOT NULL CHECK (crc32 BETWEEN 0 AND 4294967295),
+    bytes BLOB    NOT NULL
+) STRICT;
