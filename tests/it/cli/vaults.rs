@@ -107,3 +107,24 @@ fn a_folder_that_cannot_be_written_is_told() {
     }
     assert!(!test.path().join("new").exists() && !test.path().join("copy").exists());
 }
+
+#[test]
+fn what_waits_to_be_erased_is_told() {
+    let test = Facevault::with_ada();
+    let path = test.path().join("v");
+    let state = || test.run(["check", "v", "--json"]).ok().json()["data"]["erasure"].clone();
+    let reader = facevault::store::Store::open_read_only(&path).expect("a vault");
+    let client = reader.default_client().expect("a client");
+    assert_eq!(state(), "done");
+    let removed = reader.snapshot(&client, |_| Ok(test.run(["person", "remove", "v", "ada", "--yes", "--json"])));
+    let removed = removed.expect("read").ok();
+    assert_eq!(removed.json()["data"], serde_json::json!({"_id": "ada", "erasure": "pending"}));
+    assert!(removed.stderr.contains("stays in the log"), "{removed:?}");
+    assert_eq!(state(), "pending");
+    assert!(test.run(["check", "v"]).ok().stdout.contains("the next write erases it"));
+    // Any write of any process finishes it.
+    test.run(["person", "add", "v", "--name", "Bob", "--id", "bob"]).ok();
+    assert_eq!(state(), "done");
+    let removed = test.run(["person", "remove", "v", "bob", "--yes", "--json"]).ok();
+    assert_eq!((&removed.json()["data"]["erasure"], removed.stderr.as_str()), (&"done".into(), ""));
+}
