@@ -30,7 +30,8 @@ impl Random {
 
     /// A word that nobody else has.
     fn word(&mut self) -> String {
-        (0..12).map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[self.below(32)])).collect()
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+        (0..12).map(|_| char::from(LETTERS[self.below(64)])).collect()
     }
 
     fn words(&mut self, count: usize) -> String {
@@ -71,16 +72,21 @@ impl Gone {
         }
     }
 
-    fn found(&self, bytes: &[u8]) -> usize {
+    /// Where pieces are.
+    fn places(&self, bytes: &[u8]) -> Vec<usize> {
         if self.pieces.is_empty() {
-            return 0;
+            return Vec::new();
         }
-        let is_gone = |window: &&[u8]| {
-            let piece = u64::from_le_bytes((*window).try_into().expect("eight bytes"));
+        let is_gone = |window: &[u8]| {
+            let piece = u64::from_le_bytes(window.try_into().expect("eight bytes"));
             let (place, bit) = Self::hint(piece);
             self.hints[place] & bit != 0 && self.pieces.contains(&piece)
         };
-        bytes.windows(8).filter(is_gone).count()
+        bytes.windows(8).enumerate().filter(|(_, window)| is_gone(window)).map(|(place, _)| place).collect()
+    }
+
+    fn found(&self, bytes: &[u8]) -> usize {
+        self.places(bytes).len()
     }
 }
 
@@ -94,8 +100,13 @@ struct Somebody {
 
 impl Somebody {
     fn markers(&self) -> Vec<Vec<u8>> {
-        self.texts.values().map(|text| text.clone().into_bytes()).chain(self.images.iter().flat_map(of_image)).collect()
+        self.texts.values().flat_map(|text| of_text(text)).chain(self.images.iter().flat_map(of_image)).collect()
     }
+}
+
+/// A name is in the file in small letters, too.
+fn of_text(text: &str) -> [Vec<u8>; 2] {
+    [text.to_owned().into_bytes(), text.to_lowercase().into_bytes()]
 }
 
 fn of_image((photo, vector): &(Option<Vec<u8>>, Vec<f32>)) -> Vec<Vec<u8>> {
@@ -229,7 +240,7 @@ impl History {
         let mut old = Vec::new();
         let mut set = |history: &mut Self, what: &'static str, new: Option<String>| {
             let texts = &mut history.people.get_mut(&id).expect("there").texts;
-            old.extend(texts.remove(what).map(String::into_bytes));
+            old.extend(texts.remove(what).iter().flat_map(|text| of_text(text)));
             new.map(|new| texts.insert(what, new));
         };
         match self.random.below(8) {
@@ -278,9 +289,17 @@ impl History {
         Ok(written.erasure)
     }
 
-    /// Pieces of what is gone, in all files.
-    fn left(&self) -> usize {
-        self.files().iter().filter_map(|file| std::fs::read(file).ok()).map(|bytes| self.gone.found(&bytes)).sum()
+    /// Pieces of what is gone, in all files, with what is around each.
+    fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for file in self.files() {
+            let Ok(bytes) = std::fs::read(&file) else { continue };
+            left.extend(self.gone.places(&bytes).into_iter().map(|place| {
+                let around = &bytes[place.saturating_sub(16)..bytes.len().min(place + 24)];
+                format!("{} at {place}: {}", file.display(), around.escape_ascii())
+            }));
+        }
+        left
     }
 
     fn left_in_a_copy(&self) -> Result<usize> {
@@ -322,7 +341,7 @@ fn not_eight_bytes_stay_of_what_was_removed_replaced_or_cleared() -> Result<()> 
         };
         if is_done && history.random.below(4) == 0 {
             checks += 1;
-            assert_eq!(history.left(), 0, "after {} removals", history.taken);
+            assert_eq!(history.left(), [""; 0], "after {} removals", history.taken);
             if checks % 20 == 0 {
                 assert_eq!(history.left_in_a_copy()?, 0, "in a copy after {} removals", history.taken);
             }
@@ -337,9 +356,10 @@ fn not_eight_bytes_stay_of_what_was_removed_replaced_or_cleared() -> Result<()> 
     let markers: Vec<_> = history.people.values().flat_map(Somebody::markers).collect();
     markers.iter().for_each(|marker| there.add(marker));
     let bytes: Vec<u8> = history.files().iter().flat_map(|file| std::fs::read(file).expect("a file")).collect();
+    let markers: Vec<_> = markers.into_iter().filter(|marker| *marker != marker.to_ascii_lowercase()).collect();
     let missing = markers.iter().filter(|marker| !bytes.windows(8).any(|window| window == &marker[..8])).count();
     assert_eq!(missing, 0);
-    assert!(there.found(&bytes) >= there.pieces.len() * 9 / 10);
+    assert!(there.found(&bytes) >= there.pieces.len() / 2);
     Ok(())
 }
 
@@ -365,8 +385,40 @@ fn a_removal_takes_the_copies_along_that_updates_left_in_other_pages() -> Result
         let removed = history.stores[0].remove_person(&history.client, person, None)?;
         assert_eq!(removed.erasure, Erasure::Done);
         notes.iter().for_each(|text| history.gone.add(text.as_bytes()));
-        assert_eq!(history.left(), 0, "pieces of 50 words");
+        assert_eq!(history.left(), [""; 0], "pieces of 50 words");
         assert_eq!(history.left_in_a_copy()?, 0);
     }
+    Ok(())
+}
+
+#[test]
+fn a_copy_of_a_vault_in_memory_holds_nothing_of_what_was_replaced() -> Result<()> {
+    let mut random = Random(3);
+    let store = Store::in_memory(&CreateOptions::default())?;
+    let client = store.default_client()?;
+    let (mut gone, mut people) = (Gone::default(), Vec::new());
+    // More than SQLite keeps in memory of a copy that it is making.
+    for _ in 0..1_000 {
+        let (notes, image) = (random.words(120), ImageBytes::from(random.photo()));
+        let prepared = PreparedImages { images: vec![PreparedImage::new(&image)], ..PreparedImages::default() };
+        let new =
+            NewPerson { name: random.word(), notes: Some(notes.clone()), images: vec![image], ..NewPerson::default() };
+        people.push((store.insert_person(&client, &new, &prepared)?.person.id, notes));
+    }
+    for round in 0..3 {
+        for (person, notes) in &mut people {
+            gone.add(notes.as_bytes());
+            let words = [10, 200, 60][(random.below(3) + round) % 3];
+            *notes = random.words(words);
+            let update = PersonUpdate { notes: Patch::Set(notes.clone()), ..PersonUpdate::default() };
+            store.update_person_summary(&client, person, &update, &PreparedImages::default())?;
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    store.backup(folder.path().join("copy"), &mut ())?;
+    let bytes = std::fs::read(folder.path().join("copy")).expect("a copy");
+    assert!(bytes.len() > 8 << 20, "the copy has only {} bytes", bytes.len());
+    assert_eq!(gone.found(&bytes), 0);
+    assert!(Store::open(folder.path().join("copy"))?.check()?.is_clean());
     Ok(())
 }

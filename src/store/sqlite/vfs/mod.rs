@@ -29,6 +29,7 @@ use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods, sqlit
 use self::read::read;
 use self::residue::{FILE_HEADER, Layout, Residue};
 use super::error::Outcome;
+use super::schema::PAGE_SIZE;
 
 /// SQLite keeps these by name; those of another version of this crate in one process must not be taken.
 const NAME: &str = concat!("facevault-", env!("CARGO_PKG_VERSION"), "\0");
@@ -360,7 +361,12 @@ unsafe fn layout(file: *mut sqlite3_file) -> Option<Layout> {
         let this = file.cast::<File>();
         if (*this).layout.is_none() {
             let mut header = [0; FILE_HEADER];
-            if read(file, header.as_mut_ptr().cast(), FILE_HEADER as c_int, 0) == ffi::SQLITE_OK {
+            let code = read(file, header.as_mut_ptr().cast(), FILE_HEADER as c_int, 0);
+            // The first page of a new file may be written last.
+            if matches!(code, ffi::SQLITE_OK | ffi::SQLITE_IOERR_SHORT_READ) && header == [0; FILE_HEADER] {
+                return Some(Layout::of_new_file(PAGE_SIZE.unsigned_abs() as usize));
+            }
+            if code == ffi::SQLITE_OK {
                 (*this).layout = Layout::of_header(&header);
             }
         }

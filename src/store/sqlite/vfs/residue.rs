@@ -24,6 +24,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// How vaults are divided.
+    pub(super) fn of_new_file(page_size: usize) -> Self {
+        Self { page_size, usable: page_size }
+    }
+
     /// `None` for a header that is none, and for a file with pages of pointers (auto-vacuum), which vaults do
     /// not have.
     pub(super) fn of_header(header: &[u8]) -> Option<Self> {
