@@ -15,7 +15,7 @@ use super::connection::{Connections, beside, log_of, patiently};
 use super::erasure::{self, truncate_log};
 use super::error::{Fault, Outcome, system};
 use super::place::{Place, require_own_log};
-use super::settings::{self, Access, MEMORY};
+use super::settings::{self, Access, BUSY_TIMEOUT, MEMORY};
 use super::{Store, audit, clients, models, rows, schema, vfs};
 use crate::audit::Actor;
 use crate::error::{Error, ErrorKind, Result, Rule};
@@ -51,6 +51,8 @@ impl Store {
         let make = || {
             let mut connection = settings::connect(pending.path(), Access::Write)?;
             fill(&mut connection, Access::Write, options)?;
+            // A failure of this is ignored by SQLite when it closes a file, and the log would stay under another name.
+            truncate_log(&connection, BUSY_TIMEOUT)?;
             connection.close().map_err(|(_, error)| error)?;
             Ok(())
         };
