@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
 use crate::spec::EncodingMode;
-use crate::vision::{self, AlignedFace, Face, Quality, SeekOptions, Seeker, Turn, Upright};
+use crate::vision::{self, AlignedFace, Face, Quality, QualityLimits, SeekOptions, Seeker, Turn, Upright};
 
 use super::timing::Step;
 use super::{Detection, EncodedFace, Engine, Enrolled, FaceOutcome};
@@ -171,16 +171,22 @@ impl Engine {
         Ok(encoded.map(|encoded| Enrolled { thumbnail: thumbnail(&picture, encoded.turned), encoded }))
     }
 
-    /// The encoding of the face as it is found. If the face seems covered, rotated too far or hardly recognisable, the
-    /// photo may have been taken the wrong way up: the other orientations are tried, and the one in which the face is
-    /// recognised best counts.
+    /// The encoding of the face as it is found. If the face seems covered, rotated too far or hardly recognisable, or
+    /// is not good enough where the detector cannot tell which way up it is, the photo may have been taken the wrong way
+    /// up: the other orientations are tried, and the one in which the face is recognised best counts.
     fn encode_upright(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
-        use RefusalCode::{FaceOccluded, FaceRotationTooLarge, NotRecognizable};
+        use RefusalCode::{Blurred, FaceOccluded, FaceRotationTooLarge, LowQuality, NotRecognizable};
         let found = self.encode_sought(picture, self.seeker())?;
         let clear = self.recognizability().map_or(0.0, |rule| BARELY * rule.limit());
         let unknown = self.detector.scope().is_some_and(|scope| scope.upright == Upright::Unknown);
         let doubtful = match &found {
-            Err(refusal) => matches!(refusal.code, FaceOccluded | FaceRotationTooLarge | NotRecognizable),
+            Err(refusal) => match refusal.code {
+                FaceOccluded | FaceRotationTooLarge | NotRecognizable => true,
+                // Sideways faces seem blurred, since the landmarks that are put on them lie close together, and their
+                // scores are lower.
+                Blurred | LowQuality => unknown,
+                _ => false,
+            },
             // If the detector cannot tell which way up a face is, a barely recognised face is also tried in the other
             // orientations.
             Ok(found) => unknown && found.recognizability.is_some_and(|value| value < clear),
@@ -216,9 +222,20 @@ impl Engine {
         }
     }
 
-    /// The encoding of a face whose landmarks are known.
+    /// The encoding of a face that the detector found.
     pub(super) fn encode_found(
         &self,
+        picture: &RgbImage,
+        turned: Turn,
+        face: &Face,
+    ) -> Result<Result<EncodedFace, Refusal>> {
+        self.encode_within(&self.rules.quality, picture, turned, face)
+    }
+
+    /// The encoding of a face whose landmarks are known.
+    pub(super) fn encode_within(
+        &self,
+        limits: &QualityLimits,
         picture: &RgbImage,
         turned: Turn,
         face: &Face,
@@ -227,7 +244,7 @@ impl Engine {
             let message = format!("{}: the detector's landmarks are not those of the embedder's crop", self.name());
             return Err(Error::new(ErrorKind::ModelMismatch, message));
         }
-        let aligned = self.inner.timing.time(Step::Align, || self.cut_out(picture, face));
+        let aligned = self.inner.timing.time(Step::Align, || self.cut_out(limits, picture, face));
         let (aligned, quality) = match aligned {
             Ok(good) => good,
             Err(refusal) => return Ok(Err(refusal)),
@@ -279,14 +296,20 @@ impl Engine {
     }
 
     /// The crop that the embedder takes, if the face is good enough.
-    fn cut_out(&self, picture: &RgbImage, face: &Face) -> Result<(AlignedFace, Quality), Refusal> {
+    fn cut_out(
+        &self,
+        limits: &QualityLimits,
+        picture: &RgbImage,
+        face: &Face,
+    ) -> Result<(AlignedFace, Quality), Refusal> {
         let template = &self.inner.embedder.spec().template;
         let aligned = vision::align(picture, &face.landmarks, template).ok_or_else(|| {
             let message = "the landmarks of the face coincide; take the photo from nearer and from the front";
             Refusal::new(RefusalCode::LowQuality, message)
         })?;
         let quality = Quality::measure(picture, face);
-        self.rules.quality.check(&quality)?;
+        limits.check(&quality)?;
+        limits.check_score(face.score)?;
         Ok((aligned, quality))
     }
 }

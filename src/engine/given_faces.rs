@@ -101,7 +101,9 @@ impl Engine {
             return Ok(Err(refusal));
         }
         let _taken_on = self.inner.origin.workload.take_on(1);
-        self.encode_found(picture, Turn::None, face)
+        // The score is the host's, on a scale of its own.
+        let limits = self.rules.quality.with_min_score(f32::MIN);
+        self.encode_within(&limits, picture, Turn::None, face)
     }
 
     fn encode_box(&self, picture: &RgbImage, bounds: Rect) -> Result<Result<EncodedFace, Refusal>> {

@@ -17,17 +17,20 @@ pub struct PackLimits {
     pub min_acuity: Option<f32>,
     /// The strongest blocks of compression, above 1.
     pub max_blocking: Option<f32>,
+    /// The least score of the detector, above 0.
+    pub min_score: Option<f32>,
 }
 
 impl PackLimits {
     /// The limits that are stated, by name.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, f32)> {
-        let Self { min_sharpness, min_resolution, min_acuity, max_blocking } = *self;
+        let Self { min_sharpness, min_resolution, min_acuity, max_blocking, min_score } = *self;
         [
             ("min_sharpness", min_sharpness),
             ("min_resolution", min_resolution),
             ("min_acuity", min_acuity),
             ("max_blocking", max_blocking),
+            ("min_score", min_score),
         ]
         .into_iter()
         .filter_map(|(name, limit)| Some((name, limit?)))

@@ -248,6 +248,21 @@ impl QualityLimits {
         }
         Ok(())
     }
+
+    /// Compares the detector's score of a face with its limit.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with the score and the limit.
+    pub fn check_score(&self, score: f32) -> Result<(), Refusal> {
+        let limit = self.min_score;
+        if score >= limit || score.is_nan() {
+            return Ok(());
+        }
+        let message = format!(
+            "the detector is not sure of the face: its score is {score:.2}, {limit:.2} is needed; send a photo that shows the whole face from the front"
+        );
+        Err(Refusal::measured(RefusalCode::LowQuality, f64::from(score), f64::from(limit), message))
+    }
 }
 
 #[cfg(test)]
@@ -354,6 +369,17 @@ mod tests {
             assert!(refusal.measured.is_some_and(f64::is_finite), "{what}: {refusal}");
             assert!(refusal.message.contains("; "), "{what} says what to do: {refusal}");
             assert_eq!(QualityLimits::off().check(&quality), Ok(()), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_face_that_the_detector_is_not_sure_of_is_refused_where_that_is_asked_for() {
+        let limits = QualityLimits::default().with_min_score(0.9);
+        assert_eq!(limits.check_score(0.9), Ok(()));
+        let refusal = limits.check_score(0.89).expect_err("below the limit");
+        assert_eq!((refusal.code, refusal.limit), (RefusalCode::LowQuality, Some(f64::from(0.9f32))));
+        for any in [QualityLimits::default(), QualityLimits::off()] {
+            assert_eq!(any.check_score(-1.0), Ok(()));
         }
     }
 

@@ -47,6 +47,8 @@ pub struct QualityLimits {
     pub min_eye_detail: f32,
     /// The least [`Quality::mouth_detail`].
     pub min_mouth_detail: f32,
+    /// The least score that the detector gives the face, on the detector's own scale; any by default.
+    pub min_score: f32,
     /// Whether a face that cannot be recognised by its vector is refused, where the pack says how to tell
     /// ([`Recognizability`](crate::Recognizability)). This is checked after all of the above.
     pub recognizable: bool,
@@ -75,6 +77,7 @@ impl Default for QualityLimits {
             min_acuity: 0.0035,
             min_eye_detail: 0.06,
             min_mouth_detail: 0.06,
+            min_score: f32::MIN,
             recognizable: true,
         }
     }
@@ -98,6 +101,7 @@ setters!(QualityLimits {
     min_acuity: with_min_acuity(f32),
     min_eye_detail: with_min_eye_detail(f32),
     min_mouth_detail: with_min_mouth_detail(f32),
+    min_score: with_min_score(f32),
     recognizable: with_recognizable(bool),
 });
 
@@ -115,6 +119,7 @@ impl QualityLimits {
         replace(&mut self.min_resolution, usual.min_resolution, pack.min_resolution);
         replace(&mut self.min_acuity, usual.min_acuity, pack.min_acuity);
         replace(&mut self.max_blocking, usual.max_blocking, pack.max_blocking);
+        replace(&mut self.min_score, usual.min_score, pack.min_score);
         self
     }
 
@@ -139,6 +144,7 @@ impl QualityLimits {
             min_acuity: 0.0,
             min_eye_detail: 0.0,
             min_mouth_detail: 0.0,
+            min_score: f32::MIN,
             recognizable: false,
         }
     }
