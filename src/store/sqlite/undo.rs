@@ -7,8 +7,8 @@
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::erasure;
 use super::error::{Fault, Outcome};
+use super::{erasure, rows};
 use crate::error::{Error, ErrorKind};
 
 /// How often taking the place of what was refused is tried.
@@ -33,8 +33,10 @@ pub(super) fn failed(writer: &Connection, error: rusqlite::Error) -> Fault {
 
 fn take_its_place(writer: &Connection) -> Outcome<()> {
     let transaction = Transaction::new_unchecked(writer, TransactionBehavior::Immediate)?;
+    rows::verify_meta(&transaction)?;
     // What was refused is in the log as well, and is to leave it.
     erasure::note(&transaction)?;
+    rows::seal_meta(&transaction)?;
     transaction.commit()?;
     Ok(())
 }
