@@ -87,12 +87,18 @@ mod tests {
             faults::plan(&self.folder.path().join("v-wal"), plan);
         }
 
-        /// The name after the process was killed at this moment: in a copy of file and log.
-        fn name_after_a_crash(&self) -> Result<String> {
+        /// Copies of file and log at this moment, as if the process had been killed.
+        fn crashed(&self) -> tempfile::TempDir {
             let crashed = tempfile::tempdir().expect("a folder");
             for name in ["v", "v-wal"] {
                 fs::copy(self.folder.path().join(name), crashed.path().join(name)).expect("copied");
             }
+            crashed
+        }
+
+        /// The name after the process was killed at this moment, in a vault that is whole.
+        fn name_after_a_crash(&self) -> Result<String> {
+            let crashed = self.crashed();
             let store = Store::open(crashed.path().join("v"))?;
             assert!(store.check()?.is_clean());
             Ok(store.person(&self.client, &self.person)?.name)
@@ -107,7 +113,10 @@ mod tests {
         settings::apply(&raw, Access::Write).expect("sets");
         vault.fail(Plan { syncs: 1, ..Plan::default() });
         raw.execute("UPDATE persons SET name = 'refused'", []).expect_err("the disk failed");
-        assert_eq!((vault.name()?.as_str(), vault.name_after_a_crash()?.as_str()), ("old", "refused"));
+        let folder = vault.crashed();
+        let crashed = Connection::open(folder.path().join("v")).expect("opens");
+        let name: String = crashed.query_row("SELECT name FROM persons", [], |row| row.get(0)).expect("a name");
+        assert_eq!((vault.name()?.as_str(), name.as_str()), ("old", "refused"));
         drop(raw);
         vault.rename("older")?;
 

@@ -15,6 +15,7 @@
 
 #[cfg(test)]
 pub(super) mod faults;
+mod mapped;
 mod read;
 mod residue;
 
@@ -26,6 +27,7 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs};
 
+use self::mapped::is_backed;
 use self::read::read;
 use self::residue::{FILE_HEADER, Layout, Residue};
 use super::error::Outcome;
@@ -428,29 +430,4 @@ unsafe extern "C" fn shm_map(
         }
         code
     }
-}
-
-/// Lets the system find a place on the disk for mapped memory. `false` where there is none.
-///
-/// # Safety
-/// `size` bytes at `memory` are mapped.
-#[cfg(target_os = "linux")]
-unsafe fn is_backed(memory: *mut c_void, size: c_int) -> bool {
-    let Ok(size) = usize::try_from(size) else { return true };
-    loop {
-        // SAFETY: the memory is mapped, and what it holds stays.
-        if unsafe { libc::madvise(memory, size, libc::MADV_POPULATE_WRITE) } == 0 {
-            return true;
-        }
-        match std::io::Error::last_os_error().raw_os_error() {
-            Some(libc::EINTR | libc::EAGAIN) => {}
-            // It would be a signal if the memory was used. Kernels before 5.14 know no such request.
-            error => return error != Some(libc::EFAULT),
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-unsafe fn is_backed(_: *mut c_void, _: c_int) -> bool {
-    true
 }
