@@ -78,12 +78,12 @@ impl Store {
             let Some(found) = find(connection, id)?.filter(|found| found.client == tenant) else {
                 return Err(Error::new(ErrorKind::NotFound, format!("there is no token {id}")).into());
             };
+            self.note(connection, Some(client), None, || Ok(AuditEvent::TokenRevoked { token: id.clone() }))?;
             if found.token.revoked_at.is_some() {
                 return Ok(());
             }
             let now = schema::now().max(found.token.created_at.as_microsecond());
             TOKENS.update(connection, &[found.key], &[("revoked_at", &now)])?;
-            self.note(connection, Some(client), None, || Ok(AuditEvent::TokenRevoked { token: id.clone() }))?;
             Ok(())
         })
     }

@@ -216,7 +216,11 @@ impl Tester {
             self.moments += 1;
             // What earlier moments did not need is left to the later ones. The first tries of a moment are those
             // that leave all and nothing.
-            let share = (goal.saturating_sub(self.images)).div_ceil(moments - passed + 1);
+            let (left, remaining) = (goal.saturating_sub(self.images), moments - passed + 1);
+            let share = match remaining {
+                1 => left.max(1),
+                _ => left / remaining + usize::from(numbers.below(remaining) < left % remaining),
+            };
             let (before, mut tries) = (self.images, 0);
             while self.images < before + share && tries < 4 * share {
                 let namings = if tries < 2 { tries * disk.namings() } else { numbers.below(disk.namings() + 1) };
