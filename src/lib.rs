@@ -52,6 +52,7 @@ mod encoding;
 mod error;
 mod files;
 pub mod geometry;
+mod hex;
 mod patch;
 mod person;
 mod progress;

@@ -51,10 +51,7 @@ impl TokenSecret {
     /// # Errors
     /// [`ErrorKind::Io`] where the operating system gives no random bits.
     pub fn generate() -> Result<Self> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret)
-            .map_err(|error| Error::new(ErrorKind::Io, "the operating system gives no random bits").caused_by(error))?;
-        Ok(Self { id: TokenId::generate(), secret })
+        Ok(Self { id: TokenId::generate(), secret: random_bits()? })
     }
 
     /// Reads `ID.SECRET`; `None` for any other text.
@@ -88,6 +85,14 @@ impl TokenSecret {
     pub fn matches(&self, sha256: &[u8; 32]) -> bool {
         self.sha256().ct_eq(sha256).into()
     }
+}
+
+/// 256 bits that nobody can guess.
+pub(crate) fn random_bits() -> Result<[u8; 32]> {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits)
+        .map_err(|error| Error::new(ErrorKind::Io, "the operating system gives no random bits").caused_by(error))?;
+    Ok(bits)
 }
 
 impl fmt::Debug for TokenSecret {

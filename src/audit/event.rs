@@ -73,7 +73,7 @@ pub enum AuditEvent {
         /// Whether it expires.
         expires: bool,
     },
-    /// A token was taken back.
+    /// Somebody revoked a token. Each request has an entry, also for a token that was revoked before.
     #[non_exhaustive]
     TokenRevoked {
         /// The token.
@@ -242,7 +242,7 @@ mod tests {
         let hash = AuditHash::from_bytes([7; 32]);
         let client = crate::ClientId::generate();
         let person = crate::PersonId::generate();
-        let opening = Opening::from_bytes([1; 32]);
+        let opening = Opening::generate().expect("random bits");
         let text = || "x".to_owned();
         let events = [
             AuditEvent::PersonCreated { photos: 1, encodings: 2 },

@@ -1,8 +1,8 @@
-//! The audit trail: what happened to a vault, who did it, and the chain of hashes that shows a change.
+//! The audit trail: who did what in a vault, and when, as a chain of hashes that reveals tampering.
 //!
-//! An entry says nothing personal. A person is named by the [`PersonKey`], a number of this file alone; of a
-//! change the names of the fields are kept, never their values; of a removal counts and commitments are kept
-//! ([`Removal`]), which nobody can turn back into an id or a photo.
+//! Entries contain nothing personal. A person is identified by the [`PersonKey`], a number that is used in this file
+//! only. The entry of an update has the names of the changed fields, never their values. The entry of a removal has
+//! counts and commitments ([`Removal`]), which cannot be turned back into an id or a photo.
 
 mod actor;
 mod chain;

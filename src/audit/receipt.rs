@@ -1,10 +1,10 @@
-//! Receipts of removals: proof of what was removed that says nothing to anybody else.
+//! Receipts of removals: they prove what was removed, and reveal nothing about the person.
 //!
-//! Ids may be badge numbers and photos may be known to others, so a plain hash of them could be turned back by
-//! trying. The trail therefore keeps commitments: each is a SHA-256 over an [`Opening`], 256 random bits that are
-//! in the receipt and nowhere in the vault, and what it is about. Without the opening nothing can be tried; with
-//! it, whoever knows the id or has the photo can show that the entry is about them. Who throws the receipt away
-//! leaves an entry that nobody can ever connect with a person.
+//! Ids may be badge numbers and photos may be known to others, so a plain hash of them could be found by guessing.
+//! The trail therefore keeps commitments: each is a SHA-256 over an [`Opening`] (256 random bits, which are in the
+//! receipt and nowhere in the vault) and the id or the photo's hash. Without the opening a guess cannot be checked;
+//! with it, anybody who knows the id or has the photo can show that the entry belongs to it. If the receipt is thrown
+//! away, nobody can ever connect the entry with a person.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::chain::from_hex;
 use super::{AuditHash, AuditHead};
-use crate::error::{Error, ErrorKind, Result, Rule};
+use crate::error::{Error, Result, Rule};
+use crate::hex;
 use crate::person::{ClientId, PersonId};
+use crate::token::random_bits;
 
 /// Why a person was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -91,49 +92,22 @@ pub struct Opening([u8; 32]);
 impl Opening {
     /// New random bits.
     pub(crate) fn generate() -> Result<Self> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| Error::new(ErrorKind::Io, "the operating system gives no random bits").caused_by(error))?;
-        Ok(Self(bytes))
-    }
-
-    /// The opening with these bits.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bits.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        random_bits().map(Self)
     }
 
     fn of_person(&self, client: &ClientId, person: &PersonId) -> AuditHash {
         // No id has a zero byte.
-        self.commit(b"person\0")
-            .chain_update(client.as_str())
-            .chain_update([0])
-            .chain_update(person.as_str())
-            .into_hash()
+        self.commit(b"person\0", &[client.as_str().as_bytes(), &[0], person.as_str().as_bytes()])
     }
 
     fn of_image(&self, sha256: &[u8; 32]) -> AuditHash {
-        self.commit(b"image\0").chain_update(sha256).into_hash()
+        self.commit(b"image\0", &[sha256])
     }
 
-    fn commit(&self, what: &[u8]) -> Sha256 {
-        Sha256::new().chain_update(b"facevault: removal\0").chain_update(what).chain_update(self.0)
-    }
-}
-
-trait IntoHash {
-    fn into_hash(self) -> AuditHash;
-}
-
-impl IntoHash for Sha256 {
-    fn into_hash(self) -> AuditHash {
-        AuditHash::from_bytes(self.finalize().into())
+    fn commit(&self, what: &[u8], parts: &[&[u8]]) -> AuditHash {
+        let start = Sha256::new().chain_update(b"facevault: removal\0").chain_update(what).chain_update(self.0);
+        let whole = parts.iter().fold(start, |hash, part| hash.chain_update(part));
+        AuditHash::from_bytes(whole.finalize().into())
     }
 }
 
@@ -172,7 +146,7 @@ impl Receipt {
     /// The entry and the opening of a receipt's text.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) where it is none.
+    /// [`Invalid`](crate::ErrorKind::Invalid) where it is none.
     pub fn parse(text: &str) -> Result<(AuditHead, Opening)> {
         let wrong = || {
             let rule = "must be a number, a dash, 64 hexadecimal digits, a dash and 64 more";
@@ -180,7 +154,7 @@ impl Receipt {
         };
         let (entry, opening) = text.trim().rsplit_once('-').ok_or_else(wrong)?;
         let entry = AuditHead::from_str(entry).map_err(|_| wrong())?;
-        Ok((entry, Opening(from_hex(opening).ok_or_else(wrong)?)))
+        Ok((entry, Opening(hex::read(opening).ok_or_else(wrong)?)))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::setters::setters;
 /// The most days after which somebody who was not seen is removed: a hundred years.
 const MAX_DAYS: u32 = 36_525;
 
-/// Who is removed because of time. It is a part of the vault: `facevault serve` carries it out, and so does
+/// Which people are removed because of time. It is a part of the vault: `facevault serve` carries it out, and so does
 /// [`Vault::carry_out_retention`](crate::Vault::carry_out_retention). By default nobody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]

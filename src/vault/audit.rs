@@ -1,4 +1,4 @@
-//! The verbs on the audit trail. It is the whole vault's: it names whatever was done by every client.
+//! The verbs on the audit trail, which belongs to the whole vault: it has the entries of every client.
 
 use crate::audit::{AuditEntry, AuditEvent, AuditHead, AuditPage, AuditPolicy, AuditQuery, AuditReport};
 use crate::comparison::Threshold;

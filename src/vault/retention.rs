@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::audit::{Receipt, RemovalReason};
 use crate::clock;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::person::{PersonId, RetentionPolicy};
 use crate::progress::{Progress, Step};
 use crate::setters::setters;
@@ -14,7 +14,7 @@ use crate::store::Erasure;
 
 use super::Vault;
 
-/// Whom a purge removes.
+/// Which people a purge removes, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PurgeOptions {
@@ -45,7 +45,7 @@ pub struct PurgedPerson {
 }
 
 /// What a purge did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Purged {
     /// Who was removed, or with [`PurgeOptions::dry_run`] would be.
@@ -54,6 +54,8 @@ pub struct Purged {
     pub is_erasure_pending: bool,
     /// Whether `progress` stopped it: others are still to be removed.
     pub was_stopped: bool,
+    /// The error that ended it after somebody had been removed: others are still to be removed.
+    pub failure: Option<Error>,
 }
 
 impl Vault {
@@ -90,18 +92,17 @@ impl Vault {
     /// [`Io`](ErrorKind::Io) where the clock stands before the vault's last change, or more than five years after
     /// it: then nobody is removed; [`Unsupported`](ErrorKind::Unsupported) where the policy asks who was not seen
     /// and the audit trail does not note searches; [`Invalid`](ErrorKind::Invalid) for days out of range; and as
-    /// for every write: who was removed before stays removed.
+    /// for every write. Nobody was removed then: a later error is in [`Purged::failure`], beside the receipts of
+    /// those who were removed before.
     pub fn purge(&self, options: &PurgeOptions, progress: &mut dyn Progress) -> Result<Purged> {
         self.purge_at(clock::now(), options, progress)
     }
 
     fn purge_at(&self, now: Timestamp, options: &PurgeOptions, progress: &mut dyn Progress) -> Result<Purged> {
         // Whoever was seen a moment ago was seen.
-        if !self.store().is_read_only() {
-            self.store().flush_audit()?;
-        }
+        self.store().flush_audit()?;
         let due = self.store().due(&self.client, &options.policy, now, options.trust_clock)?;
-        let mut purged = Purged { persons: Vec::new(), is_erasure_pending: false, was_stopped: false };
+        let mut purged = Purged { persons: Vec::new(), is_erasure_pending: false, was_stopped: false, failure: None };
         let total = due.len();
         for (done, due) in due.into_iter().enumerate() {
             if progress.report(Step::items("removing persons", done, total)) == ControlFlow::Break(()) {
@@ -120,7 +121,11 @@ impl Vault {
                     }
                     // Changed or removed by somebody else meanwhile.
                     Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => continue,
-                    Err(error) => return Err(error),
+                    Err(error) if purged.persons.is_empty() => return Err(error),
+                    Err(error) => {
+                        purged.failure = Some(error);
+                        break;
+                    }
                 }
             }
             purged.persons.push(PurgedPerson { person: due.person, reason: due.reason, receipt });
@@ -132,21 +137,32 @@ impl Vault {
     /// come, and cuts the entries of the audit trail that are old enough. Returns how many persons were removed.
     ///
     /// # Errors
-    /// As for [`Self::purge`] and [`Self::audit_cut`].
+    /// As for [`Self::purge`] and [`Self::audit_cut`]. What fails for one client or one part of the policy does not
+    /// keep the rest from being done; the first error is returned.
     pub fn carry_out_retention(&self, progress: &mut dyn Progress) -> Result<u64> {
-        let options = PurgeOptions::default().with_policy(self.retention()?);
-        let mut removed = 0;
-        if !options.policy.is_empty() {
-            for client in self.store().clients()? {
-                let purged = self.for_client(&client)?.purge(&options, progress)?;
-                removed += purged.persons.len() as u64;
-                if purged.was_stopped {
-                    return Ok(removed);
+        let RetentionPolicy { expired, unseen_days } = self.retention()?;
+        let parts = [
+            RetentionPolicy::default().with_expired(expired),
+            RetentionPolicy::default().with_unseen_days(unseen_days),
+        ];
+        let (mut removed, mut failure) = (0, None);
+        for client in self.clients()? {
+            for part in parts.iter().filter(|part| !part.is_empty()) {
+                let options = PurgeOptions::default().with_policy(*part);
+                match self.for_client(&client).and_then(|vault| vault.purge(&options, progress)) {
+                    Ok(purged) => {
+                        removed += purged.persons.len() as u64;
+                        failure = failure.or(purged.failure);
+                        if purged.was_stopped {
+                            return failure.map_or(Ok(removed), Err);
+                        }
+                    }
+                    Err(error) => failure = failure.or(Some(error)),
                 }
             }
         }
-        self.audit_cut()?;
-        Ok(removed)
+        let cut = self.audit_cut();
+        failure.map_or(Ok(()), Err).and(cut).map(|_| removed)
     }
 }
 
@@ -249,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_purge_that_is_stopped_says_whom_it_removed() -> Result<()> {
+    fn a_purge_that_is_stopped_says_who_was_removed() -> Result<()> {
         let vault = vault();
         let now = Timestamp::now();
         (0..5).for_each(|n| drop(add(&vault, &format!("p{n}"), Some(now))));
@@ -276,8 +292,16 @@ mod tests {
         vault.set_retention(&policy)?;
         assert_eq!(vault.retention()?, policy);
         assert_eq!(vault.carry_out_retention(&mut ())?, 2);
+        // Nobody knows who was seen, but that does not keep the others.
+        vault.set_retention(&policy.with_unseen_days(30))?;
+        add(&vault, "eve", Some(past));
+        add(&other, "joe", Some(past));
+        let refused = vault.carry_out_retention(&mut ()).map_err(|error| error.kind());
+        assert_eq!(refused, Err(ErrorKind::Unsupported));
+        assert_eq!((vault.persons(&Default::default())?.total, other.persons(&Default::default())?.total), (0, 0));
+        vault.set_retention(&policy)?;
         let kinds = vault.audit(&AuditQuery::default().with_kinds(vec!["retention_changed".into()]))?;
-        assert_eq!(kinds.entries.len(), 1);
+        assert_eq!(kinds.entries.len(), 3);
         for days in [0, 36_526] {
             let wrong = vault.set_retention(&policy.with_unseen_days(days)).map_err(|error| error.kind());
             assert_eq!(wrong, Err(ErrorKind::Invalid));

@@ -48,7 +48,8 @@ impl Vault {
         self.store().tokens(&self.client)
     }
 
-    /// Takes a token of this client back: from now on it is unknown.
+    /// Revokes a token of this client: from now on it is unknown. A token that was revoked before keeps the time of
+    /// its revocation; the audit trail has an entry of each request.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown token or another client's.

@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
         "error",
         "files",
         "geometry",
+        "hex",
         "encoding",
         "comparison",
         "patch",

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use facevault::models::Home;
+use facevault::store::Erasure;
 use facevault::vision::{FacePolicy, QualityLimits, RuntimeChoice, SeekOptions};
 use facevault::{Actor, AuditScope, ClientId, ErrorKind, Limits, Result};
 use facevault::{EncodingMode, Engine, EngineOptions, PackSource, PhotoRules};
@@ -137,6 +138,17 @@ impl Context {
             return self.vault_with_engine(path);
         }
         self.told_of_mode(acting(Vault::open_read_only(path, self.vault_options(Some(self.engine()?)))?))
+    }
+
+    /// Says so where what was removed or replaced is still in the log.
+    pub(crate) fn notice_pending_erasure(&self, vault: &Vault) -> Result<()> {
+        if vault.erasure()? == Erasure::Pending {
+            self.output.notice(
+                "another program is reading an older state of the vault: what was removed or replaced stays in the log \
+                 beside it until the next write; `facevault check` says when it is gone",
+            );
+        }
+        Ok(())
     }
 
     /// Says so where the vault keeps to another mode than the one that was asked for.

@@ -13,7 +13,7 @@ use crate::person::{ClientId, PersonKey};
 
 /// After so many entries the oldest are looked at, whether they are to be cut.
 const CUT_EVERY: u64 = 256;
-/// The most entries that a change cuts beside its own work; [`Store::cut_audit`] cuts all.
+/// The most entries that a write cuts beside its own work; [`Store::cut_audit`] cuts all.
 const CUT_AT_MOST: u64 = 1_024;
 
 const MICROS_A_MINUTE: i64 = 60_000_000;
@@ -115,11 +115,10 @@ impl Store {
             return Ok(None);
         }
         let note = self.note_of(client, person, event()?);
+        let before = state.head.sequence;
         append(connection, &mut state, &note)?;
         let entry = state.head;
-        if state.head.sequence.is_multiple_of(CUT_EVERY) {
-            cut(connection, &mut state, &Actor::default(), CUT_AT_MOST)?;
-        }
+        cut_now_and_then(connection, &mut state, before)?;
         state.save(connection)?;
         Ok(Some((entry, note.at)))
     }
@@ -161,6 +160,15 @@ pub(super) fn append(connection: &Connection, state: &mut State, note: &Note) ->
         )?
         .execute(params![row_number(sequence), note.at, kind, client, actor, person, detail, hash.as_bytes()])?;
     state.head = AuditHead::new(sequence, hash);
+    Ok(())
+}
+
+/// Cuts some of the entries that are too old, once in [`CUT_EVERY`] entries: call it where entries were appended
+/// behind number `before`. The state has still to be saved.
+pub(super) fn cut_now_and_then(connection: &Connection, state: &mut State, before: u64) -> Outcome<()> {
+    if before / CUT_EVERY != state.head.sequence / CUT_EVERY {
+        cut(connection, state, &Actor::default(), CUT_AT_MOST)?;
+    }
     Ok(())
 }
 

@@ -237,9 +237,9 @@ impl Store {
     pub(super) fn write<T>(&self, work: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T> {
         #[cfg(test)]
         self.inner.transactions.writes.fetch_add(1, Ordering::Relaxed);
-        let waiting = self.inner.waiting.take();
         let run = || {
             let writer = self.inner.writer()?;
+            let waiting = self.inner.waiting.take();
             let transaction = patiently(|| Ok(Transaction::new_unchecked(&writer, TransactionBehavior::Immediate)?))?;
             schema::require_current(&transaction)?;
             self.inner.require_in_place()?;
@@ -247,7 +247,7 @@ impl Store {
             let noted = erasure::noted(&transaction)?;
             let settled = if noted > 0 && erasure::is_empty(&self.inner.log) { noted } else { 0 };
             let changes = transaction.total_changes();
-            waiting::append_all(&transaction, &waiting)?;
+            waiting::append_all(&transaction, waiting.notes())?;
             let value = work(&transaction)?;
             if settled > 0 && transaction.total_changes() > changes {
                 erasure::take_back(&transaction, settled)?;
@@ -255,15 +255,12 @@ impl Store {
             rows::seal_meta(&transaction)?;
             let is_pending = erasure::noted(&transaction)? > 0;
             transaction.commit().map_err(|error| undo::failed(&writer, error))?;
+            waiting.written();
             self.inner.erasure.set_pending(is_pending);
             self.inner.erasure.attempt_if_due(&writer);
             Ok(value)
         };
-        let outcome = run().map_err(|fault: Fault| fault.into_error(&self.inner.path));
-        if outcome.is_err() {
-            self.inner.waiting.put_back(waiting);
-        }
-        outcome
+        run().map_err(|fault: Fault| fault.into_error(&self.inner.path))
     }
 }
 

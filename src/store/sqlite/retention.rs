@@ -16,7 +16,7 @@ use crate::store::Due;
 
 const MICROS_A_MINUTE: i64 = 60_000_000;
 const MICROS_A_DAY: i64 = 86_400_000_000;
-/// A clock that stands further behind the vault's last change than this was hardly set right.
+/// A clock that is further ahead of the vault's last change than this is probably wrong.
 const FARTHEST: i64 = 5 * 366 * MICROS_A_DAY;
 
 impl Store {

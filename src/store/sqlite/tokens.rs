@@ -68,7 +68,7 @@ impl Store {
         self.read(|connection| Ok(find(connection, id)?.map(|found| (found.token, found.sha256))))
     }
 
-    /// Takes a token back from now on; one that was taken back before stays so since then.
+    /// Revokes a token from now on. One that was revoked before keeps its time; the trail has an entry of each request.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown token or another client's, and as for every write.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::audit::{Note, State, append};
+use super::audit::{Note, State, append, cut_now_and_then};
 use super::connection::Connections;
 use super::error::Outcome;
 use super::{Store, clients, persons, schema};
@@ -38,29 +38,53 @@ struct Queue {
 }
 
 impl Waiting {
-    /// What waits; it is the caller's to write.
-    pub(super) fn take(&self) -> Vec<Note> {
-        std::mem::take(&mut self.lock().notes)
-    }
-
-    /// Puts back what could not be written, before what has come since.
-    pub(super) fn put_back(&self, mut notes: Vec<Note>) {
-        if !notes.is_empty() {
-            let mut queue = self.lock();
-            notes.append(&mut queue.notes);
-            queue.notes = notes;
-        }
+    /// What waits, to be written by whoever holds the writer: it goes on waiting unless
+    /// [`Taken::written`] is called before the writer is free again.
+    pub(super) fn take(&self) -> Taken<'_> {
+        Taken { waiting: self, notes: std::mem::take(&mut self.lock().notes) }
     }
 
     /// Ends the thread, and gives what waits.
     pub(super) fn close(&self) -> Vec<Note> {
-        self.lock().is_closed = true;
+        let notes = {
+            let mut queue = self.lock();
+            queue.is_closed = true;
+            std::mem::take(&mut queue.notes)
+        };
         self.closing.notify_all();
-        self.take()
+        notes
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Entries that a write takes along.
+pub(super) struct Taken<'a> {
+    waiting: &'a Waiting,
+    notes: Vec<Note>,
+}
+
+impl Taken<'_> {
+    pub(super) fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// They are on the disk.
+    pub(super) fn written(mut self) {
+        self.notes.clear();
+    }
+}
+
+impl Drop for Taken<'_> {
+    /// Puts back what could not be written, before what has come since.
+    fn drop(&mut self) {
+        if !self.notes.is_empty() {
+            let mut queue = self.waiting.lock();
+            self.notes.append(&mut queue.notes);
+            queue.notes = std::mem::take(&mut self.notes);
+        }
     }
 }
 
@@ -97,20 +121,30 @@ impl Store {
             return Err(Error::new(ErrorKind::Unsupported, format!("{}: {message}", self.path().display())));
         }
         let note = Note { at: schema::now(), client: Some(client.clone()), actor: self.actor.clone(), person, event };
-        let is_full = {
-            let mut queue = self.inner.waiting.lock();
-            queue.notes.push(note);
-            queue.notes.len() >= MOST
-        };
-        if policy.searches_at_once || is_full || !self.inner.is_written_soon() { self.flush_audit() } else { Ok(()) }
+        if policy.searches_at_once {
+            return self.write(|connection| append_all(connection, std::slice::from_ref(&note)));
+        }
+        if self.inner.waiting.lock().notes.len() >= MOST {
+            self.flush_audit()?;
+        }
+        self.inner.waiting.lock().notes.push(note);
+        if self.inner.is_written_soon() { Ok(()) } else { self.flush_audit() }
     }
 
-    /// Writes the entries of searches that wait.
+    /// Writes the entries of searches that wait. Those that another write has taken along are on the disk too when
+    /// this returns `Ok`.
     ///
     /// # Errors
     /// As for every write; they go on waiting then.
     pub fn flush_audit(&self) -> Result<()> {
-        if self.inner.waiting.lock().notes.is_empty() { Ok(()) } else { self.write(|_| Ok(())) }
+        if self.is_read_only() {
+            return Ok(());
+        }
+        // Whoever has the writer may be writing them.
+        let writer = self.inner.writer().map_err(|fault| fault.into_error(self.path()))?;
+        let is_empty = self.inner.waiting.lock().notes.is_empty();
+        drop(writer);
+        if is_empty { Ok(()) } else { self.write(|_| Ok(())) }
     }
 }
 
@@ -166,12 +200,14 @@ pub(super) fn append_all(connection: &Connection, notes: &[Note]) -> Outcome<()>
         return Ok(());
     }
     let mut state = State::read(connection)?;
+    let before = state.head.sequence;
     for note in notes {
         append(connection, &mut state, note)?;
         if let Some(person) = note.seen() {
             note_seen(connection, person, note.at)?;
         }
     }
+    cut_now_and_then(connection, &mut state, before)?;
     state.save(connection)
 }
 
@@ -190,4 +226,56 @@ fn note_seen(connection: &Connection, person: PersonKey, at: i64) -> Outcome<()>
 /// The checksum of a row of `seen`.
 pub(super) fn seen_checksum(person: i64, at: i64) -> u32 {
     crc32fast::hash(&[person.to_le_bytes(), at.to_le_bytes()].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{AuditPolicy, AuditQuery};
+    use crate::store::CreateOptions;
+
+    fn compared() -> AuditEvent {
+        AuditEvent::Compared { threshold: "any".into(), accepted: false }
+    }
+
+    fn note_searches(store: &Store) -> Result<()> {
+        store.set_audit_policy(&AuditPolicy::default().with_scope(AuditScope::All))
+    }
+
+    #[test]
+    fn a_flush_waits_for_a_write_that_has_taken_the_entries_along() -> Result<()> {
+        let store = Store::in_memory(&CreateOptions::default())?;
+        note_searches(&store)?;
+        store.note_search(&store.default_client()?, None, compared())?;
+        std::thread::scope(|scope| {
+            let writer = store.inner.writer().map_err(|fault| fault.into_error(store.path()))?;
+            let taken = store.inner.waiting.take();
+            assert_eq!(taken.notes().len(), 1);
+            let flush = scope.spawn(|| store.flush_audit());
+            std::thread::sleep(Duration::from_millis(100));
+            // The write fails.
+            drop(taken);
+            drop(writer);
+            flush.join().expect("no panic")
+        })?;
+        assert_eq!(store.audit(&AuditQuery::default())?.head.sequence, 2);
+        Ok(())
+    }
+
+    #[test]
+    fn entries_of_searches_alone_cut_old_ones_too() -> Result<()> {
+        let store = Store::in_memory(&CreateOptions::default())?;
+        let at = schema::now() - 400 * 86_400_000_000;
+        let old = Note { at, client: None, actor: Actor::default(), person: None, event: compared() };
+        let old: Vec<Note> = std::iter::repeat_n(old, 254).collect();
+        store.write(|connection| append_all(connection, &old))?;
+        note_searches(&store)?;
+        store.note_search(&store.default_client()?, None, compared())?;
+        assert_eq!(store.verify_audit(None)?.cut_until, 0);
+        store.flush_audit()?;
+        let report = store.verify_audit(None)?;
+        assert_eq!((report.cut_until, report.head.sequence, report.entries), (254, 257, 3));
+        assert!(report.is_clean(), "{report:?}");
+        Ok(())
+    }
 }

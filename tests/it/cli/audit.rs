@@ -71,6 +71,10 @@ fn a_removal_has_a_receipt_that_proves_it() {
     let receipt = removed["data"]["receipt"].as_str().expect("a receipt").to_owned();
     let shown = test.run(["audit", "receipt", "v", &receipt, "--person", "ada"]).ok();
     assert!(shown.stdout.contains("reason=asked") && shown.stdout.contains("ok   ada is the person"), "{shown:#?}");
+    assert_eq!(
+        test.pipe(["audit", "receipt", "v", "-", "--person", "ada"], receipt.as_bytes()).ok().stdout,
+        shown.stdout
+    );
     let run = test.run(["audit", "receipt", "v", &receipt, "--person", "bob"]);
     assert!(run.code == 1 && run.stdout.contains("BAD  bob is not the person"), "{run:#?}");
     test.write("photo.jpg", "no photo of ada's");

@@ -127,4 +127,7 @@ fn what_waits_to_be_erased_is_told() {
     assert_eq!(state(), "done");
     let removed = test.run(["person", "remove", "v", "bob", "--yes", "--json"]).ok();
     assert_eq!((&removed.json()["data"]["erasure"], removed.stderr.as_str()), (&"done".into(), ""));
+    // The name of a collection counts too.
+    let removed = reader.snapshot(&client, |_| Ok(test.run(["collection", "remove", "v", "staff", "--yes"])));
+    assert!(removed.expect("read").ok().stderr.contains("stays in the log"));
 }

@@ -1,6 +1,6 @@
-//! `facevault audit`: what was done to a vault, and by whom.
+//! `facevault audit`: the audit trail of a vault.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -18,7 +18,7 @@ use crate::failure::{Failure, exit_code};
 use crate::output::{Listing, Mark, Text, count, now, time};
 use crate::photo;
 
-/// Show, verify and export the audit trail: what was done to a vault, and by whom
+/// Show, verify and export the audit trail: who changed what in a vault, and when
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     List(List),
@@ -37,8 +37,8 @@ Examples:
 
 /// List entries, the newest first
 ///
-/// An entry says when it was, who acted for which client, and what was done. It never holds names, values of
-/// fields, photos or vectors: a person is named by a number of the file.
+/// An entry has the time, the client, who acted, and what was done. It never holds names, values of fields, photos
+/// or vectors: a person is identified by a number that is used in this file only.
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {
@@ -52,12 +52,12 @@ pub(crate) struct List {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     limit: u64,
 
-    /// List entries before this one: `next` of the list before
+    /// List entries older than this one: the number under which the previous page ended (`next` in JSON)
     #[arg(long, value_name = "NUMBER")]
     after: Option<u64>,
 }
 
-/// Which entries are wanted; those of every client unless --client names one.
+/// Which entries to show: those of every client unless --client names one.
 #[derive(Debug, Args)]
 struct Wanted {
     /// Only entries of this kind, such as person_removed; repeat it for more
@@ -104,16 +104,16 @@ Examples:
 
 /// Follow the trail's chain of hashes from its start to its end
 ///
-/// Every entry is hashed together with the one before it, so an entry that was changed, cut, inserted or moved
-/// shows: the exit code is then 4. Whoever can write the file can make the whole chain anew; that shows only
-/// against a head that was kept elsewhere. The answer names the head.
+/// Every entry is hashed together with the one before it, so an entry that was changed, cut, inserted or moved is
+/// found, and the exit code is 4. Somebody who can write the file can rebuild the whole chain; that is found only
+/// with --head and a head that was stored elsewhere. The answer contains the current head.
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY)]
 pub(crate) struct Verify {
     /// The vault's file
     vault: PathBuf,
 
-    /// A head that was noted before: the trail must still hold it
+    /// A head that an earlier verification printed: the trail must still contain it
     #[arg(long, value_name = "HEAD")]
     head: Option<AuditHead>,
 }
@@ -142,14 +142,14 @@ Examples:
   facevault audit policy people.vault --scope all --keep-days 730
   facevault audit policy people.vault --scope off";
 
-/// Show what the trail notes and for how long, or change it
+/// Show or change which events the trail records and how long it keeps them
 #[derive(Debug, Args)]
 #[command(after_help = POLICY)]
 pub(crate) struct Policy {
     /// The vault's file
     vault: PathBuf,
 
-    /// What is noted: nothing, whatever changes the vault, or searches too
+    /// Record nothing, all changes of the vault, or searches as well
     #[arg(long, value_name = "WHAT")]
     scope: Option<Scope>,
 
@@ -157,7 +157,7 @@ pub(crate) struct Policy {
     #[arg(long, value_name = "DAYS", value_parser = parse_days)]
     keep_days: Option<Days>,
 
-    /// Whether a search is answered only once its entry is on the disk
+    /// Whether the entry of a search must be on the disk before the search is answered
     #[arg(long, value_name = "true|false")]
     searches_at_once: Option<bool>,
 }
@@ -176,27 +176,28 @@ struct Days(Option<u32>);
 const RECEIPT: &str = "\
 Examples:
   facevault audit receipt people.vault RECEIPT
-  facevault audit receipt people.vault RECEIPT --person person_123456789 --image ada.jpg";
+  facevault audit receipt people.vault - --person person_123456789 --image ada.jpg < receipt.txt";
 
-/// Ask what a receipt of a removal stands for
+/// Show the removal that a receipt belongs to, and check a person or photos against it
 ///
-/// The entry says when the person was removed, by whom, and how much. It says of a person or a photo only whether
-/// it is the one that you name: --client names the client if it is not the vault's first one. The exit code is 1
-/// where it is not.
+/// Shows the time of the removal, who removed the person, the reason, and how many photos, encodings, attributes and
+/// collections were removed. The entry names nobody. With --person and --image the command checks whether the removed
+/// person had this id (under --client, by default the vault's first client) and these photos; the exit code is 1 if
+/// one of them does not match.
 #[derive(Debug, Args)]
 #[command(after_help = RECEIPT)]
 pub(crate) struct ReceiptArguments {
     /// The vault's file
     vault: PathBuf,
 
-    /// The receipt, as `person remove` printed it
+    /// The receipt, as `person remove` or `purge` printed it; `-` reads it from standard input
     receipt: String,
 
-    /// Was it this person?
+    /// Check whether this person was removed
     #[arg(long, value_name = "ID")]
     person: Option<PersonId>,
 
-    /// Was this photo removed? Repeat it for more
+    /// Check whether this photo was removed; repeat it for more
     #[arg(long = "image", value_name = "FILE")]
     images: Vec<PathBuf>,
 }
@@ -330,7 +331,11 @@ fn print_policy(policy: &AuditPolicy, text: &mut Text<'_>) -> std::io::Result<()
 }
 
 fn receipt(arguments: &ReceiptArguments, context: &Context) -> Outcome {
-    let (head, opening) = Receipt::parse(&arguments.receipt)?;
+    let text = match arguments.receipt.as_str() {
+        "-" => String::from_utf8_lossy(&photo::read_body(Path::new("-"), &context.limits())?).into_owned(),
+        text => text.to_owned(),
+    };
+    let (head, opening) = Receipt::parse(&text)?;
     let photos = photo::read_all(&arguments.images, &context.limits())?;
     let vault = context.vault_for_reading(&arguments.vault)?;
     let entry = vault.audit_entry(&head)?;

@@ -156,8 +156,10 @@ fn update(arguments: Update, context: &Context) -> Outcome {
             people: (!people.is_empty() || clear.contains(&Clearable::People)).then_some(people),
         },
     };
-    let collection = context.vault(&which.vault)?.update_collection(&which.collection, &update)?;
-    written("updated", &collection, context)
+    let vault = context.vault(&which.vault)?;
+    let collection = vault.update_collection(&which.collection, &update)?;
+    written("updated", &collection, context)?;
+    Ok(context.notice_pending_erasure(&vault)?)
 }
 
 fn list(arguments: &List, context: &Context) -> Outcome {
@@ -179,7 +181,8 @@ fn remove(arguments: &Remove, context: &Context) -> Outcome {
     let question = || Ok(format!("remove {}, {:?}? The people in it stay.", collection.id, collection.name));
     confirm::removal(arguments.yes, question, context)?;
     vault.remove_collection(collection.id.as_str())?;
-    context.output.answer(&json!({"_id": collection.id}), |text| text.line(format!("removed {}", collection.id)))
+    context.output.answer(&json!({"_id": collection.id}), |text| text.line(format!("removed {}", collection.id)))?;
+    Ok(context.notice_pending_erasure(&vault)?)
 }
 
 fn written(headline: &str, collection: &Collection, context: &Context) -> Outcome {

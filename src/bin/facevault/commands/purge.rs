@@ -1,4 +1,4 @@
-//! `facevault purge`: people whose time has come.
+//! `facevault purge`: removes people who have expired or were not seen for long.
 
 use std::path::PathBuf;
 
@@ -22,12 +22,13 @@ Examples:
   facevault purge people.vault --policy                show the policy
   facevault purge people.vault --policy --nobody       remove nobody from now on";
 
-/// Remove people whose time has come
+/// Remove people who have expired or were not seen for long
 ///
 /// --expired removes those whose `expires_at` has come, --unseen those who are active and were neither recognised nor
 /// verified for so many days, which needs a trail that notes searches (`facevault audit policy --scope all`). Without
 /// either, the vault's own policy decides. People of every client are removed unless --client names one. Each removal
-/// has its receipt in the audit trail. Nobody is removed by a clock that is obviously wrong.
+/// has an entry in the audit trail and a receipt, which is printed here once. Nobody is removed while the clock is
+/// obviously wrong.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -68,7 +69,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     if arguments.policy {
         return policy(arguments, asked, context);
     }
-    let vault = context.vault(&arguments.vault)?;
+    let vault = match arguments.dry_run {
+        true => context.vault_for_reading(&arguments.vault)?,
+        false => context.vault(&arguments.vault)?,
+    };
     let policy = if asked.is_empty() { vault.retention()? } else { asked };
     let options = PurgeOptions::default().with_policy(policy).with_trust_clock(arguments.trust_clock);
     let vaults = vaults(&vault, context)?;
@@ -83,17 +87,39 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         confirm::removal(arguments.yes, question, context)?;
     }
     let options = options.with_dry_run(arguments.dry_run);
-    let purged = watched(&context.output, |progress| {
-        vaults.iter().map(|vault| vault.purge(&options, progress)).collect::<facevault::Result<Vec<Purged>>>()
+    let (purged, failure) = watched(&context.output, |progress| {
+        let mut purged: Vec<Purged> = Vec::new();
+        for vault in &vaults {
+            let failure = match vault.purge(&options, progress) {
+                Ok(mut one) => {
+                    let failure = one.failure.take();
+                    purged.push(one);
+                    failure
+                }
+                Err(error) if purged.iter().all(|one| one.persons.is_empty()) => return Err(error),
+                Err(error) => Some(error),
+            };
+            if failure.is_some() {
+                return Ok((purged, failure));
+            }
+        }
+        Ok((purged, None))
     })?;
+    // Whatever failed: the receipts cannot be asked for again.
     print(arguments, &vaults, &purged, context)?;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    if !arguments.dry_run {
+        context.notice_pending_erasure(&vault)?;
+    }
     match purged.iter().any(|purged| purged.was_stopped) || interrupt::requested() {
         true => Err(Failure::Interrupted("the purge was stopped; whoever was removed stays removed".to_owned())),
         false => Ok(()),
     }
 }
 
-/// The vault as each client sees it whose people are concerned.
+/// The vault as seen by each client whose people are concerned.
 fn vaults(vault: &Vault, context: &Context) -> facevault::Result<Vec<Vault>> {
     match context.client() {
         Some(_) => Ok(vec![vault.clone()]),
@@ -119,7 +145,7 @@ fn print(arguments: &Arguments, vaults: &[Vault], purged: &[Purged], context: &C
             let receipt = one.receipt.map(|receipt| receipt.reveal()).unwrap_or_default();
             listing.row([one.person.as_str(), vault.client().as_str(), reason.as_str().unwrap_or_default(), &receipt]);
         }
-        text.listing(&listing, "nobody's time has come")?;
+        text.listing(&listing, "nobody is to be removed")?;
         let what = if arguments.dry_run { "would be removed" } else { "removed" };
         text.line(format!("{} {what}", count(persons.len() as u64, "person", "people")))
     })

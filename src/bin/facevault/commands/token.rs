@@ -1,4 +1,4 @@
-//! `facevault token`: who may talk to a vault over HTTP.
+//! `facevault token`: tokens, by which programs may use a vault over HTTP.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,9 +117,18 @@ fn create(arguments: &Create, context: &Context) -> Outcome {
     });
     if shown.is_err() {
         // Nobody has seen it whole: it must not stay valid.
-        vault.revoke_token(&token.id)?;
-        let message = format!("the token {} could not be printed, so it was revoked: create another one", token.id);
-        return Err(Error::new(ErrorKind::Io, message).into());
+        let error = match vault.revoke_token(&token.id) {
+            Ok(()) => {
+                let message = "could not be printed, so it was revoked: create another one";
+                Error::new(ErrorKind::Io, format!("the token {} {message}", token.id))
+            }
+            Err(error) => {
+                let message =
+                    "could be neither printed nor revoked, so it is valid: revoke it (`facevault token revoke`)";
+                Error::new(ErrorKind::Io, format!("the token {} {message}", token.id)).caused_by(error)
+            }
+        };
+        return Err(error.into());
     }
     Ok(())
 }

@@ -53,17 +53,6 @@ fn written(headline: &str, person: &facevault::Person, context: &Context) -> Out
     })
 }
 
-/// Says so where what was removed or replaced is still in the log.
-fn tell_of_pending(vault: &facevault::Vault, context: &Context) -> Outcome {
-    if vault.erasure()? == facevault::store::Erasure::Pending {
-        context.output.notice(
-            "somebody is reading the vault as it was: what was removed or replaced stays in the log beside it until the \
-             next write; `facevault check` says when it is gone",
-        );
-    }
-    Ok(())
-}
-
 /// The argument that names a person.
 #[derive(Debug, clap::Args)]
 struct Subject {

@@ -18,8 +18,8 @@ Examples:
 /// Where another program is reading an older state, the log keeps them for a while ("erasure": "pending" in JSON);
 /// whoever writes next erases them, and so does a server. Copies of the file and backups keep them.
 ///
-/// The receipt proves later that this person was removed (`facevault audit receipt`), and says nothing to anybody
-/// who does not know the person. The vault does not keep it.
+/// With the receipt it can be proved later that this person was removed (`facevault audit receipt`). It reveals
+/// nothing about the person to others. The vault does not keep it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -49,5 +49,5 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             None => Ok(()),
         }
     })?;
-    super::tell_of_pending(&vault, context)
+    Ok(context.notice_pending_erasure(&vault)?)
 }

@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     };
     let person = vault.update_person(&arguments.subject.id, &update).with_photos(&arguments.images)?;
     written("updated", &person, context)?;
-    super::tell_of_pending(&vault, context)
+    Ok(context.notice_pending_erasure(&vault)?)
 }
 
 fn from_options(arguments: &Arguments, context: &Context) -> Result<PersonUpdate, crate::failure::Failure> {
