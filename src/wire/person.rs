@@ -130,8 +130,8 @@ impl<'a> PersonAnswer<'a> {
 
 impl Serialize for Person {
     /// As [`PersonAnswer`], the person object of the HTTP API: thirteen fields, and `attributes` and
-    /// `expires_at` where there are any; photos and encodings as base64 in the same order. It is an answer, not a copy: the photos' ids and the version are
-    /// not in it, and there is no way back from it to a `Person`.
+    /// `expires_at` where there are any; photos and encodings as base64 in the same order. It is an answer, not a
+    /// copy: the photos' ids and the version are not in it, and there is no way back from it to a `Person`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         PersonAnswer::new(self).serialize(serializer)
     }

@@ -137,7 +137,8 @@ fn print(arguments: &Arguments, vaults: &[Vault], purged: &[Purged], context: &C
         })
         .collect();
     let is_pending = purged.iter().any(|purged| purged.is_erasure_pending);
-    let data = json!({"removed": !arguments.dry_run, "persons": persons, "erasure": if is_pending { "pending" } else { "done" }});
+    let erasure = if is_pending { "pending" } else { "done" };
+    let data = json!({"removed": !arguments.dry_run, "persons": persons, "erasure": erasure});
     context.output.answer(&data, |text| {
         let mut listing = Listing::new(&["PERSON", "CLIENT", "REASON", "RECEIPT"]);
         for (vault, one) in each() {

@@ -37,7 +37,8 @@ metrics of the token's client; --metrics serves those of the whole process.";
 /// Programs send a token (`facevault token create`) and act for its client. Only programs on this
 /// machine can connect unless you pass --allow-remote. Ctrl-C stops the server once running requests
 /// have finished; a second Ctrl-C stops it at once, and even then a change is made completely or not
-/// at all. No core dumps are written of it. Failures are logged, and with -v each request, without names, photos or vectors.
+/// at all. Core dumps are switched off. Failures are logged, and with -v each request, without names,
+/// photos or vectors.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
