@@ -14,6 +14,7 @@ use facevault::{
 use image::{Rgb, RgbImage};
 
 use super::fakes::{DIMENSION, engine, engine_of};
+use super::scratch;
 
 /// Flips in a quick run; `FACEVAULT_FLIPS` asks for another number.
 const FLIPS: usize = 300;
@@ -294,16 +295,10 @@ fn used(bytes: &[u8]) -> Vec<usize> {
     (0..bytes.len()).filter(|at| is_used(*at)).collect()
 }
 
-fn in_memory() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.expect("a folder")
-}
-
 /// `FACEVAULT_FLIPS=10000 cargo test --release --test it -- flips:: --nocapture` is the long run.
 #[test]
 fn no_flipped_bit_changes_an_answer_that_a_check_calls_clean() {
-    let folder = in_memory();
+    let folder = scratch::folder();
     let path = folder.path().join("v.facevault");
     let asked = filled(&path).expect("a vault");
     let right = answers(&path, &asked).expect("answers");
@@ -328,7 +323,7 @@ fn no_flipped_bit_changes_an_answer_that_a_check_calls_clean() {
     let (begun, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<Outcome, Vec<String>>::new()));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
     let walk = |number: usize| {
-        let folder = in_memory();
+        let folder = scratch::folder();
         let path: PathBuf = folder.path().join(format!("v{number}.facevault"));
         let mut damaged = bytes.clone();
         while let Some((place, bit)) = places.get(begun.fetch_add(1, Ordering::Relaxed)) {

@@ -48,6 +48,7 @@ mod reliability;
 mod rewrite;
 mod rows;
 mod rules;
+mod scratch;
 mod search;
 mod sessions;
 mod small_faces;

@@ -15,10 +15,11 @@ use facevault::{Error, ErrorKind, Patch, Vault, VaultOptions};
 use super::Numbers;
 use super::disk::{Disk, Fate};
 use super::images::{Backup, Tester, published};
-use super::recorder::{Control, Event, durable, folder, record};
+use super::recorder::{Control, Event, durable, record};
 use super::script::{Fields, Model, NewOne, Op, Photos, Subject};
 use super::state::State;
 use crate::children;
+use crate::scratch::folder;
 
 const TEST: &str = "reliability::faults::a_failing_call_leaves_a_whole_vault_and_an_honest_answer";
 
@@ -332,7 +333,7 @@ impl Bench {
         let told = match &outcome {
             Ok(()) => "behind",
             Err(error) if is_unknown(error) => "unknown",
-            // The vault is there, and only could not be opened.
+            // The vault is there: what failed is opening it.
             Err(error) if error.to_string().contains("the vault was made") => "behind",
             Err(_) => "before",
         };

@@ -11,11 +11,12 @@ use facevault::{NewPerson, Vault, VaultOptions};
 
 use super::author::script;
 use super::disk::{Disk, Fate};
-use super::recorder::{Control, Event, durable, folder, record};
+use super::recorder::{Control, Event, durable, record};
 use super::script::{Model, Op, Subject};
 use super::state::State;
 use super::{Numbers, from_environment};
 use crate::children;
+use crate::scratch::folder;
 
 /// Operations of one script.
 const LENGTH: usize = 60;

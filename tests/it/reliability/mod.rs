@@ -19,28 +19,14 @@ mod recorder;
 mod script;
 mod state;
 
+use crate::scratch::Numbers;
+
 /// A whole number from the environment.
 fn from_environment(name: &str, usually: usize) -> usize {
     std::env::var(name).map_or(usually, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number")))
 }
 
-/// Numbers that are always the same (SplitMix64, Steele, Lea and Flood 2014).
-#[derive(Debug, Clone)]
-struct Numbers(u64);
-
 impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
     /// Whether one of so many times has come.
     fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0

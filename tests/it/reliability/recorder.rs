@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use crate::children;
+use crate::scratch::folder;
 
 const TRACE: &str = "FACEVAULT_TRACE";
 const CONTROL: &str = "FACEVAULT_CONTROL";
@@ -57,13 +58,6 @@ pub(super) enum Event {
     Unlink(String),
     /// What the process says about itself.
     Mark(String),
-}
-
-/// A folder in memory, where the system has one: to sync takes no time there.
-pub(super) fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.expect("a folder")
 }
 
 /// Runs `test` as a child that does `part`, and returns what it did to the files of the folders that it names, and

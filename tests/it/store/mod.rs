@@ -22,7 +22,7 @@ mod residue;
 mod tokens;
 mod walking;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use facevault::store::{CreateOptions, ModelInfo, PreparedImage, PreparedImages, Store, Written};
@@ -58,9 +58,7 @@ impl Vault {
 
     /// In memory where the system has such a folder: for tests that do not ask about the disk.
     fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Self::in_folder(folder.expect("a folder"))
+        Self::in_folder(crate::scratch::folder())
     }
 
     fn in_folder(folder: tempfile::TempDir) -> Self {

@@ -1,33 +1,19 @@
 //! Of what is removed, replaced or cleared not eight bytes in a row stay: in the file, its log, or a copy.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use facevault::store::{CreateOptions, Erasure, ModelInfo, PreparedImage, PreparedImages, Store};
 use facevault::{
     ClientId, FaceEncoding, ImageBytes, ImagesUpdate, Metric, ModelId, NewPerson, Patch, PersonId, PersonUpdate, Result,
 };
 
+use crate::scratch::{self, Numbers};
+
 const MODEL: ModelId = ModelId::from_bytes([3; 16]);
 const DIMENSION: usize = 128;
 
-/// Numbers that look random and are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
+impl Numbers {
     /// A word that nobody else has.
     fn word(&mut self) -> String {
         const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -126,7 +112,7 @@ fn encoding(vector: &[f32]) -> FaceEncoding {
 
 /// A vault that two handles write to, as two processes would, and what became of everybody.
 struct History {
-    random: Random,
+    random: Numbers,
     folder: tempfile::TempDir,
     stores: [Store; 2],
     client: ClientId,
@@ -138,16 +124,14 @@ struct History {
 
 impl History {
     fn new(seed: u64) -> Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let folder = folder.expect("a folder");
+        let folder = scratch::folder();
         let model = ModelInfo { id: MODEL, name: "m".into(), dimension: DIMENSION, metric: Metric::Cosine, mode: None };
         let path = folder.path().join("v");
         let first = Store::create(&path, &CreateOptions::default().with_model(model))?;
         let stores = [first, Store::open(&path)?];
         let client = stores[0].default_client()?;
         let (people, gone) = Default::default();
-        Ok(Self { random: Random(seed), folder, stores, client, people, gone, taken: 0 })
+        Ok(Self { random: Numbers(seed), folder, stores, client, people, gone, taken: 0 })
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -393,7 +377,7 @@ fn a_removal_takes_the_copies_along_that_updates_left_in_other_pages() -> Result
 
 #[test]
 fn a_copy_of_a_vault_in_memory_holds_nothing_of_what_was_replaced() -> Result<()> {
-    let mut random = Random(3);
+    let mut random = Numbers(3);
     let store = Store::in_memory(&CreateOptions::default())?;
     let client = store.default_client()?;
     let (mut gone, mut people) = (Gone::default(), Vec::new());
