@@ -34,6 +34,7 @@ pub use changes::{ChangesSince, PersonChange, PersonChanges};
 pub use model::{ImageRef, ModelInfo};
 pub use prepared::{PreparedImage, PreparedImages};
 pub use retention::Due;
+pub(crate) use sqlite::not_opened;
 pub use sqlite::{CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};
 pub use written::{CollectionWritten, Erasure, GalleryChanges, GalleryEffect, GalleryPerson, Removed, Written};
 

@@ -60,15 +60,16 @@ impl GalleryPerson {
 /// says so: the next write in any process tries again, and so do a server, each second, and whoever closes
 /// the vault. A removal of a person or photo is answered with it if a reader of an older snapshot kept the
 /// log for longer than 2 seconds; a change of fields also if another one was erased less than a second
-/// before, since erasing costs a few syncs of the disk. [`Store::finish_erasure`](super::Store::finish_erasure) waits
-/// for nothing but readers.
+/// before, since erasing costs a few syncs of the disk. Both are, too, while a file of a version before schema 5 is
+/// not cleaned yet: it may hold old copies of what was removed.
+/// [`Store::finish_erasure`](super::Store::finish_erasure) waits for nothing but readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erasure {
     /// Nothing had to go: no person or photo was removed, and no field's value was replaced or cleared.
     Nothing,
     /// It is gone.
     Done,
-    /// It is removed, but the log still holds it.
+    /// It is removed, but the log, or a file that is not cleaned yet, may still hold it.
     Pending,
 }
 

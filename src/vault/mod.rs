@@ -53,7 +53,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
 use crate::setters::setters;
-use crate::store::{CreateOptions, Store};
+use crate::store::{CreateOptions, Store, not_opened};
 
 pub use create::DuplicatePolicy;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
@@ -122,7 +122,9 @@ impl Vault {
     /// made.
     pub fn create(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
         let create = CreateOptions { client: options.client.clone(), ..CreateOptions::default() };
-        Self::assemble(Store::create(path.as_ref(), &create)?, options)
+        let store = Store::create(path.as_ref(), &create)?;
+        let path = store.path().to_owned();
+        Self::assemble(store, options).map_err(|error| not_opened(&path, error))
     }
 
     /// Opens the vault at `path`.

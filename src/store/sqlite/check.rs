@@ -190,10 +190,11 @@ fn numbers(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
         ),
         (
             "numbers that would be given twice",
-            "SELECT (SELECT COALESCE(MAX(person), 0) FROM changes) > (SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'persons')
-                  + (SELECT COALESCE(MAX(key), 0) FROM images) > (SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'images')
-                  + (SELECT COALESCE(MAX(key), 0) FROM collections)
-                     > (SELECT MAX(seq) FROM sqlite_sequence WHERE name = 'collections')",
+            "SELECT COUNT(*)
+             FROM (SELECT 'persons' AS name, MAX(person) AS last FROM changes
+                   UNION ALL SELECT 'images', MAX(key) FROM images
+                   UNION ALL SELECT 'collections', MAX(key) FROM collections) given
+             WHERE last > COALESCE((SELECT MAX(seq) FROM sqlite_sequence s WHERE s.name = given.name), 0)",
         ),
     ] {
         let found: Option<i64> = connection.prepare(statement)?.query_row([], |row| row.get(0))?;
@@ -284,4 +285,26 @@ fn encoding(row: &Row<'_>, person: &PersonId, image: &ImageId) -> Outcome<()> {
     FaceEncoding::from_bytes(model.id, bytes)
         .map(drop)
         .map_err(|error| Fault::damaged(person, format_args!("the encoding of photo {image} is none: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::person::NewPerson;
+    use crate::store::{CreateOptions, PreparedImages};
+
+    #[test]
+    fn a_number_that_would_be_given_twice_is_found() -> Result<()> {
+        let store = Store::in_memory(&CreateOptions::default())?;
+        let client = store.default_client()?;
+        let id = store.insert_person(&client, &NewPerson::named("a"), &PreparedImages::default())?.person.id;
+        store.remove_person(&client, &id, None)?;
+        assert!(store.check()?.is_clean());
+        store.write(|connection| {
+            Ok(connection.execute("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'persons'", [])?)
+        })?;
+        let problems = store.check()?.problems;
+        assert!(problems.iter().any(|problem| problem.what == "numbers that would be given twice: 1"), "{problems:?}");
+        Ok(())
+    }
 }

@@ -114,7 +114,7 @@ impl Connections {
     }
 
     /// Refuses to go on where the file was moved, removed or replaced.
-    fn require_in_place(&self) -> Result<()> {
+    fn require_in_place(&self) -> Outcome<()> {
         self.place.as_ref().map_or(Ok(()), |place| place.verify(&self.path))
     }
 
@@ -189,7 +189,7 @@ impl Store {
     /// [`Io`](crate::ErrorKind::Io) where it was moved, removed or replaced,
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where it has a second name (a hard link).
     pub fn require_in_place(&self) -> Result<()> {
-        self.inner.require_in_place()
+        self.inner.require_in_place().map_err(|fault| fault.into_error(&self.inner.path))
     }
 
     /// SQLite's settings as a connection reports them, by name.

@@ -10,6 +10,7 @@
 //! connection that empties the log forgets its pages therefore; others do so by themselves, since emptying
 //! the log tells them that the file has changed.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +21,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use super::connection::patiently;
 use super::error::Outcome;
 use super::settings::BUSY_TIMEOUT;
-use super::{Store, rows, vfs};
+use super::{Store, columns, rows, vfs};
 use crate::error::Result;
 use crate::store::Erasure;
 
@@ -35,6 +36,9 @@ const SHORT: Duration = Duration::from_millis(10);
 
 /// What replaced fields leave in the log is erased at most once in this time, since it costs a few syncs.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long other writers of the same handle have for their turn between two batches.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Attempts of one pass over the file, where other writers come in between: enough for 32 TiB.
 const MOST_BATCHES: u64 = 1 << 20;
@@ -72,8 +76,8 @@ impl State {
 
     /// Empties the log if that is due, without waiting long.
     pub(super) fn attempt_if_due(&self, writer: &Connection) {
-        if self.is_pending() && self.is_due() && truncate_log(writer, SHORT).is_ok() {
-            self.set_pending(false);
+        if self.is_pending() && self.is_due() {
+            self.set_pending(empty(writer, SHORT).unwrap_or(true));
         }
     }
 
@@ -121,6 +125,18 @@ pub(super) fn truncate_log(writer: &Connection, wait: Duration) -> Outcome<()> {
     Ok(())
 }
 
+/// The first page that is still to be cleaned, or 0.
+fn unclean(connection: &Connection) -> Outcome<u64> {
+    Ok(connection.prepare_cached("SELECT unclean FROM meta")?.query_row([], |row| columns::count(row, 0))?)
+}
+
+/// Takes removed bytes out of the log. Says whether the file may still hold some, since it has pages that are to be
+/// cleaned.
+fn empty(writer: &Connection, wait: Duration) -> Outcome<bool> {
+    truncate_log(writer, wait)?;
+    Ok(unclean(writer)? > 0)
+}
+
 impl Store {
     /// Takes removed bytes out of the write-ahead log. Readers of older snapshots can hold that up; then it
     /// is tried again for a while, and later by whoever writes next.
@@ -130,11 +146,11 @@ impl Store {
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let attempt = self.inner.writer().and_then(|writer| truncate_log(&writer, ATTEMPT));
+            let attempt = self.inner.writer().and_then(|writer| empty(&writer, ATTEMPT));
             match attempt {
-                Ok(()) => {
-                    self.inner.erasure.set_pending(false);
-                    return Erasure::Done;
+                Ok(is_unclean) => {
+                    self.inner.erasure.set_pending(is_unclean);
+                    return if is_unclean { Erasure::Pending } else { Erasure::Done };
                 }
                 Err(fault) if fault.is_busy() && Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(10));
@@ -178,8 +194,8 @@ impl Store {
         if self.is_read_only() {
             return Ok(Erasure::Pending);
         }
-        let clean = || self.inner.writer().and_then(|writer| clean(&writer, &self.inner.log));
-        let cleaned = clean().map_err(|fault| fault.into_error(&self.inner.path))?;
+        let cleaned = clean(|| self.inner.writer(), &self.inner.log);
+        let cleaned = cleaned.map_err(|fault| fault.into_error(&self.inner.path))?;
         let emptied = self.inner.writer().and_then(|writer| truncate_log(&writer, ATTEMPT));
         match emptied {
             Ok(()) => self.inner.erasure.set_pending(!cleaned),
@@ -207,13 +223,15 @@ impl Store {
 }
 
 /// Cleans the pages of a file that were written by an older version, from where the last attempt ended. `false`
-/// where somebody is in the way.
-pub(super) fn clean(writer: &Connection, log: &Path) -> Outcome<bool> {
+/// where somebody is in the way. `writer` gives the connection for one batch.
+pub(super) fn clean<W: Deref<Target = Connection>>(writer: impl Fn() -> Outcome<W>, log: &Path) -> Outcome<bool> {
     let mut is_cleaned = false;
     for _ in 0..MOST_BATCHES {
-        let unclean = |connection: &Connection| -> Outcome<u64> {
-            Ok(connection.query_row("SELECT unclean FROM meta", [], |row| super::columns::count(row, 0))?)
-        };
+        if is_cleaned {
+            std::thread::sleep(TURN);
+        }
+        let turn = writer()?;
+        let writer: &Connection = &turn;
         let is_done = unclean(writer)? == 0;
         if is_done && !is_cleaned {
             return Ok(true);

@@ -111,8 +111,8 @@ fn judge(error: &rusqlite::Error) -> (ErrorKind, &'static str) {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
             (ErrorKind::Busy, "another process held the vault for longer than 5 seconds")
         }
-        ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_CORRUPTFS => {
-            // SQLite says so of EIO, which may pass.
+        // It may pass. What SQLite makes of some of these by itself is damage: see `vfs/read.rs`.
+        ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_READ => {
             (ErrorKind::Io, "the disk failed to read the vault: try again, and look at the disk if that does not help")
         }
         // The disk gave less than there should be, and no error: the file was cut short.
@@ -157,7 +157,7 @@ mod tests {
             (ffi::SQLITE_BUSY_RECOVERY, ErrorKind::Busy),
             (ffi::SQLITE_PROTOCOL, ErrorKind::Busy),
             (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Corrupt),
-            (ffi::SQLITE_IOERR_CORRUPTFS, ErrorKind::Io),
+            (ffi::SQLITE_IOERR_READ, ErrorKind::Io),
             (ffi::SQLITE_IOERR_SHORT_READ, ErrorKind::Corrupt),
             (ffi::SQLITE_CONSTRAINT_CHECK, ErrorKind::Corrupt),
             (ffi::SQLITE_NOTADB, ErrorKind::Unsupported),

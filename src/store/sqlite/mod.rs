@@ -41,5 +41,6 @@ use super::Store;
 pub use check::{CheckReport, Problem};
 pub(super) use connection::Connections;
 pub use open::CreateOptions;
+pub(crate) use open::not_opened;
 pub use scan::{EncodingRow, Vector};
 pub use snapshot::Snapshot;

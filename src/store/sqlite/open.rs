@@ -58,10 +58,7 @@ impl Store {
         };
         make().map_err(|fault: Fault| fault.into_error(&path))?;
         pending.name()?;
-        Self::open(&path).map_err(|error| {
-            let message = format!("{}: the vault was made, but it could not be opened", path.display());
-            Error::new(error.kind(), message).caused_by(error)
-        })
+        Self::open(&path).map_err(|error| not_opened(&path, error))
     }
 
     /// Opens the vault at `path`, or makes one where there is no file. Of several threads and processes that
@@ -118,26 +115,29 @@ impl Store {
     /// later version, [`ErrorKind::Corrupt`], [`ErrorKind::Busy`], [`ErrorKind::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = regular_file(path.as_ref())?;
-        let place = Place::of(&path)?;
+        let place = Place::of(&path).map_err(|fault| fault.into_error(&path))?;
+        // Reader and writer stay in one pair, because its parts drop in their order: where this fails, the writer
+        // closes last and removes the log. A reader cannot, and a step of a migration that was refused would stay in it.
         let open = || {
             // Whether it is a vault is asked before anything is set: a stranger's file stays as it is.
             let reader = settings::connect(&path, Access::Read)?;
             schema::recognise(&reader)?;
             require_own_log(&path, &log_of(&path), &reader)?;
-            let mut writer = settings::connect(&path, Access::Write)?;
-            settings::apply(&writer, Access::Write)?;
-            schema::migrate(&mut writer)?;
-            settings::apply(&reader, Access::Read)?;
-            Ok((reader, writer))
+            let mut both = (reader, settings::connect(&path, Access::Write)?);
+            settings::apply(&both.1, Access::Write)?;
+            schema::migrate(&mut both.1)?;
+            settings::apply(&both.0, Access::Read)?;
+            Ok(both)
         };
-        let (reader, writer) = patiently(open).map_err(|fault| fault.into_error(&path))?;
+        let both = patiently(open).map_err(|fault| fault.into_error(&path))?;
         // It was not replaced meanwhile.
-        place.verify(&path)?;
+        place.verify(&path).map_err(|fault| fault.into_error(&path))?;
         // What a crash left in the log may have been removed: it goes now, if nobody reads it and
         // the disk has room for folding it in.
-        let folded = truncate_log(&writer, Duration::ZERO).is_ok();
+        let folded = truncate_log(&both.1, Duration::ZERO).is_ok();
         // What older versions left in the file: whoever opens it anew goes on with it.
-        let cleaned = erasure::clean(&writer, &log_of(&path)).map_err(|fault| fault.into_error(&path))?;
+        let cleaned = erasure::clean(|| Ok(&both.1), &log_of(&path)).map_err(|fault| fault.into_error(&path))?;
+        let (reader, writer) = both;
         let connections = Connections::new(path, Access::Read, reader, Some(writer), !folded || !cleaned).at(place);
         Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
@@ -152,7 +152,7 @@ impl Store {
     /// which has to be opened for writing once.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         let path = regular_file(path.as_ref())?;
-        let place = Place::of(&path)?;
+        let place = Place::of(&path).map_err(|fault| fault.into_error(&path))?;
         let open = |access| {
             patiently(|| {
                 let reader = settings::connect(&path, access)?;
@@ -174,10 +174,16 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        place.verify(&path)?;
+        place.verify(&path).map_err(|fault| fault.into_error(&path))?;
         let connections = Connections::new(path, access, reader, None, false).at(place);
         Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
+}
+
+/// The error of a vault that was made, and that could not be opened then.
+pub(crate) fn not_opened(path: &Path, error: Error) -> Error {
+    let message = format!("{}: the vault was made, but it could not be opened", path.display());
+    Error::new(error.kind(), message).caused_by(error)
 }
 
 /// A file that gets its name when it is whole. Until then it has another one beside it, and is

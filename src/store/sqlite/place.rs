@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::erasure;
 use super::error::{Outcome, system};
 use super::settings::{self, Access};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 
 /// Device and number of the file that was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,17 +27,14 @@ impl Place {
     /// # Errors
     /// [`ErrorKind::Unsupported`] where the file has more than one name, or is mounted by itself.
     #[cfg(unix)]
-    pub(super) fn of(path: &Path) -> Result<Self> {
+    pub(super) fn of(path: &Path) -> Outcome<Self> {
         use std::os::unix::fs::MetadataExt;
         let found = fs::metadata(path).map_err(|error| system(path, error))?;
-        require_one_name(path, found.nlink())?;
+        require_one_name(found.nlink())?;
         if is_mounted(path) {
-            let message = format!(
-                "{}: the file is mounted by itself, so that its log would be another one than at its own place: mount \
-                 the folder that it is in",
-                path.display()
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            let message = "the file is mounted by itself, so that its log would be another one than at its own place: \
+                           mount the folder that it is in";
+            return Err(Error::new(ErrorKind::Unsupported, message).into());
         }
         Ok(Self { file: (found.dev(), found.ino()) })
     }
@@ -48,27 +45,27 @@ impl Place {
     /// [`ErrorKind::Io`] where it was removed, moved or replaced, [`ErrorKind::Unsupported`] where it was given
     /// another name.
     #[cfg(unix)]
-    pub(super) fn verify(&self, path: &Path) -> Result<()> {
+    pub(super) fn verify(&self, path: &Path) -> Outcome<()> {
         use std::os::unix::fs::MetadataExt;
         let what = match fs::metadata(path) {
-            Ok(found) if (found.dev(), found.ino()) == self.file => return require_one_name(path, found.nlink()),
+            Ok(found) if (found.dev(), found.ino()) == self.file => return require_one_name(found.nlink()),
             Ok(_) => "another file is in the vault's place",
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => "the vault's file was moved or removed",
-            Err(error) => return Err(system(path, error)),
+            Err(error) => return Err(system(path, error).into()),
         };
         let message = format!("{}: {what} since it was opened: nothing is written, open it anew", path.display());
-        Err(Error::new(ErrorKind::Io, message))
+        Err(Error::new(ErrorKind::Io, message).into())
     }
 
     #[cfg(not(unix))]
-    pub(super) fn of(path: &Path) -> Result<Self> {
+    pub(super) fn of(path: &Path) -> Outcome<Self> {
         // Windows moves no file that is open.
         fs::metadata(path).map_err(|error| system(path, error))?;
         Ok(Self {})
     }
 
     #[cfg(not(unix))]
-    pub(super) fn verify(&self, _: &Path) -> Result<()> {
+    pub(super) fn verify(&self, _: &Path) -> Outcome<()> {
         Ok(())
     }
 }
@@ -102,16 +99,15 @@ pub(super) fn require_own_log(path: &Path, log: &Path, reader: &Connection) -> O
 }
 
 #[cfg(unix)]
-fn require_one_name(path: &Path, names: u64) -> Result<()> {
+fn require_one_name(names: u64) -> Outcome<()> {
     if names <= 1 {
         return Ok(());
     }
     let message = format!(
-        "{}: the file has {names} names (hard links), and a vault must have one: programs that use it by different \
-         names damage it; remove the others, or copy the vault with `facevault backup`",
-        path.display()
+        "the file has {names} names (hard links), and a vault must have one: programs that use it by different names \
+         damage it; remove the others, or copy the vault with `facevault backup`"
     );
-    Err(Error::new(ErrorKind::Unsupported, message))
+    Err(Error::new(ErrorKind::Unsupported, message).into())
 }
 
 /// Whether the file itself is where something is mounted, as `docker run -v file:file` does it.

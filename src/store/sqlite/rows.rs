@@ -11,6 +11,7 @@
 //! too, so that SQLite's integrity check compares both.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, Rows, ToSql, params_from_iter};
@@ -254,7 +255,8 @@ impl Table {
 
 /// Refuses a vault whose row of `meta` is not the one that was written. Each transaction starts with it.
 pub(super) fn verify_meta(connection: &Connection) -> Outcome<()> {
-    let mut statement = connection.prepare_cached(&META.select(""))?;
+    static SELECT: LazyLock<String> = LazyLock::new(|| META.select(""));
+    let mut statement = connection.prepare_cached(&SELECT)?;
     META.read_one(statement.query([])?, |_| Ok(()))?.ok_or_else(|| META.damaged())
 }
 

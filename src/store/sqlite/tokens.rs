@@ -112,14 +112,11 @@ fn find(connection: &Connection, id: &TokenId) -> Outcome<Option<Found>> {
 fn token(row: &Row<'_>) -> Outcome<Token> {
     TOKENS.verify(row, 0)?;
     CLIENTS.verify(row, TOKENS.width())?;
-    let time = |index: usize| -> rusqlite::Result<_> {
-        row.get::<_, Option<i64>>(index)?.map(|_| columns::time(row, index)).transpose()
-    };
     Ok(Token {
         id: columns::id(row, 2)?,
         client: columns::id(row, TOKENS.width() + 1)?,
         created_at: columns::time(row, 4)?,
-        expires_at: time(5)?,
-        revoked_at: time(6)?,
+        expires_at: columns::optional_time(row, 5)?,
+        revoked_at: columns::optional_time(row, 6)?,
     })
 }

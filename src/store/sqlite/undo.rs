@@ -149,6 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn a_migration_that_is_refused_leaves_no_log() -> Result<()> {
+        let packed = include_bytes!("../../../tests/data/vault-v4.gz");
+        let (mut bytes, folder) = (Vec::new(), tempfile::tempdir().expect("a folder"));
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut bytes).expect("unpacks");
+        let [path, log] = ["v", "v-wal"].map(|name| folder.path().join(name));
+        fs::write(&path, bytes).expect("a vault");
+        // The sync of the log's header goes well, that of the commit and all later ones fail.
+        faults::plan(&log, Plan { spared: 1, syncs: 100, ..Plan::default() });
+        let error = Store::open(&path).expect_err("the disk failed");
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        assert_eq!(faults::left(&log), Plan { syncs: 99, ..Plan::default() });
+        assert!(!log.exists(), "the next program would take what was refused for written");
+        faults::plan(&log, Plan::default());
+        assert!(Store::open(&path)?.check()?.is_clean());
+        Ok(())
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_synced_is_an_error() -> Result<()> {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = fs::canonicalize(folder.path()).map(|path| (path, folder)).expect("a folder");

@@ -44,6 +44,19 @@ fn every_process_knows_what_is_still_to_be_erased_and_finishes_it() -> Result<()
 }
 
 #[test]
+fn a_removal_is_pending_while_the_file_is_still_to_be_cleaned() -> Result<()> {
+    let vault = Vault::new();
+    let id = vault.store.insert(&vault.client, &person("A", &[]))?.person.id;
+    let watching = Store::open_read_only(vault.path())?;
+    assert_eq!(watching.snapshot(&vault.client, |_| vault.store.clean())?, Erasure::Pending);
+    let removed = vault.store.remove_person(&vault.client, &id, None)?;
+    assert_eq!((removed.erasure, vault.store.erasure()?, log(&vault)), (Erasure::Pending, Erasure::Pending, 0));
+    assert_eq!(vault.store.finish_erasure()?, Erasure::Done);
+    assert_eq!(vault.store.erasure()?, Erasure::Nothing);
+    Ok(())
+}
+
+#[test]
 fn replaced_and_cleared_fields_count_as_removed() -> Result<()> {
     let vault = Vault::new();
     let new = NewPerson { notes: Some("notes".into()), ..person("A", &[]) };

@@ -19,7 +19,9 @@ fn a_file_with_two_names_is_refused() -> Result<()> {
         assert!(error.to_string().contains("2 names (hard links)"), "{error}");
     }
     let refused = vault.store.insert(&vault.client, &person("A", &[]));
-    assert_eq!(refused.map_err(|error| error.kind()).map(drop), Err(ErrorKind::Unsupported));
+    let error = refused.map(drop).expect_err("two names");
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(error.to_string().matches("v.facevault").count(), 1, "{error}");
     fs::remove_file(&second).expect("removed");
     vault.store.insert(&vault.client, &person("A", &[]))?;
     assert_eq!(Store::open(vault.path())?.clients()?.len(), 1);

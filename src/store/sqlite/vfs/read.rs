@@ -4,8 +4,8 @@ use std::ffi::{c_int, c_void};
 
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64};
 
-/// Hands a read on. One that the disk fails says nothing of the file: SQLite takes it for damage of the file system
-/// (`IOERR_CORRUPTFS`), and would tell the caller so.
+/// Hands a read on. A read that the disk fails says nothing about the file. SQLite calls some of these errors (EIO)
+/// `IOERR_CORRUPTFS`, and statements turn that into `CORRUPT`: this has to be prevented here, before they see it.
 pub(super) unsafe extern "C" fn read(
     file: *mut sqlite3_file,
     out: *mut c_void,
