@@ -1,5 +1,6 @@
 //! Answers: `{"success": true, "id": ..., "data": ...}`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -61,7 +62,7 @@ pub(super) struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     pieces: Vec<Piece>,
-    /// The room that was kept for it.
+    /// The memory that was reserved for it.
     reserved: Option<Held>,
 }
 
@@ -84,7 +85,7 @@ impl Reply {
         Self::with_status(StatusCode::OK, &PageAnswer { success: true, id: id.into(), data, pagination })
     }
 
-    /// 412 with the person who is there, photos and all, for which room was kept.
+    /// 412 with the existing person. Memory for the photos was reserved.
     pub(super) fn already_set(person: &Person, reserved: Held) -> Self {
         let body = |answer| ErrorBody {
             error: "Person already exists".to_owned(),
@@ -96,20 +97,20 @@ impl Reply {
         Self::with_person(StatusCode::PRECONDITION_FAILED, person, reserved, body)
     }
 
-    /// `data` about a person, for whose photos room was kept.
+    /// `data` about a person. Memory for the photos was reserved.
     pub(super) fn person(person: &Person, reserved: Held) -> Self {
         let id = person.id.to_string();
         Self::with_person(StatusCode::OK, person, reserved, |data| Answer { success: true, id, data })
     }
 
-    /// An answer with a person in it. The photos are not put into base64 before they leave.
+    /// An answer with a person in it. The photos are encoded as base64 while the answer is sent.
     fn with_person<'a, T: Serialize>(
         status: StatusCode,
         person: &'a Person,
         reserved: Held,
         answer: impl FnOnce(PersonAnswer<'a>) -> T,
     ) -> Self {
-        // A text that stands for each photo; nobody can have put it into a name or a note.
+        // A placeholder for each photo. It is new and random, so no name or note can contain it.
         let mark = uuid::Uuid::now_v7().simple().to_string();
         let photos: Vec<&ImageBytes> = person.images.iter().filter_map(|image| image.bytes.as_ref()).collect();
         let marks = person.images.iter().map(|image| image.bytes.as_ref().map(|_| mark.clone())).collect();
@@ -152,15 +153,14 @@ impl Reply {
         self
     }
 
-    /// The response. Its bytes count as the caller's until they are taken, and have to be taken
-    /// within `longest`.
+    /// The response. Its bytes count as the caller's until they are sent, which may take up to `longest`.
     pub(super) fn into_response(self, caller: &Caller, longest: Duration) -> Response {
         let bytes = self.pieces.iter().map(Piece::held).sum();
         let held = match self.reserved {
             Some(reserved) => reserved.resized(bytes),
             None => caller.share.hold(bytes),
         };
-        let body = delivery::body(self.pieces, held, caller.connection.clone(), longest);
+        let body = delivery::body(self.pieces, (held, Arc::clone(&caller.open)), caller.connection.clone(), longest);
         (self.status, self.headers, body).into_response()
     }
 }

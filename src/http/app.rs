@@ -30,15 +30,15 @@ use crate::vault::{Access, Vault};
 const FILE_THREADS: usize = 4;
 /// Requests that may wait for them.
 const FILE_QUEUE: usize = 256;
-/// How long work on the file is taken to last until some was done.
+/// The estimate of how long work on the file takes, until some was measured.
 const FILE_GUESS: Duration = Duration::from_millis(2);
-/// Threads that read bodies with photos: one for so many threads that work on the photos, and one more.
+/// Bodies with photos are parsed on one thread, and one more for each of so many threads that work on photos.
 const READERS: usize = 8;
-/// Bytes of a body that cost as much as the rest of reading it.
+/// Parsing so many bytes of a body is one unit of work, as is the fixed cost of a body.
 const READ_BYTES: f64 = 65_536.0;
-/// How long they are taken to last until some were read.
+/// The estimate of how long a unit takes, until some were measured.
 const READ_GUESS: Duration = Duration::from_micros(200);
-/// Tokens that are looked up at once, and requests that may wait for it.
+/// Threads that look up tokens, and requests that may wait for them.
 const TOKEN_THREADS: usize = 2;
 const TOKEN_QUEUE: usize = 1_024;
 
@@ -49,7 +49,7 @@ pub(super) struct App(Arc<Shared>);
 pub(super) struct Shared {
     /// The vault as its first client sees it; a token gives the view of the token's own client.
     pub(super) vault: Vault,
-    /// Whether the vault's file was in its place when it was last looked at.
+    /// Whether the vault's file was in its place at the last check.
     pub(super) in_place: AtomicBool,
     pub(super) hosts: Vec<String>,
     pub(super) max_body: u64,
@@ -72,7 +72,7 @@ pub(super) struct Shared {
     max_megapixels: u32,
     /// Work on photos, in megapixels.
     pub(super) photos: WorkQueue<ClientId>,
-    /// Reading of bodies that bring them.
+    /// Parsing of bodies with photos.
     readings: WorkQueue<ClientId>,
     /// Work on the file alone.
     pub(super) file: WorkQueue<ClientId>,
@@ -110,7 +110,7 @@ impl App {
             patience: options.patience,
             longest: options.longest,
             throttle: Throttle::new(options.bad_tokens_per_second),
-            // Reading a body with photos makes a copy of it, for which a part is kept.
+            // Parsing a body with photos makes a copy of it, which is not counted: a part is reserved for it.
             budget: Budget::new(options.max_bodies - options.max_body.min(options.max_bodies / 4)),
             metrics: Metrics::default(),
             clients: Mutex::default(),
@@ -126,15 +126,19 @@ impl App {
         }))
     }
 
-    /// Who asks on `connection`, with a token of this vault's client.
-    pub(super) fn caller(&self, vault: Vault, token: TokenId, connection: ConnectionHandle) -> Caller {
+    /// The caller of a request on `connection`, with a token of this vault's client, and how many requests the client
+    /// has open, this one included.
+    pub(super) fn caller(&self, vault: Vault, token: TokenId, connection: ConnectionHandle) -> (Caller, usize) {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let metrics = Arc::clone(clients.entry(vault.client().clone()).or_default());
-        Caller { share: self.budget.share(vault.client()), vault, token, connection, metrics }
+        drop(clients);
+        let (open, count) = metrics.begin();
+        let share = self.budget.share(vault.client());
+        (Caller { share, vault, token, connection, metrics, open: Arc::new(open) }, count)
     }
 
-    /// Runs work on the photos of a body. `read` says what the body asks; what the photos cost, and when their turn
-    /// comes, is known only then.
+    /// Runs work on the photos of a body. `read` parses the body, which has to come first: the photos, and so the cost
+    /// of the work, are known only then.
     pub(super) async fn with_photos<A: Photos + Send + 'static>(
         &self,
         caller: Caller,
@@ -194,7 +198,7 @@ impl App {
         let asked = caller.clone();
         let work = move || {
             let _counted = counted;
-            // Again, since other answers may have been made while this request waited.
+            // Checked again, since other answers may have been made while this request waited.
             let room = if asked.share.is_full() { Err(ApiError::busy()) } else { Ok(()) };
             room.and_then(|()| asked.check()).and_then(|()| work(&asked.vault)).unwrap_or_else(ApiError::into_reply)
         };
@@ -210,12 +214,12 @@ impl App {
     }
 }
 
-/// Who asks.
+/// The client and connection of a request.
 #[derive(Clone)]
 pub(super) struct Caller {
     /// As the token's client sees it.
     pub(super) vault: Vault,
-    /// The token that was shown.
+    /// The token of the request.
     token: TokenId,
     /// The client's part of the memory.
     pub(super) share: Share,
@@ -223,10 +227,12 @@ pub(super) struct Caller {
     pub(super) metrics: Arc<Metrics>,
     /// The connection.
     pub(super) connection: ConnectionHandle,
+    /// Counts the request among the client's open ones until its answer is sent.
+    pub(super) open: Arc<UnderWay>,
 }
 
 impl Caller {
-    /// Asks again whether the token is good: it may have been revoked while the body came or the request waited.
+    /// Checks the token again: it may have been revoked or expired while the body arrived or the request waited.
     fn check(&self) -> Result<(), ApiError> {
         match self.vault.access_of(&self.token)? {
             Access::Granted(_) => Ok(()),

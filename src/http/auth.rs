@@ -39,12 +39,11 @@ pub(super) async fn check(
         Ok((vault, token)) => {
             let connection = request.extensions().get::<ConnectionHandle>().cloned().unwrap_or_default();
             connection.trust();
-            let caller = app.caller(vault, token, connection);
+            let (caller, count) = app.caller(vault, token, connection);
             if let Some(metrics) = request.extensions().get::<ClientMetrics>() {
                 metrics.set(&caller);
             }
-            // Only a request keeps a connection for long: so no client can take all of them.
-            let (_open, count) = caller.metrics.begin();
+            // Only an open request keeps a connection from being closed as idle, so no client can occupy all of them.
             if count > app.max_requests {
                 return ApiError::busy().into_response();
             }
@@ -62,13 +61,13 @@ async fn vault(
     challenge: &'static str,
 ) -> Result<(Vault, TokenId), ApiError> {
     let mut shown = headers.get_all(AUTHORIZATION).iter();
-    // Of two headers another program on the way may take the one and this server the other.
+    // A proxy might check one of two headers, and this server the other.
     let (Some(shown), None) = (shown.next(), shown.next()) else { return Err(ApiError::unauthorized(challenge)) };
     let token = shown.to_str().ok().and_then(token).unwrap_or_default();
     let id = TokenSecret::parse(&token).map(|secret| secret.id().clone());
     let (vault, looked_up) = (app.vault.clone(), token.clone());
     let shower = app.throttle.shower(address.ip(), &token);
-    // Lookups have a queue of their own, so that clients without a valid token take no places from those with one.
+    // Lookups have a queue of their own, so that requests without a valid token take no places from others.
     let found = app.token_work.run(shower, Cost::ONE, move || vault.authenticate(&looked_up)).await??;
     app.throttle.note(&token, matches!(found, Access::Granted(_)));
     match (found, id) {

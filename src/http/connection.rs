@@ -1,8 +1,7 @@
-//! A connection: how long it may stand still or be without a request, and how it is ended.
+//! A connection: how long a write may stall, how long it may be idle, and how it is closed.
 //!
-//! A connection without an open request is idle, whatever else is said on it: an HTTP/2 client that only answers pings
-//! is as idle as one of HTTP/1.1 that says nothing. It is closed after a while, or earlier where others need its place
-//! ([`super::places`]).
+//! A connection without an open request is idle, even if it carries other traffic such as HTTP/2 pings. An idle
+//! connection is closed after a while, or earlier if a new connection needs its place ([`super::places`]).
 
 use std::future::Future;
 use std::io;
@@ -11,53 +10,53 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
-use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::places::Place;
 
-/// A connection as its requests know it: they can cut it. Cloning gives the same one.
+/// The shared state of a connection, through which its requests can end it. Cloning gives the same state.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionHandle(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     cut: bool,
-    /// Whether it ends as if the other end had closed it.
+    /// Reading gives the end of the stream, as if the client had closed the connection.
     closed: bool,
-    /// Requests whose answers the network has not taken to the end.
+    /// Requests whose answers are not sent completely.
     open: usize,
-    /// When there was a request last; at first, when it was accepted.
+    /// When the last request ended; before the first one, when the connection was accepted.
     since: Instant,
-    /// Whether it has shown a good token.
+    /// Whether a valid token was sent on it.
     is_known: bool,
     /// Wakes the task that serves this connection.
-    talks: Option<Waker>,
+    task: Option<Waker>,
 }
 
-/// How much an idle connection is worth: those that never showed a good token are worth least, then those that are
-/// idle for longest.
+/// The order in which idle connections are closed, lowest first: whether a valid token was sent on it, and since when
+/// it is idle.
 pub(super) type Idle = (bool, Instant);
 
-/// What is to be done when a connection is read.
+/// The state in which a connection is read.
 enum Reading {
-    /// Nothing may come any more.
+    /// Closed: nothing more is read.
     Ends,
     /// A request is open.
     Busy,
-    /// No request is open since then.
+    /// No request has been open since this time.
     Idle(Instant),
 }
 
 impl Default for ConnectionHandle {
     fn default() -> Self {
-        let state = State { cut: false, closed: false, open: 0, since: Instant::now(), is_known: false, talks: None };
+        let state = State { cut: false, closed: false, open: 0, since: Instant::now(), is_known: false, task: None };
         Self(Arc::new(Mutex::new(state)))
     }
 }
@@ -70,7 +69,8 @@ impl ConnectionHandle {
         state.wake();
     }
 
-    /// Ends the connection in peace, unless a request is open; tells whether it ends.
+    /// Closes the connection unless a request is open, and returns whether it is closed. Bytes that are being written
+    /// are still sent.
     pub(super) fn close(&self) -> bool {
         let mut state = self.state();
         state.closed |= state.open == 0;
@@ -78,18 +78,18 @@ impl ConnectionHandle {
         state.closed
     }
 
-    /// Since when the connection is idle and what it is worth; `None` while a request is open.
+    /// Where the connection stands in the order of closing; `None` while a request is open.
     pub(super) fn idle(&self) -> Option<Idle> {
         let state = self.state();
         (state.open == 0).then_some((state.is_known, state.since))
     }
 
-    /// Notes that a good token was shown.
+    /// Notes that a valid token was sent.
     pub(super) fn trust(&self) {
         self.state().is_known = true;
     }
 
-    /// Notes a request, which is open until what this gives is dropped.
+    /// Notes a request, which is open until the guard is dropped.
     pub(super) fn begin(&self) -> OpenRequest {
         self.state().open += 1;
         OpenRequest(self.clone())
@@ -120,8 +120,8 @@ impl ConnectionHandle {
         if state.cut {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        if !state.talks.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
-            state.talks = Some(context.waker().clone());
+        if !state.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            state.task = Some(context.waker().clone());
         }
         Ok(match state.open {
             0 if state.closed => Reading::Ends,
@@ -133,13 +133,13 @@ impl ConnectionHandle {
 
 impl State {
     fn wake(&mut self) {
-        if let Some(task) = self.talks.take() {
+        if let Some(task) = self.task.take() {
             task.wake();
         }
     }
 }
 
-/// A request whose answer is not taken yet.
+/// Guards an open request.
 #[derive(Debug)]
 pub(super) struct OpenRequest(ConnectionHandle);
 
@@ -149,53 +149,33 @@ impl Drop for OpenRequest {
         state.open -= 1;
         if state.open == 0 {
             state.since = Instant::now();
-            // So that the connection's task starts to count.
+            // The connection's task starts the timer.
             state.wake();
         }
     }
 }
 
-/// Notes a request as open until its answer has gone to the HTTP library; [`super::delivery`] knows longer ones.
+/// Notes a request as open until the HTTP library drops the body of its answer. Answers with a longer life are noted by
+/// [`super::delivery`] too.
 pub(super) async fn open(request: Request, next: Next) -> Response {
     let Some(handle) = request.extensions().get::<ConnectionHandle>().cloned() else { return next.run(request).await };
     let open = handle.begin();
-    next.run(request).await.map(|body| Body::new(Opened { body, _open: open }))
+    let kept = move |error| {
+        // The body owns this closure, and the closure owns the guard.
+        let _ = &open;
+        error
+    };
+    next.run(request).await.map(|body| Body::new(body.map_err(kept)))
 }
 
-/// The body of an answer.
-struct Opened {
-    body: Body,
-    _open: OpenRequest,
-}
-
-impl HttpBody for Opened {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A connection whose other end has to take what is written within some time, and to ask for something.
+/// A connection that is closed if a write stalls, or if it is idle, for longer than `patience`.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
     patience: Duration,
-    /// Rings when a write has waited for too long.
+    /// Expires when a write has waited for too long.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Rings when there was no request for too long.
+    /// Expires when there was no request for too long.
     idle: Option<Pin<Box<Sleep>>>,
     handle: ConnectionHandle,
     _place: Place,
@@ -213,16 +193,16 @@ impl Connection {
             return write;
         }
         let end = Instant::now() + self.patience;
-        match rings(&mut self.stalled, None, end, context) {
+        match has_expired(&mut self.stalled, None, end, context) {
             true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             false => Poll::Pending,
         }
     }
 }
 
-/// Whether a timer rings that is set for `moved`, if it is given, or else was set when it was first asked, for `first`.
-/// If it does not, the task is woken when it will.
-fn rings(
+/// Whether the timer has expired; if not, the task is woken when it does. A timer that is not set yet, or has expired,
+/// is set to `first`; with `moved` it is set to that time first.
+fn has_expired(
     timer: &mut Option<Pin<Box<Sleep>>>,
     moved: Option<Instant>,
     first: Instant,
@@ -235,7 +215,7 @@ fn rings(
     if timer.as_mut().poll(context).is_pending() {
         return false;
     }
-    // A timer that has rung must not be asked again.
+    // A timer that has expired must not be polled again.
     timer.as_mut().reset(first);
     true
 }
@@ -248,8 +228,7 @@ impl AsyncRead for Connection {
             Reading::Busy => {}
             Reading::Idle(since) => {
                 let (end, later) = (since + this.patience, Instant::now() + this.patience);
-                // As if the other end had closed: what is being written still goes.
-                if rings(&mut this.idle, Some(end), later, context) && this.handle.close() {
+                if has_expired(&mut this.idle, Some(end), later, context) && this.handle.close() {
                     return Poll::Ready(Ok(()));
                 }
             }

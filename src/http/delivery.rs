@@ -1,11 +1,11 @@
-//! How the bytes of an answer leave: in frames, counted until the network has taken them, and
-//! within some time.
+//! How an answer is sent: in frames, counted until they are written to the network, and within a time limit.
 //!
-//! A body in one piece could not be followed any more once the HTTP library has put it into its own buffers. Here all
-//! frames count together. When the last frame is dropped, wherever it is, the bytes stop counting and the timer
-//! is cancelled. Photos are kept as they are and put into base64 a frame at a time, so that an answer that is taken
-//! slowly takes no more memory than its photos.
+//! A body in one piece could not be tracked once the HTTP library has copied it into its own buffers. Here all frames
+//! share one count. When the last frame is dropped, wherever it is, the bytes are no longer counted and the timer is
+//! cancelled. Photos are kept in binary and encoded as base64 one frame at a time, so an answer that a client reads
+//! slowly needs the memory of its photos, not of their base64.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -17,12 +17,11 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-use super::budget::Held;
 use super::connection::{ConnectionHandle, OpenRequest};
 use crate::person::ImageBytes;
 use crate::wire::encode_base64;
 
-/// Bytes of a frame: what may be copied on the way, encrypted or waiting for the other end.
+/// Bytes of a frame, which the HTTP library and TLS may copy.
 const FRAME: usize = 64 << 10;
 /// Bytes of a photo whose base64 fills a frame.
 const RAW: usize = FRAME / 4 * 3;
@@ -30,14 +29,14 @@ const RAW: usize = FRAME / 4 * 3;
 /// A part of an answer.
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
-    /// Bytes that leave as they are.
+    /// Bytes that are sent as they are.
     Text(Bytes),
-    /// A photo that leaves in base64.
+    /// A photo that is sent in base64.
     Photo(ImageBytes),
 }
 
 impl Piece {
-    /// How many bytes leave.
+    /// How many bytes are sent.
     fn length(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
@@ -54,21 +53,27 @@ impl Piece {
     }
 }
 
-/// A body of these pieces. If they are not gone after `longest`, the connection is cut.
-pub(super) fn body(pieces: Vec<Piece>, held: Held, connection: ConnectionHandle, longest: Duration) -> Body {
+/// A body of these pieces. `counted` is dropped once they are sent. If that takes more than `longest`, the connection
+/// is cut.
+pub(super) fn body(
+    pieces: Vec<Piece>,
+    counted: impl Send + Sync + 'static,
+    connection: ConnectionHandle,
+    longest: Duration,
+) -> Body {
     let open = connection.begin();
     let overdue = tokio::spawn(async move {
         tokio::time::sleep(longest).await;
         connection.cut();
     });
     let left = pieces.iter().map(Piece::length).sum();
-    let counted = Arc::new(Counted { _held: held, _open: open, overdue });
+    let counted = Arc::new(Counted { _counted: Box::new(counted), _open: open, overdue });
     Body::new(Delivery { pieces: pieces.into(), at: 0, left, counted })
 }
 
-/// What is counted until the last frame is dropped.
+/// What is kept until the last frame is dropped.
 struct Counted {
-    _held: Held,
+    _counted: Box<dyn Any + Send + Sync>,
     _open: OpenRequest,
     overdue: JoinHandle<()>,
 }
@@ -94,9 +99,9 @@ impl AsRef<[u8]> for Part {
 /// The pieces that the HTTP library has not requested yet.
 struct Delivery {
     pieces: VecDeque<Piece>,
-    /// How many bytes of the first piece are gone.
+    /// How many bytes of the first piece are sent.
     at: usize,
-    /// How many bytes have still to leave.
+    /// How many bytes are still to be sent.
     left: u64,
     counted: Arc<Counted>,
 }

@@ -24,7 +24,11 @@ type ReadQuery = fn(&axum::http::Uri) -> bool;
 /// What reads the body of each schema.
 const BODIES: [(&str, ReadBody); 10] = [
     ("NewPerson", |body| NewPerson::from_json_within(body, &Limits::default(), persons::MAX_IMAGES).map(drop)),
-    ("PersonUpdate", |body| PersonUpdate::from_json_within(body, &Limits::default(), || Ok(person())).map(drop)),
+    ("PersonUpdate", |body| {
+        let (limits, person) = (Limits::default(), person());
+        PersonUpdate::from_json_within(body, &limits, &person.client, &summary(), || Ok(person.images.clone()))
+            .map(drop)
+    }),
     ("NewCollection", |body| NewCollection::from_json(body).map(drop)),
     ("CollectionUpdate", |body| CollectionUpdate::from_json_with_name(body, &collection()).map(drop)),
     ("SearchRequest", |body| SearchRequest::from_json(body, matching::LEAST_SCORE).map(drop)),
@@ -42,12 +46,16 @@ const QUERIES: [(&str, ReadQuery); 3] = [
     ("removePerson", |uri| RemoveQuery::read(uri).is_ok()),
 ];
 
+/// The person that is updated, without the photo.
+fn summary() -> PersonSummary {
+    let (id, new) = (PersonId::new("ada").expect("an id"), NewPerson::named("Ada"));
+    PersonSummary { image_count: 1, ..PersonSummary::new(id, &new, jiff::Timestamp::UNIX_EPOCH) }
+}
+
 /// The person that is updated.
 fn person() -> Person {
-    let (id, new) = (PersonId::new("ada").expect("an id"), NewPerson::named("Ada"));
-    let summary = PersonSummary::new(id, &new, jiff::Timestamp::UNIX_EPOCH);
     let photo = PersonImage { id: ImageId::generate(), bytes: Some(vec![1].into()), encoding: None };
-    summary.with_images(ClientId::new("a").expect("an id"), vec![photo])
+    summary().with_images(ClientId::new("a").expect("an id"), vec![photo])
 }
 
 /// The collection that is updated.

@@ -45,11 +45,11 @@ pub(super) struct Metrics {
     requests: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     queues: [Arc<AtomicUsize>; 2],
-    /// Requests that are not answered yet.
+    /// Requests whose answers are not sent yet.
     open: Arc<AtomicUsize>,
 }
 
-/// A request that waits or is worked on, until this is dropped.
+/// Counts a request until this is dropped.
 #[derive(Debug)]
 pub(super) struct UnderWay(Arc<AtomicUsize>);
 
@@ -89,7 +89,7 @@ impl Metrics {
         self.requests.get_or_create(&Answered { method, route, status }).inc();
     }
 
-    /// Notes a request, and tells how many there are now.
+    /// Notes an open request, and returns how many there are with it.
     pub(super) fn begin(&self) -> (UnderWay, usize) {
         let before = self.open.fetch_add(1, Ordering::Relaxed);
         (UnderWay(Arc::clone(&self.open)), before + 1)

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::error::{Result, Rule};
-use crate::person::{Collection, Person, PersonImage};
+use crate::error::{Error, Rule};
+use crate::person::{ClientId, Collection, PersonImage, PersonSummary};
 
 use super::base64::decode_base64;
 use super::fields::Fields;
@@ -16,35 +16,46 @@ const FIXED: [&str; 3] = ["_id", "client", "createdAt"];
 const DERIVED: [&str; 3] = ["image_count", "faceEncodings", "updatedAt"];
 
 impl Fields {
-    /// Compares what no update changes with the person that is `stored`, and passes it over. Photos that are
-    /// those of the person are passed over too where they could not be given: none at all, or encodings without
-    /// photos. Returns the version that the person must still have if this said something of it that may change.
-    pub(super) fn as_read(&mut self, stored: impl FnOnce() -> Result<Person>) -> Result<Option<u64>> {
+    /// Removes the fields that no update changes, and reports those that differ from the `stored` person of `client`.
+    /// Beside such fields, or if `images` is empty or has `null` for an encoding without a photo, `images` is compared
+    /// with the stored photos, and removed if it is the same. `stored_images` reads the photos and encodings, and is
+    /// called only if they have to be compared. Returns the version that the person must still have, if a value was
+    /// compared that may change.
+    pub(super) fn as_read<E: From<Error>>(
+        &mut self,
+        client: &ClientId,
+        stored: &PersonSummary,
+        stored_images: impl FnOnce() -> Result<Vec<PersonImage>, E>,
+    ) -> Result<Option<u64>, E> {
         let images = self.named("images").and_then(Value::as_array);
         let has_odd_images = images.is_some_and(|images| images.is_empty() || images.iter().any(Value::is_null));
+        let may_be_same = images.is_some_and(|images| images.len() as u64 == stored.image_count);
         let names = |fields: &Self, some: [&str; 3]| some.iter().any(|field| fields.named(field).is_some());
         let (names_fixed, names_derived) = (names(self, FIXED), names(self, DERIVED));
         if !(has_odd_images || names_fixed || names_derived) {
             return Ok(None);
         }
-        let person = stored()?;
-        self.unchanged("_id", |value| value == person.id.as_str());
+        let images = match may_be_same || self.named("faceEncodings").is_some() {
+            true => stored_images()?,
+            false => Vec::new(),
+        };
+        self.unchanged("_id", |value| value == stored.id.as_str());
         self.unchanged("client", |value| {
-            value == person.client.as_str() || value.get("_id").is_some_and(|id| id == person.client.as_str())
+            value == client.as_str() || value.get("_id").is_some_and(|id| id == client.as_str())
         });
-        self.unchanged("image_count", |value| value.as_f64() == Some(person.images.len() as f64));
+        self.unchanged("image_count", |value| value.as_f64() == Some(stored.image_count as f64));
         self.unchanged("faceEncodings", |value| {
             let encoding = |image: &PersonImage| image.encoding.as_ref().map(|encoding| encoding.to_bytes());
-            are_same(value, &person.images, encoding)
+            are_same(value, &images, encoding)
         });
-        self.unchanged("createdAt", |value| is_same_time(value, person.created_at));
-        self.unchanged("updatedAt", |value| is_same_time(value, person.updated_at));
+        self.unchanged("createdAt", |value| is_same_time(value, stored.created_at));
+        self.unchanged("updatedAt", |value| is_same_time(value, stored.updated_at));
         let bytes = |image: &PersonImage| image.bytes.as_deref().map(<[u8]>::to_vec);
-        let has_same_images = self.named("images").is_some_and(|images| are_same(images, &person.images, bytes));
+        let has_same_images = may_be_same && self.named("images").is_some_and(|given| are_same(given, &images, bytes));
         if has_same_images {
             self.remove("images");
         }
-        Ok((names_derived || has_same_images).then_some(person.version))
+        Ok((names_derived || has_same_images).then_some(stored.version))
     }
 
     /// As [`Self::as_read`], for a collection.
@@ -75,4 +86,42 @@ fn are_same(value: &Value, images: &[PersonImage], of: impl Fn(&PersonImage) -> 
         Value::String(text) => of(image).is_some_and(|bytes| decode_base64(text) == Some(bytes)),
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::person::{ImageId, NewPerson, PersonId};
+
+    #[test]
+    fn photos_are_read_only_to_be_compared() {
+        let (client, id) = (ClientId::new("a").expect("an id"), PersonId::new("ada").expect("an id"));
+        let stored = PersonSummary::new(id, &NewPerson::named("Ada"), Timestamp::UNIX_EPOCH);
+        let stored = PersonSummary { image_count: 1, ..stored };
+        for (body, is_read) in [
+            (json!({"name": "Eve"}), false),
+            (json!({"name": "Eve", "images": ["AQ=="]}), false),
+            (json!({"_id": "ada", "client": "a", "image_count": 1, "updatedAt": "1970-01-01T00:00:00Z"}), false),
+            (json!({"_id": "ada", "images": ["AQ==", "AQ=="]}), false),
+            (json!({"_id": "ada", "images": ["AQ=="]}), true),
+            (json!({"faceEncodings": [null]}), true),
+        ] {
+            let mut fields = Fields::new(body.clone()).expect("an object");
+            let was_read = Cell::new(false);
+            let images = || {
+                was_read.set(true);
+                Ok::<_, Error>(vec![PersonImage {
+                    id: ImageId::generate(),
+                    bytes: Some(vec![1].into()),
+                    encoding: None,
+                }])
+            };
+            fields.as_read(&client, &stored, images).expect("read");
+            assert_eq!(was_read.get(), is_read, "{body}");
+        }
+    }
 }

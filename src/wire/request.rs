@@ -12,7 +12,7 @@ use crate::person::{CollectionUpdate, Gender, ImagesUpdate, NewCollection, NewPe
 
 use super::fields::{Fields, parse};
 #[cfg(feature = "http")]
-use crate::person::{Collection, Limits, Person};
+use crate::person::{ClientId, Collection, Limits, PersonImage, PersonSummary};
 
 /// The most collections of a person that a body may name.
 pub(crate) const MAX_COLLECTIONS: usize = 1_000;
@@ -180,20 +180,22 @@ impl PersonUpdate {
         fields.finish(update)
     }
 
-    /// As [`Self::from_json`], with the rules that [`Self::validate`] asks in the same error. A person as it was
-    /// read is taken as well: what no update changes must then be as `stored` says, which is asked only where
-    /// something of that kind is named.
+    /// As [`Self::from_json`], with the rules of [`Self::validate`] in the same error. The body may also be a person as
+    /// an answer gives it: fields that no update changes must then be as in the `stored` person of `client`.
+    /// `stored_images` reads the photos and encodings, and is called only if the body has to be compared with them.
     #[cfg(feature = "http")]
-    pub(crate) fn from_json_within(
+    pub(crate) fn from_json_within<E: From<Error>>(
         body: &[u8],
         limits: &Limits,
-        stored: impl FnOnce() -> Result<Person>,
-    ) -> Result<Self> {
+        client: &ClientId,
+        stored: &PersonSummary,
+        stored_images: impl FnOnce() -> Result<Vec<PersonImage>, E>,
+    ) -> Result<Self, E> {
         let mut fields = Fields::new(parse(body)?)?;
-        let version = fields.as_read(stored)?;
+        let version = fields.as_read(client, stored, stored_images)?;
         let (fields, update) = Self::read(fields, 1..=limits.max_images);
         let update = Self { expected_version: version, ..update };
-        fields.finish_valid(update, |update| update.validate(limits))
+        Ok(fields.finish_valid(update, |update| update.validate(limits))?)
     }
 
     fn read(mut fields: Fields, photos: RangeInclusive<usize>) -> (Fields, Self) {

@@ -22,7 +22,7 @@ use crate::store::{Erasure, Removed};
 use crate::vault::{Departure, DuplicatePolicy, Vault};
 use crate::wire::{Names, PersonAnswer, PersonItem, body};
 
-/// The header in which a removal is receipted.
+/// The header with the receipt of a removal.
 pub(in crate::http) const RECEIPT: &str = "facevault-receipt";
 
 /// The most photos with which a person is created.
@@ -37,8 +37,8 @@ pub(in crate::http) struct Removal<'a> {
     collections: Vec<&'a str>,
     /// Whether the person is gone.
     deleted: bool,
-    /// `done`: nothing of what was removed is left. `pending`: the log beside the vault still holds it, because
-    /// somebody is reading an older state; the server erases it as soon as it can.
+    /// `done`: nothing of what was removed is left. `pending`: the log beside the vault still has it, because
+    /// another program is reading an older state; the server erases it as soon as it can.
     erasure: &'static str,
 }
 
@@ -104,8 +104,8 @@ pub(in crate::http) async fn create(
 /// Update a person
 ///
 /// Fields that are absent stay; null clears a field that may be empty; `images` replaces the whole
-/// set. A person may be sent back as it was read: fields that no update changes are passed over while they
-/// are as they were, and refused where they are not. All of it is on the disk when the answer comes.
+/// set. A person may be sent back as it was read: fields that no update changes are ignored if they are as
+/// stored, and refused otherwise. All of it is on the disk when the answer comes.
 #[utoipa::path(
     put, path = "/persons/{id}", tag = "persons", operation_id = "updatePerson",
     params(("id" = String, Path, description = "The person's id")),
@@ -119,15 +119,23 @@ pub(in crate::http) async fn update(
     PersonPath(id): PersonPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let asked = id.clone();
+    let (asked, share) = (id.clone(), caller.share.clone());
     let read = move |vault: &Vault, body: &[u8]| {
-        // Whether there is such a person comes first: the rest is nobody else's business.
-        vault.person_summary(&asked).map_err(person)?;
-        Ok(PersonUpdate::from_json_within(body, vault.limits(), || vault.person(&asked))?)
+        // An unknown person is reported before anything about the body.
+        let stored = vault.person_summary(&asked).map_err(person)?;
+        // Counts the stored photos while the body is compared with them.
+        let mut room = None;
+        let images = || {
+            room = Some(share.room(vault.photo_bytes(&asked)?)?);
+            Ok::<_, ApiError>(vault.person(&asked)?.images)
+        };
+        let update = PersonUpdate::from_json_within(body, vault.limits(), vault.client(), &stored, images)?;
+        drop(room);
+        Ok(update)
     };
     let share = caller.share.clone();
     let work = move |vault: &Vault, update: PersonUpdate| {
-        // What the answer will hold is counted before anything is changed. Photos of a request replace all others.
+        // Memory for the answer is reserved before anything is changed. New photos replace all stored ones.
         let stored = vault.photo_bytes(&id).map_err(person)?;
         let new = bytes(update.images.photos());
         let room = share.room(if new > 0 { new } else { stored })?;

@@ -104,7 +104,7 @@ fn an_answer_that_nobody_takes_is_counted_and_goes_in_time_and_others_are_served
 }
 
 #[test]
-fn answers_that_nobody_takes_are_held_within_the_promise() {
+fn answers_that_are_not_read_stay_within_the_memory_limit() {
     const LARGE: usize = 12 << 20;
     const MOST: u64 = 80 << 20;
     let service = Service::with(|options| {
@@ -141,6 +141,32 @@ fn answers_that_nobody_takes_are_held_within_the_promise() {
     until(&service, "they go", |line| held(line) == Some(0));
     assert_eq!(service.put("/persons/ada", &json!({"name": "Other"})).data()["name"], "Other");
     assert_eq!(version(), 2);
+}
+
+#[test]
+fn an_answer_that_is_not_read_counts_as_an_open_request() {
+    const LARGE: usize = 12 << 20;
+    let service = Service::with(|options| {
+        options.max_connections = 4;
+        options.metrics = Some(([127, 0, 0, 1], 0).into());
+    });
+    let large: ImageBytes = [fakes::photo(1).as_slice(), &vec![0; LARGE]].concat().into();
+    let new = NewPerson { id: "ada".parse().ok(), name: "Ada".into(), images: vec![large], ..NewPerson::default() };
+    service.vault.create_person(&new).expect("ada");
+    let b = service.token_of_b();
+    let request = format!(
+        "GET {BASE}/persons/ada HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        service.token
+    );
+    // Half as many requests as connections.
+    let mut readers: Vec<TcpStream> = (0..2).map(|_| connect(&service)).collect();
+    readers.iter_mut().for_each(|stream| stream.write_all(request.as_bytes()).expect("sent"));
+    until(&service, "both answers are held", |line| held(line).is_some_and(|held| held > 2 * LARGE as u64));
+    service.get("/persons").fails(503, "busy", "ERROR");
+    assert_eq!(service.send_as(&b, "GET", "/persons", None).status, 200);
+    drop(readers);
+    until(&service, "the answers are dropped", |line| held(line) == Some(0));
+    assert_eq!(service.get("/persons").status, 200);
 }
 
 #[test]
