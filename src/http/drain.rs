@@ -1,9 +1,8 @@
 //! The rest of a request's body, which the client still sends after the answer.
 //!
-//! Ordinary clients send a whole body before they read. A request that is answered early (413, 401
-//! and the like) would have its connection closed with bytes underway, which the other end's system
-//! reports as a reset, answer or not. So the rest is read and thrown away, up to a limit, while the
-//! answer leaves.
+//! Ordinary clients send a whole body before they read. If a request is answered early (413, 401 and the like) and the
+//! connection is closed while the body still arrives, the client's system reports a reset instead of the answer. So the
+//! rest of the body is read and discarded, up to a limit, while the answer is sent.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};

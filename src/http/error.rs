@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, ImageReport, RefusalCode, Rule, Violation};
 use crate::validate::{MAX_VIOLATIONS, Violations, shortened};
 use crate::wire::{ImageOutcome, PersonAnswer, sorted};
 
-/// Seconds after which a client may try again what the server was too busy for.
+/// `Retry-After` in seconds, where no time is computed.
 const RETRY_AFTER: u32 = 1;
 
 /// The most characters of a sentence about one broken rule.
@@ -152,17 +152,17 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "the body was cut short", "body_cut_short", "ERROR")
     }
 
-    /// Every place is taken: try again soon.
+    /// Something that many requests share is used up for now.
     pub(super) fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Busy", "busy", "ERROR").later()
     }
 
-    /// Every place that the client may take is taken; after this time one will be free.
+    /// The client's part of a queue is full; after this time there should be a place.
     pub(super) fn busy_for(wait: Duration) -> Self {
         Self::busy().after(wait.as_secs_f64().ceil().max(f64::from(RETRY_AFTER)) as u32)
     }
 
-    /// The photos' headers state more megapixels than are taken in one request.
+    /// The photos have more megapixels than a request may have.
     pub(super) fn too_many_pixels(found: u64, most: u32) -> Self {
         let error = format!("the photos have {found} megapixels, at most {most} are taken in one request");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, &error, "too_many_pixels", "ERROR")
@@ -331,8 +331,7 @@ fn sentence(violation: &Violation) -> String {
     sentence
 }
 
-/// The service's word for a refusal. It has eleven and no others are answered; what exactly was wrong says the
-/// code beside it.
+/// The service's word for a refusal. It has eleven, and no others are answered; the `code` beside it is more exact.
 fn word(code: RefusalCode) -> &'static str {
     match code {
         // Where nothing can be looked at, nobody is found.

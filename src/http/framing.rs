@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 
-/// Refuses requests whose body is coded otherwise than in chunks.
+/// Refuses a request with a transfer coding other than `chunked`.
 pub(super) async fn check(request: Request, next: Next) -> Response {
     match refused(request.headers()) {
         Some(error) => error.into_response(),
@@ -25,14 +25,14 @@ fn refused(headers: &HeaderMap) -> Option<ApiError> {
     let chunked = codings.iter().filter(|coding| coding.eq_ignore_ascii_case("chunked")).count();
     match (codings.len() - chunked, chunked) {
         (0, ..=1) => None,
-        // Chunks within chunks are forbidden to senders.
+        // RFC 9112 forbids applying chunked more than once.
         (0, _) => Some(ApiError::malformed()),
         _ => Some(ApiError::unknown_coding()),
     }
 }
 
 impl ApiError {
-    /// The head, or what it says of the body, breaks the rules of HTTP.
+    /// The head breaks the rules of HTTP.
     pub(super) fn malformed() -> Self {
         let error = "the request is not HTTP/1.1 or HTTP/2, or its head breaks their rules";
         Self::new(StatusCode::BAD_REQUEST, error, "malformed_request", "ERROR")

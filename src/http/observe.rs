@@ -1,6 +1,6 @@
 //! A request from outside: its id, its line in the log, its place in the metrics.
 //!
-//! A line tells the route's pattern, never the path or the query: those may hold names. Whatever is
+//! A line gives the route's pattern, never the path or the query: those may hold names. Whatever is
 //! logged on the way, on any thread, stands under the request's id.
 
 use std::sync::{Arc, OnceLock};

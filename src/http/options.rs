@@ -31,18 +31,20 @@ pub struct ServerOptions {
     /// The most bytes of one request's body.
     pub max_body: u64,
     /// The most bytes of bodies and answers that are held at once, over all requests; more are
-    /// answered 503. As many as a body may have, a quarter at most, are kept for reading bodies; of the rest a client
-    /// may hold as much as all clients leave free.
+    /// answered 503. [`Self::max_body`] of them, at most a quarter, are reserved for parsing bodies. Of the rest a client
+    /// may hold as much as all clients leave free, and in any case 1/32: with more clients than that at once, the total
+    /// can exceed the limit by these parts.
     pub max_bodies: u64,
-    /// The most megapixels of one request's photos, by what their headers state; more are answered 413.
+    /// The most megapixels of one request's photos, from the sizes that their headers state; more are answered 413.
     pub max_megapixels: u32,
-    /// How many requests with photos may wait for the engine; more are answered 503. Where several clients have work,
-    /// each may fill an equal part of the places.
+    /// How many requests with photos may wait for the engine; more are answered 503. The places are divided equally
+    /// between the clients with work.
     pub queue: usize,
-    /// The most connections that are open at once. A further one takes the place of an idle one, or is closed
-    /// immediately where each has a request.
+    /// The most connections that are open at once. For a further one an idle one is closed; if none is idle, the new one
+    /// is closed. One client may have half as many requests open, until their answers are sent.
     pub max_connections: usize,
-    /// The most connections from one address, or from one network of 64 bits of IPv6; the same holds for them.
+    /// The most connections from one IPv4 address or one IPv6 network of 64 bits. For a further one an idle one from
+    /// there is closed, or else the new one.
     pub max_connections_per_address: usize,
     /// How long a client may take to send a request's head, or to send or take the next part of a
     /// body, and how long a connection may be without a request.
@@ -52,7 +54,8 @@ pub struct ServerOptions {
     pub longest: Duration,
     /// How long requests under way may take after [`StopHandle::stop`](super::StopHandle::stop).
     pub grace: Duration,
-    /// How many unknown tokens a second one address may show before they are answered 429; good ones pass all the same.
+    /// How many unknown tokens a second one address may send before they are answered 429. Valid ones are accepted all
+    /// the same.
     pub bad_tokens_per_second: u32,
     /// The table behind the scores; where `None`, the engine's for the vault's mode.
     pub calibration: Option<CalibrationTable>,

@@ -1,4 +1,4 @@
-//! What the photos of a request cost, by what their headers state.
+//! The cost of a request's photos, from the sizes that their headers state.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use super::turns::Cost;
 use crate::person::{ImageBytes, NewPerson, PersonUpdate};
 use crate::vision;
 
-/// What a photo costs besides its pixels, in megapixels: detecting and encoding a face.
+/// The cost of a photo besides its pixels, for detecting and encoding a face, in megapixels.
 const EACH: f64 = 1.0;
-/// How long a megapixel is taken to last until some were decoded.
+/// The estimate of how long a megapixel takes, until some were measured.
 pub(super) const GUESS: Duration = Duration::from_millis(25);
 /// Pixels of a megapixel.
 const MEGA: u64 = 1_000_000;
@@ -32,15 +32,15 @@ impl Photos for PersonUpdate {
     }
 }
 
-/// How many bytes a request's photos take less than their base64, once the body is gone.
+/// How many bytes a request's photos are smaller than their base64.
 pub(super) fn saved(request: &impl Photos) -> u64 {
     request.photos().iter().map(|photo| (photo.len().div_ceil(3) * 4 - photo.len()) as u64).sum()
 }
 
-/// The cost of a request's photos, looked at by so many threads.
+/// The cost of a request's photos, on an engine of so many threads.
 ///
 /// # Errors
-/// 413 for photos of more megapixels than are taken in one request.
+/// 413 if the photos have more than `most` megapixels.
 pub(super) fn cost(request: &impl Photos, threads: usize, most: u32) -> Result<Cost, ApiError> {
     let photos = request.photos();
     let pixels = photos.iter().fold(0u64, |sum, photo| sum.saturating_add(vision::stated_pixels(photo)));

@@ -1,4 +1,4 @@
-//! How many connections there may be, in all and from one address, and which one goes when another needs its place.
+//! How many connections there may be, in all and from one address, and which idle one is closed for a new one.
 
 use std::collections::HashMap;
 use std::io;
@@ -75,9 +75,9 @@ impl<S> Accept<TcpStream, S> for Bounded {
 }
 
 impl Places {
-    /// A place for a connection from an address. Where all are taken, an idle connection goes: first one that never
-    /// showed a good token, then one of the address that has most, then the one that is idle for longest. `None` where
-    /// none is idle.
+    /// A place for a connection from an address. If all places are taken, an idle connection is closed: those on which no
+    /// valid token was sent before others, then those of the address with the most connections, then those that are
+    /// idle for longest. `None` if no connection is idle.
     fn take(places: &Arc<Self>, address: IpAddr) -> Option<(ConnectionHandle, Place)> {
         let network = network(address);
         let mut taken = places.taken();
@@ -100,7 +100,8 @@ impl Places {
 }
 
 impl Taken {
-    /// Closes the idle connection that is worth least among some. It no longer counts, although it ends a little later.
+    /// Closes the first idle connection in that order among those that `among` selects. It is no longer counted, although
+    /// it ends a little later.
     fn make_room(&mut self, among: impl Fn(&Entry) -> bool) -> Option<()> {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
         self.connections.values().for_each(|entry| *counts.entry(entry.network).or_default() += 1);
@@ -134,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_own_bound_and_idle_connections_go_first() {
+    fn an_address_has_its_own_limit_and_idle_connections_make_room() {
         let places = places(4, 2);
         let take = |last| Places::take(&places, address(last));
         let (first, _first) = take(1).expect("a place");
         let (second, _second) = take(1).expect("a place");
         let open = second.begin();
-        // The third of this address takes the place of the idle one.
+        // The third connection from this address takes the place of the idle one.
         let (third, _third) = take(1).expect("the place of an idle one");
         assert!(first.is_closed() && !second.is_closed());
         let other = third.begin();
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn who_showed_a_good_token_stays_longest_and_who_has_most_goes_first() {
+    fn connections_with_a_valid_token_are_closed_last_and_those_of_the_busiest_address_first() {
         let places = places(5, 5);
         let take = |last| Places::take(&places, address(last)).expect("a place");
         let known = take(1);

@@ -1,4 +1,4 @@
-//! What a server does because of time: it removes people whose time has come, and cuts old entries of the audit trail.
+//! What a server does at regular times: it removes people by the vault's policy, and cuts old audit entries.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::vault::Vault;
 /// How often.
 const EVERY: Duration = Duration::from_secs(3_600);
 
-/// The work, at the start and then once an hour. Dropping it ends it between two persons.
+/// The work, at the start and then once an hour. Dropping this ends it, between two persons if it is under way.
 pub(super) struct Retention {
     task: JoinHandle<()>,
     is_ended: Arc<AtomicBool>,
@@ -27,7 +27,7 @@ impl Retention {
         let task = tokio::spawn(async move {
             loop {
                 let (vault, asked) = (vault.clone(), Arc::clone(&asked));
-                // Work that panics is over, and the next one is tried all the same.
+                // After a panic the next round is tried all the same.
                 let _ = spawn_blocking(move || carry_out(&vault, &asked)).await;
                 tokio::time::sleep(EVERY).await;
             }

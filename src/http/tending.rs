@@ -1,4 +1,4 @@
-//! What a server does for its vault while nobody asks for anything.
+//! What a server does for its vault besides answering requests.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::app::App;
 use crate::store::Erasure;
 
-/// How often it looks.
+/// The time between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The most looks that it leaves out while somebody is in the way of erasing.
+/// The most checks without an attempt to erase, while a reader of an older snapshot prevents it.
 const LEFT_OUT: u32 = 15;
 
-/// Once a second: notices that the vault's file was moved or replaced, and erases what was removed, by whichever
-/// process, and is still in the log. Each attempt keeps writers waiting for up to 100 ms, so while a reader of an
-/// old snapshot is in the way there are fewer.
+/// Once a second, checks whether the vault's file was moved or replaced, and erases what this or another process has
+/// removed and what is still in the log. An attempt to erase may block writers for up to 100 ms, so while a reader of an
+/// older snapshot prevents it, the attempts become rarer.
 pub(super) async fn tend(app: App) {
     let mut ticks = interval(PAUSE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,9 +1,9 @@
-//! How many unknown tokens one address may show in a second, and whose lookup a token's is.
+//! How many unknown tokens an address may send in a second, and in which lane a token is looked up.
 //!
-//! A token is 256 random bits, so guessing needs no hindering: what is bounded is what it costs the others. Each token
-//! is looked up, in a queue that is shared fairly between addresses, and the answer to an unknown one says when there
-//! were too many. Tokens that were good before have lanes of their own in that queue, so that whoever shares an address
-//! with somebody who guesses can go on.
+//! A token has 256 random bits, so guessing cannot succeed and is not prevented; only its cost for other clients is
+//! limited. Every token is looked up, in a queue that is divided between addresses. An unknown token is answered 429
+//! instead of 401 once its address has sent too many. Tokens that were valid before have lanes of their own in the
+//! queue, so that guessing from the same address does not delay them.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -13,28 +13,28 @@ use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The most addresses that are remembered. When there are more, those of a past second are dropped; if that is not
-/// enough, every unknown token counts as one too many.
+/// The most addresses that are counted. If there are more, those of an earlier second are removed; if that is not
+/// enough, every unknown token is answered 429.
 const MOST_ADDRESSES: usize = 4_096;
 
-/// The most good tokens that are remembered; when there are more, all are forgotten.
+/// The most valid tokens that are remembered; if there are more, all are removed.
 const MOST_TOKENS: usize = 4_096;
 
-/// Whose a lookup is.
+/// The lane of a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Shower {
-    /// A token's that was good when it was last looked up, by a hash that nobody knows.
+    /// That of a token that was valid at its last lookup, by its keyed hash.
     Known(u64),
-    /// Anybody's at an address.
+    /// That of all other tokens from an address.
     Stranger(IpAddr),
 }
 
-/// Counts unknown tokens by the address that showed them.
+/// Counts unknown tokens by address.
 #[derive(Debug)]
 pub(super) struct Throttle {
     per_second: u32,
     seen: Mutex<HashMap<IpAddr, (Instant, u32)>>,
-    /// Hashes of tokens that were good when they were last looked up, under a key that nobody knows.
+    /// Hashes, under a random key, of tokens that were valid at their last lookup.
     good: Mutex<HashSet<u64>>,
     key: RandomState,
 }
@@ -44,13 +44,13 @@ impl Throttle {
         Self { per_second, seen: Mutex::default(), good: Mutex::default(), key: RandomState::new() }
     }
 
-    /// Whose lookup that of a token is.
+    /// The lane in which a token from `address` is looked up.
     pub(super) fn shower(&self, address: IpAddr, token: &str) -> Shower {
         let hash = self.key.hash_one(token);
         if self.good().contains(&hash) { Shower::Known(hash) } else { Shower::Stranger(network(address)) }
     }
 
-    /// Notes whether a token that was looked up is good.
+    /// Notes whether a token that was looked up is valid.
     pub(super) fn note(&self, token: &str, is_good: bool) {
         let (mut good, hash) = (self.good(), self.key.hash_one(token));
         match is_good {
@@ -69,7 +69,7 @@ impl Throttle {
         self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an unknown token from `address`, and tells whether there were too many within this second.
+    /// Notes an unknown token from `address`, and returns whether there were too many within this second.
     pub(super) fn too_many(&self, address: IpAddr, now: Instant) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let past = |began: Instant| now.duration_since(began) >= SECOND;

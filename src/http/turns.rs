@@ -1,29 +1,31 @@
-//! Whose turn it is: every key that has work waiting gets an equal share of the threads' time.
+//! Fair queueing: the threads' time is divided equally between the keys that have work.
 //!
-//! Each key (a client, an address) has a lane of its own, first come, first served. A free thread takes the first job
-//! of the lane that has used least time so far. What a job will take is estimated from its units of work and from how
-//! long a unit took lately, and put right when it ends, so a job that turns out to be long is paid for by its own lane.
-//! A lane that was idle starts where the others are: waiting saves nothing up.
+//! Each key (a client, an address) has a lane, a first-in-first-out queue of its jobs. A free thread takes the first job
+//! of the lane that has used the least thread time. When a job starts, its lane is charged an estimate, from the job's
+//! units of work and the average time of a unit in recent jobs; when it ends, the charge is corrected to the measured
+//! time. A lane that becomes active again starts with at least the used time of the lane served last, so an idle lane
+//! collects no credit.
 //!
-//! The places in the queue are shared too: a lane may fill as many as there are, divided by the lanes that have work.
-//! Who finds its lane full is told when a place in it will be free, the next one a little later.
+//! The places in the queue are divided too: a lane may use the number of places divided by the number of lanes with
+//! work. If a lane is full, a new job is refused with an estimate of when to retry. Each refusal moves the next estimate
+//! of that lane later by one job, so that clients do not all retry at the same time.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// Lanes without work are looked through and forgotten when there are more than this many.
+/// From so many lanes on, those without work and without used time above the others' are removed.
 const MOST_LANES: usize = 256;
-/// How much of the past the pace keeps with each job that ends.
-const MEMORY: f64 = 0.9;
-/// How many units a guess stands for.
-const GUESS: f64 = 0.05;
-/// How many times over the places of a full lane are promised.
-const PROMISED: f64 = 4.0;
-/// The longest that anybody is told to wait, in seconds.
+/// The factor by which earlier jobs lose weight in the pace with each job that ends.
+const DECAY: f64 = 0.9;
+/// The weight of the first guess of the pace, in units of work.
+const GUESS_UNITS: f64 = 0.05;
+/// A retry time is at most the time until a thread is free plus so many times the time of all jobs in the lane.
+const MOST_ROUNDS: f64 = 4.0;
+/// The longest retry time, in seconds.
 const LONGEST: f64 = 3_600.0;
 
-/// How much work a job is.
+/// How much work a job is, before it has run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Cost {
     /// In units of the queue, above 0.
@@ -33,24 +35,24 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    /// The cost of a job like all others.
+    /// The cost of a job in a queue whose jobs are all alike.
     pub(super) const ONE: Self = Self { units: 1.0, width: 1 };
 }
 
-/// What stands for a job while it waits.
+/// A job that waits.
 pub(super) trait Ticket {
     /// Whether nobody waits for the job any more.
     fn is_gone(&self) -> bool;
 }
 
-/// A bounded queue in front of some threads; `K` says whose a job is.
+/// A bounded queue in front of some threads, with a lane for each `K`.
 #[derive(Debug)]
 pub(super) struct Turns<K, T> {
     threads: usize,
     places: usize,
     lanes: HashMap<K, Lane<T>>,
     running: Vec<Running>,
-    /// Seconds that the lane had used whose turn came last.
+    /// The used time of the lane served last, before that job was charged.
     clock: f64,
     pace: Pace,
     /// The number of the next job.
@@ -61,9 +63,9 @@ pub(super) struct Turns<K, T> {
 struct Lane<T> {
     waiting: VecDeque<Waiting<T>>,
     running: usize,
-    /// Seconds of threads, counted from the same point for all lanes.
+    /// Thread time in seconds, comparable between lanes.
     used: f64,
-    /// When the last place is free that somebody was told to come back for.
+    /// The latest retry time that was given out.
     promised: Option<Instant>,
 }
 
@@ -81,7 +83,7 @@ struct Running {
     since: Instant,
 }
 
-/// A job whose turn has come.
+/// A job that was given a thread.
 #[derive(Debug)]
 pub(super) struct Started<K> {
     key: K,
@@ -91,7 +93,7 @@ pub(super) struct Started<K> {
     expected: f64,
 }
 
-/// How long a unit of work takes, by the jobs that ended lately.
+/// The average time of a unit of work in recent jobs.
 #[derive(Debug)]
 struct Pace {
     seconds: f64,
@@ -99,18 +101,18 @@ struct Pace {
 }
 
 impl<K: Clone + Eq + Hash, T: Ticket> Turns<K, T> {
-    /// Runs as many jobs at once as there are `threads` and lets `places` more wait; a unit is taken to last `guess`
-    /// until jobs have ended.
+    /// A queue that runs as many jobs at once as there are `threads` and lets `places` more wait. `guess` is the
+    /// estimated time of a unit until jobs have ended.
     pub(super) fn new(threads: usize, places: usize, guess: Duration) -> Self {
-        // The first job that ends counts for more than the guess.
-        let pace = Pace { seconds: guess.as_secs_f64() * GUESS, units: GUESS };
+        // The guess has a small weight: the first job that ends counts for more.
+        let pace = Pace { seconds: guess.as_secs_f64() * GUESS_UNITS, units: GUESS_UNITS };
         Self { threads, places, lanes: HashMap::new(), running: Vec::new(), clock: 0.0, pace, number: 0 }
     }
 
     /// Puts a job into the lane of `key`.
     ///
     /// # Errors
-    /// After which time there will be a place, where the lane is full.
+    /// If the lane is full, the time after which to retry.
     pub(super) fn enter(&mut self, key: K, cost: Cost, ticket: T, now: Instant) -> Result<(), Duration> {
         if self.lanes.len() >= MOST_LANES {
             let clock = self.clock;
@@ -123,21 +125,21 @@ impl<K: Clone + Eq + Hash, T: Ticket> Turns<K, T> {
         }
         let others = self.lanes.iter().filter(|(other, lane)| **other != key && lane.is_active()).count();
         let share = (self.places / (others + 1)).max(self.places.min(1));
-        // Where a thread is free nobody waits, and this job will not either.
+        // If a thread is free, no job waits, and this one starts at once.
         let is_free = self.running.len() < self.threads;
         let Some(lane) = self.lanes.get_mut(&key) else { return Ok(()) };
         if lane.waiting.len() >= share {
             lane.waiting.retain(|waiting| !waiting.ticket.is_gone());
         }
         if lane.waiting.len() >= share && !is_free {
-            return Err(self.later(&key, others + 1, now));
+            return Err(self.retry_after(&key, others + 1, now));
         }
         lane.waiting.push_back(Waiting { number: self.number, cost, ticket });
         self.number += 1;
         Ok(())
     }
 
-    /// The job whose turn it is, if a thread is free.
+    /// Starts the next job, if a thread is free.
     pub(super) fn next(&mut self, now: Instant) -> Option<(Started<K>, T)> {
         while self.running.len() < self.threads {
             let waiting =
@@ -159,7 +161,7 @@ impl<K: Clone + Eq + Hash, T: Ticket> Turns<K, T> {
         None
     }
 
-    /// Notes that a job has ended, after this time; `None` if it was not even begun.
+    /// Notes that a job has ended after this time; `None` if it never ran.
     pub(super) fn finish(&mut self, started: &Started<K>, took: Option<Duration>) {
         self.running.retain(|running| running.number != started.number);
         let seconds = took.map_or(0.0, |took| took.as_secs_f64() * started.cost.width as f64);
@@ -182,24 +184,24 @@ impl<K: Clone + Eq + Hash, T: Ticket> Turns<K, T> {
         self.running.len() + waiting.filter(|waiting| !waiting.ticket.is_gone()).count()
     }
 
-    /// After which time there will be a place in a full lane, where so many lanes have work. Each who asks is told a
-    /// place of its own.
-    fn later(&mut self, key: &K, active: usize, now: Instant) -> Duration {
+    /// The time after which to retry, for a full lane while `active` lanes have work: one job later than the lane's last
+    /// retry time, or if that has passed, one job after the next thread is free.
+    fn retry_after(&mut self, key: &K, active: usize, now: Instant) -> Duration {
         let left = |running: &Running| {
             let since = now.duration_since(running.since).as_secs_f64();
-            // A job that takes longer than expected is expected to go on for a while.
+            // A job that has exceeded its estimate is expected to take a quarter longer than it has taken.
             running.expected.max(since * 1.25) - since
         };
         let free = self.running.iter().map(left).fold(f64::INFINITY, f64::min);
         let free = if free.is_finite() { free } else { 0.0 };
         let Some(lane) = self.lanes.get_mut(key) else { return Duration::ZERO };
-        // What the lane's jobs take, at its share of the threads.
+        // The time for all of the lane's jobs, with its share of the threads.
         let each = active as f64 / self.threads.max(1) as f64;
         let all = lane.waiting.iter().map(|waiting| self.pace.of(waiting.cost)).sum::<f64>() * each;
         let step = all / lane.waiting.len().max(1) as f64;
         let promised = lane.promised.map_or(0.0, |at| at.saturating_duration_since(now).as_secs_f64());
-        // Who asks again and again is not told longer and longer times.
-        let wait = (promised.max(free) + step).min(free + all * PROMISED).min(LONGEST);
+        // Bounded, since a client that keeps retrying too early would push the time back for ever.
+        let wait = (promised.max(free) + step).min(free + all * MOST_ROUNDS).min(LONGEST);
         let wait = Duration::try_from_secs_f64(wait).unwrap_or_default();
         lane.promised = Some(now + wait);
         wait
@@ -223,8 +225,8 @@ impl Pace {
     }
 
     fn note(&mut self, cost: Cost, seconds: f64) {
-        self.seconds = self.seconds * MEMORY + seconds;
-        self.units = self.units * MEMORY + cost.units;
+        self.seconds = self.seconds * DECAY + seconds;
+        self.units = self.units * DECAY + cost.units;
     }
 }
 
@@ -235,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    /// A job by the name of its lane, which somebody waits for or not.
+    /// A job, and whether it is abandoned.
     #[derive(Debug, Clone, Default)]
     struct Job(Rc<Cell<bool>>);
 
@@ -251,8 +253,19 @@ mod tests {
         Cost { units, width: 1 }
     }
 
-    /// Lets everything that waits run, each job as long as `took` says of its lane and units, and gives the lanes in
-    /// the order of their turns.
+    /// A queue of one thread, in which each of these lanes has so many jobs of so many units.
+    fn filled(lanes: &[(char, usize, f64)]) -> Turns<char, Job> {
+        let mut turns = Turns::new(1, 200, SECOND);
+        for &(lane, jobs, units) in lanes {
+            for _ in 0..jobs {
+                turns.enter(lane, of(units), Job::default(), Instant::now()).expect("a place");
+            }
+        }
+        turns
+    }
+
+    /// Runs all jobs, each for the seconds that `took` gives for its lane and units, and returns their lanes in the
+    /// order in which they ran.
     fn order(turns: &mut Turns<char, Job>, took: impl Fn(char, f64) -> f64) -> String {
         let now = Instant::now();
         let mut order = String::new();
@@ -266,16 +279,9 @@ mod tests {
 
     #[test]
     fn lanes_with_work_get_equal_shares_of_the_time() {
-        let now = Instant::now();
-        let mut turns = Turns::new(1, 200, SECOND);
-        for _ in 0..10 {
-            turns.enter('a', of(4.0), Job::default(), now).expect("a place");
-        }
-        for _ in 0..40 {
-            turns.enter('b', of(1.0), Job::default(), now).expect("a place");
-        }
+        let mut turns = filled(&[('a', 10, 4.0), ('b', 40, 1.0)]);
         let order = order(&mut turns, |_, units| units);
-        // In every stretch of the time both had the same.
+        // After each job, the lanes' times differ by one job at most.
         let (mut a, mut b) = (0i64, 0i64);
         for job in order.chars() {
             if job == 'a' {
@@ -289,27 +295,17 @@ mod tests {
     }
 
     #[test]
-    fn work_that_is_longer_than_it_seemed_is_paid_for_afterwards() {
-        let now = Instant::now();
-        let mut turns = Turns::new(1, 200, SECOND);
-        for _ in 0..10 {
-            turns.enter('a', of(1.0), Job::default(), now).expect("a place");
-        }
-        for _ in 0..60 {
-            turns.enter('b', of(1.0), Job::default(), now).expect("a place");
-        }
+    fn a_lane_is_charged_the_measured_time_of_its_jobs() {
+        let mut turns = filled(&[('a', 10, 1.0), ('b', 60, 1.0)]);
         let order = order(&mut turns, |lane, _| if lane == 'a' { 5.0 } else { 1.0 });
         let first = order.chars().take(36).filter(|lane| *lane == 'a').count();
         assert!((5..=8).contains(&first), "{order}");
     }
 
     #[test]
-    fn who_comes_late_is_next_and_has_saved_nothing_up() {
+    fn a_new_lane_is_next_and_has_no_credit() {
         let now = Instant::now();
-        let mut turns = Turns::new(1, 200, SECOND);
-        for _ in 0..20 {
-            turns.enter('a', of(1.0), Job::default(), now).expect("a place");
-        }
+        let mut turns = filled(&[('a', 20, 1.0)]);
         for _ in 0..10 {
             let (started, _) = turns.next(now).expect("a job");
             assert_eq!(started.key, 'a');
@@ -340,17 +336,17 @@ mod tests {
         assert_eq!(fill(&mut turns, 'b'), 4);
         assert_eq!(fill(&mut turns, 'c'), 2);
         assert_eq!(turns.depth(), 15);
-        // However many there are, each has a place.
+        // Each lane has one place, however many lanes there are.
         for key in 'd'..='z' {
             assert!(turns.enter(key, Cost::ONE, Job::default(), now).is_ok());
         }
-        // Nobody waits where no places are.
+        // Without places, a job runs or is refused.
         let mut none = Turns::new(1, 0, SECOND);
         assert_eq!(fill(&mut none, 'a'), 1);
     }
 
     #[test]
-    fn who_left_makes_room_and_gets_no_turn() {
+    fn an_abandoned_job_leaves_its_place_and_does_not_run() {
         let now = Instant::now();
         let mut turns = Turns::new(1, 2, SECOND);
         let jobs: Vec<Job> = (0..3).map(|_| Job::default()).collect();
@@ -360,7 +356,7 @@ mod tests {
         }
         assert!(turns.enter('a', Cost::ONE, Job::default(), now).is_err());
         jobs[1].0.set(true);
-        turns.enter('a', Cost::ONE, Job::default(), now).expect("the place of who left");
+        turns.enter('a', Cost::ONE, Job::default(), now).expect("the place of the abandoned job");
         jobs[2].0.set(true);
         assert_eq!(turns.depth(), 2);
         turns.running.clear();
@@ -370,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_to_come_back_finds_a_place_then() {
+    fn a_job_that_is_sent_again_at_its_retry_time_finds_a_place() {
         let began = Instant::now();
         let mut now = began;
         let mut turns = Turns::new(2, 4, SECOND);
@@ -385,8 +381,8 @@ mod tests {
             let _ = turns.enter(key, Cost::ONE, Job::default(), now);
             start(&mut turns, &mut running, now);
         }
-        let mut back: Vec<Instant> = Vec::new();
-        let mut kept = (0, 0);
+        let mut retries: Vec<Instant> = Vec::new();
+        let (mut accepted, mut refused) = (0, 0);
         for step in 1..4_000 {
             now = began + step * Duration::from_millis(100);
             let (ended, goes_on) = running.drain(..).partition(|(_, since)| now - *since >= 3 * SECOND);
@@ -397,22 +393,22 @@ mod tests {
                 let _ = turns.enter('b', Cost::ONE, Job::default(), now);
             }
             start(&mut turns, &mut running, now);
-            let due = back.iter().filter(|at| **at <= now).count();
-            back.retain(|at| *at > now);
-            // Six come at once, now and then, besides those who were told to come now.
+            let due = retries.iter().filter(|at| **at <= now).count();
+            retries.retain(|at| *at > now);
+            // Every minute six new jobs arrive at once, besides those whose retry time it is.
             let new = if step % 600 == 0 { 6 } else { 0 };
-            for told in (0..due).map(|_| true).chain((0..new).map(|_| false)) {
+            for is_retry in (0..due).map(|_| true).chain((0..new).map(|_| false)) {
                 match turns.enter('a', Cost::ONE, Job::default(), now) {
-                    Ok(()) => kept.0 += usize::from(told),
+                    Ok(()) => accepted += usize::from(is_retry),
                     Err(wait) => {
-                        kept.1 += usize::from(told);
-                        // As it is told: whole seconds.
-                        back.push(now + Duration::from_secs(wait.as_secs_f64().ceil().max(1.0) as u64));
+                        refused += usize::from(is_retry);
+                        // In whole seconds, as in the header `Retry-After`.
+                        retries.push(now + Duration::from_secs(wait.as_secs_f64().ceil().max(1.0) as u64));
                     }
                 }
                 start(&mut turns, &mut running, now);
             }
         }
-        assert!(kept.0 >= 18 && kept.1 == 0, "{kept:?}");
+        assert!(accepted >= 18 && refused == 0, "{accepted} accepted, {refused} refused");
     }
 }

@@ -1,9 +1,9 @@
-//! Answers to what is no request: the HTTP library's own, with a body.
+//! Gives a body to the answers that the HTTP library makes itself.
 //!
-//! A head that cannot be read never reaches a route: the library answers 400 or 431 by itself, with no body. Here
-//! those answers get the body that every error has. They are known by their first bytes and by what they lack: every
-//! answer of a route has a request's id, and no body of this server starts like a head, since JSON has no line ends of
-//! two characters.
+//! If a request's head cannot be parsed, no route sees it: the library answers 400 or 431 without a body. Here these
+//! answers get the body that every error has. They are recognised by their status line, their empty body and by the
+//! lack of a request id, which every answer of a route has. A write of a body is never taken for one, since no body of
+//! this server starts with a status line and ends with an empty line of CR and LF.
 
 use std::future::Future;
 use std::io;
@@ -48,7 +48,7 @@ where
 #[derive(Debug)]
 pub(super) struct Explained<T> {
     stream: T,
-    /// What is being written instead, and how much of it is gone.
+    /// What is written instead, and how much of it is written.
     own: Option<(Vec<u8>, usize)>,
 }
 

@@ -1,5 +1,5 @@
-//! Runs jobs outside the network's threads: as many at a time as there are threads, with a bounded number waiting, and
-//! each client in its turn.
+//! Runs jobs outside the network's threads: as many at a time as there are threads, with a bounded number waiting, in
+//! the order of [`super::turns`].
 
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::error::ApiError;
 use super::turns::{Cost, Started, Ticket, Turns};
 
-/// What says whose a job is.
+/// The key of a lane.
 pub(super) trait Key: Clone + Eq + Hash + Send + 'static {}
 
 impl<K: Clone + Eq + Hash + Send + 'static> Key for K {}
@@ -19,7 +19,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Key for K {}
 #[derive(Debug)]
 pub(super) struct WorkQueue<K: Key>(Arc<Mutex<Turns<K, Waits<K>>>>);
 
-/// Who waits for a turn.
+/// A request that waits for a thread.
 #[derive(Debug)]
 struct Waits<K: Key>(oneshot::Sender<Turn<K>>);
 
@@ -44,8 +44,8 @@ impl<K: Key> Clone for WorkQueue<K> {
 }
 
 impl<K: Key> WorkQueue<K> {
-    /// A queue that runs `threads` jobs at once and lets `waiting` more wait. A unit of work is taken to last `guess`
-    /// until some was done.
+    /// A queue that runs `threads` jobs at once and lets `waiting` more wait. `guess` is the estimated time of a unit of
+    /// work until some was measured.
     pub(super) fn new(threads: usize, waiting: usize, guess: Duration) -> Self {
         Self(Arc::new(Mutex::new(Turns::new(threads, waiting, guess))))
     }
@@ -54,15 +54,15 @@ impl<K: Key> WorkQueue<K> {
     /// anybody waits for it still.
     ///
     /// # Errors
-    /// 503 where the part of the queue is full that `whose` may fill, 500 where the work panics.
+    /// 503 if the lane of `key` is full, 500 if the work panics.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        whose: K,
+        key: K,
         cost: Cost,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let (ticket, turn) = oneshot::channel();
-        let entered = self.turns().enter(whose, cost, Waits(ticket), Instant::now());
+        let entered = self.turns().enter(key, cost, Waits(ticket), Instant::now());
         entered.map_err(ApiError::busy_for)?;
         self.start();
         let mut turn = turn.await.map_err(|_| ApiError::internal())?;
@@ -80,17 +80,17 @@ impl<K: Key> WorkQueue<K> {
         })
     }
 
-    /// How many work or wait.
+    /// How many jobs run or wait.
     pub(super) fn depth(&self) -> usize {
         self.turns().depth()
     }
 
-    /// Gives free threads to those whose turn it is.
+    /// Gives the free threads to the next jobs.
     fn start(&self) {
         loop {
             let next = self.turns().next(Instant::now());
             let Some((started, Waits(ticket))) = next else { return };
-            // Who left just now gives the turn back: it is dropped here, where nothing is locked.
+            // If the request was dropped meanwhile, so is the turn. Dropping it locks the queue, so it is dropped here.
             drop(ticket.send(Turn { queue: self.clone(), started, since: None }));
         }
     }

@@ -38,7 +38,7 @@ fn every_route_but_one_wants_a_token() {
 }
 
 #[test]
-fn an_expired_token_is_told_and_a_revoked_one_is_unknown() {
+fn an_expired_token_is_reported_and_a_revoked_one_is_unknown() {
     let service = Service::new();
     let (soon, _) = service.vault.create_token(Some(Timestamp::now() + Duration::from_millis(200))).expect("a token");
     let (revoked, _) = service.vault.create_token(None).expect("a token");

@@ -254,7 +254,7 @@ impl Detector for PlacedDetector {
 }
 
 #[test]
-fn refusals_are_told_in_the_services_words_and_in_our_own() {
+fn refusals_have_the_services_word_and_facevaults_code() {
     let limits = QualityLimits::default();
     let limits = QualityLimits::off()
         .with_min_size(16.0)

@@ -1,4 +1,4 @@
-//! Clients that want more than their share: each gets its turn, and is told truly when to come back.
+//! Clients that ask for more than their share: threads and places are divided, and `Retry-After` is right.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Service;
 use crate::fakes;
 
-/// A detector that lets one photo pass each time it is told to, and remembers the widths of those that passed.
+/// A detector that lets as many photos pass as were allowed, and remembers their widths.
 #[derive(Clone, Default)]
 struct Turnstile(Arc<(Mutex<Passed>, Condvar)>);
 
@@ -80,7 +80,7 @@ const METRICS: Option<std::net::SocketAddr> =
     Some(std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0));
 
 #[test]
-fn the_next_turn_is_the_other_clients_whatever_waits() {
+fn another_client_is_next_however_many_requests_of_the_first_wait() {
     let gate = Turnstile::default();
     let engine = fakes::engine_detecting(Box::new(gate.clone()), 1, 1);
     let service = Service::of(Some(engine), |options| (options.queue, options.metrics) = (10, METRICS));
@@ -115,7 +115,7 @@ fn the_next_turn_is_the_other_clients_whatever_waits() {
 }
 
 #[test]
-fn who_comes_back_when_told_is_served() {
+fn a_request_that_is_sent_again_after_its_retry_time_is_served() {
     /// Takes a while for each photo.
     struct Slow;
     impl Detector for Slow {
@@ -126,9 +126,9 @@ fn who_comes_back_when_told_is_served() {
     }
     let service = Service::of(Some(fakes::engine_detecting(Box::new(Slow), 1, 1)), |options| options.queue = 2);
     let body = detection(96, 96);
-    // How fast work goes is known from work.
+    // The server measures how long a job takes.
     assert_eq!(service.post("/detect", &body).status, 200);
-    let told: Vec<(u64, u16)> = std::thread::scope(|scope| {
+    let answers: Vec<(u64, u16)> = std::thread::scope(|scope| {
         let asking: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
@@ -145,12 +145,12 @@ fn who_comes_back_when_told_is_served() {
             .collect();
         asking.into_iter().map(|one| one.join().expect("an answer")).collect()
     });
-    let refused: Vec<_> = told.iter().filter(|(seconds, _)| *seconds > 0).collect();
-    assert!(refused.len() >= 4, "{told:?}");
-    assert!(refused.iter().all(|(_, status)| *status == 200), "{told:?}");
-    // Five who wait for places that come free one by one are not told the same time, nor too long a one.
+    let refused: Vec<_> = answers.iter().filter(|(seconds, _)| *seconds > 0).collect();
+    assert!(refused.len() >= 4, "{answers:?}");
+    assert!(refused.iter().all(|(_, status)| *status == 200), "{answers:?}");
+    // Five wait for places that become free one by one, so their times differ, and none is far too long.
     let latest = refused.iter().map(|(seconds, _)| *seconds).max().expect("some");
-    assert!((2..=10).contains(&latest), "{told:?}");
+    assert!((2..=10).contains(&latest), "{answers:?}");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_request_is_bounded_in_megapixels() {
 }
 
 #[test]
-fn who_left_while_waiting_keeps_no_place() {
+fn a_client_that_disconnects_while_waiting_keeps_no_place() {
     let gate = Turnstile::default();
     let engine = fakes::engine_detecting(Box::new(gate.clone()), 1, 1);
     let service = Service::of(Some(engine), |options| (options.queue, options.metrics) = (1, METRICS));

@@ -37,8 +37,8 @@ metrics of the token's client; --metrics serves those of the whole process.";
 /// Programs send a token (`facevault token create`) and act for its client. Only programs on this
 /// machine can connect unless you pass --allow-remote. Ctrl-C stops the server once running requests
 /// have finished; a second Ctrl-C stops it at once, and even then a change is made completely or not
-/// at all. Core dumps are switched off. Failures are logged, and with -v each request, without names,
-/// photos or vectors.
+/// at all. The server writes no core dumps. Failures are logged, and with -v each request, without
+/// names, photos or vectors.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -82,16 +82,16 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_megapixels: u32,
 
-    /// How many requests with photos may wait for the models; more are answered 503. Clients with work
-    /// share the places equally
+    /// How many requests with photos may wait for the models; more are answered 503. The places are
+    /// divided equally between the clients with work
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(..=4_096))]
     queue: u16,
 
-    /// The most connections; beyond it a new one takes the place of an idle one, if there is one
+    /// The most connections; for a further one an idle one is closed, or else the new one
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
 
-    /// The most connections from one address. Behind a proxy all come from its address
+    /// The most connections from one address. Behind a proxy, all come from the proxy's address
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections_per_address: u32,
 
