@@ -318,7 +318,7 @@ fn refused(refusal: Refusal) -> Error {
     Error::refused(vec![ImageReport { index: 0, refusal: Some(refusal) }])
 }
 
-/// A small picture to be kept beside a photo; builds that cannot write JPEG make none.
+/// A small picture to be kept beside a photo. Builds that cannot write JPEG make none.
 #[cfg(any(feature = "evaluation", feature = "http"))]
 fn thumbnail(picture: &RgbImage, turned: Turn) -> Option<Vec<u8>> {
     vision::upright_thumbnail(picture, turned).ok()

@@ -1,5 +1,7 @@
 //! What a package client says when it fails: the lines that tell why, fit to be shown.
 
+use crate::validate::is_invisible;
+
 /// Characters of one line that are shown.
 const MAX_LINE: usize = 320;
 
@@ -122,19 +124,13 @@ fn plain(line: &str) -> String {
             plain.push('…');
             break;
         }
-        if c.is_control() || is_invisible(c) {
+        if is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}') {
             plain.extend(c.escape_unicode());
         } else {
             plain.push(c);
         }
     }
     plain
-}
-
-/// Characters that show nothing and change how others are shown.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// `***` for the user and password in front of a host, and for npm's tokens.

@@ -44,8 +44,8 @@ impl Environment {
     }
 }
 
-/// What the runtime would write to standard error by itself, with the names that a network's file gives its
-/// parts as they are. Every error is told by the call that failed, too.
+/// Takes the messages that the runtime would otherwise write to standard error, with names from a network's file
+/// unescaped. The call that failed returns each error as well.
 fn log(level: LogLevel, _category: &str, _session: &str, _place: &str, message: &str) {
     match level {
         LogLevel::Error | LogLevel::Fatal => tracing::warn!("ONNX Runtime: {message}"),

@@ -1,10 +1,13 @@
 //! Small pictures for people to look at.
 
+use std::io;
+
 use image::codecs::jpeg::JpegEncoder;
-use image::{ImageResult, RgbImage};
+use image::{ImageError, ImageResult, RgbImage};
 
 use super::Turn;
 use super::resize::reduced;
+use crate::error::Error;
 
 /// The longer side of a thumbnail in pixels.
 const SIDE: u32 = 160;
@@ -13,7 +16,7 @@ const QUALITY: u8 = 85;
 /// A JPEG of a picture with its longer side reduced to 160 pixels; a smaller picture keeps its size.
 ///
 /// # Errors
-/// Those of the JPEG encoder: a picture without pixels.
+/// A picture without pixels.
 pub fn thumbnail(picture: &RgbImage) -> ImageResult<Vec<u8>> {
     upright_thumbnail(picture, Turn::None)
 }
@@ -22,12 +25,19 @@ pub fn thumbnail(picture: &RgbImage) -> ImageResult<Vec<u8>> {
 pub(crate) fn upright_thumbnail(picture: &RgbImage, turn: Turn) -> ImageResult<Vec<u8>> {
     let (width, height) = picture.dimensions();
     let scale = SIDE as f32 / width.max(height).max(1) as f32;
-    let small = if scale < 1.0 { reduced(picture, [0, 0, width, height], scale).ok() } else { None };
+    let small = match scale < 1.0 {
+        true => Some(reduced(picture, [0, 0, width, height], scale).map_err(failed)?),
+        false => None,
+    };
     let small = small.as_ref().unwrap_or(picture);
     let turned = turn.apply(small);
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(turned.as_ref().unwrap_or(small))?;
     Ok(bytes)
+}
+
+fn failed(error: Error) -> ImageError {
+    ImageError::IoError(io::Error::other(error))
 }
 
 #[cfg(test)]

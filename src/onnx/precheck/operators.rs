@@ -29,6 +29,10 @@ const REDUCING: &str = "\
 /// What is known of a node's outputs.
 pub(super) fn outputs(node: &Node<'_>) -> Result<Vec<Known>, String> {
     let kind = node.proto.op_type.as_str();
+    // Quantised operators of ONNX Runtime can have channels last, which is not followed here.
+    if node.int("channels_last", 0) != 0 {
+        return Err(unknown(node));
+    }
     let first = || node.input(0).ok_or_else(|| format!("{} has no input", node.name()));
     if is_one_of(KEEPING, kind) {
         return Ok(vec![keep(kind, first()?)]);
@@ -55,8 +59,8 @@ pub(super) fn outputs(node: &Node<'_>) -> Result<Vec<Known>, String> {
         "AveragePool" | "LpPool" | "MaxPool" | "QLinearAveragePool" => vec![window(node, first()?, None)],
         "GlobalAveragePool" | "GlobalLpPool" | "GlobalMaxPool" | "QLinearGlobalAveragePool" => vec![global(first()?)],
         "Gemm" | "FusedGemm" => vec![gemm(node, first()?)],
-        "MatMul" | "MatMulInteger" | "FusedMatMul" => vec![matmul(first()?, node.input(1))],
-        "QLinearMatMul" => vec![matmul(first()?, node.input(3))],
+        "MatMul" | "MatMulInteger" | "FusedMatMul" => vec![matmul(node, first()?, node.input(1))],
+        "QLinearMatMul" => vec![matmul(node, first()?, node.input(3))],
         "QLinearAdd" | "QLinearMul" => vec![combine("", &[first()?, node.input(3).unwrap_or(first()?)])],
         "QLinearSigmoid" | "QLinearLeakyRelu" | "QLinearSoftmax" => vec![keep("", first()?)],
         "DynamicQuantizeLinear" => vec![keep("", first()?), Known::of(Vec::new()), Known::of(Vec::new())],
@@ -66,7 +70,7 @@ pub(super) fn outputs(node: &Node<'_>) -> Result<Vec<Known>, String> {
         "Squeeze" => vec![squeeze(node, first()?)],
         "Unsqueeze" => vec![unsqueeze(node, first()?)],
         "Concat" => vec![concat(node)],
-        "Split" => vec![Known::at_most(first()?.elements); node.proto.output.len()],
+        "Split" => split(node, first()?),
         "Slice" => vec![slice(node, first()?)],
         "Gather" => vec![gather(node, first()?)],
         "GatherElements" => vec![node.input(1).map_or_else(Known::default, |indices| keep("", indices))],
@@ -87,8 +91,12 @@ pub(super) fn outputs(node: &Node<'_>) -> Result<Vec<Known>, String> {
         "Pad" => vec![pad(node, first()?)?],
         "Range" => vec![range(node)?],
         "OneHot" => vec![one_hot(node, first()?)?],
-        _ => return Err(format!("{} is not one whose sizes are known, which is not taken", node.name())),
+        _ => return Err(unknown(node)),
     })
+}
+
+fn unknown(node: &Node<'_>) -> String {
+    format!("{} is not supported: facevault cannot tell how large its output gets", node.name())
 }
 
 fn is_one_of(names: &str, kind: &str) -> bool {
@@ -200,16 +208,19 @@ fn gemm(node: &Node<'_>, left: &Known) -> Known {
             Known::of(vec![rows, if node.int("transB", 0) == 0 { *d } else { *c }])
         }
         // A row of the left for each column of the right, if the left is one row.
-        _ => matmul(left, right),
+        _ => matmul(node, left, right),
     }
 }
 
-fn matmul(left: &Known, right: Option<&Known>) -> Known {
+fn matmul(node: &Node<'_>, left: &Known, right: Option<&Known>) -> Known {
     let Some(right) = right else { return Known::at_most(left.elements) };
-    let known = left.dims.as_ref().zip(right.dims.as_ref()).and_then(|(left, right)| {
+    let is_set = |name: &str| node.int(name, 0) != 0;
+    let follows = !is_set("transBatchA") && !is_set("transBatchB");
+    let known = left.dims.as_ref().zip(right.dims.as_ref()).filter(|_| follows).and_then(|(left, right)| {
         let (one, other) = (left.len().checked_sub(2)?, right.len().checked_sub(2)?);
         let mut dims = broadcast(&left[..one], &right[..other])?;
-        dims.extend([left[one], right[other + 1]]);
+        let rows = if is_set("transA") { left[one + 1] } else { left[one] };
+        dims.extend([rows, if is_set("transB") { right[other] } else { right[other + 1] }]);
         Some(Known::of(dims))
     });
     // At most a row for each element and a column for each.
@@ -248,7 +259,7 @@ fn flatten(node: &Node<'_>, input: &Known) -> Known {
         let axis = node.int("axis", 1);
         let axis = usize::try_from(if axis < 0 { axis + dims.len() as i64 } else { axis }).ok()?;
         let (rows, columns) = dims.split_at_checked(axis)?;
-        Some(vec![rows.iter().product(), columns.iter().product()])
+        Some([rows, columns].map(|sides| Known::of(sides.to_vec()).elements).to_vec())
     });
     Known { dims, elements: input.elements, numbers: None }
 }
@@ -284,12 +295,34 @@ fn concat(node: &Node<'_>) -> Known {
         let axis = place(node.int("axis", 0), dims.len())?;
         let sides: Option<Vec<u64>> =
             parts.iter().map(|part| part.dims.as_ref().and_then(|dims| dims.get(axis)).copied()).collect();
-        dims[axis] = sides?.iter().sum();
+        dims[axis] = sides?.into_iter().fold(0, u64::saturating_add);
         Some(dims)
     });
     let numbers: Option<Vec<Vec<f64>>> = parts.iter().map(|part| part.numbers.clone()).collect();
     let is_list = dims.as_ref().is_some_and(|dims| dims.len() == 1);
     Known { dims, elements, numbers: None }.with(numbers.filter(|_| is_list).map(|parts| parts.concat()))
+}
+
+fn split(node: &Node<'_>, input: &Known) -> Vec<Known> {
+    let count = node.proto.output.len();
+    let parts = input.dims.as_ref().and_then(|dims| {
+        let axis = place(node.int("axis", 0), dims.len())?;
+        let sides: Vec<u64> = match node.given("split", 1).ok()? {
+            Some(sides) => sides.into_iter().map(size).collect(),
+            None => {
+                // Equal parts; the last one is smaller where the side is no multiple.
+                let part = dims[axis].div_ceil(count.max(1) as u64);
+                (0..count as u64).map(|i| dims[axis].saturating_sub(part.saturating_mul(i)).min(part)).collect()
+            }
+        };
+        let part = |side: u64| {
+            let mut dims = dims.clone();
+            dims[axis] = side;
+            Known::of(dims)
+        };
+        (sides.len() == count).then(|| sides.into_iter().map(part).collect())
+    });
+    parts.unwrap_or_else(|| vec![Known::at_most(input.elements); count])
 }
 
 fn slice(node: &Node<'_>, input: &Known) -> Known {
@@ -302,7 +335,7 @@ fn slice(node: &Node<'_>, input: &Known) -> Known {
         let axis = axes.as_ref().map_or(i as i64, |axes| axes.get(i).copied().unwrap_or_default() as i64);
         let step = steps.as_ref().map_or(1, |steps| steps.get(i).copied().unwrap_or(1.0) as i64);
         let Some(axis) = place(axis, dims.len()) else { return otherwise() };
-        let side = dims[axis] as i64;
+        let side = i64::try_from(dims[axis]).unwrap_or(i64::MAX);
         if step < 1 {
             // Backwards: as many at most.
             numbers = None;

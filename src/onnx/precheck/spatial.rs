@@ -58,8 +58,17 @@ pub(super) fn transposed(node: &Node<'_>, input: &Known) -> Result<Known, String
         let reach = (filters[axis + 2].saturating_sub(1)).saturating_mul(at("dilations", axis, 1)).saturating_add(1);
         let moved = at("strides", axis, 1).saturating_mul(dims[axis + 2].saturating_sub(1));
         let largest = moved.saturating_add(reach).saturating_add(at("output_padding", axis, 0));
-        let cut = at("pads", axis, 0).saturating_add(at("pads", axis + count, 0));
-        sides.push(node.ints("output_shape").map_or(largest.saturating_sub(cut), |_| at("output_shape", axis, 0)));
+        let pad = |place: usize| {
+            let pad = node.ints("pads").and_then(|pads| pads.get(place)).copied().unwrap_or_default();
+            u64::try_from(pad).unwrap_or_default()
+        };
+        let cut = pad(axis).saturating_add(pad(axis + count));
+        // The sides alone, or batch and channels before them.
+        let stated = node.ints("output_shape").filter(|sides| !sides.is_empty());
+        sides.push(match stated.map(|sides| sides.get((sides.len() + axis).checked_sub(count)?)) {
+            None => largest.saturating_sub(cut),
+            Some(side) => side.map_or(u64::MAX, |side| side.unsigned_abs()),
+        });
     }
     Ok(Known::of(sides))
 }
@@ -95,7 +104,9 @@ pub(super) fn resize(node: &Node<'_>, input: &Known) -> Result<Known, String> {
         Some(sizes) if sizes.elements > 0 => Some(sizes.numbers.as_ref().ok_or_else(|| node.undecided())?),
         _ => None,
     };
-    let Some(dims) = &input.dims else { return Err(node.undecided()) };
+    // A crop changes the size by numbers of its own.
+    let crops = node.text("coordinate_transformation_mode").is_some_and(|mode| mode == b"tf_crop_and_resize");
+    let Some(dims) = input.dims.as_ref().filter(|_| !crops) else { return Err(node.undecided()) };
     let axes: Vec<usize> = match node.ints("axes") {
         Some(axes) => axes.iter().filter_map(|axis| place(*axis, dims.len())).collect(),
         None => (0..dims.len()).collect(),

@@ -3,8 +3,8 @@
 //! The header comes first: nothing is allocated for pixels before the size that it claims was
 //! compared with the limits. The `image` crate's own memory limit does not hold on every path, so
 //! width, height and the bytes of a whole frame are checked here, and where a container holds a
-//! second header (WebP), that one too. A file too small for a photo of its size is refused as well, and what nobody
-//! looks at is not unpacked (colour profiles). A file that is cut short or damaged is refused even where
+//! second header (WebP), that one too. A file too small for a photo of its size is refused as well,
+//! and colour profiles, which are not used, are not unpacked. A file that is cut short or damaged is refused even where
 //! decoders would fill in grey: a face encoding of half a picture is worse than none. What the
 //! file is called does not matter, its content does.
 //!
@@ -223,7 +223,7 @@ fn check_size(width: u32, height: u32, limits: &DecodeLimits) -> Result<(), Refu
 /// Pixels that any file may have.
 const FREE_PIXELS: u64 = 1 << 20;
 /// The most pixels of a larger picture for each byte of its file. Photos have a few; one of 50 megapixels at the
-/// worst quality of WebP has 380. What has more is one colour, and takes the memory of a photo.
+/// worst quality of WebP has 380. A file with more is almost all of one colour, but takes the memory of a photo.
 const MAX_DENSITY: u64 = 4096;
 
 /// Refuses a file that is too small for a photo of the size that it claims.
@@ -233,7 +233,8 @@ fn check_density(width: u32, height: u32, bytes: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(undecodable(format!(
-        "the file claims {width} x {height} pixels in {bytes} bytes, which is no photo; send the whole file"
+        "{bytes} bytes are too few for a photo of {width} x {height} pixels: the file is cut short, or nearly all of \
+         it is one colour; send the whole file, or a smaller picture"
     )))
 }
 

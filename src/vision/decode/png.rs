@@ -16,8 +16,8 @@ use super::orientation::Stated;
 /// Bytes that all texts of a file may unpack to: several times what EXIF can be, written as digits.
 const MAX_TEXT: u64 = 1 << 20;
 
-/// The file without its colour profiles (`iCCP`), which nobody looks at and the decoder would unpack: a gigabyte
-/// takes a megabyte of the file. A file that has none is not copied.
+/// The file without its colour profiles (`iCCP`). They are not used, but the decoder would unpack them: a megabyte of
+/// the file can hold a gigabyte. A file that has none is not copied.
 pub(super) fn without_profiles(bytes: &[u8]) -> Cow<'_, [u8]> {
     const PROFILE: &[u8] = b"iCCP";
     let mut kept: Option<Vec<u8>> = None;
