@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use facevault::{
-    Access, ChangesSince, ClientId, CompareOptions, DateOfBirth, DuplicatesOptions, ErrorKind, FaceEncoding, Gender,
-    IdentifyOptions, ImageBytes, ImageId, ImagesUpdate, NewCollection, NewPerson, OperatingPoint, Patch, PersonId,
-    PersonQuery, PersonUpdate, ReencodeOptions, Result, Status, Vault, VaultOptions,
+    Access, AuditPolicy, AuditQuery, AuditScope, ChangesSince, ClientId, CompareOptions, DateOfBirth,
+    DuplicatesOptions, ErrorKind, FaceEncoding, Gender, IdentifyOptions, ImageBytes, ImageId, ImagesUpdate,
+    NewCollection, NewPerson, OperatingPoint, Patch, PersonId, PersonQuery, PersonUpdate, ReencodeOptions, Result,
+    RetentionPolicy, Status, Vault, VaultOptions,
 };
 use image::{Rgb, RgbImage};
 
@@ -94,6 +95,7 @@ fn filled(path: &Path) -> Result<Questions> {
                 collections: codes.iter().skip(number % 3).cloned().collect(),
                 attributes: (0..number % 3).map(|key| (format!("key{key}"), format!("value {number}"))).collect(),
                 status: if number % 11 == 7 { Status::Inactive } else { Status::Active },
+                expires_at: (number % 6 == 0).then(|| "2090-01-31T00:00:00Z".parse().expect("a time")),
                 images,
                 encodings,
                 ..NewPerson::named(format!("Zoë Nummer {number}"))
@@ -118,7 +120,20 @@ fn filled(path: &Path) -> Result<Questions> {
     let probes = vec![probe(1003), probe(5_000_000)];
     let other = Vault::open(path, VaultOptions::default().with_engine(engine_of(2)))?;
     other.reencode(&ReencodeOptions::default().with_keep_old(true), &mut ())?;
+    // Somebody was seen, while searches were noted.
+    other.set_audit_policy(&AuditPolicy::default().with_scope(AuditScope::All).with_searches_at_once(true))?;
+    let (_, seen, _) = people.iter().find(|(client, ..)| client == other.client()).expect("a person");
+    let own = other.encodings()?.iter().find(|entry| entry.person == *seen).expect("an encoding").encoding.to_owned();
+    other.verify_encoding(seen, &own, &similar())?;
+    other.set_audit_policy(&AuditPolicy::default())?;
+    assert!(other.last_seen(seen)?.is_some());
+    other.set_retention(&RetentionPolicy::default().with_expired(true))?;
     Ok(Questions { clients, people, gone, collections, secrets, probes })
+}
+
+/// Asks for a similarity, since the model has no table.
+fn similar() -> CompareOptions {
+    CompareOptions::default().with_operating_point(OperatingPoint::similarity(0.9).expect("a similarity"))
 }
 
 /// An answer: what was said, or that it could not be said.
@@ -155,6 +170,10 @@ fn answers(path: &Path, asked: &Questions) -> Result<BTreeMap<String, Answer>> {
     };
     note("default client".into(), Answer::Said(opened.client().to_string()));
     note("model".into(), Answer::of(opened.active_model(), |model| format!("{model:?}")));
+    note("audit policy".into(), Answer::of(opened.audit_policy(), |policy| format!("{policy:?}")));
+    let trail = opened.audit(&AuditQuery::default().with_limit(1000));
+    note("audit".into(), Answer::of(trail, |page| format!("{page:?}")));
+    note("retention".into(), Answer::of(opened.retention(), |policy| format!("{policy:?}")));
     for (index, secret) in asked.secrets.iter().enumerate() {
         let granted = |access| match access {
             Access::Granted(vault) => vault.client().to_string(),
@@ -234,11 +253,13 @@ fn answers(path: &Path, asked: &Questions) -> Result<BTreeMap<String, Answer>> {
         let Ok(vault) = opened.for_client(client) else { continue };
         note(format!("{client} {person}"), Answer::of(vault.person(person), json));
         note(format!("{client} {person} summary"), Answer::of(vault.person_summary(person), json));
-        let point = OperatingPoint::similarity(0.9).expect("a similarity");
-        let options = CompareOptions::default().with_operating_point(point);
-        let verified = vault.verify_encoding(person, &asked.probes[0], &options);
+        let verified = vault.verify_encoding(person, &asked.probes[0], &similar());
         note(format!("{client} {person} verified"), Answer::of(verified, |found| format!("{found:?}")));
+        note(format!("{client} {person} seen"), Answer::of(vault.last_seen(person), |time| format!("{time:?}")));
         for image in images {
+            let thumbnail = vault.thumbnail(person, image);
+            let question = format!("{client} {person} {image} small");
+            note(question, Answer::of(thumbnail, |bytes| format!("{:?}", bytes.as_slice())));
             let photo = vault.photo(person, image);
             note(format!("{client} {person} {image}"), Answer::of(photo, |bytes| format!("{:?}", bytes.as_slice())));
         }
