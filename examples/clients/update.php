@@ -1,4 +1,6 @@
 <?php
+// For people that several programs or machines share, over a running `facevault serve`. A program that uses them alone
+// takes the package of bindings/php instead (docs/php.md): the same engine in its own process, without a server.
 // Needs PHP's curl extension.
 $request = curl_init(getenv('FACEVAULT_URL') . '/v2/face-recognition/persons/' . getenv('FACEVAULT_PERSON'));
 curl_setopt_array($request, [

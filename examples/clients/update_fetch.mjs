@@ -1,3 +1,5 @@
+// For people that several programs or machines share, over a running `facevault serve`. A program that uses them alone
+// takes the package `facevault` instead (docs/node.md): the same engine in its own process, without a server.
 const { FACEVAULT_URL: url, FACEVAULT_TOKEN: token, FACEVAULT_PERSON: person } = process.env;
 
 const response = await fetch(`${url}/v2/face-recognition/persons/${person}`, {

@@ -1,3 +1,5 @@
+# For people that several programs or machines share, over a running `facevault serve`. A program that uses them alone
+# takes the package `facevault` instead (docs/python.md): the same engine in its own process, without a server.
 import http.client
 import json
 import os
