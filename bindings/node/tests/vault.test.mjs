@@ -153,7 +153,7 @@ test('encodings are given instead of photos', options, async () => {
     [ada._id],
   );
   await rejects(reader.identifyEncodings([['x']]), 'invalid', ['encodings[0]']);
-  await rejects(reader.identifyEncodings([[1, 2]], { operating_point: 'similarity=0.9' }), 'model_mismatch');
+  await rejects(reader.identifyEncodings([[1, 2]], { operating_point: 'similarity=0.9' }), 'invalid');
   await rejects(reader.identify(sample('obama')), 'model_unavailable');
   assert.equal((await reader.updatePerson(ada._id, { encodings: [] })).image_count, 0);
   await reader.close();
