@@ -1,0 +1,91 @@
+//! Errors as C reads them, and how a call ends.
+
+use std::ffi::{CString, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use facevault_bindings::error_json;
+use facevault_bindings::facevault::{Error, Result};
+
+use crate::handles::{ErrorText, Object, close, find, insert};
+use crate::types::{facevault_error, facevault_status};
+
+/// Ends a call: its status, and its error where the caller wants to hear of it.
+///
+/// # Safety
+/// `error` is NULL or may be written.
+pub(crate) unsafe fn ended(error: *mut *mut facevault_error, work: impl FnOnce() -> Result<()>) -> facevault_status {
+    let set = |handle| {
+        if !error.is_null() {
+            // SAFETY: the caller's promise.
+            unsafe { error.write(handle) };
+        }
+    };
+    set(ptr::null_mut());
+    // The core catches panics too; this is about those of the boundary itself, such as a lack of memory for a table.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(())) => facevault_status::FACEVAULT_OK,
+        Ok(Err(found)) => {
+            let status = found.kind().into();
+            if !error.is_null() {
+                let made = catch_unwind(AssertUnwindSafe(|| insert(Object::Error(Arc::new(texts(&found))))));
+                set(made.map_or(ptr::null_mut(), |made| made.unwrap_or(ptr::null_mut())));
+            }
+            status
+        }
+        Err(_) => facevault_status::FACEVAULT_RUNTIME,
+    }
+}
+
+fn texts(error: &Error) -> ErrorText {
+    let text = |text: String| CString::new(text.replace('\0', " ")).unwrap_or_default();
+    ErrorText {
+        status: error.kind().into(),
+        kind: text(error.kind().as_str().to_owned()),
+        message: text(error.to_string()),
+        json: text(error_json(error)),
+    }
+}
+
+fn field(error: *const facevault_error, of: impl FnOnce(&ErrorText) -> *const c_char) -> *const c_char {
+    // The table keeps the text until the error is freed.
+    find(error).map_or(ptr::null(), |error| of(&error))
+}
+
+/// The status of an error; `FACEVAULT_OK` for NULL, `FACEVAULT_INVALID` for a handle that is no error or was freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn facevault_error_status(error: *const facevault_error) -> facevault_status {
+    match error.is_null() {
+        true => facevault_status::FACEVAULT_OK,
+        false => find(error).map_or(facevault_status::FACEVAULT_INVALID, |error| error.status),
+    }
+}
+
+/// The kind of an error as a word: `invalid`, `not_found`, `refused` and so on. The text lives as long as the error;
+/// NULL for a handle that is no error.
+#[unsafe(no_mangle)]
+pub extern "C" fn facevault_error_kind(error: *const facevault_error) -> *const c_char {
+    field(error, |error| error.kind.as_ptr())
+}
+
+/// What went wrong, as a sentence without names of people. The text lives as long as the error; NULL for a handle that
+/// is no error.
+#[unsafe(no_mangle)]
+pub extern "C" fn facevault_error_message(error: *const facevault_error) -> *const c_char {
+    field(error, |error| error.message.as_ptr())
+}
+
+/// All of an error as a JSON object: `error` (the kind), `message`, and where there are any `details` (the broken
+/// rules, each with `field` and `rule`), `images` (the outcome of each photo) and `duplicate` (the person who is there
+/// already). The text lives as long as the error; NULL for a handle that is no error.
+#[unsafe(no_mangle)]
+pub extern "C" fn facevault_error_json(error: *const facevault_error) -> *const c_char {
+    field(error, |error| error.json.as_ptr())
+}
+
+/// Frees an error, and its texts with it. NULL is none; `FACEVAULT_INVALID` for a handle that is no error or was freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn facevault_error_free(error: *mut facevault_error) -> facevault_status {
+    close(error)
+}

@@ -1,0 +1,184 @@
+//! Face encodings as 32-bit floats.
+
+use std::ffi::c_char;
+
+use facevault_bindings::facevault::index::compare;
+use facevault_bindings::facevault::wire::encode_base64;
+use facevault_bindings::facevault::{Engine, Error, FaceEncoding, ImageReport, Result};
+use facevault_bindings::{guard, vault_call};
+use serde_json::{Map, Value, json as value};
+
+use crate::arguments::{bytes, elements, json, pixels, text};
+use crate::buffers::{clear, give};
+use crate::engine::set;
+use crate::error::ended;
+use crate::handles::find;
+use crate::types::{
+    facevault_buffer, facevault_bytes, facevault_engine, facevault_error, facevault_picture, facevault_status,
+    facevault_vault,
+};
+
+fn as_bytes(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|component| component.to_ne_bytes()).collect()
+}
+
+/// The encoding of the one face of a photo: as many floats as the model has components. A photo that gives none is
+/// `FACEVAULT_REFUSED`.
+///
+/// # Safety
+/// `photo.data` can be read for `photo.size` bytes; `vector` and `error` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn facevault_encode(
+    engine: *const facevault_engine,
+    photo: facevault_bytes,
+    vector: *mut facevault_buffer,
+    error: *mut *mut facevault_error,
+) -> facevault_status {
+    // SAFETY: the caller's promises.
+    unsafe {
+        ended(error, || {
+            clear(vector);
+            let engine = find(engine)?;
+            let photo = bytes("photo", photo)?;
+            let encoded = guard(|| engine.encode(&photo))?;
+            give(vector, &as_bytes(encoded.encoding.vector()));
+            Ok(())
+        })
+    }
+}
+
+/// As `facevault_encode`, of a picture.
+///
+/// # Safety
+/// `picture` points to a picture; `vector` and `error` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn facevault_encode_picture(
+    engine: *const facevault_engine,
+    picture: *const facevault_picture,
+    vector: *mut facevault_buffer,
+    error: *mut *mut facevault_error,
+) -> facevault_status {
+    // SAFETY: the caller's promises.
+    unsafe {
+        ended(error, || {
+            clear(vector);
+            let engine = find(engine)?;
+            let picture = pixels(picture)?;
+            let refused = |refusal| Error::refused(vec![ImageReport::new(0, Some(refusal))]);
+            let encoded = guard(|| engine.encode_picture(&picture)?.map_err(refused))?;
+            give(vector, &as_bytes(encoded.encoding.vector()));
+            Ok(())
+        })
+    }
+}
+
+fn encoding(engine: &Engine, vector: &[f32]) -> Result<FaceEncoding> {
+    FaceEncoding::new(engine.model(), vector)
+}
+
+/// How alike two encodings of the engine's model are: their cosine, or 1 less their distance for a model that is
+/// compared so.
+///
+/// # Safety
+/// `a` and `b` can be read for `dimension` floats; `similarity` may be written; `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn facevault_similarity(
+    engine: *const facevault_engine,
+    a: *const f32,
+    b: *const f32,
+    dimension: usize,
+    similarity: *mut f64,
+    error: *mut *mut facevault_error,
+) -> facevault_status {
+    // SAFETY: the caller's promises.
+    unsafe {
+        ended(error, || {
+            let engine = find(engine)?;
+            let (a, b) = (elements("a", a, dimension)?, elements("b", b, dimension)?);
+            set("similarity", similarity, || {
+                guard(|| compare(engine.embedder().metric, &encoding(&engine, a)?, &encoding(&engine, b)?))
+            })
+        })
+    }
+}
+
+/// Calls a verb of a vault that takes encodings: `identify_encodings`, `verify_encoding`, `create_person`,
+/// `create_person_unless_known`, `update_person`. `vectors` holds `count` encodings of `dimension` floats, one after the
+/// other; they come to what `request` says as its `encodings`, or its `encoding` for `verify_encoding`.
+///
+/// # Safety
+/// `verb` is a text; `request` is NULL or a text; `vectors` can be read for `count * dimension` floats; `answer` and
+/// `error` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn facevault_vault_call_vectors(
+    vault: *const facevault_vault,
+    verb: *const c_char,
+    request: *const c_char,
+    vectors: *const f32,
+    count: usize,
+    dimension: usize,
+    answer: *mut facevault_buffer,
+    error: *mut *mut facevault_error,
+) -> facevault_status {
+    // SAFETY: the caller's promises.
+    unsafe {
+        ended(error, || {
+            clear(answer);
+            let (vault, verb) = (find(vault)?, text("verb", verb)?);
+            let vectors = elements("vectors", vectors, count.saturating_mul(dimension))?;
+            let request = with_encodings(json(request), verb, vectors, dimension);
+            let text = vault_call(&vault, verb, &request, Vec::new(), &mut ())?;
+            give(answer, text.as_bytes());
+            Ok(())
+        })
+    }
+}
+
+/// A request with encodings; one that is no JSON object stays as it is, for the verb to refuse it.
+fn with_encodings(request: &[u8], verb: &str, vectors: &[f32], dimension: usize) -> Vec<u8> {
+    let read = if request.is_empty() { Ok(Map::new()) } else { serde_json::from_slice(request) };
+    let Ok(mut object): Result<Map<String, Value>, _> = read else { return request.to_vec() };
+    let little_endian = |vector: &[f32]| {
+        let bytes: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
+        encode_base64(&bytes)
+    };
+    let mut encodings: Vec<String> = vectors.chunks(dimension.max(1)).map(little_endian).collect();
+    match (verb, encodings.len()) {
+        ("verify_encoding", 1) => object.insert("encoding".to_owned(), value!(encodings.pop())),
+        _ => object.insert("encodings".to_owned(), value!(encodings)),
+    };
+    Value::Object(object).to_string().into_bytes()
+}
+
+/// All encodings of the vault's active persons, as they were enrolled: `vectors` is a matrix of floats, row by row, and
+/// `rows` a JSON object with `model`, `dimension`, `generation` and `rows`, the `person` and `image` of each.
+///
+/// # Safety
+/// `vectors`, `rows` and `error` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn facevault_vault_matrix(
+    vault: *const facevault_vault,
+    vectors: *mut facevault_buffer,
+    rows: *mut facevault_buffer,
+    error: *mut *mut facevault_error,
+) -> facevault_status {
+    // SAFETY: the caller's promises.
+    unsafe {
+        ended(error, || {
+            clear(vectors);
+            clear(rows);
+            let vault = find(vault)?;
+            let matrix = guard(|| vault.encoding_matrix())?;
+            let row = |(person, image): &(_, _)| value!({"person": person, "image": image});
+            let text = value!({
+                "model": matrix.model.to_string(),
+                "dimension": matrix.dimension,
+                "generation": matrix.generation,
+                "rows": matrix.rows.iter().map(row).collect::<Vec<_>>(),
+            });
+            give(vectors, &as_bytes(&matrix.data));
+            give(rows, text.to_string().as_bytes());
+            Ok(())
+        })
+    }
+}
