@@ -1,0 +1,94 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Facevault;
+
+/** Detects faces and computes encodings. It is expensive to open: keep one. Photos are the bytes of their files. */
+final class Engine
+{
+    private ?\FFI\CData $handle;
+
+    /** @param array<string, mixed> $options `pack`, `data_dir`, `threads`, `mode`, `runtime_library`, `rules` */
+    public function __construct(array $options = [])
+    {
+        $this->handle = Library::ffi()->new('facevault_engine *');
+        Library::call('facevault_engine_open', [Library::json($options), \FFI::addr($this->handle)]);
+    }
+
+    public function __destruct()
+    {
+        $this->close();
+    }
+
+    /** Vaults that were opened with it go on. */
+    public function close(): void
+    {
+        if (isset($this->handle)) {
+            Library::ffi()->facevault_engine_close($this->handle);
+            $this->handle = null;
+        }
+    }
+
+    /** @internal */
+    public function handle(): \FFI\CData
+    {
+        return $this->handle ?? throw new \LogicException('the engine is closed');
+    }
+
+    /**
+     * Any verb of an engine; `bindings/README.md` says where the verbs are listed.
+     *
+     * @param array<string, mixed> $request
+     * @param list<string> $photos
+     */
+    public function call(string $verb, array $request = [], array $photos = [], ?callable $progress = null): mixed
+    {
+        $answer = $this->callJson($verb, Library::json($request), $photos, $progress);
+
+        return json_decode($answer, true, 512, JSON_THROW_ON_ERROR);
+    }
+
+    /** The same with JSON as it is. */
+    public function callJson(string $verb, string $request, array $photos = [], ?callable $progress = null): string
+    {
+        return Library::verb('facevault_engine_call', $this->handle(), $verb, $request, $photos, $progress);
+    }
+
+    /** What the engine is made of. */
+    public function describe(): array
+    {
+        return $this->call('describe');
+    }
+
+    /** The faces of a photo, highest score first. */
+    public function detect(string $photo): array
+    {
+        return $this->call('detect', [], [$photo]);
+    }
+
+    /** One outcome a photo: `ok` with the encoding in base64 and what was measured, or `refused` with why. */
+    public function encode(array $photos, ?callable $progress = null): array
+    {
+        return $this->call('encode', [], $photos, $progress);
+    }
+
+    /** @return list<float> the encoding of the one face of a photo */
+    public function vector(string $photo): array
+    {
+        $outcome = $this->encode([$photo])[0];
+        if ($outcome['status'] !== 'ok') {
+            $image = ['index' => 0] + $outcome;
+            $message = "image 0: {$outcome['code']}: {$outcome['message']}";
+            throw Error::ofJson(json_encode(['error' => 'refused', 'message' => $message, 'images' => [$image]]));
+        }
+
+        return array_values(unpack('g*', base64_decode($outcome['encoding'])));
+    }
+
+    /** Whether the photos of `$probe` and those of `$gallery` show one person. */
+    public function compare(array $probe, array $gallery, array $options = []): array
+    {
+        return $this->call('compare', ['probe' => count($probe)] + $options, [...$probe, ...$gallery]);
+    }
+}

@@ -1,0 +1,143 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Facevault;
+
+/** A vault that is open, as one client sees it. Answers are arrays in the shapes of the command's `--json`. */
+final class Vault
+{
+    private function __construct(private ?\FFI\CData $handle)
+    {
+    }
+
+    /**
+     * Opens the vault at `$path`, or one in memory where it is `null`.
+     *
+     * @param array<string, mixed> $options `mode` (`open`, `create`, `open_or_create`, `read_only`, `memory`), `client`,
+     *   `actor`, `mixed_photos`, `limits`
+     */
+    public static function open(?string $path, array $options = [], ?Engine $engine = null): self
+    {
+        $handle = Library::ffi()->new('facevault_vault *');
+        $arguments = [$path, Library::json($options), $engine?->handle(), \FFI::addr($handle)];
+        Library::call('facevault_vault_open', $arguments);
+
+        return new self($handle);
+    }
+
+    /** Another handle of the same vault: of another `client`, with another `actor`, or with `mixed_photos`. */
+    public function as(array $options): self
+    {
+        $handle = Library::ffi()->new('facevault_vault *');
+        Library::call('facevault_vault_as', [$this->handle(), Library::json($options), \FFI::addr($handle)]);
+
+        return new self($handle);
+    }
+
+    public function __destruct()
+    {
+        $this->close();
+    }
+
+    public function close(): void
+    {
+        if (isset($this->handle)) {
+            Library::ffi()->facevault_vault_close($this->handle);
+            $this->handle = null;
+        }
+    }
+
+    private function handle(): \FFI\CData
+    {
+        return $this->handle ?? throw new \LogicException('the vault is closed');
+    }
+
+    /**
+     * Any verb of a vault; `bindings/README.md` says where the verbs are listed.
+     *
+     * @param array<string, mixed> $request
+     * @param list<string> $photos the bytes of files
+     * @param (callable(string, int, int): mixed)|null $progress `false` asks to stop
+     */
+    public function call(string $verb, array $request = [], array $photos = [], ?callable $progress = null): mixed
+    {
+        $answer = $this->callJson($verb, Library::json($request), $photos, $progress);
+
+        return json_decode($answer, true, 512, JSON_THROW_ON_ERROR);
+    }
+
+    /** The same with JSON as it is. */
+    public function callJson(string $verb, string $request, array $photos = [], ?callable $progress = null): string
+    {
+        return Library::verb('facevault_vault_call', $this->handle(), $verb, $request, $photos, $progress);
+    }
+
+    /** Creates a person of these fields (`name`, `gender`, `date_of_birth`, `attributes`, ...) and photos. */
+    public function createPerson(array $person, array $photos = []): array
+    {
+        return $this->call('create_person', $person, $photos);
+    }
+
+    /**
+     * A partial update: what `$changes` does not name stays, `null` clears. Photos take the place of all, or come to them
+     * with `'images' => 'add'`; `remove_images` names those that go.
+     */
+    public function updatePerson(string $id, array $changes, array $photos = []): array
+    {
+        return $this->call('update_person', ['id' => $id] + $changes, $photos);
+    }
+
+    public function person(string $id): array
+    {
+        return $this->call('person', ['id' => $id]);
+    }
+
+    /** A page of persons: `page` or `after`, `limit`, `name_contains`, `status`, `collection`, `attributes`. */
+    public function persons(array $query = []): array
+    {
+        return $this->call('persons', $query);
+    }
+
+    /** Removes a person for good; the receipt is in the answer and nowhere else. */
+    public function removePerson(string $id): array
+    {
+        return $this->call('remove_person', ['id' => $id]);
+    }
+
+    /** A photo as it was handed in. */
+    public function photo(string $id, string $image): string
+    {
+        return $this->bytes('photo', Library::json(['id' => $id, 'image' => $image]));
+    }
+
+    /** A small JPEG of a photo. */
+    public function thumbnail(string $id, string $image): string
+    {
+        return $this->bytes('thumbnail', Library::json(['id' => $id, 'image' => $image]));
+    }
+
+    /** @internal */
+    public function bytes(string $verb, string $request): string
+    {
+        return Library::bytes('facevault_vault_bytes', [$this->handle(), $verb, $request]);
+    }
+
+    /** Who is this? No candidate means "unknown". */
+    public function identify(array $photos, array $options = []): array
+    {
+        return $this->call('identify', $options, $photos);
+    }
+
+    /** Is this that person? */
+    public function verify(string $id, array $photos, array $options = []): array
+    {
+        return $this->call('verify', ['id' => $id] + $options, $photos);
+    }
+
+    /** The pairs of people who look like one person. */
+    public function duplicates(array $options = [], ?callable $progress = null): array
+    {
+        return $this->call('duplicates', $options, [], $progress);
+    }
+}

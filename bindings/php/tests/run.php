@@ -1,0 +1,120 @@
+<?php
+
+// Plain tests: php tests/run.php [CASES DATA-FOLDER]
+
+declare(strict_types=1);
+
+use Facevault\Engine;
+use Facevault\Error;
+use Facevault\Vault;
+
+spl_autoload_register(static function (string $class): void {
+    require __DIR__ . '/../src/' . substr($class, strlen('Facevault\\')) . '.php';
+});
+require __DIR__ . '/Conformance.php';
+
+$checks = 0;
+function check(bool $is, string $what): void
+{
+    global $checks;
+    $checks++;
+    if (!$is) {
+        fwrite(STDERR, "not so: $what\n");
+        exit(1);
+    }
+}
+
+function error(callable $work): Error
+{
+    try {
+        $work();
+    } catch (Error $error) {
+        return $error;
+    }
+    check(false, 'an error is thrown');
+}
+
+$vault = Vault::open(null);
+$ada = $vault->createPerson(['_id' => 'ada', 'name' => 'Ada', 'notes' => 'first', 'attributes' => []]);
+check($ada['version'] === 1 && $ada['images'] === [], 'a person is created');
+$ada = $vault->updatePerson('ada', ['name' => 'Ada Lovelace', 'notes' => null]);
+check($ada['name'] === 'Ada Lovelace' && $ada['notes'] === null && $ada['version'] === 2, 'a partial update');
+check($vault->person('ada')['name'] === 'Ada Lovelace', 'it is read');
+check($vault->persons(['name_contains' => 'ADA'])['total'] === 1, 'it is listed');
+
+$error = error(fn () => $vault->updatePerson('ada', ['name' => null, 'shoe_size' => 43]));
+check($error->kind() === 'invalid' && $error->fields() === ['name', 'shoe_size'], 'every broken rule is named');
+check(error(fn () => $vault->person('nobody'))->kind() === 'not_found', 'an unknown person');
+check(error(fn () => $vault->call('nothing'))->fields() === ['verb'], 'an unknown verb');
+check(error(fn () => $vault->callJson('persons', "{\"\xff"))->kind() === 'invalid', 'no JSON');
+check(error(fn () => $vault->createPerson(['name' => 'Eve'], ['no photo', '']))->kind() === 'model_unavailable', 'no engine');
+check(!str_contains(print_r($error, true) . print_r($vault, true), 'Lovelace'), 'no name is shown');
+
+$seen = [];
+$people = ['persons' => array_fill(0, 500, ['name' => 'A'])];
+$vault->call('create_persons', $people, [], function (string $what, int $done, int $total) use (&$seen) {
+    $seen[] = $done;
+});
+check($seen !== [], 'progress is told');
+try {
+    $vault->call('create_persons', $people, [], fn () => throw new DomainException('mine'));
+    check(false, 'what a callback throws is thrown');
+} catch (DomainException $mine) {
+    check($mine->getMessage() === 'mine', 'what a callback throws is thrown');
+}
+
+$other = $vault->as(['client' => 'other', 'add_client' => true]);
+check($other->persons()['total'] === 0 && $vault->persons()['total'] >= 3, 'a client sees its own');
+$other->close();
+$other->close();
+try {
+    $other->persons();
+    check(false, 'a closed vault is an error');
+} catch (LogicException $closed) {
+    check($closed->getMessage() === 'the vault is closed', 'a closed vault is an error');
+}
+check($vault->removePerson('ada')['receipt'] !== null, 'a person is removed');
+
+$before = 0;
+for ($i = 0; $i < 1000; $i++) {
+    Vault::open(null)->createPerson(['name' => 'Ada']);
+    if ($i === 100) {
+        $before = (int) explode(' ', file_get_contents('/proc/self/statm'))[1];
+    }
+}
+$grown = 4 * ((int) explode(' ', file_get_contents('/proc/self/statm'))[1] - $before);
+echo "1000 vaults opened and closed: $grown KiB more than after a tenth of them\n";
+check($grown < 4096, 'closing frees memory');
+
+[$cases, $data] = [$argv[1] ?? __DIR__ . '/../../conformance/cases.json', $argv[2] ?? __DIR__ . '/../../../../shared'];
+$photos = "$data/faces/lfw-dev/Adel_Al-Jubeir/Adel_Al-Jubeir_000";
+if (is_dir($data)) {
+    try {
+        $engine = new Engine();
+    } catch (Error $error) {
+        echo "skipped: photos: {$error->getMessage()}\n";
+        check(getenv('FACEVAULT_REQUIRE_DATA') !== '1', 'the pack standard is installed');
+    }
+}
+if (isset($engine)) {
+    [$one, $two] = [file_get_contents("{$photos}1.jpg"), file_get_contents("{$photos}2.jpg")];
+    check(count($engine->vector($one)) === $engine->describe()['dimension'], 'a vector has the dimension of the model');
+    $refused = error(fn () => $engine->vector('no photo'));
+    check($refused->kind() === 'refused' && $refused->images()[0]['code'] === 'undecodable_image', 'a refusal');
+    check(count($engine->detect($one)['faces']) >= 1, 'a face is found');
+    check($engine->compare([$one], [$two])['accepted'], 'two photos of one person');
+    $vault = Vault::open(null, [], $engine);
+    $engine->close();
+    $ada = $vault->createPerson(['_id' => 'ada', 'name' => 'Ada'], [$one]);
+    check($vault->photo('ada', $ada['images'][0]['_id']) === $one, 'the photo is kept as it is');
+    check(str_starts_with($vault->thumbnail('ada', $ada['images'][0]['_id']), "\xff\xd8"), 'a thumbnail');
+    check($vault->identify([$two])['candidates'][0]['person'] === 'ada', 'the person is found');
+    check($vault->verify('ada', [$two])['accepted'], 'the person is verified');
+    check($vault->duplicates()['pairs'] === [], 'nobody is there twice');
+    $vault->close();
+}
+echo "$checks checks passed\n";
+
+[$passed, $skipped, $failed] = (new Conformance($cases, $data))->run();
+echo "$passed cases passed, $skipped skipped, $failed failed\n";
+exit($failed === 0 && $passed > 0 ? 0 : 1);
