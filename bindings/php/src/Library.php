@@ -17,6 +17,9 @@ final class Library
     private const NAME = 'libfacevault.so.0.1';
 
     private static ?\FFI $ffi = null;
+    private static ?\FFI\CData $callback = null;
+    /** @var list<\Closure> the progress of the calls that are under way */
+    private static array $watches = [];
 
     public static function ffi(): \FFI
     {
@@ -88,19 +91,6 @@ final class Library
         ?callable $progress,
     ): string {
         $ffi = self::ffi();
-        $thrown = null;
-        $watch = $progress === null ? null : static function ($user, $step) use ($progress, &$thrown): int {
-            // An exception must not leave a callback.
-            try {
-                $what = is_string($step->what) ? $step->what : \FFI::string($step->what);
-
-                return $progress($what, $step->done, $step->total) === false ? 1 : 0;
-            } catch (\Throwable $exception) {
-                $thrown = $exception;
-
-                return 1;
-            }
-        };
         $count = count($photos);
         $taken = $count === 0 ? null : $ffi->new("facevault_bytes[$count]");
         $kept = [];
@@ -112,10 +102,26 @@ final class Library
                 $taken[$i]->data = $ffi->cast('void *', \FFI::addr($kept[$i]));
             }
         }
+        if ($progress === null) {
+            return self::bytes($function, [$handle, $verb, $request, $taken, $count, null, null]);
+        }
+        $thrown = null;
+        self::$watches[] = static function (string $what, int $done, int $total) use ($progress, &$thrown): int {
+            // An exception must not leave a callback.
+            try {
+                return $progress($what, $done, $total) === false ? 1 : 0;
+            } catch (\Throwable $exception) {
+                $thrown = $exception;
+
+                return 1;
+            }
+        };
         try {
-            $answer = self::bytes($function, [$handle, $verb, $request, $taken, $count, $watch, null]);
+            $answer = self::bytes($function, [$handle, $verb, $request, $taken, $count, self::callback(), null]);
         } catch (Error $error) {
             throw $thrown ?? $error;
+        } finally {
+            array_pop(self::$watches);
         }
         // What was stopped may have an answer nevertheless.
         if ($thrown !== null) {
@@ -123,6 +129,21 @@ final class Library
         }
 
         return $answer;
+    }
+
+    /** The one function that C calls, for whichever call is the innermost: PHP keeps each such function until it ends. */
+    private static function callback(): \FFI\CData
+    {
+        if (self::$callback === null) {
+            self::$callback = self::ffi()->new('struct { facevault_progress call; }');
+            self::$callback->call = static function ($user, $step): int {
+                $what = is_string($step->what) ? $step->what : \FFI::string($step->what);
+
+                return end(self::$watches)($what, $step->done, $step->total);
+            };
+        }
+
+        return self::$callback->call;
     }
 
     /** A request as JSON: an empty array is an empty object. */

@@ -63,6 +63,17 @@ try {
     check($mine->getMessage() === 'mine', 'what a callback throws is thrown');
 }
 
+$memory = static fn (): int => 4 * (int) explode(' ', file_get_contents('/proc/self/statm'))[1];
+$watched = static function (int $calls) use ($vault): void {
+    for ($i = 0; $i < $calls; $i++) {
+        $vault->call('persons', ['limit' => 1], [], fn () => true);
+    }
+};
+$watched(500);
+$before = $memory();
+$watched(5000);
+check($memory() - $before < 1024, 'progress of many calls takes no memory');
+
 $other = $vault->as(['client' => 'other', 'add_client' => true]);
 check($other->persons()['total'] === 0 && $vault->persons()['total'] >= 3, 'a client sees its own');
 $other->close();
@@ -79,10 +90,10 @@ $before = 0;
 for ($i = 0; $i < 1000; $i++) {
     Vault::open(null)->createPerson(['name' => 'Ada']);
     if ($i === 100) {
-        $before = (int) explode(' ', file_get_contents('/proc/self/statm'))[1];
+        $before = $memory();
     }
 }
-$grown = 4 * ((int) explode(' ', file_get_contents('/proc/self/statm'))[1] - $before);
+$grown = $memory() - $before;
 echo "1000 vaults opened and closed: $grown KiB more than after a tenth of them\n";
 check($grown < 4096, 'closing frees memory');
 
