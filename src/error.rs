@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The file is no vault, or belongs to a newer version of facevault.
     Unsupported,
+    /// The vault's key is missing, wrong or cannot be read, or the vault is not encrypted.
+    Key,
     /// Another process held the vault for longer than the busy timeout.
     Busy,
     /// The operating system refused: disk full, read-only, permission.
@@ -63,6 +65,7 @@ impl ErrorKind {
             Self::Runtime => "runtime",
             Self::Corrupt => "corrupt",
             Self::Unsupported => "unsupported",
+            Self::Key => "key",
             Self::Busy => "busy",
             Self::Io => "io",
             Self::OutcomeUnknown => "outcome_unknown",

@@ -9,16 +9,22 @@ pub(crate) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 /// Reads `N` bytes from twice as many digits of either case; `None` for any other text.
 pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    read_into(text, &mut bytes)?;
+    Some(bytes)
+}
+
+/// As [`read`], without copies of the bytes elsewhere.
+pub(crate) fn read_into(text: &str, bytes: &mut [u8]) -> Option<()> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
+    if pairs.len() != bytes.len() || !rest.is_empty() {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut bytes = [0; N];
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
         *byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
     }
-    Some(bytes)
+    Some(())
 }
 
 #[cfg(test)]

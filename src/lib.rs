@@ -37,6 +37,7 @@
 //! |---|---|---|
 //! | `avif` | no | photos in AVIF; the decoder has unsafe code, and a panic in it would end the process |
 //! | `cli` | yes | the command `facevault` |
+//! | `encryption` | no | vaults that are encrypted as a whole; needs OpenSSL where it is built, see the README |
 //! | `install` | with `cli` | installation of packs and ONNX Runtime with pip and npm, or from a folder |
 //! | `download` | with `cli` | installation over HTTPS as well |
 //! | `evaluation` | with `cli` | error rates on data sets, and calibration |
@@ -61,6 +62,7 @@ mod setters;
 mod spec;
 mod token;
 mod validate;
+mod vault_key;
 
 // -- ONNX models as data
 pub mod onnx;
@@ -122,6 +124,8 @@ pub use vault::{
     Reencoded, Unencoded, Vault, VaultOptions, Verification,
 };
 
+#[cfg(feature = "encryption")]
+pub use vault_key::VaultKey;
 pub use vision::disable_runtime_telemetry;
 
 /// The README's code is compiled with the tests.

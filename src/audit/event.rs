@@ -146,6 +146,12 @@ pub enum AuditEvent {
         /// Its hash.
         hash: super::AuditHash,
     },
+    /// The whole vault was encrypted, decrypted, or encrypted with another key.
+    #[non_exhaustive]
+    EncryptionChanged {
+        /// Whether it is encrypted since then.
+        encrypted: bool,
+    },
     /// An entry of a kind that this version does not know, or whose details it cannot read.
     #[serde(skip)]
     #[non_exhaustive]
@@ -156,7 +162,7 @@ pub enum AuditEvent {
 }
 
 /// All kinds, as queries take them.
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "person_created",
     "person_updated",
     "person_removed",
@@ -175,6 +181,7 @@ const KINDS: [&str; 18] = [
     "policy_changed",
     "retention_changed",
     "trail_cut",
+    "encryption_changed",
 ];
 
 impl AuditEvent {
@@ -206,6 +213,7 @@ impl AuditEvent {
             Self::PolicyChanged(_) => "policy_changed",
             Self::RetentionChanged(_) => "retention_changed",
             Self::TrailCut { .. } => "trail_cut",
+            Self::EncryptionChanged { .. } => "encryption_changed",
             Self::Other { kind } => kind,
         }
     }
@@ -263,6 +271,7 @@ mod tests {
             AuditEvent::PolicyChanged(AuditPolicy::default()),
             AuditEvent::RetentionChanged(RetentionPolicy::default().with_unseen_days(3)),
             AuditEvent::TrailCut { entries: 1, until: 1, hash },
+            AuditEvent::EncryptionChanged { encrypted: true },
         ];
         let kinds: Vec<&str> = events.iter().map(AuditEvent::kind).collect();
         assert_eq!(kinds, AuditEvent::kinds().collect::<Vec<_>>());

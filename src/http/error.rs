@@ -242,7 +242,9 @@ impl ApiError {
             // These are for the operator: the log says what failed, under the request's id.
             ErrorKind::Runtime => logged(error, Self::unavailable("runtime_failed", "The models failed")),
             ErrorKind::Corrupt => logged(error, Self::unavailable("vault_damaged", "The vault is damaged")),
-            ErrorKind::Unsupported => logged(error, Self::unavailable("vault_unsupported", "The vault cannot be used")),
+            ErrorKind::Unsupported | ErrorKind::Key => {
+                logged(error, Self::unavailable("vault_unsupported", "The vault cannot be used"))
+            }
             ErrorKind::OutcomeUnknown => logged(error, Self::outcome_unknown()),
             ErrorKind::Io | ErrorKind::Cancelled => logged(error, Self::internal()),
         }
@@ -417,6 +419,7 @@ mod tests {
         for (kind, status, message) in [
             (ErrorKind::Corrupt, 503, "vault_damaged"),
             (ErrorKind::Unsupported, 503, "vault_unsupported"),
+            (ErrorKind::Key, 503, "vault_unsupported"),
             (ErrorKind::Runtime, 503, "runtime_failed"),
             (ErrorKind::Busy, 503, "busy"),
             (ErrorKind::Io, 500, "internal_error"),

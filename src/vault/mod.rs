@@ -30,6 +30,8 @@ mod create;
 mod create_many;
 mod duplicates;
 mod encodings;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod gallery;
 mod gallery_scan;
 mod model;
@@ -54,6 +56,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
 use crate::setters::setters;
 use crate::store::{CreateOptions, Store, not_opened};
+use crate::vault_key::VaultKey;
 
 pub use create::DuplicatePolicy;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
@@ -77,6 +80,9 @@ pub struct VaultOptions {
     /// Take several photos of one person, or of one probe, even where they seem to show two people. By default
     /// such photos are refused, if the model has a table that says how similar they should be.
     pub mixed_photos: bool,
+    /// What opens an encrypted vault, and what a new one is encrypted with.
+    #[cfg(feature = "encryption")]
+    pub key: Option<VaultKey>,
 }
 
 setters!(VaultOptions {
@@ -85,6 +91,28 @@ setters!(VaultOptions {
     client: with_client(impl Into<Option<ClientId>>),
     mixed_photos: with_mixed_photos(bool),
 });
+
+#[cfg(feature = "encryption")]
+setters!(VaultOptions { key: with_key(impl Into<Option<VaultKey>>) });
+
+impl VaultOptions {
+    fn wanted_key(&self) -> Option<&VaultKey> {
+        #[cfg(feature = "encryption")]
+        return self.key.as_ref();
+        #[cfg(not(feature = "encryption"))]
+        None
+    }
+
+    /// How the file is made.
+    fn create(&self) -> CreateOptions {
+        CreateOptions {
+            client: self.client.clone(),
+            #[cfg(feature = "encryption")]
+            key: self.key.clone(),
+            ..CreateOptions::default()
+        }
+    }
+}
 
 /// One vault file, open, as one client sees it. Cloning is cheap.
 ///
@@ -121,8 +149,7 @@ impl Vault {
     /// [`ErrorKind::AlreadyExists`] where there is a file, [`ErrorKind::Io`] where none can be
     /// made.
     pub fn create(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
-        let create = CreateOptions { client: options.client.clone(), ..CreateOptions::default() };
-        let store = Store::create(path.as_ref(), &create)?;
+        let store = Store::create(path.as_ref(), &options.create())?;
         let path = store.path().to_owned();
         Self::assemble(store, options).map_err(|error| not_opened(&path, error))
     }
@@ -132,9 +159,10 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::NotFound`] where there is no file or no such client,
     /// [`ErrorKind::Unsupported`] where it is no vault or that of a newer facevault,
+    /// [`ErrorKind::Key`] where it is encrypted and the key is missing or wrong, or it is not and there is a key,
     /// [`ErrorKind::Corrupt`], [`ErrorKind::Busy`] and [`ErrorKind::Io`] as for every verb.
     pub fn open(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
-        Self::assemble(Store::open(path.as_ref())?, options)
+        Self::assemble(Store::open_given(path.as_ref(), options.wanted_key())?, options)
     }
 
     /// Opens the vault at `path`, or makes a new one where there is no file. Of several threads and processes
@@ -144,8 +172,7 @@ impl Vault {
     /// As for [`Self::open`] and [`Self::create`]: a file that is no vault is refused and stays as it is, and
     /// an existing vault without the client of `options` is [`ErrorKind::NotFound`].
     pub fn open_or_create(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
-        let create = CreateOptions { client: options.client.clone(), ..CreateOptions::default() };
-        Self::assemble(Store::open_or_create(path.as_ref(), &create)?, options)
+        Self::assemble(Store::open_or_create(path.as_ref(), &options.create())?, options)
     }
 
     /// Makes a new vault in memory: for tests, and for people who are to be forgotten when the program ends. It
@@ -166,8 +193,7 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::Io`] where there is not enough memory.
     pub fn in_memory(options: VaultOptions) -> Result<Self> {
-        let create = CreateOptions { client: options.client.clone(), ..CreateOptions::default() };
-        Self::assemble(Store::in_memory(&create)?, options)
+        Self::assemble(Store::in_memory(&options.create())?, options)
     }
 
     /// Opens the vault at `path` for reading: nothing of it is written, whatever is asked.
@@ -175,11 +201,11 @@ impl Vault {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_read_only(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
-        Self::assemble(Store::open_read_only(path.as_ref())?, options)
+        Self::assemble(Store::open_read_only_given(path.as_ref(), options.wanted_key())?, options)
     }
 
     fn assemble(store: Store, options: VaultOptions) -> Result<Self> {
-        let VaultOptions { engine, limits, client, mixed_photos } = options;
+        let VaultOptions { engine, limits, client, mixed_photos, .. } = options;
         let client = match client {
             Some(client) => existing_client(&store, client)?,
             None => store.default_client()?,

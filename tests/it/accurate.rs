@@ -147,7 +147,7 @@ fn where_the_mode_is_unknown_both_are_found_by_each_other_and_known_photos_keep_
     let fast = Vault::create(&path, VaultOptions::default().with_engine(engine())).expect("a vault");
     let slow = Vault::open(&path, VaultOptions::default().with_engine(accurate(&engine()))).expect("opened");
     let ada = fast.create_person(&new(&[1])).expect("a person");
-    let connection = rusqlite::Connection::open(&path).expect("opened");
+    let connection = crate::data::database(&path);
     connection.execute("UPDATE models SET mode = NULL", []).expect("forgotten");
     super::rows::seal(&connection, "models", "key, id, name, dimension, metric, mode");
     drop(connection);

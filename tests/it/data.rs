@@ -22,6 +22,23 @@ pub(crate) fn skip(test: &str, why: &str) {
     eprintln!("skipped: {test}: {why}");
 }
 
+/// Whether vaults of the tests are encrypted unless they say otherwise; see the feature `test-encrypted`.
+pub(crate) fn vaults_are_encrypted() -> bool {
+    cfg!(feature = "test-encrypted") && std::env::var_os("FACEVAULT_TEST_ENCRYPTED").is_some_and(|value| value == "1")
+}
+
+/// A vault's file as SQLite sees it, for damage and for looking inside.
+pub(crate) fn database(path: impl AsRef<Path>) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(path).expect("a database");
+    if vaults_are_encrypted() {
+        let key = "5a".repeat(32);
+        connection
+            .execute_batch(&format!("PRAGMA key = \"x'{key}'\"; PRAGMA cipher_page_size = 8192"))
+            .expect("unlocked");
+    }
+    connection
+}
+
 /// The bytes of a file of the test data.
 pub(crate) fn read(folder: &Path, file: &str) -> Vec<u8> {
     std::fs::read(folder.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))

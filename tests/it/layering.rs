@@ -24,6 +24,7 @@ const LAYERS: &[&[&str]] = &[
         "spec",
         "token",
         "validate",
+        "vault_key",
     ],
     &["onnx"],
     &["models", "vision", "store", "index", "statistics"],

@@ -30,7 +30,7 @@ fn new(name: &str, seeds: &[u8]) -> NewPerson {
 }
 
 fn count(vault: &Vault) -> i64 {
-    let raw = rusqlite::Connection::open(vault.path()).expect("opened");
+    let raw = crate::data::database(vault.path());
     raw.query_row("SELECT COUNT(*) FROM thumbnails", [], |row| row.get(0)).expect("counted")
 }
 
@@ -82,7 +82,7 @@ fn photos_of_older_vaults_get_theirs_when_they_are_asked_for() {
     let ada = vault.create_person(&new("Ada", &[1])).expect("a person");
     let image = &ada.images[0].id;
     let enrolled = vault.thumbnail(&ada.id, image).expect("a thumbnail");
-    let raw = rusqlite::Connection::open(vault.path()).expect("opened");
+    let raw = crate::data::database(vault.path());
     raw.execute("DELETE FROM thumbnails", []).expect("forgotten");
     // Shown, but not kept, by whoever may only read.
     let reader = Vault::open_read_only(vault.path(), VaultOptions::default()).expect("opened");
@@ -102,7 +102,7 @@ fn photos_of_older_vaults_get_theirs_when_they_are_asked_for() {
 fn damaged_ones_are_told_and_strangers_are_not_found() {
     let (_folder, vault) = vault();
     let ada = vault.create_person(&new("Ada", &[1])).expect("a person");
-    let raw = rusqlite::Connection::open(vault.path()).expect("opened");
+    let raw = crate::data::database(vault.path());
     raw.execute("UPDATE thumbnails SET bytes = CAST(x'00' || substr(bytes, 2) AS BLOB)", []).expect("damaged");
     let error = vault.thumbnail(&ada.id, &ada.images[0].id).expect_err("damaged");
     assert_eq!(error.kind(), ErrorKind::Corrupt);

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
+#[cfg(feature = "encryption")]
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind as ClapError;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 use facevault::ClientId;
@@ -62,6 +64,7 @@ Environment:
   FACEVAULT_HOME     the data folder with models and runtime
   FACEVAULT_PACK     as --pack
   FACEVAULT_RUNTIME  as --runtime
+  FACEVAULT_KEY_FILE as --key-file, where the feature `encryption` is built in
   ORT_DYLIB_PATH     an ONNX Runtime library that `--runtime auto` tries first
   FACEVAULT_PYTHON   the Python whose pip fetches packages, instead of `python3`
   FACEVAULT_NPM      the npm that fetches packages, instead of `npm`
@@ -160,6 +163,19 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "ID", help_heading = GLOBAL)]
     pub(crate) client: Option<ClientId>,
 
+    /// The file with the key of encrypted vaults, which only you may be able to read; `init` makes encrypted ones
+    #[cfg(feature = "encryption")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "FACEVAULT_KEY_FILE",
+        hide_env_values = true,
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
+        help_heading = GLOBAL
+    )]
+    pub(crate) key_file: Option<PathBuf>,
+
     /// The number of photos to process at once; 0 means one per processor
     #[arg(
         long,
@@ -229,12 +245,16 @@ fn command() -> Command {
 }
 
 fn brief(command: Command) -> Command {
+    #[cfg(feature = "encryption")]
+    const KEY_FILE: &str = "  --key-file FILE";
+    #[cfg(not(feature = "encryption"))]
+    const KEY_FILE: &str = "";
     const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
   --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --fast  --face WHICH  --min-face PIXELS  --no-turn  --mixed-photos
   --client ID  --threads N  -q  -v";
     let help = match command.get_after_help() {
-        Some(examples) => format!("{examples}\n\n{ELSEWHERE}"),
-        None => ELSEWHERE.to_owned(),
+        Some(examples) => format!("{examples}\n\n{ELSEWHERE}{KEY_FILE}"),
+        None => format!("{ELSEWHERE}{KEY_FILE}"),
     };
     command
         .mut_args(|argument| if argument.is_global_set() { argument.hide(true) } else { argument })

@@ -1,5 +1,7 @@
 //! What commands work with: the output, and engines and vaults opened as the options say.
 
+#[cfg(feature = "encryption")]
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use facevault::models::Home;
@@ -7,6 +9,8 @@ use facevault::store::Erasure;
 use facevault::vision::{FacePolicy, QualityLimits, RuntimeChoice, SeekOptions};
 use facevault::{Actor, AuditScope, ClientId, ErrorKind, Limits, Result};
 use facevault::{EncodingMode, Engine, EngineOptions, PackSource, PhotoRules};
+#[cfg(feature = "encryption")]
+use facevault::{Error, VaultKey};
 use facevault::{Vault, VaultOptions};
 
 use crate::args::Global;
@@ -16,11 +20,19 @@ use crate::output::Output;
 pub(crate) struct Context {
     pub(crate) output: Output,
     global: Global,
+    /// What the file of `--key-file` holds, read once: it may be a pipe.
+    #[cfg(feature = "encryption")]
+    key: OnceCell<VaultKey>,
 }
 
 impl Context {
     pub(crate) fn new(global: Global) -> Self {
-        Self { output: Output::new(&global), global }
+        Self {
+            output: Output::new(&global),
+            global,
+            #[cfg(feature = "encryption")]
+            key: OnceCell::new(),
+        }
     }
 
     /// Whether several photos of one person are taken even where they seem to show two people.
@@ -113,12 +125,12 @@ impl Context {
 
     /// Opens a vault for everything but photos: no models are loaded.
     pub(crate) fn vault(&self, path: &Path) -> Result<Vault> {
-        Ok(acting(Vault::open(path, self.vault_options(None))?))
+        Ok(acting(Vault::open(path, self.vault_options(None)?)?))
     }
 
     /// Opens a vault for looking only: it may lie where nothing can be written.
     pub(crate) fn vault_for_reading(&self, path: &Path) -> Result<Vault> {
-        match Vault::open_read_only(path, self.vault_options(None)).map(acting) {
+        match Vault::open_read_only(path, self.vault_options(None)?).map(acting) {
             // One of an older version is brought up to date first.
             Err(error) if error.kind() == ErrorKind::Unsupported => self.vault(path),
             opened => opened,
@@ -129,7 +141,7 @@ impl Context {
     pub(crate) fn vault_with_engine(&self, path: &Path) -> Result<Vault> {
         // A file that is no vault is reported before models are loaded.
         drop(self.vault(path)?);
-        self.told_of_mode(acting(Vault::open(path, self.vault_options(Some(self.engine()?)))?))
+        self.told_of_mode(acting(Vault::open(path, self.vault_options(Some(self.engine()?))?)?))
     }
 
     /// Opens a vault for searching by photo: nothing of it is written, unless it notes searches.
@@ -137,7 +149,7 @@ impl Context {
         if self.vault_for_reading(path)?.audit_policy()?.scope == AuditScope::All {
             return self.vault_with_engine(path);
         }
-        self.told_of_mode(acting(Vault::open_read_only(path, self.vault_options(Some(self.engine()?)))?))
+        self.told_of_mode(acting(Vault::open_read_only(path, self.vault_options(Some(self.engine()?))?)?))
     }
 
     /// Says so where what was removed or replaced is still in the log.
@@ -165,12 +177,45 @@ impl Context {
     }
 
     /// What a vault is opened or made with.
-    pub(crate) fn vault_options(&self, engine: Option<Engine>) -> VaultOptions {
-        VaultOptions::default()
+    pub(crate) fn vault_options(&self, engine: Option<Engine>) -> Result<VaultOptions> {
+        let options = VaultOptions::default()
             .with_engine(engine)
             .with_limits(self.limits())
             .with_client(self.global.client.clone())
-            .with_mixed_photos(self.global.mixed_photos)
+            .with_mixed_photos(self.global.mixed_photos);
+        #[cfg(feature = "encryption")]
+        let options = options.with_key(self.key_file().map(|file| self.key_in(file)).transpose()?);
+        Ok(options)
+    }
+
+    /// Whether vaults are encrypted: then nothing of people is written elsewhere in plain.
+    pub(crate) fn has_key(&self) -> bool {
+        #[cfg(feature = "encryption")]
+        return self.key_file().is_some();
+        #[cfg(not(feature = "encryption"))]
+        false
+    }
+
+    /// The key that `--key-file` means.
+    #[cfg(feature = "encryption")]
+    pub(crate) fn needed_key(&self) -> Result<VaultKey> {
+        let missing = || Error::new(ErrorKind::Key, "name the file with the key: --key-file FILE");
+        self.key_in(self.key_file().ok_or_else(missing)?)
+    }
+
+    #[cfg(feature = "encryption")]
+    fn key_in(&self, file: &Path) -> Result<VaultKey> {
+        if let Some(key) = self.key.get() {
+            return Ok(key.clone());
+        }
+        let key = VaultKey::from_file(file)?;
+        Ok(self.key.get_or_init(|| key).clone())
+    }
+
+    /// What `--key-file` says; a variable that is set to nothing counts as not set.
+    #[cfg(feature = "encryption")]
+    fn key_file(&self) -> Option<&Path> {
+        self.global.key_file.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
 }
 

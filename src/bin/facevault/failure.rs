@@ -58,7 +58,12 @@ pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Conflict => 2,
         ErrorKind::ModelMismatch | ErrorKind::ModelUnavailable | ErrorKind::Runtime => 3,
         ErrorKind::Cancelled => interrupt::EXIT_CODE,
-        ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::Busy | ErrorKind::Io | ErrorKind::OutcomeUnknown => 4,
+        ErrorKind::Corrupt
+        | ErrorKind::Unsupported
+        | ErrorKind::Key
+        | ErrorKind::Busy
+        | ErrorKind::Io
+        | ErrorKind::OutcomeUnknown => 4,
         // A kind that the library learns later: nobody can say yet who must act.
         _ => 4,
     }
@@ -108,6 +113,7 @@ mod tests {
             (ErrorKind::Runtime, 3),
             (ErrorKind::Corrupt, 4),
             (ErrorKind::Unsupported, 4),
+            (ErrorKind::Key, 4),
             (ErrorKind::Busy, 4),
             (ErrorKind::Io, 4),
             (ErrorKind::Cancelled, 130),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use super::cipher::FileKey;
 use super::error::Outcome;
 use super::open::{PendingFile, absolute};
 use super::settings::BUSY_TIMEOUT;
@@ -18,7 +19,8 @@ const STEP: i32 = 1024;
 
 impl Store {
     /// Copies the vault as it is at this moment to a new file, while readers and writers go on.
-    /// The copy appears under its name when it is whole and on the disk. `progress` counts bytes and
+    /// The copy appears under its name when it is whole and on the disk; that of an encrypted vault is encrypted with the
+    /// same key. `progress` counts bytes and
     /// may break it off: then nothing is left behind.
     ///
     /// # Errors
@@ -27,15 +29,24 @@ impl Store {
     pub fn backup(&self, target: impl AsRef<Path>, progress: &mut dyn Progress) -> Result<()> {
         let target = absolute(target.as_ref())?;
         let pending = PendingFile::new(&target)?;
-        self.read(|source| Ok(copy(source, pending.path(), self.is_in_memory(), progress)))?
+        self.read(|source| Ok(copy(source, pending.path(), self.inner.key(), self.is_in_memory(), progress)))?
             .map_err(|fault| fault.into_error(&target))?;
         pending.name()
     }
 }
 
-fn copy(source: &Connection, target: &Path, from_memory: bool, progress: &mut dyn Progress) -> Outcome<()> {
+fn copy(
+    source: &Connection,
+    target: &Path,
+    key: Option<&FileKey>,
+    from_memory: bool,
+    progress: &mut dyn Progress,
+) -> Outcome<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags_and_vfs(target, flags, vfs::name()?)?;
+    if let Some(key) = key {
+        key.unlock(&copy)?;
+    }
     // Nobody else knows the file: it is synced once, when it is whole.
     copy.pragma(None, "journal_mode", "OFF", |_| Ok(()))?;
     copy.pragma(None, "synchronous", "OFF", |_| Ok(()))?;

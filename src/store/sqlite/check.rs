@@ -8,7 +8,7 @@ use super::error::{Fault, Outcome};
 use super::models::{self, ModelRow};
 use super::person_row::{PERSONS, PersonRow};
 use super::rows::{self, IMAGES};
-use super::{Store, audit_read, checksum, columns, generation, images, retention, schema};
+use super::{Store, audit_read, checksum, cipher, columns, generation, images, retention, schema};
 use crate::encoding::FaceEncoding;
 use crate::error::{ErrorKind, Result};
 use crate::person::{ImageId, PersonId};
@@ -65,26 +65,36 @@ impl Store {
     /// # Errors
     /// As for every read, but never for damage.
     pub fn check(&self) -> Result<CheckReport> {
+        let mut report = CheckReport::default();
         let checked = self.read_damaged(|connection| {
-            let mut report = CheckReport::default();
-            let parts = [sqlite, references, schema_itself, tables, people, photos, thumbnails, encodings, numbers];
-            for part in parts.into_iter().chain([audit_read::check, retention::check]) {
+            let parts = [pages, sqlite, references, schema_itself, tables, people, photos, thumbnails, encodings];
+            for part in parts.into_iter().chain([numbers, audit_read::check, retention::check]) {
+                let found = report.problems.len();
                 if let Err(fault) = part(connection, &mut report) {
                     report.take(None, fault)?;
+                }
+                // From the first damaged page of an encrypted file on, zeros were read.
+                if !self.inner.is_sound(connection) {
+                    report.problems.truncate(found);
+                    report.add(None, "a page is damaged, so what the vault holds could not be checked further".into());
+                    break;
                 }
             }
             // Where this cannot be read, a problem says so.
             report.erasure_pending = self.is_pending(connection).unwrap_or_default();
-            Ok(report)
+            Ok(())
         });
         match checked {
-            // Too damaged to take a snapshot of.
-            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(CheckReport {
-                problems: vec![Problem { person: None, what: error.to_string() }],
-                ..Default::default()
-            }),
-            other => other,
+            Ok(()) => {}
+            // Too damaged to take a snapshot of, or a page of an encrypted file.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                if report.is_clean() {
+                    report.add(None, error.to_string());
+                }
+            }
+            Err(error) => return Err(error),
         }
+        Ok(report)
     }
 }
 
@@ -99,6 +109,13 @@ impl CheckReport {
         self.add(person, what);
         Ok(())
     }
+}
+
+/// The checksum of each page, where the file is encrypted.
+fn pages(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
+    let found = cipher::damaged_pages(connection, MOST_FINDINGS.unsigned_abs() as usize)?;
+    report.problems.extend(found.into_iter().map(|what| Problem { person: None, what }));
+    Ok(())
 }
 
 fn sqlite(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {

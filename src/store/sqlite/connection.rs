@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::cipher::{self, FileKey};
 use super::error::{Fault, Outcome};
 use super::place::Place;
 use super::settings::{self, Access, BUSY_TIMEOUT};
@@ -28,6 +29,7 @@ pub(in crate::store) struct Connections {
     /// What SQLite opens: the path, or the name of a database in memory.
     source: PathBuf,
     access: Access,
+    key: Option<FileKey>,
     readers: Mutex<Vec<Connection>>,
     writer: Option<Mutex<Connection>>,
     /// Where the file was when it was opened; `None` in memory.
@@ -53,6 +55,7 @@ impl Connections {
     pub(super) fn new(
         path: PathBuf,
         access: Access,
+        key: Option<FileKey>,
         reader: Connection,
         writer: Option<Connection>,
         erasure_pending: bool,
@@ -65,6 +68,7 @@ impl Connections {
             place: None,
             path,
             access,
+            key,
             readers: Mutex::new(vec![reader]),
             writer: writer.map(Mutex::new),
             erasure,
@@ -105,12 +109,49 @@ impl Connections {
         let connection = match idle {
             Some(connection) => connection,
             None => patiently(|| {
-                let connection = settings::connect(&self.source, self.access)?;
+                let connection = settings::connect(&self.source, self.access, self.key())?;
                 settings::apply(&connection, self.access)?;
                 Ok(connection)
             })?,
         };
-        Ok(Reader { home: self, connection: Some(connection) })
+        Ok(Reader { home: self, connection: Some(connection), spoilt: false })
+    }
+
+    /// What encrypts the file; `None` for a file in plain.
+    pub(super) fn key(&self) -> Option<&FileKey> {
+        self.key.as_ref()
+    }
+
+    /// Whether everything that the connection has read was as it had been written, as far as the file is encrypted.
+    pub(super) fn is_sound(&self, connection: &Connection) -> bool {
+        self.key.is_none() || cipher::is_sound(connection).unwrap_or(false)
+    }
+
+    /// What to say instead of what was made of damaged pages. An error that says which person is damaged stays, and so
+    /// does one that says that a change may have been written.
+    fn damaged<T>(&self, outcome: Outcome<T>) -> Fault {
+        match outcome {
+            Err(Fault::Told(error)) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::OutcomeUnknown) => {
+                Fault::Told(error)
+            }
+            _ => Error::new(ErrorKind::Corrupt, format!("{}: the vault's file is damaged", self.path.display())).into(),
+        }
+    }
+
+    /// Opens the writer anew after damage, which SQLCipher does not forget.
+    fn renew(&self, writer: &mut Connection) {
+        let access = self.access.of_writer();
+        let renewed = settings::connect(&self.source, access, self.key()).and_then(|connection| {
+            settings::apply(&connection, access)?;
+            Ok(connection)
+        });
+        match renewed {
+            Ok(connection) => *writer = connection,
+            Err(fault) => {
+                let error = fault.into_error(&self.path);
+                tracing::warn!(%error, "the connection for writing cannot be opened anew after damage");
+            }
+        }
     }
 
     /// Refuses to go on where the file was moved, removed or replaced.
@@ -145,6 +186,8 @@ impl Drop for Connections {
 pub(super) struct Reader<'a> {
     home: &'a Connections,
     connection: Option<Connection>,
+    /// Whether it read damage, which SQLCipher does not forget.
+    spoilt: bool,
 }
 
 impl Deref for Reader<'_> {
@@ -157,6 +200,9 @@ impl Deref for Reader<'_> {
 
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
+        if self.spoilt {
+            return;
+        }
         let mut idle = lock(&self.home.readers);
         if idle.len() < IDLE_READERS {
             idle.extend(self.connection.take().filter(Connection::is_autocommit));
@@ -220,14 +266,19 @@ impl Store {
         #[cfg(test)]
         self.inner.transactions.reads.fetch_add(1, Ordering::Relaxed);
         let run = || {
-            let reader = self.inner.reader()?;
-            let snapshot = patiently(|| {
+            let mut reader = self.inner.reader()?;
+            let outcome = patiently(|| {
                 let snapshot = Transaction::new_unchecked(&reader, TransactionBehavior::Deferred)?;
                 // The first read takes the snapshot.
                 schema::require_current(&snapshot)?;
                 Ok(snapshot)
-            })?;
-            work(&snapshot)
+            })
+            .and_then(|snapshot| work(&snapshot));
+            if self.inner.is_sound(&reader) {
+                return outcome;
+            }
+            reader.spoilt = true;
+            Err(self.inner.damaged(outcome))
         };
         run().map_err(|fault: Fault| fault.into_error(&self.inner.path))
     }
@@ -238,29 +289,41 @@ impl Store {
         #[cfg(test)]
         self.inner.transactions.writes.fetch_add(1, Ordering::Relaxed);
         let run = || {
-            let writer = self.inner.writer()?;
-            let waiting = self.inner.waiting.take();
-            let transaction = patiently(|| Ok(Transaction::new_unchecked(&writer, TransactionBehavior::Immediate)?))?;
-            schema::require_current(&transaction)?;
-            self.inner.require_in_place()?;
-            rows::verify_meta(&transaction)?;
-            let noted = erasure::noted(&transaction)?;
-            let settled = if noted > 0 && erasure::is_empty(&self.inner.log) { noted } else { 0 };
-            let changes = transaction.total_changes();
-            waiting::append_all(&transaction, waiting.notes())?;
-            let value = work(&transaction)?;
-            if settled > 0 && transaction.total_changes() > changes {
-                erasure::take_back(&transaction, settled)?;
+            let mut writer = self.inner.writer()?;
+            let written = self.write_with(&writer, work);
+            if written.is_ok() || self.inner.is_sound(&writer) {
+                return written;
             }
-            rows::seal_meta(&transaction)?;
-            let is_pending = erasure::noted(&transaction)? > 0;
-            transaction.commit().map_err(|error| undo::failed(&writer, error))?;
-            waiting.written();
-            self.inner.erasure.set_pending(is_pending);
-            self.inner.erasure.attempt_if_due(&writer);
-            Ok(value)
+            self.inner.renew(&mut writer);
+            Err(self.inner.damaged(written))
         };
         run().map_err(|fault: Fault| fault.into_error(&self.inner.path))
+    }
+
+    fn write_with<T>(&self, writer: &Connection, work: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
+        let waiting = self.inner.waiting.take();
+        let transaction = patiently(|| Ok(Transaction::new_unchecked(writer, TransactionBehavior::Immediate)?))?;
+        schema::require_current(&transaction)?;
+        self.inner.require_in_place()?;
+        rows::verify_meta(&transaction)?;
+        let noted = erasure::noted(&transaction)?;
+        let settled = if noted > 0 && erasure::is_empty(&self.inner.log) { noted } else { 0 };
+        let changes = transaction.total_changes();
+        waiting::append_all(&transaction, waiting.notes())?;
+        let value = work(&transaction)?;
+        if settled > 0 && transaction.total_changes() > changes {
+            erasure::take_back(&transaction, settled)?;
+        }
+        rows::seal_meta(&transaction)?;
+        let is_pending = erasure::noted(&transaction)? > 0;
+        if !self.inner.is_sound(&transaction) {
+            return Err(self.inner.damaged(Ok(())));
+        }
+        transaction.commit().map_err(|error| undo::failed(writer, error))?;
+        waiting.written();
+        self.inner.erasure.set_pending(is_pending);
+        self.inner.erasure.attempt_if_due(writer);
+        Ok(value)
     }
 }
 

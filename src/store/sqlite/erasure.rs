@@ -214,6 +214,13 @@ impl Store {
         if self.is_in_memory() {
             return Ok(Erasure::Nothing);
         }
+        if self.inner.key().is_some() {
+            // The file system sees ciphertext, so SQLite writes every page anew.
+            let rewritten = self.inner.writer().and_then(|writer| patiently(|| Ok(writer.execute_batch("VACUUM")?)));
+            rewritten.map_err(|fault| fault.into_error(&self.inner.path))?;
+            self.write(note)?;
+            return self.finish_erasure();
+        }
         self.write(|connection| {
             connection.execute("UPDATE meta SET unclean = 1", [])?;
             note(connection)

@@ -57,7 +57,7 @@ impl Fault {
     pub(super) fn into_error(self, path: &Path) -> Error {
         match self {
             // What a file is said to be needs the file's name.
-            Self::Told(error) if error.kind() == ErrorKind::Unsupported => {
+            Self::Told(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Key) => {
                 Error::new(error.kind(), format!("{}: {error}", path.display()))
             }
             Self::Told(error) => error,

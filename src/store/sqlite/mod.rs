@@ -9,6 +9,11 @@ mod backup;
 mod changes;
 mod check;
 mod checksum;
+#[cfg(feature = "encryption")]
+mod cipher;
+#[cfg(not(feature = "encryption"))]
+#[path = "plain.rs"]
+mod cipher;
 mod clients;
 mod collections;
 mod columns;
@@ -23,6 +28,8 @@ mod person_row;
 mod person_writes;
 mod persons;
 mod place;
+#[cfg(feature = "encryption")]
+mod recode;
 mod retention;
 mod rows;
 mod scan;

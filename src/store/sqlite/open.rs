@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::cipher::{self, FileKey};
 use super::connection::{Connections, beside, log_of, patiently};
 use super::erasure::{self, truncate_log};
 use super::error::{Fault, Outcome, system};
@@ -22,6 +23,7 @@ use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::ClientId;
 use crate::setters::setters;
 use crate::store::ModelInfo;
+use crate::vault_key::VaultKey;
 
 /// How a new vault starts.
 #[derive(Debug, Clone, Default)]
@@ -31,12 +33,28 @@ pub struct CreateOptions {
     pub client: Option<ClientId>,
     /// The active model; `None` where the first one to be added becomes it.
     pub model: Option<ModelInfo>,
+    /// What the vault is encrypted with; `None` for a vault in plain.
+    #[cfg(feature = "encryption")]
+    pub key: Option<VaultKey>,
 }
 
 setters!(CreateOptions {
     client: with_client(impl Into<Option<ClientId>>),
     model: with_model(impl Into<Option<ModelInfo>>),
 });
+
+#[cfg(feature = "encryption")]
+setters!(CreateOptions { key: with_key(impl Into<Option<VaultKey>>) });
+
+impl CreateOptions {
+    fn wanted_key(&self) -> Option<&VaultKey> {
+        #[cfg(feature = "encryption")]
+        let key = self.key.as_ref();
+        #[cfg(not(feature = "encryption"))]
+        let key = None;
+        key.or(cipher::stand_in())
+    }
+}
 
 impl Store {
     /// Makes a vault and opens it. The file appears under its name when it is whole, and only its
@@ -49,16 +67,17 @@ impl Store {
         let path = absolute(path.as_ref())?;
         let pending = PendingFile::new(&path)?;
         let make = || {
-            let mut connection = settings::connect(pending.path(), Access::Write)?;
+            let key = FileKey::fresh(options.wanted_key())?;
+            let mut connection = settings::connect(pending.path(), Access::Write, key.as_ref())?;
             fill(&mut connection, Access::Write, options)?;
             // A failure of this is ignored by SQLite when it closes a file, and the log would stay under another name.
             truncate_log(&connection, BUSY_TIMEOUT)?;
             connection.close().map_err(|(_, error)| error)?;
-            Ok(())
+            Ok(key)
         };
-        make().map_err(|fault: Fault| fault.into_error(&path))?;
+        let key = make().map_err(|fault: Fault| fault.into_error(&path))?;
         pending.name()?;
-        Self::open(&path).map_err(|error| not_opened(&path, error))
+        Self::open_unlocked(path.clone(), key).map_err(|error| not_opened(&path, error))
     }
 
     /// Opens the vault at `path`, or makes one where there is no file. Of several threads and processes that
@@ -68,13 +87,14 @@ impl Store {
     /// As for [`Self::open`] and [`Self::create`]. A file that is no vault is refused and stays as it is.
     pub fn open_or_create(path: impl AsRef<Path>, options: &CreateOptions) -> Result<Self> {
         let path = path.as_ref();
-        match Self::open(path) {
+        let open = || Self::open_given(path, options.wanted_key());
+        match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             opened => return opened,
         }
         match Self::create(path, options) {
             // Somebody else has made it meanwhile, or the log of another file stands in the way.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => match Self::open(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match open() {
                 Err(missing) if missing.kind() == ErrorKind::NotFound => Err(error),
                 opened => opened,
             },
@@ -95,15 +115,17 @@ impl Store {
         // Connections of this process that name the same database of SQLite's `memdb` share it.
         let source = PathBuf::from(format!("file:/facevault-{}?vfs=memdb", uuid::Uuid::now_v7()));
         let open = || {
-            let mut writer = settings::connect(&source, Access::MemoryWrite)?;
+            let key = FileKey::fresh(options.wanted_key())?;
+            let mut writer = settings::connect(&source, Access::MemoryWrite, key.as_ref())?;
             fill(&mut writer, Access::MemoryWrite, options)?;
-            let reader = settings::connect(&source, Access::MemoryRead)?;
+            let reader = settings::connect(&source, Access::MemoryRead, key.as_ref())?;
             settings::apply(&reader, Access::MemoryRead)?;
-            Ok((reader, writer))
+            Ok((key, reader, writer))
         };
         let path = PathBuf::from(MEMORY);
-        let (reader, writer) = open().map_err(|fault: Fault| fault.into_error(&path))?;
-        let connections = Connections::new(path, Access::MemoryRead, reader, Some(writer), false).with_source(source);
+        let (key, reader, writer) = open().map_err(|fault: Fault| fault.into_error(&path))?;
+        let connections =
+            Connections::new(path, Access::MemoryRead, key, reader, Some(writer), false).with_source(source);
         Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
 
@@ -114,22 +136,46 @@ impl Store {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Unsupported`] where the file is no vault or one of a
     /// later version, [`ErrorKind::Corrupt`], [`ErrorKind::Busy`], [`ErrorKind::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = regular_file(path.as_ref())?;
+        Self::open_given(path.as_ref(), None)
+    }
+
+    /// Opens an encrypted vault for reading and writing.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], and [`ErrorKind::Key`] where the key does not fit or the vault is not encrypted.
+    #[cfg(feature = "encryption")]
+    pub fn open_encrypted(path: impl AsRef<Path>, key: &VaultKey) -> Result<Self> {
+        Self::open_given(path.as_ref(), Some(key))
+    }
+
+    pub(crate) fn open_given(path: &Path, key: Option<&VaultKey>) -> Result<Self> {
+        let path = regular_file(path)?;
         let place = Place::of(&path).map_err(|fault| fault.into_error(&path))?;
+        let key = FileKey::of_file(&path, key.or_else(|| cipher::stand_in_for(&path)))
+            .map_err(|fault| fault.into_error(&path))?;
+        Self::open_at(path, place, key)
+    }
+
+    pub(super) fn open_unlocked(path: PathBuf, key: Option<FileKey>) -> Result<Self> {
+        let place = Place::of(&path).map_err(|fault| fault.into_error(&path))?;
+        Self::open_at(path, place, key)
+    }
+
+    fn open_at(path: PathBuf, place: Place, key: Option<FileKey>) -> Result<Self> {
         // Reader and writer stay in one pair, because its parts drop in their order: where this fails, the writer
         // closes last and removes the log. A reader cannot, and a step of a migration that was refused would stay in it.
         let open = || {
             // Whether it is a vault is asked before anything is set: a stranger's file stays as it is.
-            let reader = settings::connect(&path, Access::Read)?;
+            let reader = settings::connect(&path, Access::Read, key.as_ref())?;
+            require_own_log(&path, &log_of(&path), &reader, key.as_ref())?;
             schema::recognise(&reader)?;
-            require_own_log(&path, &log_of(&path), &reader)?;
-            let mut both = (reader, settings::connect(&path, Access::Write)?);
+            let mut both = (reader, settings::connect(&path, Access::Write, key.as_ref())?);
             settings::apply(&both.1, Access::Write)?;
             schema::migrate(&mut both.1)?;
             settings::apply(&both.0, Access::Read)?;
             Ok(both)
         };
-        let both = patiently(open).map_err(|fault| fault.into_error(&path))?;
+        let both = patiently(open).map_err(|fault| cipher::explain(fault, &path, key.is_some()).into_error(&path))?;
         // It was not replaced meanwhile.
         place.verify(&path).map_err(|fault| fault.into_error(&path))?;
         // What a crash left in the log may have been removed: it goes now, if nobody reads it and
@@ -138,7 +184,8 @@ impl Store {
         // What older versions left in the file: whoever opens it anew goes on with it.
         let cleaned = erasure::clean(|| Ok(&both.1), &log_of(&path)).map_err(|fault| fault.into_error(&path))?;
         let (reader, writer) = both;
-        let connections = Connections::new(path, Access::Read, reader, Some(writer), !folded || !cleaned).at(place);
+        let connections =
+            Connections::new(path, Access::Read, key, reader, Some(writer), !folded || !cleaned).at(place);
         Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
 
@@ -151,20 +198,35 @@ impl Store {
     /// As for [`Self::open`], and [`ErrorKind::Unsupported`] for a vault of an older version,
     /// which has to be opened for writing once.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
-        let path = regular_file(path.as_ref())?;
+        Self::open_read_only_given(path.as_ref(), None)
+    }
+
+    /// Opens an encrypted vault for reading.
+    ///
+    /// # Errors
+    /// As for [`Self::open_read_only`] and [`Self::open_encrypted`].
+    #[cfg(feature = "encryption")]
+    pub fn open_encrypted_read_only(path: impl AsRef<Path>, key: &VaultKey) -> Result<Self> {
+        Self::open_read_only_given(path.as_ref(), Some(key))
+    }
+
+    pub(crate) fn open_read_only_given(path: &Path, key: Option<&VaultKey>) -> Result<Self> {
+        let path = regular_file(path)?;
         let place = Place::of(&path).map_err(|fault| fault.into_error(&path))?;
+        let key = FileKey::of_file(&path, key.or_else(|| cipher::stand_in_for(&path)))
+            .map_err(|fault| fault.into_error(&path))?;
         let open = |access| {
             patiently(|| {
-                let reader = settings::connect(&path, access)?;
-                schema::recognise(&reader)?;
+                let reader = settings::connect(&path, access, key.as_ref())?;
                 if access == Access::Read {
-                    require_own_log(&path, &log_of(&path), &reader)?;
+                    require_own_log(&path, &log_of(&path), &reader, key.as_ref())?;
                 }
+                schema::recognise(&reader)?;
                 schema::require_current(&reader)?;
                 settings::apply(&reader, access)?;
                 Ok(reader)
             })
-            .map_err(|fault| fault.into_error(&path))
+            .map_err(|fault| cipher::explain(fault, &path, key.is_some()).into_error(&path))
         };
         let (access, reader) = match open(Access::Read) {
             Ok(reader) => (Access::Read, reader),
@@ -175,7 +237,7 @@ impl Store {
             Err(error) => return Err(error),
         };
         place.verify(&path).map_err(|fault| fault.into_error(&path))?;
-        let connections = Connections::new(path, access, reader, None, false).at(place);
+        let connections = Connections::new(path, access, key, reader, None, false).at(place);
         Ok(Self { inner: Arc::new(connections), actor: Actor::default() })
     }
 }
@@ -287,7 +349,7 @@ fn fill(connection: &mut Connection, access: Access, options: &CreateOptions) ->
     Ok(())
 }
 
-fn regular_file(path: &Path) -> Result<PathBuf> {
+pub(super) fn regular_file(path: &Path) -> Result<PathBuf> {
     let path = absolute(path)?;
     let unsupported = |what| Err(Error::new(ErrorKind::Unsupported, format!("{}: {what}", path.display())));
     match fs::metadata(&path) {
@@ -313,6 +375,6 @@ fn require_unchangeable(path: &Path, error: Error) -> Result<()> {
     Ok(())
 }
 
-fn folder(path: &Path) -> &Path {
+pub(super) fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::cipher::{self, FileKey};
 use super::erasure;
 use super::error::{Outcome, system};
 use super::settings::{self, Access};
@@ -73,7 +74,7 @@ impl Place {
 /// Refuses a log beside the vault at `path` that is not the file's own: that of another vault, or of an older
 /// state than the file has, as when a copy was put in a vault's place and the log was left. `reader` reads both
 /// together; nothing is written.
-pub(super) fn require_own_log(path: &Path, log: &Path, reader: &Connection) -> Outcome<()> {
+pub(super) fn require_own_log(path: &Path, log: &Path, reader: &Connection, key: Option<&FileKey>) -> Outcome<()> {
     if erasure::is_empty(log) {
         return Ok(());
     }
@@ -81,19 +82,21 @@ pub(super) fn require_own_log(path: &Path, log: &Path, reader: &Connection) -> O
         connection.query_row("SELECT vault, revision FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)))
     };
     // Vaults of older versions have no revision, and of a damaged one everything else says so.
-    let alone = settings::connect(path, Access::Immutable).and_then(|connection| Ok(state(&connection)?));
+    let alone = settings::connect(path, Access::Immutable, key).and_then(|connection| Ok(state(&connection)?));
     let Ok((vault, revision)) = alone else { return Ok(()) };
+    let foreign = || {
+        let message = format!(
+            "the log {} belongs to another vault, or to an older state of this one, and would damage it; move the log \
+             away, and the file of that name that ends in -shm",
+            log.display()
+        );
+        Err(Error::new(ErrorKind::Unsupported, message).into())
+    };
     match state(reader) {
         Ok((same, later)) if same == vault && later >= revision => Ok(()),
-        Ok(_) => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "the log {} belongs to another vault, or to an older state of this one, and would damage it; move the \
-                 log away, and the file of that name that ends in -shm",
-                log.display()
-            ),
-        )
-        .into()),
+        Ok(_) => foreign(),
+        // Pages that were encrypted with another key or salt.
+        Err(_) if key.is_some() && !cipher::is_sound(reader).unwrap_or(false) => foreign(),
         Err(error) => Err(error.into()),
     }
 }

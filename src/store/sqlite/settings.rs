@@ -7,6 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+use super::cipher::FileKey;
 use super::error::Outcome;
 use super::vfs;
 use crate::error::{Error, ErrorKind};
@@ -77,9 +78,9 @@ impl Access {
 /// SQLite's name for a database in memory, and the path that a vault in memory shows.
 pub(super) const MEMORY: &str = ":memory:";
 
-/// Opens the file at `path`, which is there and absolute, or the database in memory of this name. Nothing is
-/// set, read or written yet.
-pub(super) fn connect(path: &Path, access: Access) -> Outcome<Connection> {
+/// Opens the file at `path`, which is there and absolute, or the database in memory of this name; with a `key`,
+/// what is read and written is encrypted. Nothing is set, read or written yet.
+pub(super) fn connect(path: &Path, access: Access, key: Option<&FileKey>) -> Outcome<Connection> {
     require_sqlite(rusqlite::version_number())?;
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
         | match access {
@@ -100,6 +101,9 @@ pub(super) fn connect(path: &Path, access: Access) -> Outcome<Connection> {
         return Err(
             rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY), None).into()
         );
+    }
+    if let Some(key) = key {
+        key.unlock(&connection)?;
     }
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -195,7 +199,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a b?.db");
         Connection::open(&path).expect("a file").execute_batch("CREATE TABLE t (x)").expect("a table");
-        let connection = connect(&path, Access::Write).expect("opens");
+        let connection = connect(&path, Access::Write, None).expect("opens");
         (folder, connection)
     }
 
@@ -204,10 +208,10 @@ mod tests {
         let (folder, connection) = fresh();
         let path = folder.path().join("a b?.db");
         apply(&connection, Access::Write).expect("sets");
-        let reader = connect(&path, Access::Read).expect("opens");
+        let reader = connect(&path, Access::Read, None).expect("opens");
         apply(&reader, Access::Read).expect("sets");
         drop((reader, connection));
-        let immutable = connect(&path, Access::Immutable).expect("opens");
+        let immutable = connect(&path, Access::Immutable, None).expect("opens");
         apply(&immutable, Access::Immutable).expect("sets");
         assert!(immutable.execute_batch("CREATE TABLE u (x)").is_err());
         assert_eq!(immutable.query_row("SELECT COUNT(*) FROM t", [], |row| row.get(0)), Ok(0));

@@ -109,12 +109,13 @@ mod tests {
     fn a_write_whose_sync_fails_is_undone_for_certain() -> Result<()> {
         let vault = Vault::new()?;
         // What the fault would do by itself: a refused write takes effect after a crash.
-        let raw = settings::connect(vault.store.path(), Access::Write).expect("opens");
+        let raw = settings::connect(vault.store.path(), Access::Write, vault.store.inner.key()).expect("opens");
         settings::apply(&raw, Access::Write).expect("sets");
         vault.fail(Plan { syncs: 1, ..Plan::default() });
         raw.execute("UPDATE persons SET name = 'refused'", []).expect_err("the disk failed");
         let folder = vault.crashed();
-        let crashed = Connection::open(folder.path().join("v")).expect("opens");
+        let crashed =
+            settings::connect(&folder.path().join("v"), Access::Write, vault.store.inner.key()).expect("opens");
         let name: String = crashed.query_row("SELECT name FROM persons", [], |row| row.get(0)).expect("a name");
         assert_eq!((vault.name()?.as_str(), name.as_str()), ("old", "refused"));
         drop(raw);

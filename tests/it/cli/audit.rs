@@ -54,7 +54,7 @@ fn what_was_done_is_listed_verified_and_exported() {
     }
     assert_eq!(exported.lines().count(), 3);
 
-    let file = rusqlite::Connection::open(test.path().join("v")).expect("opened");
+    let file = crate::data::database(test.path().join("v"));
     file.execute_batch("DROP TRIGGER audit_is_never_changed; UPDATE audit SET actor = 'host:other' WHERE sequence = 2")
         .expect("forged");
     let run = test.run(["audit", "verify", "v"]);

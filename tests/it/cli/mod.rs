@@ -1,6 +1,8 @@
 //! The command `facevault`, as people and programs use it.
 
 mod audit;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod full_disk;
 mod import;
 mod matching;

@@ -80,7 +80,7 @@ fn the_process_is_watched_at_an_address_of_its_own() {
 fn what_is_the_operators_is_503_and_says_nothing() {
     let service = Service::new();
     service.enroll("ada", "Ada", 1);
-    let file = rusqlite::Connection::open(service.vault.path()).expect("a database");
+    let file = crate::data::database(service.vault.path());
     let changed = file.execute("UPDATE photos SET bytes = CAST(x'00' || substr(bytes, 2) AS BLOB)", []);
     assert_eq!(changed.expect("damaged"), 1);
     let answer = service.get("/persons/ada");

@@ -130,7 +130,7 @@ fn what_fails_is_logged_under_the_requests_id_without_being_asked_for() {
         request.header("Authorization", format!("Bearer {token}")).call().expect("an answer")
     };
     assert_eq!(ask("/persons/ada").status(), 200);
-    let file = rusqlite::Connection::open(test.path().join("v")).expect("a database");
+    let file = crate::data::database(test.path().join("v"));
     file.execute_batch("ALTER TABLE collections RENAME TO gone").expect("renamed");
     let failed = ask("/collections");
     assert_eq!(failed.status(), 500);

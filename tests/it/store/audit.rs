@@ -675,7 +675,7 @@ fn a_change_and_its_entry_are_both_there_or_neither() -> Result<()> {
         let store = Store::open(&path)?;
         assert_eq!(problems(&store, None), Vec::<String>::new(), "round {round}");
         drop(store);
-        assert_eq!(unmatched(&Connection::open(&path).expect("opened")), 0, "round {round}");
+        assert_eq!(unmatched(&crate::data::database(&path)), 0, "round {round}");
     }
     drop(folder);
     Ok(())

@@ -226,6 +226,10 @@ fn what_older_versions_left_in_unused_bytes_goes_when_a_vault_is_opened() -> Res
 
 #[test]
 fn what_other_programs_left_goes_when_the_vault_is_cleaned() -> Result<()> {
+    // Looks for what people wrote in the file's bytes.
+    if crate::data::vaults_are_encrypted() {
+        return Ok(());
+    }
     let vault = super::Vault::new();
     for n in 0..200 {
         vault.store.insert(&vault.client, &person(&format!("somebody{n:05}").repeat(10), &[]))?;

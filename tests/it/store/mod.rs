@@ -5,6 +5,8 @@ mod backups;
 mod concurrency;
 mod crashes;
 mod damage;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod erasure;
 mod fields;
 mod following;
@@ -16,6 +18,8 @@ mod model;
 mod pending;
 mod place;
 mod random;
+#[cfg(feature = "encryption")]
+mod recoding;
 mod reencoding;
 mod refusals;
 mod residue;
@@ -73,7 +77,7 @@ impl Vault {
     }
 
     fn raw(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.path()).expect("a connection")
+        crate::data::database(self.path())
     }
 
     /// How many persons there are.

@@ -45,6 +45,10 @@ fn every_process_knows_what_is_still_to_be_erased_and_finishes_it() -> Result<()
 
 #[test]
 fn a_removal_is_pending_while_the_file_is_still_to_be_cleaned() -> Result<()> {
+    // An encrypted file is written anew in one step.
+    if crate::data::vaults_are_encrypted() {
+        return Ok(());
+    }
     let vault = Vault::new();
     let id = vault.store.insert(&vault.client, &person("A", &[]))?.person.id;
     let watching = Store::open_read_only(vault.path())?;

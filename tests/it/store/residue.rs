@@ -335,7 +335,10 @@ fn not_eight_bytes_stay_of_what_was_removed_replaced_or_cleared() -> Result<()> 
     let (pieces, people) = (history.gone.pieces.len(), history.people.len());
     eprintln!("{} removals, {pieces} pieces, {checks} looks: nothing; {people} people are left", history.taken);
 
-    // The search does find what is there.
+    // The search does find what is there, where it can be read.
+    if crate::data::vaults_are_encrypted() {
+        return Ok(());
+    }
     let mut there = Gone::default();
     let markers: Vec<_> = history.people.values().flat_map(Somebody::markers).collect();
     markers.iter().for_each(|marker| there.add(marker));

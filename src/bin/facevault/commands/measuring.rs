@@ -18,7 +18,7 @@ pub(super) struct How {
     #[arg(long)]
     any_quality: bool,
 
-    /// Do not read or write the cache of encodings
+    /// Do not read or write the cache of encodings; with a key file it is not used either
     ///
     /// The cache is in the data folder's `cache`, readable by you alone, with each encoding under its
     /// photo's hash. Deleting that folder costs time only.
@@ -44,7 +44,7 @@ impl How {
         dataset: &Dataset,
         context: &Context,
     ) -> Result<DatasetEncodings, Failure> {
-        let mut cache = match self.no_cache {
+        let mut cache = match self.no_cache || context.has_key() {
             true => None,
             false => EncodingCache::open(&context.home()?.cache_dir(), engine),
         };

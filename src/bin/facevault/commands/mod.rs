@@ -13,6 +13,8 @@ mod detect;
 mod doctor;
 mod duplicates;
 mod encode;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod evaluate;
 mod identify;
 mod init;
@@ -64,6 +66,14 @@ pub(crate) enum Command {
     Audit(audit::Command),
     Purge(purge::Arguments),
     Backup(backup::Arguments),
+    #[cfg(feature = "encryption")]
+    Key(encryption::Key),
+    #[cfg(feature = "encryption")]
+    Encrypt(encryption::Encrypt),
+    #[cfg(feature = "encryption")]
+    Decrypt(encryption::Decrypt),
+    #[cfg(feature = "encryption")]
+    Rekey(encryption::Rekey),
     #[command(subcommand)]
     Models(models::Command),
     Doctor(doctor::Arguments),
@@ -104,6 +114,14 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Audit(command) => audit::run(command, context),
         Command::Purge(arguments) => purge::run(&arguments, context),
         Command::Backup(arguments) => backup::run(&arguments, context),
+        #[cfg(feature = "encryption")]
+        Command::Key(arguments) => encryption::key(&arguments, context),
+        #[cfg(feature = "encryption")]
+        Command::Encrypt(arguments) => encryption::encrypt(&arguments, context),
+        #[cfg(feature = "encryption")]
+        Command::Decrypt(arguments) => encryption::decrypt(&arguments, context),
+        #[cfg(feature = "encryption")]
+        Command::Rekey(arguments) => encryption::rekey(&arguments, context),
         Command::Models(command) => models::run(command, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),
     }

@@ -87,7 +87,7 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
 fn create(arguments: &Create, context: &Context) -> Outcome {
     let vault = match (arguments.new_client, context.client()) {
         (true, Some(client)) => {
-            let mut options = context.vault_options(None);
+            let mut options = context.vault_options(None)?;
             options.client = None;
             acting(Vault::open(&arguments.vault, options)?).add_client(client)?
         }

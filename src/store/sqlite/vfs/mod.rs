@@ -18,6 +18,7 @@ pub(super) mod faults;
 mod mapped;
 mod read;
 mod residue;
+mod system;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ const NAME: &str = concat!("facevault-", env!("CARGO_PKG_VERSION"), "\0");
 struct File {
     base: sqlite3_file,
     is_vault: bool,
+    /// Whether its pages are ciphertext, which is written as it is.
+    is_encrypted: bool,
     path: PathBuf,
     is_folder_synced: bool,
     layout: Option<Layout>,
@@ -59,18 +62,46 @@ pub(super) fn name() -> Outcome<&'static CStr> {
 /// Writes the pages from `first` on, `count` at most, without what their unused bytes hold. Nobody else may
 /// write to the file meanwhile. Says how many had to be written, and whether that was the last page.
 pub(super) fn clean(connection: &Connection, first: u64, count: u64) -> Outcome<(u64, bool)> {
+    let file = file_of(connection, c"main")?;
+    // SAFETY: the file is a `File`; the connection is used by this thread alone.
+    unsafe { clean_pages(file, first, count) }.map_err(failure)
+}
+
+/// The first bytes of the connection's file, without a lock; zeros where it is shorter.
+#[cfg(feature = "encryption")]
+pub(super) fn first_bytes<const N: usize>(connection: &Connection) -> Outcome<[u8; N]> {
+    let file = file_of(connection, c"main")?;
+    let mut bytes = [0; N];
+    // SAFETY: the file is a `File`; the connection is used by this thread alone, and the buffer is as long as is said.
+    match unsafe { read(file, bytes.as_mut_ptr().cast(), N as c_int, 0) } {
+        ffi::SQLITE_OK | ffi::SQLITE_IOERR_SHORT_READ => Ok(bytes),
+        code => Err(failure(code)),
+    }
+}
+
+/// Writes the pages of the connection's file of this name as they come: they are encrypted. In memory that is so
+/// anyway.
+#[cfg(feature = "encryption")]
+pub(super) fn pass_pages_on(connection: &Connection, schema: &CStr) {
+    if let Ok(file) = file_of(connection, schema) {
+        // SAFETY: the file is a `File`; the connection is used by this thread alone.
+        unsafe { (*file.cast::<File>()).is_encrypted = true };
+    }
+}
+
+/// The file that a connection has open under this name, which is a [`File`].
+fn file_of(connection: &Connection, schema: &CStr) -> Outcome<*mut sqlite3_file> {
     let mut file: *mut sqlite3_file = ptr::null_mut();
     // SAFETY: the connection is open, and the operation writes one pointer to the place given.
     let code = unsafe {
         let place = (&raw mut file).cast();
-        ffi::sqlite3_file_control(connection.handle(), c"main".as_ptr(), ffi::SQLITE_FCNTL_FILE_POINTER, place)
+        ffi::sqlite3_file_control(connection.handle(), schema.as_ptr(), ffi::SQLITE_FCNTL_FILE_POINTER, place)
     };
     // SAFETY: the pointer is that of the connection's file, which is open as long as the connection is.
     if code != ffi::SQLITE_OK || file.is_null() || unsafe { !is_ours((*file).pMethods) } {
         return Err(failure(ffi::SQLITE_MISUSE));
     }
-    // SAFETY: a file with these methods is a `File`; the connection is used by this thread alone.
-    unsafe { clean_pages(file, first, count) }.map_err(failure)
+    Ok(file)
 }
 
 /// # Safety
@@ -79,6 +110,9 @@ unsafe fn clean_pages(file: *mut sqlite3_file, first: u64, count: u64) -> Result
     let mut cleaned = 0;
     // SAFETY: as promised by the caller; the buffers are as long as is said.
     unsafe {
+        if (*file.cast::<File>()).is_encrypted {
+            return Ok((0, true));
+        }
         let Some(layout) = layout(file) else { return Ok((0, true)) };
         let size = layout.page_size as u64;
         let pages = size_of_file(file)? / size;
@@ -142,39 +176,6 @@ fn register() -> c_int {
     }
 }
 
-/// The methods of the system's own files.
-mod system {
-    use super::*;
-
-    /// # Safety
-    /// `vfs` is ours.
-    pub(super) unsafe fn of(vfs: *mut sqlite3_vfs) -> *mut sqlite3_vfs {
-        // SAFETY: `register` put the system's there.
-        unsafe { (*vfs).pAppData.cast() }
-    }
-
-    macro_rules! hand_on {
-        ($name:ident, $method:ident, ($($argument:ident: $type:ty),*), $absent:expr) => {
-            pub(super) unsafe extern "C" fn $name(vfs: *mut sqlite3_vfs $(, $argument: $type)*) -> c_int {
-                // SAFETY: SQLite calls this with what it would call the system's own method with.
-                unsafe {
-                    let system = of(vfs);
-                    (*system).$method.map_or($absent, |call| call(system $(, $argument)*))
-                }
-            }
-        };
-    }
-
-    hand_on!(delete, xDelete, (name: *const c_char, sync: c_int), ffi::SQLITE_IOERR_DELETE);
-    hand_on!(access, xAccess, (name: *const c_char, flags: c_int, out: *mut c_int), ffi::SQLITE_IOERR_ACCESS);
-    hand_on!(full_pathname, xFullPathname, (name: *const c_char, size: c_int, out: *mut c_char), ffi::SQLITE_CANTOPEN);
-    hand_on!(randomness, xRandomness, (size: c_int, out: *mut c_char), 0);
-    hand_on!(sleep, xSleep, (microseconds: c_int), 0);
-    hand_on!(current_time, xCurrentTime, (out: *mut f64), ffi::SQLITE_ERROR);
-    hand_on!(last_error, xGetLastError, (size: c_int, out: *mut c_char), 0);
-    hand_on!(current_time_int64, xCurrentTimeInt64, (out: *mut sqlite3_int64), ffi::SQLITE_ERROR);
-}
-
 /// Opens the vault's file and its log as [`File`]s; what else SQLite opens is the system's alone.
 unsafe extern "C" fn open(
     vfs: *mut sqlite3_vfs,
@@ -194,6 +195,7 @@ unsafe extern "C" fn open(
         file.cast::<File>().write(File {
             base: sqlite3_file { pMethods: ptr::null() },
             is_vault: flags & ffi::SQLITE_OPEN_MAIN_DB != 0,
+            is_encrypted: false,
             path: path_of(CStr::from_ptr(name)),
             is_folder_synced: false,
             layout: None,
@@ -322,7 +324,7 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, size: 
             return code;
         }
         let cleaned = match (usize::try_from(size), u64::try_from(place)) {
-            (Ok(length), Ok(place)) if (*file.cast::<File>()).is_vault && length >= 512 => {
+            (Ok(length), Ok(place)) if is_plain(file) && length >= 512 => {
                 let page = std::slice::from_raw_parts(bytes.cast::<u8>(), length);
                 cleaned(file, page, place)
             }
@@ -330,6 +332,15 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, size: 
         };
         inner_write(file, cleaned.map_or(bytes, |page| page.as_ptr().cast()), size, place)
     }
+}
+
+/// Whether this is a vault's file, and not its log, whose pages can be read as they are.
+///
+/// # Safety
+/// `file` is an open [`File`].
+unsafe fn is_plain(file: *mut sqlite3_file) -> bool {
+    // SAFETY: as promised by the caller.
+    unsafe { (*file.cast::<File>()).is_vault && !(*file.cast::<File>()).is_encrypted }
 }
 
 /// The page without what its unused bytes hold; `None` where it is to be written as it is.
