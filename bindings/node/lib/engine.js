@@ -7,7 +7,7 @@ const { call } = require('./call.js');
 const { FacevaultError } = require('./error.js');
 const { Handle, disposable } = require('./handle.js');
 const input = require('./input.js');
-const { native } = require('./native.js');
+const { exit, native } = require('./native.js');
 const { fromVector, withVector } = require('./vectors.js');
 
 // Photos that are read and encoded before the next ones are begun, for each thread.
@@ -36,7 +36,7 @@ class Engine {
       if (request[field] !== undefined) request[field] = input.path(request[field], field);
     }
     if (typeof request.pack === 'object') request.pack = input.path(request.pack, 'pack');
-    const opened = new native.NativeEngine();
+    const opened = new native.NativeEngine(exit);
     const text = input.json(request, 'options');
     const { value } = await call((watch) => opened.open(text, watch), callOptions);
     return new Engine(secret, new Handle(opened), value);

@@ -28,10 +28,11 @@ class Handle {
   }
 
   // Any verb by its name, with a request that is JSON already or is made JSON, and an answer as it is in JSON.
-  call(verb, request, options = {}) {
+  call(verb, request, options) {
+    const [{ photos }, callOptions] = input.split(options);
     const text = typeof request === 'string' ? request : input.json(request, 'body');
-    const photos = options.photos === undefined ? [] : input.onePhotoOrMore(options.photos, 'photos');
-    return this.text(input.id(verb, 'verb'), text, options, photos);
+    const taken = photos === undefined ? [] : input.onePhotoOrMore(photos, 'photos');
+    return this.text(input.id(verb, 'verb'), text, callOptions, taken);
   }
 
   run(begin, options) {

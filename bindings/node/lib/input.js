@@ -107,7 +107,9 @@ function split(options = {}) {
 }
 
 // Checks the options of every call.
-function callOptions({ signal, onProgress } = {}) {
+function callOptions(options = {}) {
+  if (typeof options !== 'object' || options === null) throw FacevaultError.invalid('options', 'must be an object');
+  const { signal, onProgress } = options;
   if (
     signal !== undefined &&
     !(typeof signal?.addEventListener === 'function' && typeof signal.aborted === 'boolean')

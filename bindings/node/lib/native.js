@@ -23,4 +23,11 @@ function load() {
   }
 }
 
-exports.native = load();
+const native = load();
+
+// Photos that are worked on as the process ends are waited for: ONNX Runtime would crash otherwise. A worker that is
+// terminated has no such event; a hook of the native half does the same there.
+const exit = new native.Exit();
+process.on('exit', () => exit.stop());
+
+module.exports = { exit, native };

@@ -2,7 +2,7 @@
 
 const { call } = require('./call.js');
 const input = require('./input.js');
-const { native } = require('./native.js');
+const { exit, native } = require('./native.js');
 
 // Installs a pack and ONNX Runtime where they are missing.
 async function setup(options) {
@@ -11,7 +11,7 @@ async function setup(options) {
     if (request[field] !== undefined) request[field] = input.path(request[field], field);
   }
   const text = input.json(request, 'options');
-  return (await call((watch, nudge) => native.setup(text, watch, nudge), callOptions)).value;
+  return (await call((watch, nudge) => native.setup(exit, text, watch, nudge), callOptions)).value;
 }
 
 exports.setup = setup;

@@ -8,7 +8,7 @@ const { handleOf } = require('./engine.js');
 const { FacevaultError } = require('./error.js');
 const { Handle, disposable } = require('./handle.js');
 const input = require('./input.js');
-const { native } = require('./native.js');
+const { exit, native } = require('./native.js');
 const { personRequest, updateRequest } = require('./person.js');
 const { fromVector, fromVectors, withVector } = require('./vectors.js');
 
@@ -29,19 +29,19 @@ class Vault {
   }
 
   static async create(path, options) {
-    return opened(input.path(path, 'path'), { ...options, mode: 'create' });
+    return opened(input.path(path, 'path'), withMode(options, 'create'));
   }
 
   static async openOrCreate(path, options) {
-    return opened(input.path(path, 'path'), { ...options, mode: 'open_or_create' });
+    return opened(input.path(path, 'path'), withMode(options, 'open_or_create'));
   }
 
   static async openReadOnly(path, options) {
-    return opened(input.path(path, 'path'), { ...options, mode: 'read_only' });
+    return opened(input.path(path, 'path'), withMode(options, 'read_only'));
   }
 
   static async inMemory(options) {
-    return opened(undefined, { ...options, mode: 'memory' });
+    return opened(undefined, withMode(options, 'memory'));
   }
 
   get client() {
@@ -54,7 +54,7 @@ class Vault {
 
   async as(options) {
     const [request, callOptions] = input.split(options);
-    const other = new native.NativeVault();
+    const other = new native.NativeVault(exit);
     const text = input.json(request, 'options');
     const begin = (watch) => other.openAs(this.#handle.native, text, watch);
     const { value } = await this.#handle.run(begin, callOptions);
@@ -111,7 +111,8 @@ class Vault {
   async *eachPerson(options = {}) {
     let after;
     do {
-      const page = await this.persons({ limit: 100, ...options, ...(after && { after }) });
+      const [request, callOptions] = input.split(options);
+      const page = await this.persons({ limit: 100, ...request, ...callOptions, ...(after && { after }) });
       yield* page.persons;
       after = page.next;
     } while (after);
@@ -310,11 +311,16 @@ class Vault {
 
 disposable(Vault);
 
+function withMode(options, mode) {
+  const [request, callOptions] = input.split(options);
+  return { ...request, ...callOptions, mode };
+}
+
 async function opened(path, options) {
   const [{ engine, ...request }, callOptions] = input.split(options);
   const used = engine === undefined || engine === null ? undefined : handleOf(engine);
   if (used === null) throw FacevaultError.invalid('engine', 'must be an Engine');
-  const vault = new native.NativeVault();
+  const vault = new native.NativeVault(exit);
   const text = input.json(request, 'options');
   const { value } = await call((watch) => vault.open(path, text, used?.native, watch), callOptions);
   return new Vault(secret, new Handle(vault), value);

@@ -47,7 +47,7 @@ pub(crate) fn start<'env>(
     work: impl FnOnce(&mut crate::watch::Reporter) -> Result<Done> + Send + 'static,
 ) -> napi::Result<Object<'env>> {
     type Settle = Box<dyn FnOnce(Env) -> napi::Result<Answer> + Send>;
-    let mut reporter = watch.reporter(nudge)?;
+    let mut reporter = watch.reporter(nudge, pool.jobs())?;
     let (deferred, promise) = env.create_deferred::<Answer, Settle>()?;
     pool.run(Box::new(move || {
         let result = match reporter.begin() {

@@ -8,7 +8,8 @@ use napi_derive::napi;
 use serde_json::json;
 
 use crate::call::{Done, start};
-use crate::handle::Slot;
+use crate::exit::Exit;
+use crate::handle::{Slot, let_go};
 use crate::photo::{self, JsPhoto, Photo};
 use crate::pool::Lanes;
 use crate::watch::Watch;
@@ -24,9 +25,8 @@ pub struct NativeEngine {
 impl NativeEngine {
     /// An engine that is still to be opened.
     #[napi(constructor)]
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
-        Self { slot: Slot::new("engine"), lanes: Lanes::new(1) }
+    pub fn new(exit: &Exit) -> Self {
+        Self { slot: Slot::new("engine"), lanes: Lanes::new(&exit.jobs()) }
     }
 
     /// Loads the models; the options are those of [`open_engine`]. Answers the description of the engine.
@@ -115,19 +115,8 @@ impl Drop for NativeEngine {
     /// An engine that nobody closed is let go of on another thread, so that the event loop does not wait.
     fn drop(&mut self) {
         if let Some(engine) = self.slot.close() {
-            self.lanes.quick.run(Box::new(move || let_go(Some(engine))));
+            self.lanes.quick.run(Box::new(move || let_go(engine)));
         }
-    }
-}
-
-/// Drops an engine and gives its memory back to the system: glibc keeps what threads that ended have freed, which is
-/// most of an engine.
-fn let_go(engine: Option<Engine>) {
-    drop(engine);
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes no pointer, and any thread may call it at any time.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

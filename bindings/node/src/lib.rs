@@ -9,6 +9,7 @@
 
 mod call;
 mod engine;
+mod exit;
 mod handle;
 mod photo;
 mod pool;

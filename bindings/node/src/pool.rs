@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::exit::{Counted, Jobs};
+
 /// For how long a thread waits for its next job.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -17,6 +19,7 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 /// See the module.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
+    jobs: Arc<Jobs>,
 }
 
 struct Shared {
@@ -25,7 +28,7 @@ struct Shared {
 }
 
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<(Job, Counted)>,
     limit: usize,
     threads: usize,
     idle: usize,
@@ -33,10 +36,10 @@ struct State {
 }
 
 impl Pool {
-    /// A pool of at most `limit` threads, none of them started.
-    pub(crate) fn new(limit: usize) -> Self {
+    /// A pool of at most `limit` threads, none of them started, whose jobs are counted among `jobs`.
+    pub(crate) fn new(limit: usize, jobs: Arc<Jobs>) -> Self {
         let state = State { jobs: VecDeque::new(), limit: limit.max(1), threads: 0, idle: 0, closed: false };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() }) }
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() }), jobs }
     }
 
     /// The pool's limit, for a job that finds out what it should be.
@@ -44,10 +47,16 @@ impl Pool {
         Limit(self.shared.clone())
     }
 
-    /// Has a thread do `job`. Where no thread can be started, the job is done here rather than lost.
+    /// The jobs that this pool's are counted among.
+    pub(crate) fn jobs(&self) -> Arc<Jobs> {
+        self.jobs.clone()
+    }
+
+    /// Has a thread do `job`. Where no thread can be started, or the process ends, it is done here rather than lost.
     pub(crate) fn run(&self, job: Job) {
+        let Some(counted) = self.jobs.count() else { return job() };
         let mut state = self.shared.lock();
-        state.jobs.push_back(job);
+        state.jobs.push_back((job, counted));
         if state.jobs.len() <= state.idle || state.threads >= state.limit {
             drop(state);
             self.shared.wake.notify_one();
@@ -61,7 +70,7 @@ impl Pool {
             if state.threads == 0 {
                 let jobs = std::mem::take(&mut state.jobs);
                 drop(state);
-                jobs.into_iter().for_each(|job| job());
+                jobs.into_iter().for_each(|(job, _counted)| job());
             }
         }
     }
@@ -93,9 +102,10 @@ impl Shared {
     fn work(&self) {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some((job, counted)) = state.jobs.pop_front() {
                 drop(state);
                 job();
+                drop(counted);
                 state = self.lock();
                 continue;
             }
@@ -125,8 +135,9 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// Lanes of a handle whose engine works on `threads` photos at once.
-    pub(crate) fn new(threads: usize) -> Self {
-        Self { quick: Pool::new(4), photos: Pool::new(threads), long: Pool::new(4) }
+    /// Lanes of a handle; how many photos its engine works on at once is known once it is open.
+    pub(crate) fn new(jobs: &Arc<Jobs>) -> Self {
+        let pool = |limit| Pool::new(limit, jobs.clone());
+        Self { quick: pool(4), photos: pool(1), long: pool(4) }
     }
 }

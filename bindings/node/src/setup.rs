@@ -5,6 +5,7 @@ use napi::bindgen_prelude::{Function, Object};
 use napi_derive::napi;
 
 use crate::call::{Done, start};
+use crate::exit::Exit;
 use crate::pool::Pool;
 use crate::watch::Watch;
 
@@ -12,11 +13,12 @@ use crate::watch::Watch;
 #[napi]
 pub fn setup<'env>(
     env: &'env Env,
+    exit: &Exit,
     options: String,
     watch: &Watch,
     nudge: Option<Function<'_, (), ()>>,
 ) -> napi::Result<Object<'env>> {
-    start(env, &Pool::new(1), watch, nudge, move |progress| {
+    start(env, &Pool::new(1, exit.jobs()), watch, nudge, move |progress| {
         Ok(Done::json(facevault_bindings::setup(options.as_bytes(), progress)?))
     })
 }

@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::call::{Done, start};
 use crate::engine::NativeEngine;
-use crate::handle::Slot;
+use crate::exit::Exit;
+use crate::handle::{Slot, let_go};
 use crate::photo::{self, JsPhoto};
 use crate::pool::{Lanes, Pool};
 use crate::watch::Watch;
@@ -40,9 +41,8 @@ pub struct NativeVault {
 impl NativeVault {
     /// A vault that is still to be opened.
     #[napi(constructor)]
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
-        Self { slot: Slot::new("vault"), lanes: Lanes::new(1) }
+    pub fn new(exit: &Exit) -> Self {
+        Self { slot: Slot::new("vault"), lanes: Lanes::new(&exit.jobs()) }
     }
 
     /// Opens the vault at a path, or one in memory; the options are those of [`open_vault`].
@@ -79,7 +79,7 @@ impl NativeVault {
     pub fn close<'env>(&self, env: &'env Env, watch: &Watch) -> napi::Result<Object<'env>> {
         let vault = self.slot.close();
         start(env, &self.lanes.quick, watch, None, move |_| {
-            drop(vault);
+            let_go(vault);
             Ok(Done::json("null"))
         })
     }
@@ -167,7 +167,7 @@ impl Drop for NativeVault {
     /// A vault that nobody closed is let go of on another thread, so that the event loop does not wait.
     fn drop(&mut self) {
         if let Some(vault) = self.slot.close() {
-            self.lanes.quick.run(Box::new(move || drop(vault)));
+            self.lanes.quick.run(Box::new(move || let_go(vault)));
         }
     }
 }

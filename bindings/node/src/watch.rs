@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::exit::Jobs;
 use facevault::{Progress, Step, Unit};
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -81,26 +82,28 @@ impl Watch {
 }
 
 impl Watch {
-    pub(crate) fn reporter(&self, nudge: Option<Function<'_, (), ()>>) -> napi::Result<Reporter> {
+    pub(crate) fn reporter(&self, nudge: Option<Function<'_, (), ()>>, jobs: Arc<Jobs>) -> napi::Result<Reporter> {
         let nudge = match nudge {
             Some(nudge) => Some(nudge.build_threadsafe_function::<()>().weak::<true>().build()?),
             None => None,
         };
-        Ok(Reporter { shared: self.shared.clone(), nudge, is_first: true })
+        Ok(Reporter { shared: self.shared.clone(), jobs, nudge, is_first: true })
     }
 }
 
 /// The side of the call.
 pub(crate) struct Reporter {
     shared: Arc<Shared>,
+    jobs: Arc<Jobs>,
     nudge: Option<Nudge>,
     is_first: bool,
 }
 
 impl Reporter {
-    /// Marks the call as begun; false if it was cancelled before.
+    /// Marks the call as begun; false if it was cancelled before, or the process ends.
     pub(crate) fn begin(&self) -> bool {
-        self.shared.stage.compare_exchange(WAITING, RUNNING, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        !self.jobs.stopping()
+            && self.shared.stage.compare_exchange(WAITING, RUNNING, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 }
 
@@ -117,11 +120,12 @@ impl Progress for Reporter {
             if !self.shared.nudged.swap(true, Ordering::SeqCst) {
                 nudge.call((), ThreadsafeFunctionCallMode::NonBlocking);
             }
-            if std::mem::take(&mut self.is_first) {
+            if std::mem::take(&mut self.is_first) && !self.jobs.stopping() {
                 let seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
                 drop(self.shared.look.wait_timeout_while(seen, FIRST, |seen| !*seen));
             }
         }
-        if self.shared.stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let stop = self.shared.stop.load(Ordering::SeqCst) || self.jobs.stopping();
+        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
