@@ -1,5 +1,5 @@
 // For people that several programs or machines share, over a running `facevault serve`. An app that uses them alone
-// takes the package of bindings/swift instead (docs/swift.md): the same engine in its own process, without a server.
+// takes the package of bindings/swift instead (its README.md): the same engine in its own process, without a server.
 import Foundation
 #if canImport(FoundationNetworking)
 import FoundationNetworking
