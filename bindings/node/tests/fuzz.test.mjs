@@ -2,15 +2,29 @@
 // another error, and the process goes on.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
-import { test } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
 
 import { Engine, FacevaultError, Vault } from '../index.mjs';
 import { needs, packageFolder, sample } from './data.mjs';
 
 const options = needs('standard');
 const rounds = Number(process.env.FACEVAULT_NODE_FUZZ || 3000);
+
+// Some of the texts below are paths of vaults and backups, which are made here and not in the project.
+let folder;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'facevault-fuzz-'));
+  await mkdir(join(folder, 'inside'));
+  process.chdir(join(folder, 'inside'));
+});
+after(async () => {
+  process.chdir('/');
+  await rm(folder, { recursive: true });
+});
 
 // Numbers from 0 to 1, the same in every run.
 function numbers(seed) {
