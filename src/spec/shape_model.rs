@@ -5,21 +5,20 @@ use crate::error::{Error, ErrorKind, Result};
 /// The most splits of one tree; dlib's have 15.
 const MAX_SPLITS: usize = 1023;
 
-/// A cascade of regression trees for five landmarks (Kazemi and Sullivan, "One millisecond face
-/// alignment with an ensemble of regression trees", CVPR 2014).
+/// A cascade of regression trees for landmarks, five of them unless said otherwise (Kazemi and Sullivan, "One
+/// millisecond face alignment with an ensemble of regression trees", CVPR 2014).
 ///
-/// A shape is five points in the coordinates of the face's box: (0, 0) its upper left corner,
-/// (1, 1) its lower right. Each stage looks at some pixels and moves the shape by the sum of what
-/// its trees say.
+/// A shape is points in the coordinates of the face's box: (0, 0) its upper left corner, (1, 1) its lower right. Each
+/// stage looks at some pixels and moves the shape by the sum of what its trees say.
 #[derive(Clone, PartialEq)]
-pub struct ShapeModel {
-    mean: [[f32; 2]; 5],
-    stages: Vec<Stage>,
+pub struct ShapeModel<const POINTS: usize = 5> {
+    mean: [[f32; 2]; POINTS],
+    stages: Vec<Stage<POINTS>>,
 }
 
 /// One stage of a [`ShapeModel`]: its pixels, and its trees one behind the other.
 #[derive(Clone, PartialEq)]
-pub struct Stage {
+pub struct Stage<const POINTS: usize = 5> {
     /// The pixels that the splits compare.
     pub pixels: Vec<ShapePixel>,
     /// How many splits a tree has: one less than a power of two.
@@ -27,14 +26,14 @@ pub struct Stage {
     /// All splits: a tree's splits are a full binary tree, the children of `i` at `2 i + 1` and
     /// `2 i + 2`.
     pub splits: Vec<Split>,
-    /// All leaves, `splits_per_tree + 1` a tree: how far each coordinate moves, x before y.
-    pub leaves: Vec<[f32; 10]>,
+    /// All leaves, `splits_per_tree + 1` a tree: how far each point moves.
+    pub leaves: Vec<[[f32; 2]; POINTS]>,
 }
 
 /// A pixel that keeps its place relative to a landmark of the shape.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShapePixel {
-    /// The landmark, 0 to 4.
+    /// The landmark, from 0.
     pub landmark: usize,
     /// From the landmark to the pixel, while the shape is the mean shape.
     pub offset: [f32; 2],
@@ -51,13 +50,13 @@ pub struct Split {
     pub threshold: f32,
 }
 
-impl ShapeModel {
+impl<const POINTS: usize> ShapeModel<POINTS> {
     /// A model that starts at the shape `mean`.
     ///
     /// # Errors
     /// [`ErrorKind::ModelUnavailable`] where a stage is not whole: trees that are not full, a
     /// pixel or landmark that does not exist, or a number that is not finite.
-    pub fn new(mean: [[f32; 2]; 5], stages: Vec<Stage>) -> Result<Self> {
+    pub fn new(mean: [[f32; 2]; POINTS], stages: Vec<Stage<POINTS>>) -> Result<Self> {
         let fail = |why: String| Err(Error::new(ErrorKind::ModelUnavailable, format!("landmark model: {why}")));
         if mean.as_flattened().iter().any(|coordinate| !coordinate.is_finite()) {
             return fail("the mean shape is not finite".into());
@@ -79,10 +78,10 @@ impl ShapeModel {
             if !stage.splits.iter().all(|s| known(s.first) && known(s.second) && s.threshold.is_finite()) {
                 return fail(format!("stage {index} compares a pixel that it does not have"));
             }
-            if !stage.pixels.iter().all(|pixel| pixel.landmark < 5 && pixel.offset.iter().all(|o| o.is_finite())) {
+            if !stage.pixels.iter().all(|pixel| pixel.landmark < POINTS && pixel.offset.iter().all(|o| o.is_finite())) {
                 return fail(format!("stage {index} has a pixel beside no landmark"));
             }
-            if stage.leaves.as_flattened().iter().any(|step| !step.is_finite()) {
+            if stage.leaves.as_flattened().as_flattened().iter().any(|step| !step.is_finite()) {
                 return fail(format!("stage {index} has a leaf that is not finite"));
             }
         }
@@ -91,24 +90,24 @@ impl ShapeModel {
 
     /// The shape at which every search starts.
     #[must_use]
-    pub fn mean(&self) -> &[[f32; 2]; 5] {
+    pub fn mean(&self) -> &[[f32; 2]; POINTS] {
         &self.mean
     }
 
     /// The stages in their order; their indices are valid.
     #[must_use]
-    pub fn stages(&self) -> &[Stage] {
+    pub fn stages(&self) -> &[Stage<POINTS>] {
         &self.stages
     }
 }
 
-impl std::fmt::Debug for ShapeModel {
+impl<const POINTS: usize> std::fmt::Debug for ShapeModel<POINTS> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ShapeModel").field("stages", &self.stages.len()).finish_non_exhaustive()
     }
 }
 
-impl std::fmt::Debug for Stage {
+impl<const POINTS: usize> std::fmt::Debug for Stage<POINTS> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stage")
             .field("pixels", &self.pixels.len())
@@ -127,7 +126,7 @@ mod tests {
             pixels: vec![ShapePixel { landmark: 4, offset: [0.1, -0.1] }; 2],
             splits_per_tree: 3,
             splits: vec![Split { first: 0, second: 1, threshold: 2.0 }; 6],
-            leaves: vec![[0.5; 10]; 8],
+            leaves: vec![[[0.5; 2]; 5]; 8],
         }
     }
 
@@ -141,12 +140,12 @@ mod tests {
             ("no splits", |stage| stage.splits_per_tree = 0),
             ("half a tree", |stage| stage.splits_per_tree = 2),
             ("a split too few", |stage| stage.splits.truncate(5)),
-            ("a leaf too many", |stage| stage.leaves.push([0.0; 10])),
+            ("a leaf too many", |stage| stage.leaves.push([[0.0; 2]; 5])),
             ("a first pixel that is not there", |stage| stage.splits[5].first = 2),
             ("a second pixel that is not there", |stage| stage.splits[0].second = u32::MAX),
             ("a threshold that is not finite", |stage| stage.splits[2].threshold = f32::NAN),
             ("a landmark that is not there", |stage| stage.pixels[1].landmark = 5),
-            ("a leaf that is not finite", |stage| stage.leaves[7][9] = f32::INFINITY),
+            ("a leaf that is not finite", |stage| stage.leaves[7][4][1] = f32::INFINITY),
         ];
         for (name, change) in cases {
             let mut changed = stage();

@@ -26,8 +26,14 @@ pub(super) fn align_dlib(
     landmarks: &[Point; 5],
     template: &AlignmentTemplate,
 ) -> Option<AlignedFace> {
-    let square = Square::find(landmarks, template)?;
-    let size = template.size;
+    align_points(picture, landmarks, &template.targets(), template.size)
+}
+
+/// The crop of `size` pixels a side in which `points` of the picture come as near to `targets` as a similarity
+/// transform can bring them, as dlib makes it; `None` where there are not as many of both, or they coincide.
+#[must_use]
+pub fn align_points(picture: &RgbImage, points: &[Point], targets: &[Point], size: u32) -> Option<AlignedFace> {
+    let square = Square::find(points, targets, size)?;
     let mut pixels = RgbImage::new(size, size);
     let (halvings, grow) = square.halvings(f64::from(size).powi(2));
     let Some(region) = square.region(grow, picture) else { return Some(AlignedFace { pixels }) };
@@ -58,10 +64,10 @@ struct Square {
 }
 
 impl Square {
-    fn find(landmarks: &[Point; 5], template: &AlignmentTemplate) -> Option<Self> {
-        let to_picture = SimilarityTransform::estimate(&template.targets(), landmarks)?;
+    fn find(points: &[Point], targets: &[Point], size: u32) -> Option<Self> {
+        let to_picture = SimilarityTransform::estimate(targets, points)?;
         let SimilarityTransform { a, b, tx, ty } = to_picture;
-        let (size, scale) = (f64::from(template.size), a.hypot(b));
+        let (size, scale) = (f64::from(size), a.hypot(b));
         let middle = size / 2.0;
         Some(Self {
             center: (a * middle - b * middle + tx, b * middle + a * middle + ty),

@@ -18,6 +18,16 @@ use crate::spec::shape_model::{ShapeModel, Stage};
 /// The five landmarks of the face in `bounds`, in whole pixels.
 #[must_use]
 pub fn find_landmarks(model: &ShapeModel, picture: &RgbImage, bounds: Rect) -> Landmarks {
+    Landmarks { scheme: LandmarkScheme::EyeCornersNose, points: find_points(model, picture, bounds) }
+}
+
+/// The points that `model` finds on the face in `bounds`, in whole pixels: as many as it has.
+#[must_use]
+pub fn find_points<const POINTS: usize>(
+    model: &ShapeModel<POINTS>,
+    picture: &RgbImage,
+    bounds: Rect,
+) -> [Point; POINTS] {
     let mean = model.mean().map(|[x, y]| Point::new(x, y));
     let mut shape = mean;
     let mut brightness = Vec::new();
@@ -25,11 +35,10 @@ pub fn find_landmarks(model: &ShapeModel, picture: &RgbImage, bounds: Rect) -> L
         read_pixels(stage, picture, bounds, &mean, &shape, &mut brightness);
         add_leaves(stage, &brightness, &mut shape);
     }
-    let points = shape.map(|point| {
+    shape.map(|point| {
         let (x, y) = in_picture(bounds, point);
         Point::new(x as f32, y as f32)
-    });
-    Landmarks { scheme: LandmarkScheme::EyeCornersNose, points }
+    })
 }
 
 /// The whole pixel at a place of the box.
@@ -40,15 +49,15 @@ fn in_picture(bounds: Rect, place: Point) -> (i64, i64) {
     (whole(bounds.x, bounds.width, place.x), whole(bounds.y, bounds.height, place.y))
 }
 
-fn read_pixels(
-    stage: &Stage,
+fn read_pixels<const POINTS: usize>(
+    stage: &Stage<POINTS>,
     picture: &RgbImage,
     bounds: Rect,
-    mean: &[Point; 5],
-    shape: &[Point; 5],
+    mean: &[Point; POINTS],
+    shape: &[Point; POINTS],
     brightness: &mut Vec<f32>,
 ) {
-    // Five points that fall together have no direction: the pixels then stay as they are.
+    // Points that fall together have no direction: the pixels then stay as they are.
     let turn = SimilarityTransform::estimate(mean, shape);
     let (a, b) = turn.map_or((1.0, 0.0), |turn| (turn.a as f32, turn.b as f32));
     let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
@@ -67,7 +76,7 @@ fn read_pixels(
     }));
 }
 
-fn add_leaves(stage: &Stage, brightness: &[f32], shape: &mut [Point; 5]) {
+fn add_leaves<const POINTS: usize>(stage: &Stage<POINTS>, brightness: &[f32], shape: &mut [Point; POINTS]) {
     let count = stage.splits_per_tree;
     for (splits, leaves) in stage.splits.chunks_exact(count).zip(stage.leaves.chunks_exact(count + 1)) {
         let mut node = 0;
@@ -75,7 +84,7 @@ fn add_leaves(stage: &Stage, brightness: &[f32], shape: &mut [Point; 5]) {
             let difference = brightness[split.first as usize] - brightness[split.second as usize];
             node = 2 * node + if difference > split.threshold { 1 } else { 2 };
         }
-        for (point, step) in shape.iter_mut().zip(leaves[node - count].as_chunks::<2>().0) {
+        for (point, step) in shape.iter_mut().zip(leaves[node - count]) {
             point.x += step[0];
             point.y += step[1];
         }
@@ -99,7 +108,7 @@ mod tests {
             pixels,
             splits_per_tree: 3,
             splits: vec![split(0, 1, 20.0), split(0, 1, 100.0), split(1, 0, -5.0)],
-            leaves: (0..4).map(|leaf| [0.1 * leaf as f32, 0.0].repeat(5).try_into().expect("ten numbers")).collect(),
+            leaves: (0..4).map(|leaf| [[0.1 * leaf as f32, 0.0]; 5]).collect(),
         }
     }
 
@@ -145,7 +154,7 @@ mod tests {
             pixels: vec![ShapePixel { landmark: 0, offset: [0.0; 2] }],
             splits_per_tree: 1,
             splits: vec![Split { first: 0, second: 0, threshold: 0.0 }],
-            leaves: vec![turned.as_flattened().try_into().expect("ten numbers"); 2],
+            leaves: vec![turned; 2],
         };
         let pixels =
             vec![ShapePixel { landmark: 4, offset: [0.125, 0.0] }, ShapePixel { landmark: 0, offset: [5.0, 5.0] }];

@@ -32,12 +32,13 @@ mod turn;
 mod workload;
 
 pub use align::align;
+pub use align_dlib::align_points;
 #[cfg(feature = "http")]
 pub(crate) use decode::stated_pixels;
 pub use decode::{DecodeLimits, decode};
 pub use detect::{CenterFace, Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;
-pub use landmarks::find_landmarks;
+pub use landmarks::{find_landmarks, find_points};
 pub use main_face::{FacePolicy, MainFace, RIVAL, main_face};
 pub(crate) use min_score::Sieve;
 pub use network::Network;

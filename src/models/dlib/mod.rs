@@ -19,4 +19,4 @@ pub use crate::spec::mmod_scan::{MmodScan, Spread};
 pub use crate::spec::shape_model::{ShapeModel, ShapePixel, Split, Stage};
 pub use mmod::detector_onnx;
 pub use resnet::embedder_onnx;
-pub use shape_predictor::shape_model;
+pub use shape_predictor::{shape_model, shape_model_68};

@@ -1,4 +1,4 @@
-//! dlib's five-point landmark model.
+//! dlib's landmark models, of five points and of 68.
 
 use crate::error::Result;
 use crate::spec::shape_model::{ShapeModel, ShapePixel, Split, Stage};
@@ -8,21 +8,31 @@ use super::reader::Reader;
 /// Bytes that an integer and a float take at least.
 const INTEGER: usize = 2;
 const FLOAT: usize = 2 * INTEGER;
-/// Bytes that a leaf takes at least: its two sizes and ten numbers.
-const LEAF: usize = 2 * INTEGER + 10 * FLOAT;
-
 /// The landmark model in `file`, the bytes of `shape_predictor_5_face_landmarks.dat`.
-///
-/// The file is the mean shape, then the stages' trees, then which landmark each pixel of a stage
-/// belongs to, then where the pixels are relative to their landmarks.
 ///
 /// # Errors
 /// [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) where the file is cut short or is no
 /// landmark model of five points.
 pub fn shape_model(file: &[u8]) -> Result<ShapeModel> {
+    read(file)
+}
+
+/// The landmark model in `file`, the bytes of `shape_predictor_68_face_landmarks.dat`: 68 points in the order of the
+/// iBUG 300-W annotation. Its licence excludes commercial use; no pack has it, and nothing installs it.
+///
+/// # Errors
+/// [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) where the file is cut short or is no
+/// landmark model of 68 points.
+pub fn shape_model_68(file: &[u8]) -> Result<ShapeModel<68>> {
+    read(file)
+}
+
+/// The file is the mean shape, then the stages' trees, then which landmark each pixel of a stage
+/// belongs to, then where the pixels are relative to their landmarks.
+fn read<const POINTS: usize>(file: &[u8]) -> Result<ShapeModel<POINTS>> {
     let mut reader = Reader::new("dlib's landmark model", file);
     reader.expect("a landmark model of version", 1)?;
-    let mean = column(&mut reader)?;
+    let mean = points(&mut reader)?;
     let count = reader.length("stages", INTEGER)?;
     let mut stages = Vec::new();
     for _ in 0..count {
@@ -32,7 +42,7 @@ pub fn shape_model(file: &[u8]) -> Result<ShapeModel> {
     for stage in &mut stages {
         let pixels = reader.length("pixels", INTEGER)?;
         for _ in 0..pixels {
-            stage.pixels.push(ShapePixel { landmark: reader.size("a landmark", 4)?, offset: [0.0; 2] });
+            stage.pixels.push(ShapePixel { landmark: reader.size("a landmark", POINTS - 1)?, offset: [0.0; 2] });
         }
     }
     reader.expect("lists of pixels, one a stage:", count as i64)?;
@@ -43,24 +53,23 @@ pub fn shape_model(file: &[u8]) -> Result<ShapeModel> {
         }
     }
     reader.end()?;
-    ShapeModel::new(
-        [[mean[0], mean[1]], [mean[2], mean[3]], [mean[4], mean[5]], [mean[6], mean[7]], [mean[8], mean[9]]],
-        stages,
-    )
+    ShapeModel::new(mean, stages)
 }
 
-/// A matrix of one column and ten rows; sizes are written as negative numbers.
-fn column(reader: &mut Reader<'_>) -> Result<[f32; 10]> {
-    reader.expect("rows (negative) of two coordinates a landmark, five landmarks:", -10)?;
+/// A matrix of one column, x before y of each point; sizes are written as negative numbers.
+fn points<const POINTS: usize>(reader: &mut Reader<'_>) -> Result<[[f32; 2]; POINTS]> {
+    reader.expect("rows (negative), two coordinates for each landmark:", -2 * POINTS as i64)?;
     reader.expect("columns (negative):", -1)?;
-    let mut values = [0.0; 10];
-    for value in &mut values {
+    let mut values = [[0.0; 2]; POINTS];
+    for value in values.as_flattened_mut() {
         *value = reader.single()?;
     }
     Ok(values)
 }
 
-fn read_trees(reader: &mut Reader<'_>) -> Result<Stage> {
+fn read_trees<const POINTS: usize>(reader: &mut Reader<'_>) -> Result<Stage<POINTS>> {
+    // Bytes that a leaf takes at least: its two sizes and its numbers.
+    let leaf = 2 * INTEGER + 2 * POINTS * FLOAT;
     let trees = reader.length("trees", INTEGER)?;
     let mut stage = Stage { pixels: Vec::new(), splits_per_tree: 0, splits: Vec::new(), leaves: Vec::new() };
     for tree in 0..trees {
@@ -76,9 +85,9 @@ fn read_trees(reader: &mut Reader<'_>) -> Result<Stage> {
             let (first, second) = (pixel()?, pixel()?);
             stage.splits.push(Split { first, second, threshold: reader.single()? });
         }
-        let leaves = reader.length("leaves", LEAF)?;
+        let leaves = reader.length("leaves", leaf)?;
         for _ in 0..leaves {
-            stage.leaves.push(column(reader)?);
+            stage.leaves.push(points(reader)?);
         }
     }
     Ok(stage)

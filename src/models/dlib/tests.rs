@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::onnx::reference;
 
 use super::writer::{Writer, assert_damage_is_refused};
-use super::{detector_onnx, embedder_onnx, shape_model};
+use super::{detector_onnx, embedder_onnx, shape_model, shape_model_68};
 
 /// Numbers that look random, the same at every run.
 fn numbers(seed: u32, count: usize) -> Vec<f32> {
@@ -236,8 +236,13 @@ fn a_damaged_detector_is_refused() {
 }
 
 fn shape_file() -> Vec<u8> {
+    shape_file_of(5)
+}
+
+fn shape_file_of(points: i64) -> Vec<u8> {
     let mut file = Writer::default();
-    file.integer(1).integers(&[-10, -1]).floats(&numbers(1, 10));
+    let (rows, coordinates) = (-2 * points, 2 * points as usize);
+    file.integer(1).integers(&[rows, -1]).floats(&numbers(1, coordinates));
     // Two stages; two trees of one split, then one tree of three.
     file.integer(2);
     for (trees, splits) in [(2, 1), (1, 3)] {
@@ -249,7 +254,7 @@ fn shape_file() -> Vec<u8> {
             }
             file.integer(splits + 1);
             for leaf in 0..=splits {
-                file.integers(&[-10, -1]).floats(&numbers(10 + leaf as u32, 10));
+                file.integers(&[rows, -1]).floats(&numbers(10 + leaf as u32, coordinates));
             }
         }
     }
@@ -267,9 +272,21 @@ fn a_landmark_model_is_read_whole() {
     assert_eq!((second.splits_per_tree, second.splits.len(), second.leaves.len()), (3, 3, 4));
     assert_eq!((first.splits[1].first, first.splits[1].second, first.splits[1].threshold), (0, 1, 1.0));
     assert_eq!((second.splits[1].first, second.splits[1].threshold), (1, 0.25));
-    assert_eq!(second.leaves[3][..], numbers(13, 10));
+    assert_eq!(second.leaves[3].as_flattened(), numbers(13, 10));
     assert_eq!((first.pixels[0].landmark, first.pixels[0].offset), (4, [0.5, 0.25]));
     assert_eq!((second.pixels[1].landmark, second.pixels[1].offset), (3, [0.3, 0.4]));
+}
+
+#[test]
+fn a_landmark_model_of_68_points_is_read_whole() {
+    let model = shape_model_68(&shape_file_of(68)).expect("a whole file");
+    assert_eq!(model.mean().as_flattened(), numbers(1, 136));
+    let [_, second] = model.stages() else { panic!("expected two stages") };
+    assert_eq!((second.leaves.len(), second.pixels[1].landmark), (4, 3));
+    assert_eq!(second.leaves[3].as_flattened(), numbers(13, 136));
+    let error = shape_model_68(&shape_file()).expect_err("five points").to_string();
+    assert!(error.contains("-136, found -10"), "{error}");
+    assert!(shape_model(&shape_file_of(68)).is_err());
 }
 
 #[test]

@@ -1,0 +1,163 @@
+"""The engine: photos and pictures in, dataclasses and float32 out."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+import facevault
+from facevault._photos import packed
+
+
+def test_a_photo_is_taken_in_every_form(engine, people):
+    path = people[0][0][0]
+    data = path.read_bytes()
+    found = [
+        engine.encode(photo) for photo in (path, str(path), data, bytearray(data), memoryview(data), io.BytesIO(data))
+    ]
+    with open(path, "rb") as file:
+        found.append(engine.encode(file))
+    for one in found:
+        assert one.encoding.dtype == np.float32 and one.encoding.shape == (engine.describe().dimension,)
+        assert np.array_equal(one.encoding, found[0].encoding)
+    assert found[0].model == engine.describe().model
+    assert found[0].quality["size"] > 40
+
+
+def test_a_decoded_picture_gives_the_same_encoding(engine, people):
+    path = people[0][0][0]
+    picture = engine.decode(path)
+    assert picture.dtype == np.uint8 and picture.shape == (250, 250, 3)
+    expected = engine.encode(path)
+    for form in (
+        picture,
+        np.asfortranarray(picture),
+        np.ascontiguousarray(np.pad(picture, ((0, 0), (3, 5), (0, 0))))[:, 3:-5],
+    ):
+        found = engine.encode(form)
+        assert np.array_equal(found.encoding, expected.encoding)
+        assert found.face == expected.face
+    read_only = picture.copy()
+    read_only.flags.writeable = False
+    assert engine.detect(read_only) == engine.detect(path)
+
+
+def test_rows_one_behind_the_other_are_taken_as_they_are():
+    picture = np.zeros((4, 5, 3), np.uint8)
+    assert packed(picture) is picture
+    assert packed(picture[:, ::-1]).base is not picture
+
+
+def test_pictures_that_are_none_are_refused(engine):
+    for picture in (
+        np.zeros((5, 5), np.uint8),
+        np.zeros((5, 5, 4), np.uint8),
+        np.zeros((5, 5, 3), np.float32),
+        np.zeros((0, 5, 3), np.uint8),
+        np.zeros((5, 70_000, 3), np.uint8),
+    ):
+        with pytest.raises(facevault.Error) as caught:
+            engine.detect(picture)
+        assert (caught.value.kind, caught.value.violations[0].field) == ("invalid", "picture")
+
+
+def test_a_detection_has_boxes_and_points(engine, people):
+    detection = engine.detect(people[0][0][0])
+    assert (detection.width, detection.height, detection.turned) == (250, 250, 0)
+    face = detection.faces[0]
+    assert face.box.left < face.landmarks.left_eye[0] < face.landmarks.right_eye[0] < face.box.right
+    assert face.box.top < face.landmarks.left_eye[1] < face.landmarks.nose[1] < face.box.bottom
+    assert 0 < face.score <= 1
+
+
+def test_given_boxes_give_an_outcome_each(engine, people):
+    path = people[0][0][0]
+    box = engine.detect(path).faces[0].box
+    for photo in (path, engine.decode(path)):
+        found, refused = engine.encode_at(photo, [box, facevault.Box(top=-90, left=-90, right=-50, bottom=-50)])
+        assert isinstance(found, facevault.EncodedFace) and isinstance(refused, facevault.Refusal)
+        assert refused.code == "no_face_detected"
+        assert np.allclose(found.encoding / np.linalg.norm(found.encoding), _unit(engine, path), atol=0.1)
+    with pytest.raises(facevault.Error) as caught:
+        engine.encode_at(path, [facevault.Box(0, 0, 0, float("nan"))])
+    assert caught.value.kind == "invalid"
+
+
+def _unit(engine, path):
+    vector = engine.encode(path).encoding
+    return vector / np.linalg.norm(vector)
+
+
+def test_many_photos_have_an_outcome_each(engine, people):
+    photos = [pair[0] for pair in people[0][:3]]
+    found = engine.encode_all([photos[0], b"no photo", photos[1], photos[2]])
+    kinds = [type(one).__name__ for one in found]
+    assert kinds == ["EncodedFace", "Refusal", "EncodedFace", "EncodedFace"]
+    assert found[1].code == "undecodable_image" and "photo" not in repr(found[0].encoding.base)
+    assert np.array_equal(found[2].encoding, engine.encode(photos[1]).encoding)
+
+
+def test_all_faces_of_a_photo_have_an_outcome(engine, people):
+    for photo in (people[1], engine.decode(people[1])):
+        faces = engine.encode_faces(photo)
+        assert faces and all((face.encoded is None) != (face.refusal is None) for face in faces)
+        assert faces[0].encoded is not None
+
+
+def test_two_photos_are_compared(engine, people):
+    (a, b, *_), (c, *_) = people[0][0], people[0][1]
+    same, other = engine.compare(a, b), engine.compare([a, b], c, fmr=1e-4)
+    assert same.accepted and not other.accepted
+    assert other.threshold.asked == {"fmr": 1e-4} and other.similarity < other.threshold.similarity
+    encodings = engine.compare_encodings(engine.encode(a).encoding, engine.probe([b]))
+    assert encodings.similarity == pytest.approx(same.similarity, abs=1e-6)
+    with pytest.raises(facevault.Error) as caught:
+        engine.compare(a, b, fmr=1e-4, similarity=0.5)
+    assert caught.value.violations[0].field == "operating_point"
+
+
+def test_an_error_says_all_that_the_library_says(engine):
+    with pytest.raises(facevault.Error) as caught:
+        engine.encode(b"no photo")
+    error = caught.value
+    assert error.kind == "refused" and error.images[0].code == "undecodable_image"
+    assert str(error) == error.message and "undecodable_image" in str(error)
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.kind, again.message, again.images) == (error.kind, error.message, error.images)
+    with pytest.raises(facevault.Error) as caught:
+        engine.encode("/nowhere/photo.jpg")
+    assert caught.value.kind == "not_found"
+    for wrong in (7, None, object(), io.StringIO("text")):
+        with pytest.raises(TypeError):
+            engine.encode(wrong)
+    with pytest.raises(facevault.Error) as caught:
+        facevault.Engine("nothing")
+    assert caught.value.kind == "not_found"
+    with pytest.raises(facevault.Error) as caught:
+        facevault.Engine("standard", mode="slow", rules={"seek": {"x": 1}})
+    assert {broken.field for broken in caught.value.violations} == {"mode", "rules.seek"}
+
+
+def test_rules_are_those_that_were_given(people):
+    from conftest import opened
+
+    with opened("standard"):
+        pass
+    with facevault.Engine(rules={"decode": {"max_side": 100}}) as engine:
+        with pytest.raises(facevault.Error) as caught:
+            engine.encode(people[0][0][0])
+        assert caught.value.images[0].limit == 100
+
+
+def test_a_closed_engine_says_so():
+    from conftest import opened
+
+    engine = opened("standard")
+    with facevault.Vault(engine=engine) as vault, engine:
+        engine.close()
+        assert engine.closed and "closed" in repr(engine)
+        with pytest.raises(facevault.Error, match="closed"):
+            engine.describe()
+        # The vault keeps what it shares.
+        assert vault.describe().engine.pack == "standard"
