@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use facevault::store::{CreateOptions, Erasure, ModelInfo, PreparedImages, Store};
 use facevault::{
-    ChangesSince, ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection, NewPerson,
-    PersonChange, PersonId, PersonQuery, Result, Status, Token, TokenId,
+    AuditQuery, ChangesSince, ClientId, CollectionId, DateOfBirth, EncodingMode, ErrorKind, Gender, NewCollection,
+    NewPerson, PersonChange, PersonId, PersonQuery, Result, RetentionPolicy, Status, Token, TokenId,
 };
 use jiff::Timestamp;
 
@@ -166,6 +166,23 @@ fn has_what_version_4_added(store: &Store) -> Result<()> {
     assert!(given.bytes.is_none() && photos.iter().all(|photo| photo.bytes.is_some()));
     assert_eq!(given.encoding, Some(encoding(MODEL, b"given")));
     Ok(())
+}
+
+#[test]
+fn what_version_5_added_is_there() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = vault_of(5, folder.path());
+    assert!(Store::open_read_only(&path)?.check()?.is_clean());
+    let store = Store::open(&path)?;
+    let removals = store.audit(&AuditQuery::default().with_kinds(vec!["person_removed".into()]))?;
+    assert_eq!(removals.entries.len(), 1);
+    let report = store.verify_audit(None)?;
+    assert!(report.problems.is_empty() && report.entries > 6, "{report:?}");
+    assert_eq!(store.retention()?, RetentionPolicy::default());
+    has_the_token(&store)?;
+    has_what_version_4_added(&store)?;
+    follows_from_the_start(&store)?;
+    holds_what_was_written(&store, model_info(MODEL).mode)
 }
 
 #[test]
