@@ -43,6 +43,8 @@ typedef enum {
   FACEVAULT_OUTCOME_UNKNOWN = 13,
   // The progress callback asked to stop.
   FACEVAULT_CANCELLED = 14,
+  // The vault is encrypted and its key is missing or wrong, or it is not encrypted.
+  FACEVAULT_KEY = 15,
 } facevault_status;
 
 // What `facevault_step` counts.

@@ -47,6 +47,8 @@ pub enum facevault_status {
     FACEVAULT_OUTCOME_UNKNOWN = 13,
     /// The progress callback asked to stop.
     FACEVAULT_CANCELLED = 14,
+    /// The vault is encrypted and its key is missing or wrong, or it is not encrypted.
+    FACEVAULT_KEY = 15,
 }
 
 impl From<ErrorKind> for facevault_status {
@@ -65,6 +67,7 @@ impl From<ErrorKind> for facevault_status {
             ErrorKind::Io => Self::FACEVAULT_IO,
             ErrorKind::OutcomeUnknown => Self::FACEVAULT_OUTCOME_UNKNOWN,
             ErrorKind::Cancelled => Self::FACEVAULT_CANCELLED,
+            ErrorKind::Key => Self::FACEVAULT_KEY,
             _ => Self::FACEVAULT_RUNTIME,
         }
     }

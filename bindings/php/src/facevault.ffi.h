@@ -18,6 +18,7 @@ typedef enum {
   FACEVAULT_IO = 12,
   FACEVAULT_OUTCOME_UNKNOWN = 13,
   FACEVAULT_CANCELLED = 14,
+  FACEVAULT_KEY = 15,
 } facevault_status;
 
 typedef enum {
