@@ -15,6 +15,7 @@ export type ErrorKind =
   | 'busy'
   | 'io'
   | 'outcome_unknown'
+  | 'key'
   | 'cancelled';
 
 /** A field of a request and the rule that it breaks. */
