@@ -10,10 +10,15 @@ final class Engine
     private ?\FFI\CData $handle;
 
     /** @param array<string, mixed> $options `pack`, `data_dir`, `threads`, `mode`, `runtime_library`, `rules` */
-    public function __construct(array $options = [])
+    public function __construct(#[\SensitiveParameter] array $options = [])
     {
         $this->handle = Library::ffi()->new('facevault_engine *');
-        Library::call('facevault_engine_open', [Library::json($options), \FFI::addr($this->handle)]);
+        Library::call('facevault_engine_open', [Library::cString(Library::json($options)), \FFI::addr($this->handle)]);
+    }
+
+    /** A copy would close the same handle. */
+    private function __clone()
+    {
     }
 
     public function __destruct()
@@ -42,16 +47,24 @@ final class Engine
      * @param array<string, mixed> $request
      * @param list<string> $photos
      */
-    public function call(string $verb, array $request = [], array $photos = [], ?callable $progress = null): mixed
-    {
+    public function call(
+        string $verb,
+        #[\SensitiveParameter] array $request = [],
+        #[\SensitiveParameter] array $photos = [],
+        ?callable $progress = null,
+    ): mixed {
         $answer = $this->callJson($verb, Library::json($request), $photos, $progress);
 
         return json_decode($answer, true, 512, JSON_THROW_ON_ERROR);
     }
 
     /** The same with JSON as it is. */
-    public function callJson(string $verb, string $request, array $photos = [], ?callable $progress = null): string
-    {
+    public function callJson(
+        string $verb,
+        #[\SensitiveParameter] string $request,
+        #[\SensitiveParameter] array $photos = [],
+        ?callable $progress = null,
+    ): string {
         return Library::verb('facevault_engine_call', $this->handle(), $verb, $request, $photos, $progress);
     }
 
@@ -62,19 +75,19 @@ final class Engine
     }
 
     /** The faces of a photo, highest score first. */
-    public function detect(string $photo): array
+    public function detect(#[\SensitiveParameter] string $photo): array
     {
         return $this->call('detect', [], [$photo]);
     }
 
     /** One outcome a photo: `ok` with the encoding in base64 and what was measured, or `refused` with why. */
-    public function encode(array $photos, ?callable $progress = null): array
+    public function encode(#[\SensitiveParameter] array $photos, ?callable $progress = null): array
     {
         return $this->call('encode', [], $photos, $progress);
     }
 
     /** @return list<float> the encoding of the one face of a photo */
-    public function vector(string $photo): array
+    public function vector(#[\SensitiveParameter] string $photo): array
     {
         $outcome = $this->encode([$photo])[0];
         if ($outcome['status'] !== 'ok') {
@@ -87,8 +100,11 @@ final class Engine
     }
 
     /** Whether the photos of `$probe` and those of `$gallery` show one person. */
-    public function compare(array $probe, array $gallery, array $options = []): array
-    {
+    public function compare(
+        #[\SensitiveParameter] array $probe,
+        #[\SensitiveParameter] array $gallery,
+        array $options = [],
+    ): array {
         return $this->call('compare', ['probe' => count($probe)] + $options, [...$probe, ...$gallery]);
     }
 }

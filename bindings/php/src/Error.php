@@ -8,15 +8,23 @@ namespace Facevault;
 final class Error extends \RuntimeException
 {
     /** @param array<string, mixed> $answer the error as facevault writes it in JSON */
-    private function __construct(private readonly array $answer)
+    private function __construct(#[\SensitiveParameter] private readonly array $answer)
     {
         parent::__construct((string) $answer['message']);
     }
 
     /** @internal */
-    public static function ofJson(string $json): self
+    public static function ofJson(#[\SensitiveParameter] string $json): self
     {
         return new self(json_decode($json, true, 512, JSON_THROW_ON_ERROR));
+    }
+
+    /** @internal */
+    public static function invalid(string $field, string $rule): self
+    {
+        $details = [['field' => $field, 'rule' => $rule]];
+
+        return new self(['error' => 'invalid', 'message' => "\"$field\" $rule", 'details' => $details]);
     }
 
     /** Who must act: `invalid`, `not_found`, `already_exists`, `conflict`, `refused`, `cancelled` and so on. */

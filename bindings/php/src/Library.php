@@ -18,8 +18,14 @@ final class Library
 
     private static ?\FFI $ffi = null;
     private static ?\FFI\CData $callback = null;
-    /** @var list<\Closure> the progress of the calls that are under way */
+    /** @var array<int, \Closure> the progress of the calls that are under way, by their numbers */
     private static array $watches = [];
+    private static int $calls = 0;
+    /** What is an object in a request even where PHP's array is empty or has the keys of a list. */
+    private const OBJECTS = [
+        'attributes', 'unless_known', 'rules', 'limits', 'decode', 'seek', 'face', 'quality', 'operating_point',
+        'date_of_birth',
+    ];
 
     public static function ffi(): \FFI
     {
@@ -44,7 +50,7 @@ final class Library
      *
      * @param list<mixed> $arguments all but the last
      */
-    public static function call(string $function, array $arguments): void
+    public static function call(string $function, #[\SensitiveParameter] array $arguments): void
     {
         $ffi = self::ffi();
         $error = $ffi->new('facevault_error *');
@@ -62,7 +68,7 @@ final class Library
      *
      * @param list<mixed> $arguments all but the last two
      */
-    public static function bytes(string $function, array $arguments): string
+    public static function bytes(string $function, #[\SensitiveParameter] array $arguments): string
     {
         $ffi = self::ffi();
         $buffer = $ffi->new('facevault_buffer');
@@ -86,11 +92,12 @@ final class Library
         string $function,
         \FFI\CData $handle,
         string $verb,
-        string $request,
-        array $photos,
+        #[\SensitiveParameter] string $request,
+        #[\SensitiveParameter] array $photos,
         ?callable $progress,
     ): string {
         $ffi = self::ffi();
+        [$verb, $request] = [self::text('verb', $verb), self::cString($request)];
         $count = count($photos);
         $taken = $count === 0 ? null : $ffi->new("facevault_bytes[$count]");
         $kept = [];
@@ -106,22 +113,25 @@ final class Library
             return self::bytes($function, [$handle, $verb, $request, $taken, $count, null, null]);
         }
         $thrown = null;
-        self::$watches[] = static function (string $what, int $done, int $total) use ($progress, &$thrown): int {
+        $number = $ffi->new('uint64_t');
+        $number->cdata = $call = ++self::$calls;
+        self::$watches[$call] = static function (string $what, int $done, int $total) use ($progress, &$thrown): int {
             // An exception must not leave a callback.
             try {
                 return $progress($what, $done, $total) === false ? 1 : 0;
             } catch (\Throwable $exception) {
-                $thrown = $exception;
+                $thrown = self::withoutArguments($exception);
 
                 return 1;
             }
         };
         try {
-            $answer = self::bytes($function, [$handle, $verb, $request, $taken, $count, self::callback(), null]);
+            $user = $ffi->cast('void *', \FFI::addr($number));
+            $answer = self::bytes($function, [$handle, $verb, $request, $taken, $count, self::callback(), $user]);
         } catch (Error $error) {
             throw $thrown ?? $error;
         } finally {
-            array_pop(self::$watches);
+            unset(self::$watches[$call]);
         }
         // What was stopped may have an answer nevertheless.
         if ($thrown !== null) {
@@ -131,7 +141,30 @@ final class Library
         return $answer;
     }
 
-    /** The one function that C calls, for whichever call is the innermost: PHP keeps each such function until it ends. */
+    /**
+     * The exception without the arguments of the frames between the program's call and its callback: pointers of C, which
+     * must not be looked at later.
+     */
+    private static function withoutArguments(\Throwable $thrown): \Throwable
+    {
+        for ($one = $thrown; $one !== null; $one = $one->getPrevious()) {
+            $of = new \ReflectionProperty($one instanceof \Exception ? \Exception::class : \Error::class, 'trace');
+            $frames = $of->getValue($one);
+            foreach ($frames as $i => $frame) {
+                if (in_array($frame['class'] ?? '', [self::class, \FFI::class], true)) {
+                    unset($frames[$i]['args']);
+                }
+            }
+            $of->setValue($one, $frames);
+        }
+
+        return $thrown;
+    }
+
+    /**
+     * The one function that C calls, because PHP keeps each such function until it ends. `$user` points to the number of
+     * the call: with fibers, the innermost one need not be that which reports.
+     */
     private static function callback(): \FFI\CData
     {
         if (self::$callback === null) {
@@ -139,22 +172,58 @@ final class Library
             self::$callback->call = static function ($user, $step): int {
                 $what = is_string($step->what) ? $step->what : \FFI::string($step->what);
 
-                return end(self::$watches)($what, $step->done, $step->total);
+                $call = self::ffi()->cast('uint64_t *', $user)[0];
+
+                return self::$watches[$call]($what, $step->done, $step->total);
             };
         }
 
         return self::$callback->call;
     }
 
-    /** A request as JSON: an empty array is an empty object. */
-    public static function json(array $request): string
+    /** A request as JSON. */
+    public static function json(#[\SensitiveParameter] array $request): string
     {
-        foreach (['attributes', 'unless_known', 'rules', 'limits'] as $key) {
-            if (($request[$key] ?? null) === []) {
-                $request[$key] = (object) [];
+        try {
+            return json_encode((object) self::shaped($request), JSON_THROW_ON_ERROR | JSON_PRESERVE_ZERO_FRACTION);
+        } catch (\JsonException $failed) {
+            // Its trace holds the request, so it is not kept.
+            $rule = "must be what JSON can hold, with texts in UTF-8: {$failed->getMessage()}";
+        }
+        throw Error::invalid('body', $rule);
+    }
+
+    private static function shaped(#[\SensitiveParameter] array $value): array
+    {
+        foreach ($value as $key => $item) {
+            if (is_array($item)) {
+                $item = self::shaped($item);
+                $value[$key] = in_array($key, self::OBJECTS, true) ? (object) $item : $item;
             }
         }
 
-        return json_encode((object) $request, JSON_THROW_ON_ERROR | JSON_PRESERVE_ZERO_FRACTION);
+        return $value;
+    }
+
+    /** A text that ends where C sees its end. */
+    public static function text(string $name, ?string $text): ?string
+    {
+        if ($text !== null && str_contains($text, "\0")) {
+            throw Error::invalid($name, 'must have no zero byte');
+        }
+
+        return $text;
+    }
+
+    /** A request as C takes it. As a text of PHP it would be in the trace of what a progress callback throws. */
+    public static function cString(#[\SensitiveParameter] string $request): \FFI\CData
+    {
+        if (str_contains($request, "\0")) {
+            throw Error::invalid('body', 'must have no zero byte');
+        }
+        $text = self::ffi()->new('char[' . strlen($request) + 1 . ']');
+        \FFI::memcpy($text, $request, strlen($request));
+
+        return $text;
     }
 }

@@ -4,7 +4,10 @@ declare(strict_types=1);
 
 namespace Facevault;
 
-/** A vault that is open, as one client sees it. Answers are arrays in the shapes of the command's `--json`. */
+/**
+ * A vault that is open, as one client sees it. Answers are arrays; the table in docs/c.md says what the verbs take, and
+ * bindings/README.md where the answers differ from the command's `--json`.
+ */
 final class Vault
 {
     private function __construct(private ?\FFI\CData $handle)
@@ -20,7 +23,7 @@ final class Vault
     public static function open(?string $path, array $options = [], ?Engine $engine = null): self
     {
         $handle = Library::ffi()->new('facevault_vault *');
-        $arguments = [$path, Library::json($options), $engine?->handle(), \FFI::addr($handle)];
+        $arguments = [Library::text('path', $path), Library::cString(Library::json($options)), $engine?->handle(), \FFI::addr($handle)];
         Library::call('facevault_vault_open', $arguments);
 
         return new self($handle);
@@ -30,9 +33,14 @@ final class Vault
     public function as(array $options): self
     {
         $handle = Library::ffi()->new('facevault_vault *');
-        Library::call('facevault_vault_as', [$this->handle(), Library::json($options), \FFI::addr($handle)]);
+        Library::call('facevault_vault_as', [$this->handle(), Library::cString(Library::json($options)), \FFI::addr($handle)]);
 
         return new self($handle);
+    }
+
+    /** A copy would close the same handle. `as` gives another one. */
+    private function __clone()
+    {
     }
 
     public function __destruct()
@@ -60,22 +68,32 @@ final class Vault
      * @param list<string> $photos the bytes of files
      * @param (callable(string, int, int): mixed)|null $progress `false` asks to stop
      */
-    public function call(string $verb, array $request = [], array $photos = [], ?callable $progress = null): mixed
-    {
+    public function call(
+        string $verb,
+        #[\SensitiveParameter] array $request = [],
+        #[\SensitiveParameter] array $photos = [],
+        ?callable $progress = null,
+    ): mixed {
         $answer = $this->callJson($verb, Library::json($request), $photos, $progress);
 
         return json_decode($answer, true, 512, JSON_THROW_ON_ERROR);
     }
 
     /** The same with JSON as it is. */
-    public function callJson(string $verb, string $request, array $photos = [], ?callable $progress = null): string
-    {
+    public function callJson(
+        string $verb,
+        #[\SensitiveParameter] string $request,
+        #[\SensitiveParameter] array $photos = [],
+        ?callable $progress = null,
+    ): string {
         return Library::verb('facevault_vault_call', $this->handle(), $verb, $request, $photos, $progress);
     }
 
     /** Creates a person of these fields (`name`, `gender`, `date_of_birth`, `attributes`, ...) and photos. */
-    public function createPerson(array $person, array $photos = []): array
-    {
+    public function createPerson(
+        #[\SensitiveParameter] array $person,
+        #[\SensitiveParameter] array $photos = [],
+    ): array {
         return $this->call('create_person', $person, $photos);
     }
 
@@ -83,8 +101,11 @@ final class Vault
      * A partial update: what `$changes` does not name stays, `null` clears. Photos take the place of all, or come to them
      * with `'images' => 'add'`; `remove_images` names those that go.
      */
-    public function updatePerson(string $id, array $changes, array $photos = []): array
-    {
+    public function updatePerson(
+        string $id,
+        #[\SensitiveParameter] array $changes,
+        #[\SensitiveParameter] array $photos = [],
+    ): array {
         return $this->call('update_person', ['id' => $id] + $changes, $photos);
     }
 
@@ -94,7 +115,7 @@ final class Vault
     }
 
     /** A page of persons: `page` or `after`, `limit`, `name_contains`, `status`, `collection`, `attributes`. */
-    public function persons(array $query = []): array
+    public function persons(#[\SensitiveParameter] array $query = []): array
     {
         return $this->call('persons', $query);
     }
@@ -118,19 +139,19 @@ final class Vault
     }
 
     /** @internal */
-    public function bytes(string $verb, string $request): string
+    public function bytes(string $verb, #[\SensitiveParameter] string $request): string
     {
-        return Library::bytes('facevault_vault_bytes', [$this->handle(), $verb, $request]);
+        return Library::bytes('facevault_vault_bytes', [$this->handle(), Library::text('verb', $verb), Library::cString($request)]);
     }
 
     /** Who is this? No candidate means "unknown". */
-    public function identify(array $photos, array $options = []): array
+    public function identify(#[\SensitiveParameter] array $photos, array $options = []): array
     {
         return $this->call('identify', $options, $photos);
     }
 
     /** Is this that person? */
-    public function verify(string $id, array $photos, array $options = []): array
+    public function verify(string $id, #[\SensitiveParameter] array $photos, array $options = []): array
     {
         return $this->call('verify', ['id' => $id] + $options, $photos);
     }
