@@ -61,7 +61,7 @@ mod secret {
         }
 
         /// A passphrase, taken byte for byte. Each opening derives the key from it anew, with Argon2id (64 MiB, 3 passes,
-        /// 4 lanes), which takes about a tenth of a second.
+        /// 4 lanes), which takes 0.1 to 0.2 seconds.
         ///
         /// # Errors
         /// [`ErrorKind::Invalid`] for fewer than 12 characters, more than 1,024 bytes, or control characters.
