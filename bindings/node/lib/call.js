@@ -17,14 +17,19 @@ async function call(begin, options, running) {
 
   const watch = new native.Watch();
   let thrown;
+  const fail = (error) => {
+    thrown ??= { error };
+    watch.cancel();
+  };
   const report = () => {
     const step = thrown ? null : watch.take();
     if (!step) return;
     try {
-      onProgress({ ...step, total: step.total ?? null });
+      const answer = onProgress({ ...step, total: step.total ?? null });
+      // An async function's promise is not waited for, but its failure is that of the function.
+      if (typeof answer?.then === 'function') answer.then(undefined, fail);
     } catch (error) {
-      thrown = { error };
-      watch.cancel();
+      fail(error);
     } finally {
       watch.seen();
     }
@@ -43,7 +48,11 @@ async function call(begin, options, running) {
   });
   try {
     const answer = await (signal ? Promise.race([work, withdrawn]) : work);
-    if (onProgress) report();
+    if (onProgress) {
+      report();
+      // A promise that is rejected already says so first.
+      await undefined;
+    }
     if (thrown) throw thrown.error;
     return unwrapped(answer, signal);
   } finally {

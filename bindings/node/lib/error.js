@@ -11,6 +11,12 @@ class FacevaultError extends Error {
     this.duplicate = duplicate;
   }
 
+  // An error's message is no field that JSON takes by itself; nor is its class.
+  toJSON() {
+    const { kind, message, violations, images, duplicate } = this;
+    return { name: 'FacevaultError', kind, message, violations, images, duplicate };
+  }
+
   // As facevault writes an error in JSON.
   static fromJson({ error, message, details, images, duplicate }, cause) {
     return new FacevaultError(message, { kind: error, violations: details, images, duplicate, cause });

@@ -29,7 +29,8 @@ class Handle {
 
   // Any verb by its name, with a request that is JSON already or is made JSON, and an answer as it is in JSON.
   call(verb, request, options) {
-    const [{ photos }, callOptions] = input.split(options);
+    const [{ photos, ...others }, callOptions] = input.split(options);
+    input.callOptions(others);
     const text = typeof request === 'string' ? request : input.json(request, 'body');
     const taken = photos === undefined ? [] : input.onePhotoOrMore(photos, 'photos');
     return this.text(input.id(verb, 'verb'), text, callOptions, taken);

@@ -106,10 +106,16 @@ function split(options = {}) {
   return [request, { signal, onProgress }];
 }
 
-// Checks the options of every call.
+// Checks the options of every call. Others are refused, so that none is passed over that was meant for a request.
 function callOptions(options = {}) {
-  if (typeof options !== 'object' || options === null) throw FacevaultError.invalid('options', 'must be an object');
-  const { signal, onProgress } = options;
+  const [others, { signal, onProgress }] = split(options);
+  const unknown = Object.keys(others).find((key) => others[key] !== undefined);
+  if (unknown !== undefined) {
+    throw FacevaultError.invalid(
+      unknown,
+      'is no option of this call, which takes "signal" and "onProgress"; fields of a request belong into the request',
+    );
+  }
   if (
     signal !== undefined &&
     !(typeof signal?.addEventListener === 'function' && typeof signal.aborted === 'boolean')
@@ -122,10 +128,17 @@ function callOptions(options = {}) {
   return { signal, onProgress };
 }
 
+// A Date is a moment: which day that is depends on the time zone, and JSON would have the day in UTC.
+function day(value, field) {
+  if (types.isDate(value)) {
+    throw FacevaultError.invalid(field, 'must be a text like "1990-01-31" or {year, month, day}, not a Date');
+  }
+}
+
 // An id, as text.
 function id(value, field = 'id') {
   if (typeof value !== 'string') throw FacevaultError.invalid(field, 'must be a string');
   return value;
 }
 
-module.exports = { callOptions, id, isPicture, json, onePhotoOrMore, path, photo, photos, picture, split };
+module.exports = { callOptions, day, id, isPicture, json, onePhotoOrMore, path, photo, photos, picture, split };

@@ -22,6 +22,7 @@ function list(value, field, read) {
 
 function personRequest(person, prefix = '') {
   const { images, encodings, ...rest } = fields(person, `${prefix}person`);
+  input.day(rest.date_of_birth, `${prefix}date_of_birth`);
   const photos = list(images, `${prefix}images`, input.photos) ?? [];
   const vectors = list(encodings, `${prefix}encodings`, fromVectors);
   return { request: vectors ? { ...rest, encodings: vectors } : rest, photos };
@@ -30,6 +31,7 @@ function personRequest(person, prefix = '') {
 // `images` and `encodings` take the place of all photos, `add_images` and `add_encodings` come behind them.
 function updateRequest(update) {
   const { images, add_images, encodings, add_encodings, ...rest } = fields(update, 'update');
+  input.day(rest.date_of_birth, 'date_of_birth');
   const given = Object.entries({ images, add_images, encodings, add_encodings }).filter(
     ([, value]) => value !== undefined,
   );

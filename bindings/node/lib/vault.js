@@ -104,7 +104,8 @@ class Vault {
     return person;
   }
 
-  persons(options) {
+  async persons(options) {
+    input.day(options?.date_of_birth, 'date_of_birth');
     return this.#plain('persons', options);
   }
 

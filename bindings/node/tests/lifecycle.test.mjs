@@ -77,6 +77,18 @@ test('long work ends when it is aborted, or when onProgress throws', options, as
   await engine.close();
 });
 
+test('an async onProgress that fails ends the call with its error', options, async () => {
+  const engine = await Engine.open();
+  const thrown = new RangeError('no more');
+  const onProgress = async () => {
+    throw thrown;
+  };
+  await assert.rejects(engine.encodeMany([photo, photo, photo], { onProgress }), thrown);
+  const waits = { onProgress: async () => {} };
+  assert.equal((await engine.encodeMany([photo], waits))[0].status, 'ok');
+  await engine.close();
+});
+
 test('closing waits for calls that were made, and refuses later ones', options, async () => {
   const engine = await Engine.open();
   const vault = await Vault.inMemory({ engine });

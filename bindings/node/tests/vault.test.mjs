@@ -42,7 +42,7 @@ test('a person is enrolled, changed in part, recognised and removed', options, a
     images: [sample('obama')],
     notes: 'x',
     attributes: { badge: '4711' },
-    date_of_birth: new Date(Date.UTC(1815, 11, 10)),
+    date_of_birth: { year: 1815, month: 12, day: 10 },
     gender: undefined,
   });
   assert.equal(ada.image_count, 1);
@@ -185,6 +185,43 @@ test('broken rules are named and nothing changes', async () => {
   assert.deepEqual(await vault.person(ada._id), ada);
   assert.doesNotMatch(inspect(vault), /Ada/);
   await vault.close();
+});
+
+test('what is no option of a call is refused instead of passed over', async () => {
+  const vault = await Vault.inMemory();
+  const ada = await vault.createPerson({ name: 'Ada' });
+  await rejects(vault.updatePerson(ada._id, { name: 'B' }, { expected_version: 99 }), 'invalid', ['expected_version']);
+  await rejects(vault.createPerson({ name: 'B' }, { unless_known: { name_and_birth: true } }), 'invalid', [
+    'unless_known',
+  ]);
+  await rejects(vault.createCollection({ name: 'C' }, { description: 'x' }), 'invalid', ['description']);
+  await rejects(vault.changes(0, { limit: 1 }), 'invalid', ['limit']);
+  await rejects(vault.photo(ada._id, 'x', { size: 1 }), 'invalid', ['size']);
+  await rejects(vault.call('persons', {}, { limit: 1 }), 'invalid', ['limit']);
+  await rejects(vault.updatePerson(ada._id, { name: 'B' }, []), 'invalid', ['options']);
+  assert.deepEqual((await vault.persons()).persons, [await vault.person(ada._id, { summary: true })]);
+  const updated = await vault.updatePerson(ada._id, { name: 'B' }, { signal: undefined, other: undefined });
+  assert.equal(updated.name, 'B');
+  await vault.close();
+});
+
+test('a day is given as a day, not as a moment', async () => {
+  const vault = await Vault.inMemory();
+  const date_of_birth = new Date(1990, 0, 31);
+  await rejects(vault.createPerson({ name: 'Ada', date_of_birth }), 'invalid', ['date_of_birth']);
+  const [outcome] = await vault.createPersons([{ name: 'Ada', date_of_birth: '1990-01-31' }]);
+  assert.deepEqual(outcome.person.date_of_birth, { year: 1990, month: 1, day: 31 });
+  await rejects(vault.updatePerson(outcome.person._id, { date_of_birth }), 'invalid', ['date_of_birth']);
+  await rejects(vault.persons({ date_of_birth }), 'invalid', ['date_of_birth']);
+  const expires_at = new Date(Date.UTC(2100, 0, 1));
+  assert.equal(Date.parse((await vault.createPerson({ name: 'B', expires_at })).expires_at), expires_at.getTime());
+  await vault.close();
+});
+
+test('an error in JSON has its kind and message', async () => {
+  const error = await Vault.open(join(folder, 'none.vault')).catch((caught) => caught);
+  const { kind, message, name } = JSON.parse(JSON.stringify(error));
+  assert.deepEqual([kind, message, name], ['not_found', error.message, 'FacevaultError']);
 });
 
 test('vaults that cannot be opened say why', async () => {

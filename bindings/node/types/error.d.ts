@@ -50,4 +50,5 @@ export class FacevaultError extends Error {
   readonly images: ImageOutcome[];
   readonly duplicate: Duplicate | null;
   readonly cause?: unknown;
+  toJSON(): Pick<FacevaultError, 'name' | 'kind' | 'message' | 'violations' | 'images' | 'duplicate'>;
 }

@@ -26,8 +26,11 @@ export interface CallOptions {
    * answered all the same.
    */
   signal?: Signal;
-  /** Is told how far long work has come. What it throws ends the work and is what the promise is rejected with. */
-  onProgress?: (progress: Progress) => void;
+  /**
+   * Is told how far long work has come. What it throws, or a promise of its is rejected with, ends the work and is what
+   * the promise of the call is rejected with. Its promise is not waited for.
+   */
+  onProgress?: (progress: Progress) => unknown;
 }
 
 /** A `URL`. */

@@ -19,8 +19,8 @@ export type Gender = 'M' | 'F';
 export type Status = 'active' | 'inactive' | 'pending';
 export type Attributes = { [key: string]: string };
 
-/** A date in any of the forms that are read. */
-export type DateLike = string | Date | { year: number; month: number; day: number };
+/** A day, in any of the forms that are read; no `Date`, which is another day in another time zone. */
+export type DateLike = string | { year: number; month: number; day: number };
 
 /** A person to be created. */
 export interface NewPerson {
