@@ -1,6 +1,7 @@
 """The engine: photos and pictures in, dataclasses and float32 out."""
 
 import io
+import os
 import pickle
 
 import numpy as np
@@ -23,6 +24,36 @@ def test_a_photo_is_taken_in_every_form(engine, people):
         assert np.array_equal(one.encoding, found[0].encoding)
     assert found[0].model == engine.describe().model
     assert found[0].quality["size"] > 40
+
+
+def test_one_photo_is_no_list_of_photos(engine, vault, people):
+    path = people[0][0][0]
+    for one in (str(path), path, path.read_bytes(), io.BytesIO(b""), np.zeros((4, 4, 3), np.uint8)):
+        for call in (engine.encode_all, engine.probe, lambda photo: vault.call("identify", None, photo)):
+            with pytest.raises(TypeError, match="a list of photos is expected"):
+                call(one)
+    assert len(engine.encode_all(photo for photo in [path])) == 1
+
+
+def test_files_are_read_up_to_the_limit(engine, vault, people, tmp_path):
+    large = tmp_path / "large.jpg"
+    with open(large, "wb") as file:
+        file.truncate(1 << 36)
+    found, refused = engine.encode_all([people[0][0][0], large])
+    assert isinstance(found, facevault.EncodedFace) and refused.code == "image_too_large"
+    assert refused.limit == 20 << 20
+    outcomes = vault.create_persons([facevault.NewPerson("Ada", photos=[large]), facevault.NewPerson("Bob")])
+    assert [type(one).__name__ for one in outcomes] == ["Error", "Person"]
+    size = people[0][0][0].stat().st_size
+    with facevault.Engine(threads=1, rules={"decode": {"max_bytes": size}}) as small:
+        assert small.encode(people[0][0][0]).encoding.shape == found.encoding.shape
+    with facevault.Engine(threads=1, rules={"decode": {"max_bytes": size - 1}}) as small:
+        assert [one.code for one in small.encode_all([people[0][0][0]])] == ["image_too_large"]
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(facevault.Error, match="not a regular file") as caught:
+            engine.encode(path)
+        assert caught.value.kind == "invalid"
 
 
 def test_a_decoded_picture_gives_the_same_encoding(engine, people):

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -110,6 +111,19 @@ def test_a_picture_without_a_face_gives_nothing(dlib):
         face_recognition.face_encodings(gray, [(1.5, 9, 9, 1)])
 
 
+def test_an_empty_picture_has_no_faces(dlib):
+    for shape in ((0, 0, 3), (10, 0, 3), (0, 5)):
+        empty = np.zeros(shape, np.uint8)
+        assert face_recognition.face_locations(empty) == [] == face_recognition.face_encodings(empty)
+        assert face_recognition.face_landmarks(empty, model="small") == []
+
+
+def test_unknown_landmark_models_are_refused_first(monkeypatch):
+    monkeypatch.delenv("FACEVAULT_LANDMARKS_68", raising=False)
+    with pytest.raises(ValueError, match="medium"):
+        face_recognition.face_landmarks(np.zeros((9, 9, 3), np.uint8), [(1, 5, 5, 1)], model="medium")
+
+
 def test_pixels_are_not_copied(dlib):
     """Untouched pages of a picture of 2.7 GB take no memory, and a call that looks at no pixel no time."""
     picture = np.zeros((30_000, 30_000, 3), np.uint8)
@@ -170,6 +184,15 @@ def test_distances_have_the_bits_of_numpy(width):
     )
 
 
+def test_numbers_at_odd_places_are_compared():
+    raw = np.zeros(5 * 128 * 8 + 1, np.uint8)
+    rows = raw[1:].view(np.float64).reshape(5, 128)
+    rows[:] = np.random.default_rng(1).normal(size=rows.shape)
+    assert not rows.flags.aligned
+    expected = np.linalg.norm(rows - rows[0], axis=1)
+    assert np.array_equal(face_recognition.face_distance(rows, rows[0]), expected)
+
+
 def test_nothing_to_compare_gives_nothing():
     for empty in ([], np.array([]), ()):
         distances = face_recognition.face_distance(empty, np.zeros(128))
@@ -209,6 +232,33 @@ def test_photos_are_read_as_they_are(tmp_path):
     Image.fromarray(np.dstack([source, source[:, :, :1]]), "RGBA").save(tmp_path / "x.png")
     assert face_recognition.load_image_file(tmp_path / "x.png").shape == (40, 60, 3)
     assert face_recognition.load_image_file(tmp_path / "x.png", mode=None).shape == (40, 60, 4)
+
+
+def test_photos_are_read_side_by_side(tmp_path):
+    from PIL import ImageFile
+
+    class Meets(io.BytesIO):
+        def read(self, *size):
+            if not self.met:
+                self.met = True
+                barrier.wait(timeout=10)
+            return super().read(*size)
+
+    barrier = threading.Barrier(2)
+    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(tmp_path / "x.png")
+    shapes = []
+
+    def load():
+        file = Meets((tmp_path / "x.png").read_bytes())
+        file.met = False
+        shapes.append(face_recognition.load_image_file(file).shape)
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shapes == [(4, 5, 3)] * 2 and ImageFile.LOAD_TRUNCATED_IMAGES is False
 
 
 def test_shapes_have_the_names_of_dlib():

@@ -78,3 +78,8 @@ def test_setup_finds_what_is_there():
     with pytest.raises(facevault.Error) as caught:
         facevault.setup("nothing")
     assert caught.value.violations[0].field == "pack"
+
+
+def test_the_licence_is_that_of_the_project():
+    folder = Path(__file__).parents[1]
+    assert (folder / "LICENSE").read_bytes() == (folder / ".." / ".." / "LICENSE-MIT").read_bytes()

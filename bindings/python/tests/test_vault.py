@@ -64,6 +64,30 @@ def test_photos_are_replaced_added_and_removed(vault, people):
     assert vault.update_person(ada.id, add_encodings=[vector * 2]).image_count == 2
 
 
+def test_nothing_in_the_place_of_all_photos_removes_them(vault, people):
+    first, second = people[0][0][:2]
+    ada = vault.create_person("Ada", photos=first)
+    vector = vault.person(ada.id, encodings=True).images[0].encoding
+    assert vault.update_person(ada.id, encodings=[]).image_count == 0
+    assert vault.update_person(ada.id, photos=[], add_photos=[first, second]).image_count == 2
+    given = vault.update_person(ada.id, encodings=[], add_encodings=[vector])
+    assert [image.has_photo for image in given.images] == [False]
+    assert vault.update_person(ada.id, add_photos=[], add_encodings=[]).images == given.images
+
+
+def test_whole_numbers_of_numpy_are_taken(vault):
+    vault.create_person("Ada")
+    assert len(vault.persons(limit=np.int64(1)).persons) == 1
+    assert vault.update_person(vault.persons().persons[0].id, notes="x", expected_version=np.uint8(1)).version == 2
+    with pytest.raises(TypeError, match="not object"):
+        vault.persons(limit=object())
+
+
+def test_an_engine_is_an_engine():
+    with pytest.raises(TypeError, match="must be a facevault.Engine, not str"):
+        facevault.Vault(engine="standard")
+
+
 def test_refusals_are_named_with_their_values(vault, people):
     with pytest.raises(facevault.Error) as caught:
         vault.create_person("Ada", photos=[people[0][0][0], b"no photo"])
@@ -151,6 +175,10 @@ def test_nothing_of_a_person_is_shown(vault, people):
     staff = vault.create_collection("Zebedee")
     shown = [ada, staff, vault.persons(), vault.identify(people[0][0][1]), vault.person(ada.id, encodings=True), vault]
     shown += [facevault.NewPerson("Zebedee", notes="Zebedee"), vault.encoding_matrix(), vault.duplicates()]
+    named = facevault.Vault(vault.describe().path, actor="Zebedee")
+    named.create_person("Bob")
+    assert named.audit(newest_first=True, limit=1).entries[0].actor == "host:Zebedee"
+    shown.append(named.audit())
     for one in shown:
         assert "Zebedee" not in repr(one) and "array" not in repr(one), type(one)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from . import _native
 from ._errors import refused
-from ._photos import Photo, Picture, all_bytes, packed, photo_bytes
+from ._photos import MAX_BYTES, Photo, Picture, all_bytes, listed, packed, photo_bytes
 from ._reading import Vector, encoded, read, vector
 from ._records import Box, Decision, Detection, EncodedFace, EngineInfo, Face, FoundFace, Refusal
 
@@ -32,7 +33,19 @@ def point(fmr: Optional[float], fpir: Optional[float], similarity: Optional[floa
 
 def request(**fields: Any) -> str:
     """A request without what was not given."""
-    return json.dumps({key: value for key, value in fields.items() if value is not None})
+    return written({key: value for key, value in fields.items() if value is not None})
+
+
+def written(body: Mapping[str, Any]) -> str:
+    """A request as JSON; whole numbers of other packages, such as numpy, are taken as such."""
+    return json.dumps(dict(body), default=_whole)
+
+
+def _whole(value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"a request holds texts, numbers, lists and mappings, not {type(value).__name__}") from None
 
 
 def path_text(path: Union[str, os.PathLike[str], None]) -> Optional[str]:
@@ -45,8 +58,10 @@ class Engine:
 
     An engine is expensive (models, sessions, threads): a process makes one, and any number of threads and vaults share
     it. Calls do not hold the interpreter while they work. ``with Engine() as engine`` closes it; calls of other
-    threads that are under way are finished first.
+    threads that are under way go on to their end.
     """
+
+    _limit: int = MAX_BYTES
 
     def __init__(
         self,
@@ -66,6 +81,8 @@ class Engine:
         ``accurate``. ``rules``: what is wanted of a photo, with the keys ``decode``, ``seek``, ``face`` and
         ``quality`` (docs/python.md).
         """
+        decode = (rules or {}).get("decode") or {}
+        self._limit = decode.get("max_bytes", MAX_BYTES) if isinstance(decode, Mapping) else MAX_BYTES
         self._native = _native.Engine(
             request(
                 pack=os.fspath(pack),
@@ -88,13 +105,13 @@ class Engine:
     ) -> Any:
         """Calls a verb by name, with a JSON object and photos; the answer is what its JSON holds. The methods below
         are the typed form of this."""
-        body = request if isinstance(request, str) else json.dumps(dict(request or {}))
-        return json.loads(self._native.call(verb, body, all_bytes(list(photos)), progress))
+        body = request if isinstance(request, str) else written(request or {})
+        return json.loads(self._native.call(verb, body, all_bytes(listed(photos), self._limit), progress))
 
     def _of_one(self, verb: str, body: str, photo: Union[Photo, Picture]) -> Any:
         if isinstance(photo, np.ndarray):
             return json.loads(self._native.picture_call(verb, body, packed(photo)))
-        return json.loads(self._native.call(verb, body, [photo_bytes(photo)]))
+        return json.loads(self._native.call(verb, body, [photo_bytes(photo, self._limit)]))
 
     def describe(self) -> EngineInfo:
         """What the engine is made of."""
@@ -102,7 +119,7 @@ class Engine:
 
     def decode(self, photo: Photo) -> Picture:
         """The upright picture of a photo's file, within the engine's limits: an array (height, width, 3) of uint8."""
-        return self._native.decode(photo_bytes(photo))
+        return self._native.decode(photo_bytes(photo, self._limit))
 
     def detect(self, photo: Union[Photo, Picture]) -> Detection:
         """The faces of a photo. One without a face is no error."""
@@ -150,7 +167,7 @@ class Engine:
     ) -> Decision:
         """Whether two photos, or two sets of photos, show one person: at a false match rate of 0.001 unless another
         rate or a similarity is given."""
-        first, others = all_bytes(probe), all_bytes(gallery)
+        first, others = all_bytes(probe, self._limit), all_bytes(gallery, self._limit)
         body = request(
             probe=len(first), operating_point=point(fmr, fpir, similarity), mode=mode, mixed_photos=mixed_photos
         )
@@ -181,7 +198,8 @@ class Engine:
         return self._native.closed
 
     def close(self) -> None:
-        """Frees what the engine holds; vaults that share it keep it until they are closed too."""
+        """Refuses later calls, without waiting for those of other threads. What the engine holds is freed once those
+        have ended and the vaults that share it are closed."""
         self._native.close()
 
     def __enter__(self) -> Engine:

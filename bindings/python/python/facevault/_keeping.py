@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _native
-from ._engine import ProgressCall, request
+from ._engine import ProgressCall, request, written
 from ._keeping_records import AuditPage, AuditReport, Changes, CheckReport, Purged, Reencoded, VaultInfo
-from ._photos import Photo, all_bytes
+from ._photos import MAX_BYTES, Photo, all_bytes, listed
 from ._reading import instant, read
 
 
@@ -18,6 +18,7 @@ class Keeping:
     """The part of :class:`facevault.Vault` that is not about single persons."""
 
     _native: _native.Vault
+    _limit: int = MAX_BYTES
 
     def call(
         self,
@@ -28,8 +29,8 @@ class Keeping:
     ) -> Any:
         """Calls a verb by name, with a JSON object and photos; the answer is what its JSON holds. The other methods
         are the typed form of this."""
-        body = request if isinstance(request, str) else json.dumps(dict(request or {}))
-        return json.loads(self._native.call(verb, body, all_bytes(list(photos)), progress))
+        body = request if isinstance(request, str) else written(request or {})
+        return json.loads(self._native.call(verb, body, all_bytes(listed(photos), self._limit), progress))
 
     def describe(self) -> VaultInfo:
         """What the vault is."""
@@ -102,7 +103,8 @@ class Keeping:
         trust_clock: bool = False,
         progress: Optional[ProgressCall] = None,
     ) -> Purged:
-        """Removes whose time has passed; with ``dry_run`` says who that would be."""
+        """Removes whose time has passed; with ``dry_run`` says who that would be. Where ``progress`` raises, who was
+        removed until then stays removed, and the audit trail says who that is."""
         body = request(expired=expired, unseen_days=unseen_days, dry_run=dry_run, trust_clock=trust_clock)
         return read(Purged, json.loads(self._native.call("purge", body, [], progress)))
 
@@ -178,6 +180,6 @@ class Keeping:
         return self._native.closed
 
     def close(self) -> None:
-        """Closes this handle; calls of other threads that are under way are finished first. The last handle of a
-        vault closes the file."""
+        """Refuses later calls of this handle, without waiting for those of other threads: they go on to their end.
+        The file is closed once those have ended and the last handle of the vault is closed."""
         self._native.close()

@@ -125,7 +125,7 @@ class AuditEntry:
     at: datetime
     kind: str
     client: Optional[str]
-    actor: Optional[str]
+    actor: Optional[str] = field(repr=False)
     person: Optional[int]
     detail: Any
     hash: str

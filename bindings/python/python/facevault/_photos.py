@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, Protocol, Sequence, Union
+import stat
+from typing import Any, Iterable, List, Protocol, Sequence, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -24,16 +25,25 @@ Photo = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Readable]
 """A photo's file: its path, its bytes, or the open file."""
 
 
-def photo_bytes(photo: Photo) -> bytes:
-    """The bytes of a photo's file."""
+MAX_BYTES = 20 << 20
+"""How large a photo may be unless an engine's rules or a vault's limits say otherwise."""
+
+
+def photo_bytes(photo: Photo, limit: int = MAX_BYTES) -> bytes:
+    """The bytes of a photo's file. Of a path with more bytes than ``limit`` one more than that is read, so that the
+    photo is refused as too large."""
     if isinstance(photo, bytes):
         return photo
     if isinstance(photo, (bytearray, memoryview)):
         return bytes(photo)
     if isinstance(photo, (str, os.PathLike)):
         try:
-            with open(photo, "rb") as file:
-                return file.read()
+            # Without O_NONBLOCK a pipe at whose other end nobody is would be waited for.
+            with open(photo, "rb", buffering=0, opener=_opened) as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise Error("invalid", f"the photo {os.fspath(photo)} is not a regular file; give its bytes")
+                return _up_to(file, limit + 1)
         except OSError as error:
             kind = "not_found" if isinstance(error, FileNotFoundError) else "io"
             raise Error(kind, f"cannot read the photo {os.fspath(photo)}: {error.strerror or error}") from error
@@ -51,11 +61,34 @@ def photo_bytes(photo: Photo) -> bytes:
     return data
 
 
-def all_bytes(photos: Union[Photo, Sequence[Photo]]) -> List[bytes]:
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _up_to(file: Any, most: int) -> bytes:
+    parts: List[bytes] = []
+    while most > 0:
+        part = file.read(min(most, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
+
+
+def all_bytes(photos: Union[Photo, Sequence[Photo]], limit: int = MAX_BYTES) -> List[bytes]:
     """The bytes of one photo or of several."""
     if isinstance(photos, (list, tuple)):
-        return [photo_bytes(photo) for photo in photos]
-    return [photo_bytes(photos)]  # type: ignore[arg-type]
+        return [photo_bytes(photo, limit) for photo in photos]
+    return [photo_bytes(photos, limit)]  # type: ignore[arg-type]
+
+
+def listed(photos: Iterable[Photo]) -> List[Photo]:
+    """Several photos. One is refused: the letters of its path, or its bytes, would be taken for photos."""
+    one = (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)
+    if isinstance(photos, one) or hasattr(photos, "read"):
+        raise TypeError(f"one photo ({type(photos).__name__}) was found, a list of photos is expected: [photo]")
+    return list(photos)
 
 
 def packed(picture: Any) -> Picture:

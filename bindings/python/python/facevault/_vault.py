@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from . import _native
 from ._collections import KEEP, Collections, Keep
-from ._engine import Engine, ProgressCall, point, request
+from ._engine import Engine, ProgressCall, point, request, written
 from ._errors import Error
-from ._photos import Photo, all_bytes
+from ._photos import MAX_BYTES, Photo, all_bytes
 from ._reading import encoded, read
 from ._records import (
     Duplicates,
@@ -83,12 +83,16 @@ class Vault(Collections):
             mixed_photos=mixed_photos,
             limits=None if limits is None else dict(limits),
         )
+        if engine is not None and not isinstance(engine, Engine):
+            raise TypeError(f"engine must be a facevault.Engine, not {type(engine).__name__}")
         self._native = _native.Vault(path, options, None if engine is None else engine._native)
+        own = (limits or {}).get("max_image_bytes", MAX_BYTES)
+        self._limit = max(own, MAX_BYTES if engine is None else engine._limit)
 
     @classmethod
-    def _of(cls, native: _native.Vault) -> Vault:
+    def _of(cls, native: _native.Vault, limit: int = MAX_BYTES) -> Vault:
         vault = cls.__new__(cls)
-        vault._native = native
+        vault._native, vault._limit = native, limit
         return vault
 
     def derived(
@@ -101,7 +105,7 @@ class Vault(Collections):
     ) -> Vault:
         """Another handle of the same open vault: of another client, with another actor or with ``mixed_photos``."""
         options = request(client=client, add_client=add_client, actor=actor, mixed_photos=mixed_photos)
-        return self._of(self._native.derived(options))
+        return self._of(self._native.derived(options), self._limit)
 
     # -- persons
 
@@ -144,7 +148,7 @@ class Vault(Collections):
         )
         body = request(**fields, encodings=_vectors(encodings) or None, model=model, unless_known=unless_known)
         verb = "create_person" if unless_known is None else "create_person_unless_known"
-        return read(Person, json.loads(self._native.call(verb, body, all_bytes(photos))))
+        return read(Person, json.loads(self._native.call(verb, body, all_bytes(photos, self._limit))))
 
     def create_persons(
         self,
@@ -154,11 +158,12 @@ class Vault(Collections):
         progress: Optional[ProgressCall] = None,
     ) -> List[Union[Person, Error]]:
         """Adds many people at once: the :class:`Person`, or the :class:`Error` of the one who was not added, in their
-        order."""
+        order. Where ``progress`` raises, who was added until then stays; let it return ``False`` to
+        have the outcomes."""
         bodies, photos = [], []
         for new in persons:
             fields = dict(vars(new))
-            own, vectors = all_bytes(fields.pop("photos")), _vectors(fields.pop("encodings"))
+            own, vectors = all_bytes(fields.pop("photos"), self._limit), _vectors(fields.pop("encodings"))
             photos.extend(own)
             fields = {key: value for key, value in _person_fields(fields).items() if value not in (None, {}, [])}
             bodies.append({**fields, "photos": len(own), **({"encodings": vectors} if vectors else {})})
@@ -193,9 +198,10 @@ class Vault(Collections):
     ) -> Person:
         """Changes what is named, in one atomic and durable step; everything else keeps its value, ``None`` clears.
 
-        ``photos`` takes the place of all photos (``[]`` removes them); ``add_photos`` and ``remove_images`` change
-        some. Of ``attributes`` those that are named change, and ``None`` removes one. With ``expected_version`` an
-        update of another version is an error of kind ``conflict``. ``summary``: the answer has no ``images``.
+        ``photos`` or ``encodings`` take the place of all photos (``[]`` removes them); ``add_photos``,
+        ``add_encodings`` and ``remove_images`` change some. Of ``attributes`` those that are named change, and ``None``
+        removes one. With ``expected_version`` an update of another version is an error of kind ``conflict``.
+        ``summary``: the answer has no ``images``.
         """
         fields: Dict[str, Any] = {
             "name": name,
@@ -209,17 +215,16 @@ class Vault(Collections):
             "expires_at": expires_at,
         }
         body = _person_fields({key: value for key, value in fields.items() if value is not KEEP})
-        sent: List[bytes] = []
-        added, vectors = all_bytes(add_photos), _vectors(add_encodings)
-        if not isinstance(photos, Keep):
-            sent = all_bytes(photos)
-            body["images"] = "replace" if sent else "clear"
-        if added:
-            sent, body["images"] = sent + added, body.get("images", "add")
-        if not isinstance(encodings, Keep):
-            body["encodings"], body["images"] = _vectors(encodings), "replace"
+        replaces = not isinstance(photos, Keep) or not isinstance(encodings, Keep)
+        sent = [] if isinstance(photos, Keep) else all_bytes(photos, self._limit)
+        sent += all_bytes(add_photos, self._limit)
+        vectors = ([] if isinstance(encodings, Keep) else _vectors(encodings)) + _vectors(add_encodings)
+        if sent or vectors:
+            body["images"] = "replace" if replaces else "add"
+        elif replaces:
+            body["images"] = "clear"
         if vectors:
-            body["encodings"], body["images"] = body.get("encodings", []) + vectors, body.get("images", "add")
+            body["encodings"] = vectors
         removed = list(remove_images)
         if removed:
             body["remove_images"] = removed
@@ -228,7 +233,7 @@ class Vault(Collections):
             body["model"] = model
         if expected_version is not None:
             body["expected_version"] = expected_version
-        return read(Person, json.loads(self._native.call("update_person", json.dumps(body), sent)))
+        return read(Person, json.loads(self._native.call("update_person", written(body), sent)))
 
     def person(self, id: str, *, summary: bool = False, encodings: bool = False) -> Person:
         """A person; as a summary without ``images``, or with each image's encoding."""
@@ -290,7 +295,8 @@ class Vault(Collections):
         """Who is in one or more photos of one person? ``fpir``: the share of strangers for whom somebody may be
         returned. With ``below_threshold`` the most similar people are listed though nobody was recognised."""
         body = _search(collections, max_results, point(fmr, fpir, similarity), below_threshold, mode)
-        return read(Identification, json.loads(self._native.call("identify", request(**body), all_bytes(photos))))
+        sent = all_bytes(photos, self._limit)
+        return read(Identification, json.loads(self._native.call("identify", request(**body), sent)))
 
     def identify_encodings(
         self,
@@ -324,7 +330,7 @@ class Vault(Collections):
     ) -> List[IdentifiedFace]:
         """Who is in a group photo: each face with its candidates or why it gave no encoding."""
         body = _search(collections, max_results, point(fmr, fpir, similarity), below_threshold, mode)
-        answers = json.loads(self._native.call("identify_faces", request(**body), all_bytes(photo)))
+        answers = json.loads(self._native.call("identify_faces", request(**body), all_bytes(photo, self._limit)))
         return [_identified(one) for one in answers]
 
     def verify(
@@ -339,7 +345,7 @@ class Vault(Collections):
     ) -> Verification:
         """Do the photos show that person?"""
         body = request(id=id, operating_point=point(fmr, fpir, similarity), mode=mode)
-        return read(Verification, json.loads(self._native.call("verify", body, all_bytes(photos))))
+        return read(Verification, json.loads(self._native.call("verify", body, all_bytes(photos, self._limit))))
 
     def verify_encoding(
         self,

@@ -15,6 +15,9 @@ from .api import (
     use_landmark_file,
 )
 
+__version__ = "1.3.0"
+"""The version of face_recognition that this stands in for."""
+
 __all__ = [
     "batch_face_locations",
     "compare_faces",

@@ -71,7 +71,10 @@ def picture_of(image: Any, gray: bool = True) -> npt.NDArray[np.uint8]:
 
 def cnn_faces(image: Any, doublings: int) -> List[FoundFace]:
     """The faces that the network finds, highest score first."""
-    found = networks().cnn_faces(picture_of(image), _count(doublings))
+    picture = picture_of(image)
+    if picture.size == 0:
+        return []
+    found = networks().cnn_faces(picture, _count(doublings))
     return [FoundFace(Rectangle(*sides), score) for sides, score in found]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,9 @@ __all__ = [
 # numpy adds up to so many numbers in one way; beyond, its own function is called.
 _MOST_COMPONENTS = 128
 
-_loading = threading.Lock()
+_switch = threading.Lock()
+_readers = 0
+_switch_before: Any = False
 
 
 def face_distance(face_encodings: Any, face_to_compare: Any) -> Encoding:
@@ -42,7 +45,7 @@ def face_distance(face_encodings: Any, face_to_compare: Any) -> Encoding:
     rows, one = np.asarray(face_encodings), np.asarray(face_to_compare)
     doubles = rows.dtype == np.float64 and one.dtype == np.float64
     if doubles and rows.ndim == 2 and one.shape == rows.shape[1:] and rows.shape[1] <= _MOST_COMPONENTS:
-        return _native.distances(np.ascontiguousarray(rows), np.ascontiguousarray(one))
+        return _native.distances(np.require(rows, requirements=["C", "A"]), np.require(one, requirements=["C", "A"]))
     distances: Encoding = np.linalg.norm(rows - one, axis=1)
     return distances
 
@@ -54,15 +57,27 @@ def load_image_file(file: Any, mode: Optional[str] = "RGB") -> npt.NDArray[Any]:
         from PIL import Image, ImageFile
     except ImportError as error:
         raise ImportError('load_image_file needs Pillow: pip install "facevault[face-recognition]"') from error
-    # The switch is one of the whole process: it is set back.
-    with _loading:
-        before = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
-        try:
-            image = Image.open(file)
-            return np.array(image.convert(mode) if mode else image)
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
+    with _truncated_allowed(ImageFile):
+        image = Image.open(file)
+        return np.array(image.convert(mode) if mode else image)
+
+
+@contextmanager
+def _truncated_allowed(module: Any) -> Iterator[None]:
+    """Pillow's switch for files that are cut short is one of the whole process: the last who reads sets it back."""
+    global _readers, _switch_before
+    with _switch:
+        if _readers == 0:
+            _switch_before = module.LOAD_TRUNCATED_IMAGES
+            module.LOAD_TRUNCATED_IMAGES = True
+        _readers += 1
+    try:
+        yield
+    finally:
+        with _switch:
+            _readers -= 1
+            if _readers == 0:
+                module.LOAD_TRUNCATED_IMAGES = _switch_before
 
 
 def face_locations(img: Any, number_of_times_to_upsample: int = 1, model: str = "hog") -> List[Css]:
@@ -85,13 +100,13 @@ def face_landmarks(
 ) -> List[Dict[str, Points]]:
     """The landmarks of each face, by the part of the face: 68 points in nine parts, or with ``small`` five points in
     three."""
+    if model not in ("large", "small"):
+        raise ValueError(f"the landmark models are 'large' and 'small', not {model!r}")
     found = _raw_face_landmarks(face_image, face_locations, model)
     faces = [[(part.x, part.y) for part in shape.parts()] for shape in found]
     if model == "large":
         return [_large_parts(points) for points in faces]
-    if model == "small":
-        return [{"nose_tip": [points[4]], "left_eye": points[2:4], "right_eye": points[0:2]} for points in faces]
-    raise ValueError(f"the landmark models are 'large' and 'small', not {model!r}")
+    return [{"nose_tip": [points[4]], "left_eye": points[2:4], "right_eye": points[0:2]} for points in faces]
 
 
 def face_encodings(
