@@ -98,7 +98,7 @@ pub use comparison::{
 pub use encoding::{FaceEncoding, ModelId};
 pub use engine::{
     CompareOptions, Detection, EncodedFace, Engine, EngineOptions, EngineParts, FaceOutcome, PackSource, PhotoRules,
-    RewritingGain, RewritingStep, Timing,
+    RewritingGain, RewritingStep, Timing, hog_detector,
 };
 pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,

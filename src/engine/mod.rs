@@ -9,6 +9,7 @@ mod each;
 mod encode;
 mod fuse;
 mod given_faces;
+mod hog;
 mod open;
 mod parts;
 mod rewriting;
@@ -37,6 +38,7 @@ use crate::vision::{
 pub(crate) use alike::require_one_person;
 pub use compare::CompareOptions;
 pub(crate) use fuse::fuse;
+pub use hog::hog_detector;
 pub use open::{EngineOptions, PackSource};
 pub use parts::EngineParts;
 pub use rewriting::{RewritingGain, RewritingStep};

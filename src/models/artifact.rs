@@ -44,6 +44,7 @@ pub(super) enum Owner {
     Pack(String),
     Runtime,
     Samples,
+    DlibHog,
 }
 
 /// Where an artifact's bytes come from.
@@ -117,6 +118,13 @@ impl Artifact {
         list(&Owner::Samples, include_str!("../../models/samples.toml"), "")
     }
 
+    /// The source file of dlib that holds its HOG face detector, as [`hog_model`](super::dlib::hog_model) takes it.
+    /// It belongs to no pack and is named `dlib-hog` to the command.
+    #[must_use]
+    pub fn dlib_hog() -> Self {
+        list(&Owner::DlibHog, include_str!("../../models/dlib-hog.toml"), "").remove(0)
+    }
+
     /// The file's name.
     #[must_use]
     pub fn file(&self) -> &str {
@@ -157,6 +165,7 @@ impl Artifact {
             Owner::Pack(name) => home.pack_dir(name),
             Owner::Runtime => home.runtime_dir(),
             Owner::Samples => home.samples_dir(),
+            Owner::DlibHog => home.dlib_hog_dir(),
         }
         .join(&self.file)
     }
@@ -168,6 +177,24 @@ impl Artifact {
     pub fn state(&self, home: &Home) -> Result<State> {
         let path = self.location(home);
         self.is_at(&path).map_err(|error| cannot("read", &path, error))
+    }
+
+    /// Its bytes, with the right size and SHA-256.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelUnavailable`] where it is not installed: says how to get it; [`ErrorKind::Io`] where it cannot
+    /// be read.
+    pub fn read(&self, home: &Home) -> Result<Vec<u8>> {
+        if self.state(home)? != State::Present {
+            return Err(super::missing::unavailable(home, std::slice::from_ref(self)));
+        }
+        let path = self.location(home);
+        let bytes = fs::read(&path).map_err(|error| cannot("read", &path, error))?;
+        if Sha256::of(&bytes) != self.sha256 {
+            let message = format!("{} was changed while it was read", path.display());
+            return Err(Error::new(ErrorKind::ModelUnavailable, message));
+        }
+        Ok(bytes)
     }
 
     /// Whether the file at `path` is this one.
@@ -258,6 +285,8 @@ mod tests {
     fn the_built_in_lists_are_read() {
         let samples: Vec<_> = Artifact::samples().iter().map(|a| a.file().to_owned()).collect();
         assert_eq!(samples, ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"]);
+        let hog = Artifact::dlib_hog();
+        assert_eq!((hog.file(), hog.terms().licence.as_str()), ("frontal_face_detector.h", "BSL-1.0"));
         let everywhere = read(include_str!("../../models/runtime.toml")).expect("read");
         let mut targets: Vec<_> = everywhere.files.iter().map(|listed| listed.target.as_str()).collect();
         targets.dedup();

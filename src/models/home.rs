@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The environment variable that names the data folder.
 const VARIABLE: &str = "FACEVAULT_HOME";
 
-/// facevault's data folder: `packs/<name>/`, `runtime/`, `samples/`, `calibrations/` and
+/// facevault's data folder: `packs/<name>/`, `runtime/`, `samples/`, `dlib-hog/`, `calibrations/` and
 /// `cache/`.
 ///
 /// Nothing is created before something is installed.
@@ -59,6 +59,12 @@ impl Home {
     #[must_use]
     pub fn samples_dir(&self) -> PathBuf {
         self.path.join("samples")
+    }
+
+    /// The folder of dlib's HOG detector.
+    #[must_use]
+    pub fn dlib_hog_dir(&self) -> PathBuf {
+        self.path.join("dlib-hog")
     }
 
     /// The folder of what can be made again: deleting it costs time only.

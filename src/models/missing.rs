@@ -98,6 +98,9 @@ fn command(missing: &[&Artifact]) -> String {
     match other {
         Some((name, true)) => format!("facevault models install {name} --accept-licence"),
         Some((name, false)) => format!("facevault models install {name}"),
+        None if missing.iter().any(|artifact| artifact.owner == Owner::DlibHog) => {
+            "facevault models install dlib-hog".to_owned()
+        }
         None if missing.iter().any(|artifact| artifact.owner == Owner::Samples) => "facevault demo".to_owned(),
         None => "facevault setup".to_owned(),
     }

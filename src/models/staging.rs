@@ -63,7 +63,7 @@ impl<'a> Staging<'a> {
 }
 
 fn sweep(home: &Home) {
-    let mut folders = vec![home.path().to_owned(), home.runtime_dir(), home.samples_dir()];
+    let mut folders = vec![home.path().to_owned(), home.runtime_dir(), home.samples_dir(), home.dlib_hog_dir()];
     let packs = fs::read_dir(home.path().join("packs")).into_iter().flatten().flatten();
     folders.extend(packs.map(|entry| entry.path()));
     for entry in folders.iter().flat_map(fs::read_dir).flatten().flatten() {

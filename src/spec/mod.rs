@@ -1,5 +1,6 @@
 //! What a network takes and what it gives: plain data that manifests state and networks obey.
 
+pub(crate) mod hog_model;
 pub(crate) mod mmod_scan;
 mod pack_limits;
 pub(crate) mod shape_model;

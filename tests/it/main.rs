@@ -26,6 +26,7 @@ mod graphs;
 mod harness;
 #[cfg(feature = "heic")]
 mod heic;
+mod hog;
 #[cfg(all(feature = "http", feature = "download"))]
 mod http;
 mod identify;

@@ -47,6 +47,11 @@ impl<'a> Tensor<'a> {
     }
 }
 
+/// The error that `file` is not what it should be at a byte.
+pub(super) fn fault(file: &str, why: impl std::fmt::Display, byte: usize) -> Error {
+    Error::new(ErrorKind::ModelUnavailable, format!("{file}: {why} at byte {byte}"))
+}
+
 impl<'a> Reader<'a> {
     /// Reads `bytes`, which errors call `file`.
     pub(super) fn new(file: &'static str, bytes: &'a [u8]) -> Self {
@@ -55,7 +60,7 @@ impl<'a> Reader<'a> {
 
     /// The error that the file is not what it should be.
     pub(super) fn error(&self, why: impl std::fmt::Display) -> Error {
-        Error::new(ErrorKind::ModelUnavailable, format!("{}: {why} at byte {}", self.file, self.position))
+        fault(self.file, why, self.position)
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {

@@ -43,7 +43,8 @@ Examples:
 /// Install packs
 ///
 /// Only what is missing is fetched; every file is checked against its SHA-256 before it gets its
-/// name. ONNX Runtime is installed by `facevault setup`.
+/// name. ONNX Runtime is installed by `facevault setup`. The name dlib-hog stands for dlib's HOG face detector, which
+/// belongs to no pack: programs that use facevault in the place of face_recognition ask for it.
 #[derive(Debug, Args)]
 #[command(after_help = INSTALL)]
 pub(crate) struct Install {
@@ -106,7 +107,10 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
         Command::Install(arguments) => {
             let mut artifacts = Vec::new();
             for name in &arguments.names {
-                artifacts.extend(Artifact::of_pack(&Manifest::builtin(name)?));
+                match name.as_str() {
+                    "dlib-hog" => artifacts.push(Artifact::dlib_hog()),
+                    name => artifacts.extend(Artifact::of_pack(&Manifest::builtin(name)?)),
+                }
             }
             let installed = install(&home, &artifacts, &arguments.how, context)?;
             let data = json!({"home": path(home.path()), "installed": installed});
