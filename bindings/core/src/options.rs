@@ -172,7 +172,7 @@ pub fn vault_as(vault: &Vault, options: &[u8]) -> Result<Vault> {
 /// Installs ONNX Runtime and a pack, as `facevault setup` does: what is there already is left as it is. Answers
 /// `{"home": path, "installed": [paths]}`.
 ///
-/// * `pack`: a built-in pack's name, `standard` by default.
+/// * `pack`: a built-in pack's name, `standard` by default; `dlib-hog` is dlib's HOG detector, which is no pack.
 /// * `data_dir`: the data folder; that of the environment by default.
 /// * `from`: a folder with the files or packages; the network is not used then.
 /// * `accept_licence`: accept licences that have to be accepted.
@@ -191,6 +191,7 @@ pub fn setup(options: &[u8], progress: &mut dyn Progress) -> Result<String> {
         request.finish()?;
         let home = home.map_or_else(Home::from_env, Ok)?;
         let mut wanted = match Manifest::builtin(pack.as_deref().unwrap_or(Manifest::BUILTIN[0])) {
+            _ if pack.as_deref() == Some("dlib-hog") => vec![Artifact::dlib_hog()],
             Ok(manifest) => Artifact::of_pack(&manifest),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let rule = format!("must be one of [{}]", Manifest::BUILTIN.join(", "));

@@ -12,10 +12,10 @@ use facevault_bindings::facevault::models::dlib::{ShapeModel, detector_onnx, sha
 use facevault_bindings::facevault::models::{Home, OptimizedNetwork, Pack, Role};
 use facevault_bindings::facevault::onnx::rewrite::{RewritingRules, rewrite};
 use facevault_bindings::facevault::vision::{
-    AlignedFace, Embedder, Mmod, Network, NetworkEmbedder, NetworkOptions, Runtime, RuntimeOptions, Workload,
-    align_points, find_landmarks, find_points,
+    AlignedFace, Embedder, HogDetector, Mmod, Network, NetworkEmbedder, NetworkOptions, Runtime, RuntimeOptions,
+    Workload, align_points, find_landmarks, find_points,
 };
-use facevault_bindings::facevault::{Error, ErrorKind, Result};
+use facevault_bindings::facevault::{Error, ErrorKind, Result, hog_detector};
 use facevault_bindings::guard;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray3};
 use pyo3::prelude::*;
@@ -31,6 +31,7 @@ type Sides = (i64, i64, i64, i64);
 
 #[pyclass(frozen, module = "facevault._native")]
 pub(crate) struct Dlib {
+    home: Home,
     detector: Mmod,
     small: Arc<ShapeModel>,
     embedder: NetworkEmbedder,
@@ -38,6 +39,8 @@ pub(crate) struct Dlib {
     /// Goes on from one call to the next, as dlib's does.
     random: Mutex<Random>,
     large: Mutex<Option<Arc<ShapeModel<68>>>>,
+    /// Read by the first call that needs it.
+    hog: Mutex<Option<Arc<HogDetector>>>,
 }
 
 impl Dlib {
@@ -70,8 +73,8 @@ impl Dlib {
         };
         let spec = pack.manifest().embedder.spec.clone();
         let embedder = NetworkEmbedder::new(load(Role::Embedder, onnx)?, spec, pack.model_id())?;
-        let (random, large) = (Mutex::new(Random::new()), Mutex::new(None));
-        Ok(Self { detector, small, embedder, workload, random, large })
+        let (random, large, hog) = (Mutex::new(Random::new()), Mutex::new(None), Mutex::new(None));
+        Ok(Self { home, hog, detector, small, embedder, workload, random, large })
     }
 
     /// The faces that the network finds in the picture after it was doubled so many times.
@@ -81,6 +84,19 @@ impl Dlib {
             (0..doublings).fold(None, |larger: Option<RgbImage>, _| Some(doubled(larger.as_ref().unwrap_or(picture))));
         let found = self.detector.boxes(larger.as_ref().unwrap_or(picture))?;
         Ok(found.into_iter().map(|(bounds, score)| (halved(bounds, doublings), score)).collect())
+    }
+
+    /// The faces that the HOG detector finds in the picture after it was doubled so many times.
+    fn frontal_faces(&self, picture: &RgbImage, doublings: u32) -> Result<Vec<(Sides, f64)>> {
+        let hog = {
+            let mut hog = self.hog.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*hog {
+                Some(hog) => hog.clone(),
+                None => hog.insert(Arc::new(hog_detector(&self.home)?)).clone(),
+            }
+        };
+        let found = hog.detect(picture, doublings)?;
+        Ok(found.into_iter().map(|face| ((face.left, face.top, face.right, face.bottom), face.score)).collect())
     }
 
     fn large(&self) -> Result<Arc<ShapeModel<68>>> {
@@ -179,6 +195,17 @@ impl Dlib {
         let picture = Borrowed::new(py, &picture)?;
         let picture: &RgbImage = &picture;
         py.detach(|| guard(|| self.network_faces(picture, doublings))).map_err(|error| raised(py, &error))
+    }
+
+    fn hog_faces(
+        &self,
+        py: Python<'_>,
+        picture: PyReadonlyArray3<'_, u8>,
+        doublings: u32,
+    ) -> PyResult<Vec<(Sides, f64)>> {
+        let picture = Borrowed::new(py, &picture)?;
+        let picture: &RgbImage = &picture;
+        py.detach(|| guard(|| self.frontal_faces(picture, doublings))).map_err(|error| raised(py, &error))
     }
 
     fn landmarks(

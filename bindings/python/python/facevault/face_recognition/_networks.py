@@ -79,9 +79,9 @@ def cnn_faces(image: Any, doublings: int) -> List[FoundFace]:
 
 
 def frontal_faces(image: Any, doublings: int) -> List[Rectangle]:
-    """The faces of the detector that is the default in face_recognition, dlib's HOG. Its weights are not read yet: the
-    network answers."""
-    return [found.rect for found in cnn_faces(image, doublings)]
+    """The faces that dlib's HOG detector finds, highest score first."""
+    found = networks().hog_faces(picture_of(image), _count(doublings))
+    return [Rectangle(*sides) for sides, _ in found]
 
 
 def shapes(image: Any, boxes: List[Rectangle], large: bool) -> List[Shape]:
