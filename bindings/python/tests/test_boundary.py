@@ -1,5 +1,6 @@
 """Threads, Ctrl-C, memory, and what no caller should hand over."""
 
+import ctypes
 import gc
 import os
 import random
@@ -66,7 +67,15 @@ def test_a_vault_is_closed_while_others_use_it(engine, tmp_path, people):
         assert again.persons().total == outcomes.count("made") and again.check().clean
 
 
-def test_ctrl_c_stops_long_work(engine, people):
+@pytest.fixture
+def ctrl_c():
+    """What Python does on Ctrl-C, also where the tests were started with the signal ignored, as in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_stops_long_work(engine, people, ctrl_c):
     photos = [photo.read_bytes() for pair in people[0] for photo in pair[:2]] * 20
     seen = []
 
@@ -105,15 +114,23 @@ def resident():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def settle():
+    """Gives free memory back to the system, so that what is counted is held by somebody."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
+
+
 def grown_by(work, times):
     """How much memory a second half of calls takes."""
     for _ in range(times // 2):
         work()
-    gc.collect()
+    settle()
     before = resident()
     for _ in range(times // 2):
         work()
-    gc.collect()
+    settle()
     return resident() - before
 
 
