@@ -43,7 +43,7 @@ typedef enum {
   FACEVAULT_OUTCOME_UNKNOWN = 13,
   // The progress callback asked to stop.
   FACEVAULT_CANCELLED = 14,
-  // The vault is encrypted and its key is missing or wrong, or it is not encrypted.
+  // The vault's key is missing, wrong or cannot be read, or the vault is not encrypted.
   FACEVAULT_KEY = 15,
 } facevault_status;
 
@@ -75,7 +75,7 @@ typedef struct {
 
 // How far a long call has come.
 typedef struct {
-  // What is being done; empty where there is nothing new. Only valid during the callback.
+  // What is being done; empty where that is the same as before. Only valid during the callback.
   const char *what;
   // How much is done.
   uint64_t done;
@@ -86,7 +86,7 @@ typedef struct {
 } facevault_step;
 
 // Hears how far a long call has come, on the thread of that call; another value than 0 asks it to stop. It must not
-// unwind (no C++ exception, no longjmp).
+// unwind (no C++ exception, no longjmp), and must not call facevault.
 typedef int (*facevault_progress)(void *user, const facevault_step *step);
 
 // Bytes of the caller: a photo as its file has it.
@@ -98,7 +98,7 @@ typedef struct {
 } facevault_bytes;
 
 // A picture of the caller: rows of `width` pixels of three bytes, red, green and blue, that begin `stride` bytes
-// apart. It must be upright.
+// apart. It must be upright. All bytes from the first pixel to the last must be readable, those between the rows too.
 typedef struct {
   // The first pixel of the uppermost row.
   const uint8_t *pixels;
@@ -279,7 +279,7 @@ facevault_status facevault_encode_picture(const facevault_engine *engine,
                                           facevault_error **error);
 
 // How alike two encodings of the engine's model are: their cosine, or 1 less their distance for a model that is
-// compared so.
+// compared so. `FACEVAULT_MODEL_MISMATCH` where `dimension` is not the model's.
 //
 // # Safety
 // `a` and `b` can be read for `dimension` floats; `similarity` may be written; `error` is NULL or may be written.
@@ -292,206 +292,8 @@ facevault_status facevault_similarity(const facevault_engine *engine,
 
 // Calls a verb of a vault that takes encodings: `identify_encodings`, `verify_encoding`, `create_person`,
 // `create_person_unless_known`, `update_person`. `vectors` holds `count` encodings of `dimension` floats, one after the
-// other; they come to what `request` says as its `encodings`, or its `encoding` for `verify_encoding`.
-//
-// # Safety
-// `verb` is a text; `request` is NULL or a text; `vectors` can be read for `count * dimension` floats; `answer` and
-// `error` are NULL or may be written.
-facevault_status facevault_vault_call_vectors(const facevault_vault *vault,
-                                              const char *verb,
-                                              const char *request,
-                                              const float *vectors,
-                                              size_t count,
-                                              size_t dimension,
-                                              facevault_buffer *answer,
-                                              facevault_error **error);
-
-// All encodings of the vault's active persons, as they were enrolled: `vectors` is a matrix of floats, row by row, and
-// `rows` a JSON object with `model`, `dimension`, `generation` and `rows`, the `person` and `image` of each.
-//
-// # Safety
-// `vectors`, `rows` and `error` are NULL or may be written.
-facevault_status facevault_vault_matrix(const facevault_vault *vault,
-                                        facevault_buffer *vectors,
-                                        facevault_buffer *rows,
-                                        facevault_error **error);
-
-// Frees what a buffer holds and empties it, so that it may be freed again. `FACEVAULT_INVALID` where its `data` is
-// nothing that facevault gave, or was freed through a copy of the buffer: then nothing happens.
-//
-// # Safety
-// `buffer` is NULL or points to a buffer.
-facevault_status facevault_buffer_free(facevault_buffer *buffer);
-
-// The status of an error; `FACEVAULT_OK` for NULL, `FACEVAULT_INVALID` for a handle that is no error or was freed.
-facevault_status facevault_error_status(const facevault_error *error);
-
-// The kind of an error as a word: `invalid`, `not_found`, `refused` and so on. The text lives as long as the error;
-// NULL for a handle that is no error.
-const char *facevault_error_kind(const facevault_error *error);
-
-// What went wrong, as a sentence without names of people. The text lives as long as the error; NULL for a handle that
-// is no error.
-const char *facevault_error_message(const facevault_error *error);
-
-// All of an error as a JSON object: `error` (the kind), `message`, and where there are any `details` (the broken
-// rules, each with `field` and `rule`), `images` (the outcome of each photo) and `duplicate` (the person who is there
-// already). The text lives as long as the error; NULL for a handle that is no error.
-const char *facevault_error_json(const facevault_error *error);
-
-// Frees an error, and its texts with it. NULL is none; `FACEVAULT_INVALID` for a handle that is no error or was freed.
-facevault_status facevault_error_free(facevault_error *error);
-
-// Installs ONNX Runtime and a pack, as `facevault setup` does; what is there already stays. Options: `pack`,
-// `data_dir`, `from` (a folder with the files, instead of the network), `accept_licence`, `python`, `npm`.
-//
-// # Safety
-// `options` is NULL or a text; `answer` and `error` are NULL or may be written.
-facevault_status facevault_setup(const char *options,
-                                 facevault_progress progress,
-                                 void *user,
-                                 facevault_buffer *answer,
-                                 facevault_error **error);
-
-// Opens an engine, which takes some tenths of a second. Options: `pack` (`standard` by default), `data_dir`,
-// `threads`, `mode` (`fast` or `accurate`), `runtime_library`, `rules`.
-//
-// # Safety
-// `options` is NULL or a text; `engine` may be written; `error` is NULL or may be written.
-facevault_status facevault_engine_open(const char *options, facevault_engine **engine, facevault_error **error);
-
-// Closes an engine. Calls that use it go on, and so do vaults that were opened with it; its memory is freed when the
-// last of them ends. NULL is none; `FACEVAULT_INVALID` for a handle that is no engine or was closed.
-facevault_status facevault_engine_close(facevault_engine *engine);
-
-// Calls a verb of an engine: `compare`, `compare_encodings`, `describe`, `detect`, `encode`, `encode_at`,
-// `encode_faces`, `probe`. The answer is JSON.
-//
-// # Safety
-// `verb` is a text; `request` is NULL or a text; `photos` has `photo_count` elements; `answer` and `error` are NULL or
-// may be written.
-facevault_status facevault_engine_call(const facevault_engine *engine,
-                                       const char *verb,
-                                       const char *request,
-                                       const facevault_bytes *photos,
-                                       size_t photo_count,
-                                       facevault_progress progress,
-                                       void *user,
-                                       facevault_buffer *answer,
-                                       facevault_error **error);
-
-// Calls a verb with a picture instead of a photo's bytes: `detect`, `encode`, `encode_at`, `encode_faces`. The answer
-// is JSON.
-//
-// # Safety
-// `verb` is a text; `request` is NULL or a text; `picture` points to a picture; `answer` and `error` are NULL or may be
-// written.
-facevault_status facevault_picture_call(const facevault_engine *engine,
-                                        const char *verb,
-                                        const char *request,
-                                        const facevault_picture *picture,
-                                        facevault_buffer *answer,
-                                        facevault_error **error);
-
-// Decodes a photo's bytes to the pixels of the upright picture: rows of three bytes a pixel without gaps.
-//
-// # Safety
-// `photo.data` can be read for `photo.size` bytes; `pixels`, `width` and `height` may be written; `error` is NULL or
-// may be written.
-facevault_status facevault_decode(const facevault_engine *engine,
-                                  facevault_bytes photo,
-                                  facevault_buffer *pixels,
-                                  uint32_t *width,
-                                  uint32_t *height,
-                                  facevault_error **error);
-
-// Opens the vault at `path`, or one in memory where `path` is NULL. Without an engine, everything but photos can be
-// read and changed. Options: `mode` (`open`, `create`, `open_or_create`, `read_only` or `memory`), `client`, `actor`,
-// `mixed_photos`, `limits`.
-//
-// # Safety
-// `path` and `options` are NULL or texts; `vault` may be written; `error` is NULL or may be written.
-facevault_status facevault_vault_open(const char *path,
-                                      const char *options,
-                                      const facevault_engine *engine,
-                                      facevault_vault **vault,
-                                      facevault_error **error);
-
-// Another handle of an open vault: that of another `client` (added where `add_client` is true), with another `actor`,
-// or with `mixed_photos`. Each is closed by itself.
-//
-// # Safety
-// `options` is NULL or a text; `other` may be written; `error` is NULL or may be written.
-facevault_status facevault_vault_as(const facevault_vault *vault,
-                                    const char *options,
-                                    facevault_vault **other,
-                                    facevault_error **error);
-
-// Closes a vault. Calls that use it go on, and it is closed for good when the last of them ends. NULL is none;
-// `FACEVAULT_INVALID` for a handle that is no vault or was closed.
-facevault_status facevault_vault_close(facevault_vault *vault);
-
-// Calls a verb of a vault, such as `create_person`, `update_person` or `identify`; the error of an unknown verb lists
-// all. The answer is JSON.
-//
-// # Safety
-// `verb` is a text; `request` is NULL or a text; `photos` has `photo_count` elements; `answer` and `error` are NULL or
-// may be written.
-facevault_status facevault_vault_call(const facevault_vault *vault,
-                                      const char *verb,
-                                      const char *request,
-                                      const facevault_bytes *photos,
-                                      size_t photo_count,
-                                      facevault_progress progress,
-                                      void *user,
-                                      facevault_buffer *answer,
-                                      facevault_error **error);
-
-// The bytes that a vault keeps: `photo`, as it was handed in, or `thumbnail`, a small JPEG. The request names `id`, the
-// person, and `image`.
-//
-// # Safety
-// `verb` is a text; `request` is NULL or a text; `bytes` and `error` are NULL or may be written.
-facevault_status facevault_vault_bytes(const facevault_vault *vault,
-                                       const char *verb,
-                                       const char *request,
-                                       facevault_buffer *bytes,
-                                       facevault_error **error);
-
-// The encoding of the one face of a photo: as many floats as the model has components. A photo that gives none is
-// `FACEVAULT_REFUSED`.
-//
-// # Safety
-// `photo.data` can be read for `photo.size` bytes; `vector` and `error` are NULL or may be written.
-facevault_status facevault_encode(const facevault_engine *engine,
-                                  facevault_bytes photo,
-                                  facevault_buffer *vector,
-                                  facevault_error **error);
-
-// As `facevault_encode`, of a picture.
-//
-// # Safety
-// `picture` points to a picture; `vector` and `error` are NULL or may be written.
-facevault_status facevault_encode_picture(const facevault_engine *engine,
-                                          const facevault_picture *picture,
-                                          facevault_buffer *vector,
-                                          facevault_error **error);
-
-// How alike two encodings of the engine's model are: their cosine, or 1 less their distance for a model that is
-// compared so.
-//
-// # Safety
-// `a` and `b` can be read for `dimension` floats; `similarity` may be written; `error` is NULL or may be written.
-facevault_status facevault_similarity(const facevault_engine *engine,
-                                      const float *a,
-                                      const float *b,
-                                      size_t dimension,
-                                      double *similarity,
-                                      facevault_error **error);
-
-// Calls a verb of a vault that takes encodings: `identify_encodings`, `verify_encoding`, `create_person`,
-// `create_person_unless_known`, `update_person`. `vectors` holds `count` encodings of `dimension` floats, one after the
-// other; they come to what `request` says as its `encodings`, or its `encoding` for `verify_encoding`.
+// other. They take the place of the request's `encodings`, which `request` must not have. `verify_encoding` takes one,
+// as the request's `encoding`. `count` and `dimension` are 1 or more.
 //
 // # Safety
 // `verb` is a text; `request` is NULL or a text; `vectors` can be read for `count * dimension` floats; `answer` and

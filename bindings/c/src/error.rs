@@ -1,6 +1,6 @@
 //! Errors as C reads them, and how a call ends.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
@@ -10,6 +10,19 @@ use facevault_bindings::facevault::{Error, Result};
 
 use crate::handles::{ErrorText, Object, close, find, insert};
 use crate::types::{facevault_error, facevault_status};
+
+/// The key of the error that stands for one which could not be made. It is in no table (see [`insert`]): its texts are
+/// always there, and freeing it does nothing.
+const FAULT: usize = 8;
+const FAULT_KIND: &CStr = c"runtime";
+const FAULT_MESSAGE: &CStr = c"facevault met a fault of its own and ended this call; what was finished before it stays";
+const FAULT_JSON: &CStr =
+    c"{\"error\":\"runtime\",\"message\":\"facevault met a fault of its own and ended this call; \
+                            what was finished before it stays\"}";
+
+fn fault() -> *mut facevault_error {
+    ptr::without_provenance_mut(FAULT)
+}
 
 /// Ends a call: its status, and its error where the caller wants to hear of it.
 ///
@@ -30,11 +43,18 @@ pub(crate) unsafe fn ended(error: *mut *mut facevault_error, work: impl FnOnce()
             let status = found.kind().into();
             if !error.is_null() {
                 let made = catch_unwind(AssertUnwindSafe(|| insert(Object::Error(Arc::new(texts(&found))))));
-                set(made.map_or(ptr::null_mut(), |made| made.unwrap_or(ptr::null_mut())));
+                let Ok(Ok(made)) = made else {
+                    set(fault());
+                    return facevault_status::FACEVAULT_RUNTIME;
+                };
+                set(made);
             }
             status
         }
-        Err(_) => facevault_status::FACEVAULT_RUNTIME,
+        Err(_) => {
+            set(fault());
+            facevault_status::FACEVAULT_RUNTIME
+        }
     }
 }
 
@@ -48,7 +68,14 @@ fn texts(error: &Error) -> ErrorText {
     }
 }
 
-fn field(error: *const facevault_error, of: impl FnOnce(&ErrorText) -> *const c_char) -> *const c_char {
+fn field(
+    error: *const facevault_error,
+    fixed: &'static CStr,
+    of: impl FnOnce(&ErrorText) -> *const c_char,
+) -> *const c_char {
+    if error.addr() == FAULT {
+        return fixed.as_ptr();
+    }
     // The table keeps the text until the error is freed.
     find(error).map_or(ptr::null(), |error| of(&error))
 }
@@ -56,9 +83,10 @@ fn field(error: *const facevault_error, of: impl FnOnce(&ErrorText) -> *const c_
 /// The status of an error; `FACEVAULT_OK` for NULL, `FACEVAULT_INVALID` for a handle that is no error or was freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn facevault_error_status(error: *const facevault_error) -> facevault_status {
-    match error.is_null() {
-        true => facevault_status::FACEVAULT_OK,
-        false => find(error).map_or(facevault_status::FACEVAULT_INVALID, |error| error.status),
+    match error.addr() {
+        0 => facevault_status::FACEVAULT_OK,
+        FAULT => facevault_status::FACEVAULT_RUNTIME,
+        _ => find(error).map_or(facevault_status::FACEVAULT_INVALID, |error| error.status),
     }
 }
 
@@ -66,14 +94,14 @@ pub extern "C" fn facevault_error_status(error: *const facevault_error) -> facev
 /// NULL for a handle that is no error.
 #[unsafe(no_mangle)]
 pub extern "C" fn facevault_error_kind(error: *const facevault_error) -> *const c_char {
-    field(error, |error| error.kind.as_ptr())
+    field(error, FAULT_KIND, |error| error.kind.as_ptr())
 }
 
 /// What went wrong, as a sentence without names of people. The text lives as long as the error; NULL for a handle that
 /// is no error.
 #[unsafe(no_mangle)]
 pub extern "C" fn facevault_error_message(error: *const facevault_error) -> *const c_char {
-    field(error, |error| error.message.as_ptr())
+    field(error, FAULT_MESSAGE, |error| error.message.as_ptr())
 }
 
 /// All of an error as a JSON object: `error` (the kind), `message`, and where there are any `details` (the broken
@@ -81,11 +109,38 @@ pub extern "C" fn facevault_error_message(error: *const facevault_error) -> *con
 /// already). The text lives as long as the error; NULL for a handle that is no error.
 #[unsafe(no_mangle)]
 pub extern "C" fn facevault_error_json(error: *const facevault_error) -> *const c_char {
-    field(error, |error| error.json.as_ptr())
+    field(error, FAULT_JSON, |error| error.json.as_ptr())
 }
 
 /// Frees an error, and its texts with it. NULL is none; `FACEVAULT_INVALID` for a handle that is no error or was freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn facevault_error_free(error: *mut facevault_error) -> facevault_status {
-    close(error)
+    match error.addr() {
+        FAULT => facevault_status::FACEVAULT_OK,
+        _ => close(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_at_the_boundary_is_an_error_with_texts() {
+        let mut error = ptr::null_mut();
+        // SAFETY: `error` may be written.
+        let status = unsafe { ended(&raw mut error, || panic!("secret")) };
+        assert_eq!(status, facevault_status::FACEVAULT_RUNTIME);
+        assert_eq!(facevault_error_status(error), status);
+        // SAFETY: the texts are there and end with a zero byte.
+        let text = |text: *const c_char| unsafe { CStr::from_ptr(text) }.to_str().expect("UTF-8");
+        let json = text(facevault_error_json(error));
+        let message = text(facevault_error_message(error));
+        assert_eq!(json, format!(r#"{{"error":"{}","message":"{message}"}}"#, text(facevault_error_kind(error))));
+        assert!(!json.contains("secret"));
+        for _ in 0..2 {
+            assert_eq!(facevault_error_free(error), facevault_status::FACEVAULT_OK);
+        }
+        assert_eq!(facevault_error_status(error), status);
+    }
 }

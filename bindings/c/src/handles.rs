@@ -33,7 +33,7 @@ struct Table {
     objects: HashMap<usize, Object>,
 }
 
-/// Keys grow by this much: they are never addresses that a debugger or a checker takes for valid ones by chance.
+/// Keys grow by this much, so those between are free for what has no entry. They are never addresses that a debugger or a checker takes for valid ones by chance.
 const STRIDE: usize = 16;
 
 static TABLE: LazyLock<RwLock<Table>> = LazyLock::new(|| RwLock::new(Table { next: STRIDE, objects: HashMap::new() }));

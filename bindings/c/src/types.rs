@@ -47,7 +47,7 @@ pub enum facevault_status {
     FACEVAULT_OUTCOME_UNKNOWN = 13,
     /// The progress callback asked to stop.
     FACEVAULT_CANCELLED = 14,
-    /// The vault is encrypted and its key is missing or wrong, or it is not encrypted.
+    /// The vault's key is missing, wrong or cannot be read, or the vault is not encrypted.
     FACEVAULT_KEY = 15,
 }
 
@@ -94,7 +94,7 @@ pub struct facevault_buffer {
 }
 
 /// A picture of the caller: rows of `width` pixels of three bytes, red, green and blue, that begin `stride` bytes
-/// apart. It must be upright.
+/// apart. It must be upright. All bytes from the first pixel to the last must be readable, those between the rows too.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct facevault_picture {
@@ -121,7 +121,7 @@ pub enum facevault_unit {
 /// How far a long call has come.
 #[repr(C)]
 pub struct facevault_step {
-    /// What is being done; empty where there is nothing new. Only valid during the callback.
+    /// What is being done; empty where that is the same as before. Only valid during the callback.
     pub what: *const c_char,
     /// How much is done.
     pub done: u64,
@@ -132,5 +132,33 @@ pub struct facevault_step {
 }
 
 /// Hears how far a long call has come, on the thread of that call; another value than 0 asks it to stop. It must not
-/// unwind (no C++ exception, no longjmp).
+/// unwind (no C++ exception, no longjmp), and must not call facevault.
 pub type facevault_progress = Option<unsafe extern "C" fn(user: *mut c_void, step: *const facevault_step) -> c_int>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_has_a_status_of_its_own() {
+        let kinds = [
+            ErrorKind::Invalid,
+            ErrorKind::NotFound,
+            ErrorKind::AlreadyExists,
+            ErrorKind::Conflict,
+            ErrorKind::Refused,
+            ErrorKind::ModelMismatch,
+            ErrorKind::ModelUnavailable,
+            ErrorKind::Runtime,
+            ErrorKind::Corrupt,
+            ErrorKind::Unsupported,
+            ErrorKind::Busy,
+            ErrorKind::Io,
+            ErrorKind::OutcomeUnknown,
+            ErrorKind::Cancelled,
+            ErrorKind::Key,
+        ];
+        let found = kinds.map(|kind| facevault_status::from(kind) as i32);
+        assert!(found.into_iter().eq(1..=15), "{found:?}");
+    }
+}

@@ -2,10 +2,9 @@
 
 use std::ffi::c_char;
 
-use facevault_bindings::facevault::index::compare;
 use facevault_bindings::facevault::wire::encode_base64;
-use facevault_bindings::facevault::{Engine, Error, FaceEncoding, ImageReport, Result};
-use facevault_bindings::{guard, vault_call};
+use facevault_bindings::facevault::{Engine, Error, FaceEncoding, ImageReport, Result, Rule};
+use facevault_bindings::{guard, similarity as alike, vault_call};
 use serde_json::{Map, Value, json as value};
 
 use crate::arguments::{bytes, elements, json, pixels, text};
@@ -77,7 +76,7 @@ fn encoding(engine: &Engine, vector: &[f32]) -> Result<FaceEncoding> {
 }
 
 /// How alike two encodings of the engine's model are: their cosine, or 1 less their distance for a model that is
-/// compared so.
+/// compared so. `FACEVAULT_MODEL_MISMATCH` where `dimension` is not the model's.
 ///
 /// # Safety
 /// `a` and `b` can be read for `dimension` floats; `similarity` may be written; `error` is NULL or may be written.
@@ -95,16 +94,15 @@ pub unsafe extern "C" fn facevault_similarity(
         ended(error, || {
             let engine = find(engine)?;
             let (a, b) = (elements("a", a, dimension)?, elements("b", b, dimension)?);
-            set("similarity", similarity, || {
-                guard(|| compare(engine.embedder().metric, &encoding(&engine, a)?, &encoding(&engine, b)?))
-            })
+            set("similarity", similarity, || alike(&engine, &encoding(&engine, a)?, &encoding(&engine, b)?))
         })
     }
 }
 
 /// Calls a verb of a vault that takes encodings: `identify_encodings`, `verify_encoding`, `create_person`,
 /// `create_person_unless_known`, `update_person`. `vectors` holds `count` encodings of `dimension` floats, one after the
-/// other; they come to what `request` says as its `encodings`, or its `encoding` for `verify_encoding`.
+/// other. They take the place of the request's `encodings`, which `request` must not have. `verify_encoding` takes one,
+/// as the request's `encoding`. `count` and `dimension` are 1 or more.
 ///
 /// # Safety
 /// `verb` is a text; `request` is NULL or a text; `vectors` can be read for `count * dimension` floats; `answer` and
@@ -126,7 +124,7 @@ pub unsafe extern "C" fn facevault_vault_call_vectors(
             clear(answer);
             let (vault, verb) = (find(vault)?, text("verb", verb)?);
             let vectors = elements("vectors", vectors, count.saturating_mul(dimension))?;
-            let request = with_encodings(json(request), verb, vectors, dimension);
+            let request = with_encodings(json(request), verb, vectors, count, dimension)?;
             let text = vault_call(&vault, verb, &request, Vec::new(), &mut ())?;
             give(answer, text.as_bytes());
             Ok(())
@@ -135,19 +133,31 @@ pub unsafe extern "C" fn facevault_vault_call_vectors(
 }
 
 /// A request with encodings; one that is no JSON object stays as it is, for the verb to refuse it.
-fn with_encodings(request: &[u8], verb: &str, vectors: &[f32], dimension: usize) -> Vec<u8> {
+fn with_encodings(request: &[u8], verb: &str, vectors: &[f32], count: usize, dimension: usize) -> Result<Vec<u8>> {
+    let is_one = verb == "verify_encoding";
+    if count == 0 || (is_one && count > 1) {
+        let max = if is_one { 1 } else { usize::MAX / size_of::<f32>() };
+        return Err(Error::invalid("count", Rule::Count { min: 1, max }));
+    }
+    if dimension == 0 {
+        return Err(Error::invalid("dimension", Rule::AtLeast(1.0)));
+    }
     let read = if request.is_empty() { Ok(Map::new()) } else { serde_json::from_slice(request) };
-    let Ok(mut object): Result<Map<String, Value>, _> = read else { return request.to_vec() };
+    let Ok(mut object): Result<Map<String, Value>, _> = read else { return Ok(request.to_vec()) };
+    if let Some(key) = ["encodings", "encoding"].into_iter().find(|key| object.contains_key(*key)) {
+        let rule = "must not be in the request: the vectors are handed over beside it";
+        return Err(Error::invalid(key, Rule::Other(rule.to_owned())));
+    }
     let little_endian = |vector: &[f32]| {
         let bytes: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
         encode_base64(&bytes)
     };
-    let mut encodings: Vec<String> = vectors.chunks(dimension.max(1)).map(little_endian).collect();
-    match (verb, encodings.len()) {
-        ("verify_encoding", 1) => object.insert("encoding".to_owned(), value!(encodings.pop())),
-        _ => object.insert("encodings".to_owned(), value!(encodings)),
+    let mut encodings: Vec<String> = vectors.chunks(dimension).map(little_endian).collect();
+    match is_one {
+        true => object.insert("encoding".to_owned(), value!(encodings.pop())),
+        false => object.insert("encodings".to_owned(), value!(encodings)),
     };
-    Value::Object(object).to_string().into_bytes()
+    Ok(Value::Object(object).to_string().into_bytes())
 }
 
 /// All encodings of the vault's active persons, as they were enrolled: `vectors` is a matrix of floats, row by row, and

@@ -192,6 +192,37 @@ static facevault_status call(run *run, const cJSON *step, cJSON **answer, faceva
     return status;
 }
 
+/* The status that each kind of error has. */
+static const struct {
+    const char *kind;
+    facevault_status status;
+} kinds[] = {
+    {"invalid", FACEVAULT_INVALID},
+    {"not_found", FACEVAULT_NOT_FOUND},
+    {"already_exists", FACEVAULT_ALREADY_EXISTS},
+    {"conflict", FACEVAULT_CONFLICT},
+    {"refused", FACEVAULT_REFUSED},
+    {"model_mismatch", FACEVAULT_MODEL_MISMATCH},
+    {"model_unavailable", FACEVAULT_MODEL_UNAVAILABLE},
+    {"runtime", FACEVAULT_RUNTIME},
+    {"corrupt", FACEVAULT_CORRUPT},
+    {"unsupported", FACEVAULT_UNSUPPORTED},
+    {"busy", FACEVAULT_BUSY},
+    {"io", FACEVAULT_IO},
+    {"outcome_unknown", FACEVAULT_OUTCOME_UNKNOWN},
+    {"cancelled", FACEVAULT_CANCELLED},
+    {"key", FACEVAULT_KEY},
+};
+
+static int is_kind(const char *kind, facevault_status status) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].kind, kind) == 0) {
+            return kinds[i].status == status;
+        }
+    }
+    return 0;
+}
+
 static int step(run *run, const cJSON *step) {
     cJSON *answer = NULL;
     facevault_error *error = NULL;
@@ -209,7 +240,7 @@ static int step(run *run, const cJSON *step) {
         }
         cJSON_AddItemToObject(found, "fields", fields);
         is_same = same(run, "error", expect, found);
-        if (facevault_error_status(error) != status ||
+        if (facevault_error_status(error) != status || !is_kind(facevault_error_kind(error), status) ||
             strcmp(facevault_error_kind(error), cJSON_GetObjectItem(found, "error")->valuestring) != 0) {
             is_same = fail(run, "the status and the kind", expect, found);
         }

@@ -89,6 +89,7 @@ static void vectors(const facevault_engine *engine, facevault_bytes photo, facev
     CHECK(fabs(same - 1) < 1e-6 && alike > 0.45 && alike < 0.999);
     CHECK(facevault_similarity(engine, a.data, NULL, dimension, &same, NULL) == FACEVAULT_INVALID);
     CHECK(facevault_similarity(engine, a.data, b.data, 0, &same, NULL) == FACEVAULT_INVALID);
+    CHECK(facevault_similarity(engine, a.data, b.data, dimension - 1, &same, NULL) == FACEVAULT_MODEL_MISMATCH);
 
     CHECK(facevault_vault_open(NULL, NULL, engine, &vault, NULL) == FACEVAULT_OK);
     const char *ada = "{\"_id\": \"ada\", \"name\": \"Ada\"}";
@@ -104,6 +105,19 @@ static void vectors(const facevault_engine *engine, facevault_bytes photo, facev
                                        NULL) == FACEVAULT_OK);
     CHECK(strstr(answer.data, "\"accepted\":true") != NULL);
     facevault_buffer_free(&answer);
+    /* What is handed over beside the request is neither left out nor in it too. */
+    CHECK(facevault_vault_call_vectors(vault, "create_person", "{\"name\": \"Bob\", \"encodings\": []}", b.data, 1,
+                                       dimension, NULL, NULL) == FACEVAULT_INVALID);
+    CHECK(facevault_vault_call_vectors(vault, "create_person", "{\"name\": \"Bob\"}", b.data, 0, dimension, NULL,
+                                       NULL) == FACEVAULT_INVALID);
+    CHECK(facevault_vault_call_vectors(vault, "create_person", "{\"name\": \"Bob\"}", b.data, 1, 0, NULL, &error) ==
+          FACEVAULT_INVALID);
+    CHECK(strstr(facevault_error_message(error), "\"dimension\"") != NULL);
+    facevault_error_free(error);
+    CHECK(facevault_vault_call_vectors(vault, "verify_encoding", "{\"id\": \"ada\"}", b.data, 2, dimension / 2, NULL,
+                                       &error) == FACEVAULT_INVALID);
+    CHECK(strstr(facevault_error_message(error), "\"count\"") != NULL);
+    facevault_error_free(error);
     CHECK(facevault_vault_matrix(vault, &matrix, &rows, NULL) == FACEVAULT_OK);
     CHECK(matrix.size == a.size && memcmp(matrix.data, a.data, a.size) == 0);
     CHECK(strstr(rows.data, "\"person\":\"ada\"") != NULL);

@@ -4,8 +4,8 @@ use facevault::geometry::Rect;
 use facevault::image::RgbImage;
 use facevault::wire::{FaceAnswer, encode_base64};
 use facevault::{
-    CompareOptions, Detection, EncodedFace, Engine, Error, FaceOutcome, ImageBytes, ImageReport, Progress, Refusal,
-    Result, Rule, Similarity, index,
+    CompareOptions, Detection, EncodedFace, Engine, Error, ErrorKind, FaceEncoding, FaceOutcome, ImageBytes,
+    ImageReport, Progress, Refusal, Result, Rule, Similarity, index,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -81,7 +81,9 @@ pub fn engine_call(
 }
 
 /// Calls a verb with a picture of the host's own instead of a photo's bytes: `detect`, `encode`, `encode_at`,
-/// `encode_faces`. `encode` answers one outcome, not a list.
+/// `encode_faces`. `encode` answers one outcome, not a list. `encode_faces` encodes all faces that `detect` finds in the
+/// picture as it stands: of a photo's bytes it also tries other orientations, and leaves out faces below the engine's
+/// `min_score`.
 ///
 /// # Errors
 /// As for [`engine_call`].
@@ -274,6 +276,30 @@ fn compare(engine: &Engine, call: &mut Call<'_>) -> Result<String> {
     json_text(&engine.compare(probe, gallery, &options)?)
 }
 
+/// How alike two encodings of the engine's model are: their cosine, or 1 less their distance for a model that is
+/// compared so.
+///
+/// # Errors
+/// [`ModelMismatch`](ErrorKind::ModelMismatch) where one of them is of another model, or of another dimension.
+pub fn similarity(engine: &Engine, a: &FaceEncoding, b: &FaceEncoding) -> Result<f64> {
+    guard(|| {
+        let own = (engine.model(), engine.embedder().dimension);
+        for encoding in [a, b] {
+            let (model, dimension) = (encoding.model(), encoding.dimension());
+            if (model, dimension) != own {
+                let message = format!(
+                    "an encoding has {dimension} components by model {model}, the engine compares {} by {} ({})",
+                    own.1,
+                    engine.name(),
+                    own.0
+                );
+                return Err(Error::new(ErrorKind::ModelMismatch, message));
+            }
+        }
+        index::compare(engine.embedder().metric, a, b)
+    })
+}
+
 /// Compares two encodings of the engine's model, `probe` and `gallery`.
 fn compare_encodings(engine: &Engine, call: &mut Call<'_>) -> Result<String> {
     let request = &mut call.request;
@@ -283,7 +309,7 @@ fn compare_encodings(engine: &Engine, call: &mut Call<'_>) -> Result<String> {
     let (probe, gallery) = request.finish_with(probe.zip(gallery))?;
     let engine = engine.in_mode(options.mode.unwrap_or(engine.mode()));
     let threshold = options.operating_point.threshold(engine.calibration(), 1)?;
-    let similarity = index::compare(engine.embedder().metric, &gallery, &probe)?;
+    let similarity = similarity(&engine, &gallery, &probe)?;
     json_text(&threshold.decide(Similarity::new(similarity)?, engine.calibration()))
 }
 

@@ -4,14 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use facevault::{Error, ErrorKind, Result};
 
-/// Runs `work`; a panic in it becomes an error of kind [`Runtime`](ErrorKind::Runtime). What the panic says is not
-/// repeated, because it may hold what nobody should log.
+/// Runs `work`; a panic in it becomes an error of kind [`Runtime`](ErrorKind::Runtime). The error does not repeat what
+/// the panic says, because that may hold what nobody should log; Rust's panic hook has written it to standard error by
+/// then.
 ///
 /// # Errors
 /// That of `work`, or of a panic.
 pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        let message = "facevault met a fault of its own and gave this call up; nothing of it was written by halves";
+        let message = "facevault met a fault of its own and ended this call; what was finished before it stays";
         Err(Error::new(ErrorKind::Runtime, message))
     })
 }

@@ -1,7 +1,7 @@
 //! The verbs of facevault as names, JSON and bytes: what the bindings of other languages stand on.
 //!
 //! A binding holds an [`Engine`] and a [`Vault`] and calls their verbs by name. A request is a JSON object; photos come
-//! beside it as the bytes of their files; an answer is JSON. What is no text has ways of its own: [`vault_bytes`] gives
+//! beside it as the bytes of their files; an answer is JSON. Binary data has functions of its own: [`vault_bytes`] gives
 //! stored photos, [`picture`] and [`picture_call`] take decoded pixels, and
 //! [`Vault::encoding_matrix`](facevault::Vault::encoding_matrix) gives all vectors. So every language has the same
 //! requests, answers and errors, and a new verb is one line in a table here.
@@ -11,7 +11,8 @@
 //! broken rule is reported, not only the first.
 //!
 //! No function here panics: a fault inside facevault becomes an error of kind
-//! [`Runtime`](facevault::ErrorKind::Runtime).
+//! [`Runtime`](facevault::ErrorKind::Runtime). Before that, Rust's panic hook writes what the panic says to standard
+//! error; a host that must not have it there sets a hook of its own.
 
 mod answer;
 mod engine;
@@ -20,7 +21,7 @@ mod options;
 mod request;
 mod vault;
 
-pub use engine::{engine_call, engine_verbs, picture, picture_call, picture_verbs};
+pub use engine::{engine_call, engine_verbs, picture, picture_call, picture_verbs, similarity};
 pub use guard::guard;
 pub use options::{open_engine, open_vault, setup, vault_as};
 pub use vault::{bytes_verbs, vault_bytes, vault_call, vault_verbs};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use facevault::wire::decode_base64;
 use facevault::{
-    EncodingMode, Error, FaceEncoding, ImageBytes, ModelId, OperatingPoint, Progress, Result, Rule, Violation,
+    EncodingMode, Error, ErrorKind, FaceEncoding, ImageBytes, ModelId, OperatingPoint, Progress, Result, Rule,
+    Violation,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -13,6 +14,8 @@ use serde_json::{Map, Value};
 const MAX_VIOLATIONS: usize = 100;
 /// The most characters of an unknown key that an error repeats.
 const MAX_ECHO: usize = 80;
+/// The most characters of what serde expects that an error repeats.
+const MAX_EXPECTED: usize = 200;
 
 /// What a verb is called with.
 pub(crate) struct Call<'a> {
@@ -230,7 +233,8 @@ impl Request {
         self.model
     }
 
-    /// A list of encodings in base64, of `model` or of the one that the key `model` names.
+    /// A list of encodings in base64, of `model` or of the one that the key `model` names. Where no model is known,
+    /// encodings are an error: nobody could check them.
     pub(crate) fn encodings(
         &mut self,
         key: &str,
@@ -239,12 +243,15 @@ impl Request {
         if !self.names(key) {
             return Ok(Vec::new());
         }
+        let is_given = self.rest.get(key).and_then(Value::as_array).is_some_and(|items| !items.is_empty());
         let model = match self.named_model() {
             Some(named) => named,
-            None => model()?,
+            None if is_given => Some(model()?.ok_or_else(no_model)?),
+            None => None,
         };
         let Some(model) = model else {
-            self.rest.remove(key);
+            // Nothing is given, or `model` breaks a rule, which is noted.
+            drop(self.list(key));
             return Ok(Vec::new());
         };
         Ok(self.texts(key, |text| encoding(model, text)).unwrap_or_default())
@@ -269,7 +276,7 @@ impl Request {
         match serde_json::from_value(value) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.broken(key, Rule::Other(format!("is not what is expected: {error}")));
+                self.broken(key, Rule::Other(misfit(&error)));
                 None
             }
         }
@@ -367,6 +374,23 @@ impl Request {
     }
 }
 
+fn no_model() -> Error {
+    let message = "the vault has no model yet, so it cannot check encodings: open it with the engine of the model that \
+                   made them";
+    Error::new(ErrorKind::ModelUnavailable, message)
+}
+
+/// What serde expected, without what it found: that may be a photo or a name in the wrong place.
+fn misfit(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let short = |text: &str| text.chars().take(MAX_EXPECTED).collect::<String>();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("has a part of another type than expected: {}", short(expected)),
+        // A field is missing, or the type's own rule is broken.
+        None => format!("cannot be read: {}", short(&text)),
+    }
+}
+
 /// An encoding of `model` whose base64 this is.
 fn encoding(model: ModelId, text: &str) -> Result<FaceEncoding> {
     let bytes = decode_base64(text).ok_or_else(|| Error::invalid("encoding", Rule::Base64))?;
@@ -374,57 +398,4 @@ fn encoding(model: ModelId, text: &str) -> Result<FaceEncoding> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules(request: &mut Request) -> Vec<String> {
-        let error = request.finish().expect_err("broken rules");
-        error.violations().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn every_broken_rule_is_noted_with_its_place() {
-        let body =
-            br#"{"a": 1, "b": {"c": "x", "d": null, "zzz": 1}, "e": [1, "bad id!"], "f": -1, "g": {"fmr": 2}, "y": 0}"#;
-        let mut request = Request::parse(body).expect("an object");
-        assert_eq!(request.text("a"), None);
-        let mut inside = request.object("b").expect("an object");
-        assert_eq!((inside.flag("c"), inside.flag("d")), (None, None));
-        request.absorb(inside);
-        assert!(request.texts("e", |text| facevault::PersonId::new(text)).is_some_and(|read| read.is_empty()));
-        assert_eq!((request.whole("f"), request.point("g")), (None, None));
-        request.require("h");
-        let expected = [
-            r#""a" must be a string"#,
-            r#""b.c" must be a boolean"#,
-            r#""b.zzz" is not allowed"#,
-            r#""e[0]" must be a string"#,
-            r#""e[1]" must have 1 to 64 of the characters A-Z a-z 0-9 _ -"#,
-            r#""f" must be a whole number of 0 or more"#,
-            r#""g" must be above 0 and at most 1, is 2"#,
-            r#""h" is required"#,
-            r#""y" is not allowed"#,
-        ];
-        assert_eq!(rules(&mut request), expected);
-    }
-
-    #[test]
-    fn bodies_that_are_no_object_are_refused() {
-        assert!(Request::parse(b"").is_ok_and(|mut request| request.finish().is_ok()));
-        for (body, rule) in [
-            (&b"{"[..], "\"body\" must be JSON, which it is not at line 1, column 1"),
-            (b"[]", "\"body\" must be an object"),
-            (b"\xff", "\"body\" must be JSON, which it is not at line 1, column 1"),
-        ] {
-            assert_eq!(Request::parse(body).map(|_| ()).expect_err("no object").to_string(), rule);
-        }
-    }
-
-    #[test]
-    fn what_is_reported_does_not_grow_with_the_request() {
-        let many: Map<String, Value> = (0..1000).map(|i| (format!("{i}{}", "x".repeat(500)), Value::from(1))).collect();
-        let mut request = Request::new(many, String::new());
-        let rules = rules(&mut request);
-        assert!(rules.len() == MAX_VIOLATIONS && rules.iter().all(|rule| rule.len() < 200));
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Keeping a vault: what it is, checks, copies, erasure, clients, retention.
 
 use facevault::store::{Erasure, Problem};
-use facevault::{ChangesSince, PersonChange, PurgeOptions, PurgedPerson, Result, RetentionPolicy, Vault};
+use facevault::{ChangesSince, PersonChange, PurgeOptions, PurgedPerson, Result, RetentionPolicy, Rule, Vault};
 use serde_json::{Value, json};
 
 use super::person_id;
@@ -110,8 +110,12 @@ pub(super) fn retention(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
     json_text(&vault.retention()?)
 }
 
-/// `expired`, `unseen_days`: the whole policy.
+/// `expired`, `unseen_days`: the whole policy. One of them must be named: `{"expired": false}` keeps everybody.
 pub(super) fn set_retention(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
+    if !call.request.names("expired") && !call.request.names("unseen_days") {
+        let rule = r#"must name expired, unseen_days or both; {"expired": false} keeps everybody"#;
+        call.request.broken("body", Rule::Other(rule.to_owned()));
+    }
     let policy = policy(&mut call.request);
     call.request.finish()?;
     vault.set_retention(&policy)?;
