@@ -18,10 +18,12 @@ use facevault_bindings::facevault::vision::{
 use facevault_bindings::facevault::{Error, ErrorKind, Result, hog_detector};
 use facevault_bindings::guard;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray3};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 use crate::crop_68::places;
 use crate::error::raised;
+use crate::exit::Running;
 use crate::jitter::{Random, view};
 use crate::picture::Borrowed;
 use crate::upsample::doubled;
@@ -122,9 +124,8 @@ impl Dlib {
         let mut vectors = Vec::new();
         for face in faces {
             let points: Vec<Point> = face.iter().map(|(x, y)| Point::new(*x as f32, *y as f32)).collect();
-            let crop = self.crop(picture, &points).ok_or_else(|| {
-                Error::new(ErrorKind::Refused, "the landmarks of a face coincide; its box is too small or shows none")
-            })?;
+            let size = self.embedder.spec().template.size;
+            let crop = self.crop(picture, &points).unwrap_or_else(|| crop_of_one_point(picture, &points, size));
             vectors.extend(self.vector(crop, jitters)?.into_iter().map(f64::from));
         }
         Ok(vectors)
@@ -158,6 +159,44 @@ impl Dlib {
     }
 }
 
+/// The crop that dlib takes where the landmarks of a face coincide: a square of one pixel around them, mirrored, and
+/// black wherever not all four neighbours of a place are in the picture.
+fn crop_of_one_point(picture: &RgbImage, points: &[Point], size: u32) -> AlignedFace {
+    let count = points.len() as f64;
+    let mean = |of: fn(&Point) -> f32| points.iter().map(|point| f64::from(of(point))).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.x), mean(|point| point.y));
+    let place = |middle: f64, index: u32| middle + 0.5 - f64::from(index) / f64::from(size - 1);
+    let inside = |first: f64, side: u32| first >= 0.0 && first + 1.0 < f64::from(side);
+    let read = |column: u32, row: u32| {
+        let (x, y) = (place(x, column), place(y, row));
+        let (left, top) = (x.floor(), y.floor());
+        if !inside(left, picture.width()) || !inside(top, picture.height()) {
+            return [0; 3];
+        }
+        let (right, below, left, top) = (x - left, y - top, left as u32, top as u32);
+        let value = |dx: u32, dy: u32, channel: usize| f64::from(picture.get_pixel(left + dx, top + dy).0[channel]);
+        [0, 1, 2].map(|c| {
+            let upper = (1.0 - right) * value(0, 0, c) + right * value(1, 0, c);
+            let lower = (1.0 - right) * value(0, 1, c) + right * value(1, 1, c);
+            ((1.0 - below) * upper + below * lower) as u8
+        })
+    };
+    let mut pixels = RgbImage::new(size, size);
+    pixels.enumerate_pixels_mut().for_each(|(column, row, pixel)| pixel.0 = read(column, row));
+    AlignedFace { pixels }
+}
+
+/// Bytes that the network takes for a pixel: three single-precision numbers, and the same for all smaller sizes of the
+/// picture, each five sixths of the one before, that are searched with it.
+const BYTES_A_PIXEL: f64 = 3.0 * 4.0 / (1.0 - 25.0 / 36.0);
+
+/// Whether there could be memory for a picture that is doubled so many times: what is refused later ends the process.
+fn has_memory(picture: &RgbImage, doublings: u32) -> bool {
+    let pixels = f64::from(picture.width()) * f64::from(picture.height()) * 4_f64.powi(doublings.min(64) as i32);
+    let bytes = pixels * BYTES_A_PIXEL;
+    bytes < isize::MAX as f64 && Vec::<u8>::new().try_reserve_exact(bytes as usize).is_ok()
+}
+
 /// dlib's rectangles go from a first to a last pixel.
 fn rect((left, top, right, bottom): Sides) -> Rect {
     Rect::from_sides(left as f32, top as f32, right as f32, bottom as f32)
@@ -179,6 +218,7 @@ impl Dlib {
     #[new]
     #[pyo3(signature = (data_dir=None, threads=0))]
     fn open(py: Python<'_>, data_dir: Option<PathBuf>, threads: usize) -> PyResult<Self> {
+        let _running = Running::begin(py)?;
         let threads = match threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -192,8 +232,17 @@ impl Dlib {
         picture: PyReadonlyArray3<'_, u8>,
         doublings: u32,
     ) -> PyResult<Vec<(Sides, f32)>> {
+        let _running = Running::begin(py)?;
         let picture = Borrowed::new(py, &picture)?;
         let picture: &RgbImage = &picture;
+        if !has_memory(picture, doublings) {
+            return Err(PyMemoryError::new_err(format!(
+                "a picture of {} x {} pixels, upsampled {doublings} times, needs more memory than there is; reduce it \
+                 or upsample it fewer times",
+                picture.width(),
+                picture.height()
+            )));
+        }
         py.detach(|| guard(|| self.network_faces(picture, doublings))).map_err(|error| raised(py, &error))
     }
 
@@ -215,6 +264,7 @@ impl Dlib {
         boxes: Vec<Sides>,
         large: bool,
     ) -> PyResult<Vec<Vec<(i64, i64)>>> {
+        let _running = Running::begin(py)?;
         let picture = Borrowed::new(py, &picture)?;
         let picture: &RgbImage = &picture;
         py.detach(|| guard(|| self.points(picture, &boxes, large))).map_err(|error| raised(py, &error))
@@ -227,6 +277,7 @@ impl Dlib {
         faces: Vec<Vec<(i64, i64)>>,
         jitters: u32,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let _running = Running::begin(py)?;
         let picture = Borrowed::new(py, &picture)?;
         let picture: &RgbImage = &picture;
         let found = py.detach(|| guard(|| self.vectors(picture, &faces, jitters)));

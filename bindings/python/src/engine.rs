@@ -8,6 +8,7 @@ use numpy::{PyArray3, PyReadonlyArray3};
 use pyo3::prelude::*;
 
 use crate::error::{closed, raised};
+use crate::exit::Running;
 use crate::picture::{Borrowed, to_array};
 use crate::progress::watched;
 
@@ -50,6 +51,7 @@ pub(crate) fn copied(photos: &[Bound<'_, pyo3::types::PyBytes>]) -> Vec<ImageByt
 impl Engine {
     #[new]
     fn open(py: Python<'_>, options: &str) -> PyResult<Self> {
+        let _running = Running::begin(py)?;
         let engine = py.detach(|| open_engine(options.as_bytes())).map_err(|error| raised(py, &error))?;
         Ok(Self { handle: Handle::new(engine, "engine") })
     }
@@ -63,6 +65,7 @@ impl Engine {
         photos: Vec<Bound<'_, pyo3::types::PyBytes>>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<String> {
+        let _running = Running::begin(py)?;
         let engine = self.handle.get(py)?;
         let photos = copied(&photos);
         watched(py, progress, |progress| engine_call(&engine, verb, request.as_bytes(), photos, progress))
@@ -75,6 +78,7 @@ impl Engine {
         request: &str,
         picture: PyReadonlyArray3<'_, u8>,
     ) -> PyResult<String> {
+        let _running = Running::begin(py)?;
         let engine = self.handle.get(py)?;
         let picture = Borrowed::new(py, &picture)?;
         let picture: &facevault::image::RgbImage = &picture;
@@ -82,6 +86,7 @@ impl Engine {
     }
 
     fn decode<'py>(&self, py: Python<'py>, photo: &[u8]) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        let _running = Running::begin(py)?;
         let engine = self.handle.get(py)?;
         let refused = |refusal| Error::refused(vec![ImageReport::new(0, Some(refusal))]);
         let decoded = py.detach(|| guard(|| engine.decode(photo).map_err(refused)));
@@ -91,6 +96,7 @@ impl Engine {
     /// Seconds that encoding a photo takes when Rust calls the engine.
     #[cfg(feature = "bench")]
     fn seconds_in_rust(&self, py: Python<'_>, photo: &[u8]) -> PyResult<f64> {
+        let _running = Running::begin(py)?;
         let engine = self.handle.get(py)?;
         let start = std::time::Instant::now();
         engine.encode(photo).map_err(|error| raised(py, &error))?;

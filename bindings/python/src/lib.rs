@@ -12,6 +12,7 @@ mod distance;
 mod dlib;
 mod engine;
 mod error;
+mod exit;
 mod jitter;
 mod picture;
 mod progress;
@@ -29,6 +30,8 @@ mod _native {
     use super::dlib::Dlib;
     #[pymodule_export]
     use super::engine::Engine;
+    #[pymodule_export]
+    use super::exit::{end, forked};
     #[pymodule_export]
     use super::setup::{setup, version};
     #[pymodule_export]

@@ -46,16 +46,26 @@ impl Progress for Watch {
 }
 
 /// Does `work` without holding the interpreter. What was raised while it reported its progress, such as
-/// `KeyboardInterrupt`, is raised instead of its own outcome.
-pub(crate) fn watched<T: Send>(
+/// `KeyboardInterrupt`, is raised instead; the answer to what was done
+/// until then is its attribute `outcome`, as in JSON.
+pub(crate) fn watched(
     py: Python<'_>,
     call: Option<Py<PyAny>>,
-    work: impl FnOnce(&mut dyn Progress) -> Result<T> + Send,
-) -> PyResult<T> {
+    work: impl FnOnce(&mut dyn Progress) -> Result<String> + Send,
+) -> PyResult<String> {
     let mut watch = Watch::new(call);
     let outcome = py.detach(|| work(&mut watch));
     match watch.stopped_by {
-        Some(error) => Err(error),
+        Some(error) => {
+            if let Ok(answer) = outcome {
+                // An exception that takes no attribute stays as it is.
+                let _ = py
+                    .import("json")
+                    .and_then(|json| json.call_method1("loads", (answer,)))
+                    .and_then(|answer| error.value(py).setattr("outcome", answer));
+            }
+            Err(error)
+        }
         None => outcome.map_err(|error| raised(py, &error)),
     }
 }

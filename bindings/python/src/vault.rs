@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 
 use crate::engine::{Engine, Handle, copied};
 use crate::error::raised;
+use crate::exit::Running;
 use crate::progress::watched;
 
 #[pyclass(frozen, module = "facevault._native")]
@@ -24,6 +25,7 @@ type Matrix<'py> = (String, u64, Vec<(String, String)>, Bound<'py, PyArray2<f32>
 impl Vault {
     #[new]
     fn open(py: Python<'_>, path: Option<PathBuf>, options: &str, engine: Option<&Engine>) -> PyResult<Self> {
+        let _running = Running::begin(py)?;
         let engine = engine.map(|engine| engine.handle.get(py)).transpose()?;
         let opened = py.detach(|| open_vault(path.as_deref(), options.as_bytes(), engine.as_ref()));
         Ok(Self::holding(opened.map_err(|error| raised(py, &error))?))
@@ -38,24 +40,28 @@ impl Vault {
         photos: Vec<Bound<'_, PyBytes>>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<String> {
+        let _running = Running::begin(py)?;
         let vault = self.handle.get(py)?;
         let photos = copied(&photos);
         watched(py, progress, |progress| vault_call(&vault, verb, request.as_bytes(), photos, progress))
     }
 
     fn bytes<'py>(&self, py: Python<'py>, verb: &str, request: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let _running = Running::begin(py)?;
         let vault = self.handle.get(py)?;
         let bytes = py.detach(|| vault_bytes(&vault, verb, request.as_bytes()));
         Ok(PyBytes::new(py, &bytes.map_err(|error| raised(py, &error))?))
     }
 
     fn derived(&self, py: Python<'_>, options: &str) -> PyResult<Self> {
+        let _running = Running::begin(py)?;
         let vault = self.handle.get(py)?;
         let derived = py.detach(|| vault_as(&vault, options.as_bytes()));
         Ok(Self::holding(derived.map_err(|error| raised(py, &error))?))
     }
 
     fn encoding_matrix<'py>(&self, py: Python<'py>) -> PyResult<Matrix<'py>> {
+        let _running = Running::begin(py)?;
         let vault = self.handle.get(py)?;
         let matrix = py.detach(|| guard(|| vault.encoding_matrix())).map_err(|error| raised(py, &error))?;
         let rows: Vec<(String, String)> =

@@ -5,6 +5,8 @@ import gc
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -105,8 +107,60 @@ def test_a_progress_function_stops_or_raises(vault, engine, people):
     def fails(*step):
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="mine"):
+    with pytest.raises(ZeroDivisionError, match="mine") as raised:
         vault.create_persons(new, progress=fails)
+    assert [one["status"] for one in raised.value.outcome["outcomes"]].count("failed") > 0
+    assert len(raised.value.outcome["outcomes"]) == len(new)
+
+
+DAEMONS = """
+import sys, threading, time
+import facevault
+engine = facevault.Engine(threads=1)
+photo = open(sys.argv[1], "rb").read()
+begun = threading.Event()
+def work():
+    while True:
+        begun.set()
+        try:
+            engine.encode(photo)
+        except facevault.Error as error:
+            assert error.kind == "cancelled", error
+            time.sleep(60)
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+begun.wait()
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_the_interpreter_ends_while_daemon_threads_work(engine, people):
+    for i in range(8):
+        ended = subprocess.run(
+            [sys.executable, "-c", DAEMONS, str(people[0][0][0]), str(i / 100)], capture_output=True, text=True
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_after_the_end_other_threads_call_nothing(engine):
+    code = """
+import threading
+import facevault
+from facevault import _native
+vault = facevault.Vault()
+_native.end()
+print(vault.persons().total)
+def call():
+    try:
+        vault.persons()
+    except facevault.Error as error:
+        print(error.kind)
+thread = threading.Thread(target=call)
+thread.start()
+thread.join()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "0\ncancelled\n"), ended.stderr
 
 
 def resident():

@@ -111,11 +111,28 @@ def test_a_picture_without_a_face_gives_nothing(dlib):
         face_recognition.face_encodings(gray, [(1.5, 9, 9, 1)])
 
 
+def test_boxes_without_a_size_have_an_encoding(golden):
+    image, record = golden[0]
+    left, top, right, bottom = next(face["rect"] for face in record["faces"] if face["upsample"] == 0)
+    ordinary, empty = (top, right, bottom, left), (5, 5, 5, 5)
+    outside, inverted = (-9, -9, -9, -9), (bottom, left, top, right)
+    found = face_recognition.face_encodings(image, [ordinary, empty, outside, inverted])
+    assert len(found) == 4 and all(np.isfinite(one).all() for one in found)
+    assert np.array_equal(found[0], face_recognition.face_encodings(image, [ordinary])[0])
+    # Outside of the picture all is black, as it is in a black picture.
+    assert np.array_equal(found[2], face_recognition.face_encodings(np.zeros_like(image), [empty])[0])
+
+
 def test_an_empty_picture_has_no_faces(dlib):
     for shape in ((0, 0, 3), (10, 0, 3), (0, 5)):
         empty = np.zeros(shape, np.uint8)
         assert face_recognition.face_locations(empty) == [] == face_recognition.face_encodings(empty)
         assert face_recognition.face_landmarks(empty, model="small") == []
+
+
+def test_pictures_beyond_memory_are_an_error(dlib):
+    with pytest.raises(MemoryError, match="upsampled 20 times"):
+        face_recognition.face_locations(np.zeros((2000, 2000, 3), np.uint8), 20)
 
 
 def test_unknown_landmark_models_are_refused_first(monkeypatch):

@@ -13,6 +13,7 @@ The package face_recognition has its stand-in in :mod:`facevault.face_recognitio
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 from typing import List, Optional, Union
@@ -71,6 +72,11 @@ from ._records import (
 from ._vault import Vault
 
 __version__ = _native.version()
+
+# Daemon threads may be inside a call as the interpreter ends: what runs is waited for.
+atexit.register(_native.end)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native.forked)
 
 PathLike = Union[str, "os.PathLike[str]"]
 

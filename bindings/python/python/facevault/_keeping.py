@@ -104,7 +104,7 @@ class Keeping:
         progress: Optional[ProgressCall] = None,
     ) -> Purged:
         """Removes whose time has passed; with ``dry_run`` says who that would be. Where ``progress`` raises, who was
-        removed until then stays removed, and the audit trail says who that is."""
+        removed until then is in the exception's ``outcome``, as in JSON."""
         body = request(expired=expired, unseen_days=unseen_days, dry_run=dry_run, trust_clock=trust_clock)
         return read(Purged, json.loads(self._native.call("purge", body, [], progress)))
 

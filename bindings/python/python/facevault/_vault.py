@@ -158,8 +158,7 @@ class Vault(Collections):
         progress: Optional[ProgressCall] = None,
     ) -> List[Union[Person, Error]]:
         """Adds many people at once: the :class:`Person`, or the :class:`Error` of the one who was not added, in their
-        order. Where ``progress`` raises, who was added until then stays; let it return ``False`` to
-        have the outcomes."""
+        order. Where ``progress`` raises, these outcomes are in the exception's ``outcome``, as in JSON."""
         bodies, photos = [], []
         for new in persons:
             fields = dict(vars(new))
