@@ -80,7 +80,15 @@ def cnn_faces(image: Any, doublings: int) -> List[FoundFace]:
 
 def frontal_faces(image: Any, doublings: int) -> List[Rectangle]:
     """The faces that dlib's HOG detector finds, highest score first."""
-    found = networks().hog_faces(picture_of(image), _count(doublings))
+    picture = picture_of(image)
+    if picture.size == 0:
+        return []
+    try:
+        found = networks().hog_faces(picture, _count(doublings))
+    except Error as error:
+        if error.kind != "invalid":
+            raise
+        raise MemoryError(f"the picture cannot be upsampled {_count(doublings)} times: {error.message}") from None
     return [Rectangle(*sides) for sides, _ in found]
 
 
