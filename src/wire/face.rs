@@ -1,7 +1,11 @@
 //! Faces as they are answered.
 
+use crate::engine::EncodedFace;
+use crate::error::Refusal;
 use crate::geometry::{Landmarks, Point, Rect};
-use crate::vision::Face;
+use crate::vision::{Face, Quality, Turn};
+
+use super::encode_base64;
 
 /// `{"box": {"top", "left", "right", "bottom"}, "landmarks": {...}, "detection_score"}`, in pixels
 /// of the upright picture.
@@ -24,6 +28,59 @@ impl FaceAnswer {
             bounds: FaceBox::new(&face.bounds),
             landmarks: NamedLandmarks::new(&face.landmarks),
             detection_score: face.score,
+        }
+    }
+}
+
+/// The encoding of a photo's face, or why there is none: `{"status": "ok", "model", "dimension", "encoding", "face",
+/// "turned", "others", "quality", "recognizability"}`, with the encoding as base64 of little-endian `f32`, or
+/// `{"status": "refused", "code", "measured", "limit", "message"}`.
+///
+/// It has no `Debug`, because it holds the encoding.
+#[derive(serde::Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum EncodedFaceAnswer<'a> {
+    /// There is an encoding.
+    #[non_exhaustive]
+    Ok {
+        /// The model that made it.
+        model: String,
+        /// How many components it has.
+        dimension: usize,
+        /// Its components.
+        encoding: String,
+        /// The face.
+        face: FaceAnswer,
+        /// By how much the photo was turned, beyond its EXIF orientation, to be upright.
+        turned: Turn,
+        /// The photo's other faces, where this one was chosen among several.
+        others: Vec<FaceAnswer>,
+        /// How good the face is.
+        quality: &'a Quality,
+        /// How recognisable it is; null where that was not measured for the model.
+        recognizability: Option<f64>,
+    },
+    /// The photo or the face was refused.
+    Refused(&'a Refusal),
+}
+
+impl<'a> EncodedFaceAnswer<'a> {
+    /// The answer about a photo or a face.
+    #[must_use]
+    pub fn new(outcome: &'a Result<EncodedFace, Refusal>) -> Self {
+        match outcome {
+            Ok(EncodedFace { face, turned, others, quality, encoding, recognizability }) => Self::Ok {
+                model: encoding.model().to_string(),
+                dimension: encoding.dimension(),
+                encoding: encode_base64(&encoding.to_bytes()),
+                face: FaceAnswer::new(face),
+                turned: *turned,
+                others: others.iter().map(FaceAnswer::new).collect(),
+                quality,
+                recognizability: *recognizability,
+            },
+            Err(refusal) => Self::Refused(refusal),
         }
     }
 }

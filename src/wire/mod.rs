@@ -31,7 +31,7 @@ pub(crate) use collection::CollectionAnswer;
 pub use error::ErrorAnswer;
 #[cfg(feature = "http")]
 pub(crate) use error::ImageOutcome;
-pub use face::FaceAnswer;
+pub use face::{EncodedFaceAnswer, FaceAnswer};
 #[cfg(feature = "http")]
 pub(crate) use face::{FaceBox, NamedLandmarks};
 #[cfg(feature = "http")]

@@ -124,7 +124,7 @@ const char *facevault_version(void);
 // `buffer` is NULL or points to a buffer.
 facevault_status facevault_buffer_free(facevault_buffer *buffer);
 
-// Installs ONNX Runtime and a pack, as `facevault setup` does; what is there already stays. Options: `pack`,
+// Installs ONNX Runtime and a pack, as `facevault setup` does; installed files stay. Options: `pack`,
 // `data_dir`, `from` (a folder with the files, instead of the network), `accept_licence`, `python`, `npm`.
 //
 // # Safety

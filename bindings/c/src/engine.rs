@@ -29,7 +29,7 @@ pub(crate) unsafe fn set<T>(name: &str, to: *mut T, value: impl FnOnce() -> Resu
     Ok(())
 }
 
-/// Installs ONNX Runtime and a pack, as `facevault setup` does; what is there already stays. Options: `pack`,
+/// Installs ONNX Runtime and a pack, as `facevault setup` does; installed files stay. Options: `pack`,
 /// `data_dir`, `from` (a folder with the files, instead of the network), `accept_licence`, `python`, `npm`.
 ///
 /// # Safety

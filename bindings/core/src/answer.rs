@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use facevault::jiff::Timestamp;
-use facevault::wire::{FaceAnswer, encode_base64};
+use facevault::wire::{EncodedFaceAnswer, encode_base64};
 use facevault::{
     ClientId, CollectionId, DateOfBirth, EncodedFace, Error, ErrorKind, Gender, ImageId, Page, Person, PersonId,
     PersonSummary, Refusal, Result, Status, Vault,
@@ -138,29 +138,10 @@ pub(crate) fn names<'a>(
 
 /// `{"status": "ok", ...}` with the encoding and what was measured, or `"refused"` with why.
 pub(crate) fn encoded(outcome: &Result<EncodedFace, Refusal>) -> Value {
-    match outcome {
-        Ok(EncodedFace { face, turned, others, quality, encoding, recognizability, .. }) => json!({
-            "status": "ok",
-            "model": encoding.model().to_string(),
-            "dimension": encoding.dimension(),
-            "encoding": encode_base64(&encoding.to_bytes()),
-            "face": FaceAnswer::new(face),
-            "turned": turned,
-            "others": others.iter().map(FaceAnswer::new).collect::<Vec<_>>(),
-            "quality": quality,
-            "recognizability": recognizability,
-        }),
-        Err(refusal) => refused(refusal),
-    }
+    json!(EncodedFaceAnswer::new(outcome))
 }
 
 /// Why there is no encoding.
 pub(crate) fn refused(refusal: &Refusal) -> Value {
-    json!({
-        "status": "refused",
-        "code": refusal.code,
-        "measured": refusal.measured,
-        "limit": refusal.limit,
-        "message": refusal.message,
-    })
+    json!(EncodedFaceAnswer::Refused(refusal))
 }

@@ -169,7 +169,7 @@ pub fn vault_as(vault: &Vault, options: &[u8]) -> Result<Vault> {
     })
 }
 
-/// Installs ONNX Runtime and a pack, as `facevault setup` does: what is there already is left as it is. Answers
+/// Installs ONNX Runtime and a pack, as `facevault setup` does; installed files stay. Answers
 /// `{"home": path, "installed": [paths]}`.
 ///
 /// * `pack`: a built-in pack's name, `standard` by default; `dlib-hog` is dlib's HOG detector, which is no pack.

@@ -110,7 +110,7 @@ test('a photo that is refused changes nothing and says why', options, async () =
   await vault.close();
 });
 
-test('who is there already is refused with the person', options, async () => {
+test('a person whom the vault has is refused, and the error names that person', options, async () => {
   const vault = await Vault.inMemory({ engine });
   const ada = await vault.createPerson({ name: 'Ada', images: [sample('obama')] });
   const twice = { name: 'B', images: [sample('obama2')], unless_known: { face: { fmr: 1e-3 } } };

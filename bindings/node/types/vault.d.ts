@@ -44,7 +44,7 @@ export interface NewPerson {
   model?: string;
 }
 
-/** Refuses a person who seems to be there already, with kind `already_exists` and `duplicate`. */
+/** Refuses a person who seems to be in the vault, with kind `already_exists` and `duplicate`. */
 export interface UnlessKnown {
   name_and_birth?: boolean;
   face?: OperatingPoint;

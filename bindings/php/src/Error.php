@@ -51,7 +51,7 @@ final class Error extends \RuntimeException
         return $this->answer['images'] ?? [];
     }
 
-    /** @return array<string, mixed>|null the person who is there already, with the reason */
+    /** @return array<string, mixed>|null the existing person that the new one resembles, and the reason */
     public function duplicate(): ?array
     {
         return $this->answer['duplicate'] ?? null;

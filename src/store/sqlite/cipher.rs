@@ -2,8 +2,8 @@
 //!
 //! The first 16 bytes of an encrypted vault are SQLCipher's salt, the only bytes that are not encrypted. Vaults
 //! choose it themselves: `FVE`, a byte that says how keys are made (1: 256 bits as they are, 2: Argon2id of a
-//! passphrase), and 12 random bytes. So a vault that is encrypted is told from a file that is none, and another way
-//! to make keys can be added.
+//! passphrase), and 12 random bytes. So an encrypted vault can be distinguished from other files without the key, and
+//! another way to make keys can be added.
 
 use std::ffi::{CStr, c_int};
 use std::path::Path;

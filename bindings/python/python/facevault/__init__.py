@@ -93,7 +93,7 @@ def setup(
 ) -> List[str]:
     """Installs a pack and ONNX Runtime, as the command ``facevault setup`` does; answers the files that it installed.
 
-    What is there already is left as it is. ``from_dir``: a folder with the files; the network is not used then.
+    Installed files stay. ``from_dir``: a folder with the files; then the network is not used.
     """
     options = {
         "pack": pack,

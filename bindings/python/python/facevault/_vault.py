@@ -129,7 +129,7 @@ class Vault(Collections):
     ) -> Person:
         """Adds a person. Encodings may be given instead of photos, of the vault's model unless ``model`` says which.
 
-        ``unless_known`` refuses somebody who is there already, with an error of kind ``already_exists``:
+        ``unless_known`` refuses a person whom the vault has, with an error of kind ``already_exists``:
         ``{"name_and_birth": True, "face": {"fmr": 1e-5}, "collections": [...]}``.
         """
         fields = _person_fields(
@@ -291,8 +291,8 @@ class Vault(Collections):
         below_threshold: bool = False,
         mode: Optional[str] = None,
     ) -> Identification:
-        """Who is in one or more photos of one person? ``fpir``: the share of strangers for whom somebody may be
-        returned. With ``below_threshold`` the most similar people are listed though nobody was recognised."""
+        """Searches for the person in one or more photos of one person. ``fpir`` is the rate of searches for strangers
+        that may return somebody. ``below_threshold`` also lists the most similar people below the threshold."""
         body = _search(collections, max_results, point(fmr, fpir, similarity), below_threshold, mode)
         sent = all_bytes(photos, self._limit)
         return read(Identification, json.loads(self._native.call("identify", request(**body), sent)))

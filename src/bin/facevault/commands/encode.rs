@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use facevault::EncodedFace;
-use facevault::wire::{FaceAnswer, encode_base64};
+use facevault::wire::EncodedFaceAnswer;
 use facevault::{Error, ImageBytes, ImageReport, Progress, Refusal, Step};
 use serde_json::{Value, json};
 
@@ -72,27 +72,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
 fn print(arguments: &Arguments, outcomes: &[Encoded], context: &Context) -> Outcome {
     let named = || arguments.photos.iter().zip(outcomes);
     let data: Vec<Value> = named()
-        .map(|(path, outcome)| match outcome {
-            Ok(EncodedFace { face, turned, others, quality, encoding, recognizability, .. }) => json!({
-                "file": output::path(path),
-                "status": "ok",
-                "model": encoding.model().to_string(),
-                "dimension": encoding.dimension(),
-                "encoding": encode_base64(&encoding.to_bytes()),
-                "face": FaceAnswer::new(face),
-                "turned": turned,
-                "others": others.iter().map(FaceAnswer::new).collect::<Vec<_>>(),
-                "quality": quality,
-                "recognizability": recognizability,
-            }),
-            Err(refusal) => json!({
-                "file": output::path(path),
-                "status": "refused",
-                "code": refusal.code,
-                "measured": refusal.measured,
-                "limit": refusal.limit,
-                "message": refusal.message,
-            }),
+        .map(|(path, outcome)| {
+            let mut answer = json!(EncodedFaceAnswer::new(outcome));
+            answer["file"] = json!(output::path(path));
+            answer
         })
         .collect();
     context.output.answer(&data, |text| {
