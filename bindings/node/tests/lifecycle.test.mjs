@@ -158,13 +158,20 @@ async function memory() {
   return process.memoryUsage().rss / 2 ** 20;
 }
 
+// How much more the second half of the rounds holds than the first. What is compared is the least at several looks: how
+// much of what was freed lies in pages that something else still needs varies by tens of MiB.
 async function staysFlat(times, round) {
-  const warm = Math.ceil(times / 4);
-  for (let i = 0; i < warm; i++) await round();
-  const before = await memory();
-  for (let i = warm; i < times; i++) await round();
-  const grown = (await memory()) - before;
-  return { before, grown };
+  const looks = 15;
+  const least = async () => {
+    let found = Infinity;
+    for (let look = 0; look < looks; look++) {
+      for (let i = 0; i < times / 2 / looks; i++) await round();
+      found = Math.min(found, await memory());
+    }
+    return found;
+  };
+  const before = await least();
+  return { before, grown: (await least()) - before };
 }
 
 test('a thousand vaults are opened and closed with flat memory', options, async (t) => {
@@ -176,7 +183,7 @@ test('a thousand vaults are opened and closed with flat memory', options, async 
     await vault.identifyEncodings(encodings);
     await vault.close();
   });
-  t.diagnostic(`1000 vaults: ${before.toFixed(1)} MiB after 250, ${grown.toFixed(1)} MiB more after 1000`);
+  t.diagnostic(`1000 vaults: ${before.toFixed(1)} MiB in the first half, ${grown.toFixed(1)} MiB more in the second`);
   assert.ok(grown < 16, `${grown.toFixed(1)} MiB more`);
   await engine.close();
 });
@@ -189,6 +196,6 @@ test(`${engines} engines are opened and closed with flat memory`, options, async
     await engine.encode(photo);
     await engine.close();
   });
-  t.diagnostic(`${engines} engines: ${before.toFixed(1)} MiB after a quarter, ${grown.toFixed(1)} MiB more in the end`);
-  assert.ok(grown < 32, `${grown.toFixed(1)} MiB more`);
+  t.diagnostic(`${engines} engines: ${before.toFixed(1)} MiB in the first half, ${grown.toFixed(1)} MiB more in the second`);
+  assert.ok(grown < 16, `${grown.toFixed(1)} MiB more`);
 });
