@@ -10,117 +10,19 @@ use std::fs;
 use std::path::Path;
 
 use facevault::store::Store;
-use facevault::{Error, ErrorKind, Patch, Vault, VaultOptions};
+use facevault::{Error, ErrorKind, Vault, VaultOptions};
 
 use super::Numbers;
 use super::disk::{Disk, Fate};
 use super::images::{Backup, Tester, published};
 use super::recorder::{Control, Event, durable, record};
-use super::script::{Fields, Model, NewOne, Op, Photos, Subject};
+use super::script::{Model, Op, Subject};
 use super::state::State;
+use super::works::{ENOSPC, FAULTS, Work, next, preparation, works};
 use crate::children;
 use crate::scratch::folder;
 
 const TEST: &str = "reliability::faults::a_failing_call_leaves_a_whole_vault_and_an_honest_answer";
-
-/// What is done while calls fail.
-#[derive(Debug, Clone)]
-enum Work {
-    Op(Op),
-    /// A vault is opened after a crash, with a log beside it.
-    OpenAfterCrash,
-    Create,
-    Migrate(u32),
-}
-
-/// All of it, by name.
-fn works() -> Vec<(&'static str, Work)> {
-    let new = |person, photos: &[u32]| NewOne {
-        person,
-        name: format!("New {person}"),
-        notes: Some("word ".repeat(50)),
-        photos: photos.to_vec(),
-        given: vec![7],
-        groups: vec![1],
-    };
-    let fields = || Fields { name: Some("Changed".into()), notes: Patch::Set("new ".repeat(200)), ..Fields::default() };
-    let update = |fields, photos| Op::Update { person: 0, fields, photos };
-    vec![
-        ("fields", Work::Op(update(fields(), Photos::Keep))),
-        ("photos", Work::Op(update(fields(), Photos::Replace(vec![10, 11])))),
-        ("add-photo", Work::Op(update(Fields::default(), Photos::Edit(0, vec![12])))),
-        ("create", Work::Op(Op::Create(new(5, &[15, 16])))),
-        ("create-many", Work::Op(Op::CreateMany(vec![new(6, &[17]), new(7, &[20]), new(8, &[21])]))),
-        ("remove", Work::Op(Op::Remove(0))),
-        ("group", Work::Op(Op::UpdateGroup { group: 1, name: "Renamed".into(), people: Some(vec![1, 2]) })),
-        ("token", Work::Op(Op::CreateToken)),
-        ("revoke", Work::Op(Op::RevokeToken)),
-        ("reencode", Work::Op(Op::Reencode)),
-        ("backup", Work::Op(Op::Backup("copy".into()))),
-        ("reopen", Work::Op(Op::Reopen)),
-        ("open-after-crash", Work::OpenAfterCrash),
-        ("create-vault", Work::Create),
-        ("migrate", Work::Migrate(3)),
-    ]
-}
-
-/// What the vault holds before.
-fn preparation() -> Vec<Op> {
-    let new = |person, photos: Vec<u32>, given: Vec<u32>| {
-        let (name, notes) = (format!("Person {person}"), Some("old ".repeat(100)));
-        Op::Create(NewOne { person, name, notes, photos, given, groups: Vec::new() })
-    };
-    vec![
-        Op::CreateGroup(1),
-        new(0, vec![1, 2], vec![3]),
-        new(1, vec![5], Vec::new()),
-        new(2, Vec::new(), vec![4]),
-        Op::CreateToken,
-        Op::Update { person: 0, fields: Fields { groups: Some(vec![1]), ..Fields::default() }, photos: Photos::Keep },
-    ]
-}
-
-/// What is done when the fault has gone.
-fn next() -> Op {
-    let fields = Fields { name: Some("Next".into()), ..Fields::default() };
-    Op::Update { person: 1, fields, photos: Photos::Keep }
-}
-
-const EINTR: i32 = 4;
-const EIO: i32 = 5;
-const ENOMEM: i32 = 12;
-const EACCES: i32 = 13;
-const EMFILE: i32 = 24;
-const ENOSPC: i32 = 28;
-const ENOLCK: i32 = 37;
-
-/// Kinds of calls and how they fail; `folder` is a folder's sync, `disk` all that changes something.
-const FAULTS: &[(&str, i32, &str)] = &[
-    ("write", EIO, "once"),
-    ("write", EIO, "on"),
-    ("write", ENOSPC, "once"),
-    ("write", ENOSPC, "on"),
-    ("write", ENOSPC, "short"),
-    ("write", EINTR, "once"),
-    ("sync", EIO, "once"),
-    ("sync", EIO, "on"),
-    ("folder", EIO, "once"),
-    ("folder", EIO, "on"),
-    ("truncate", EIO, "once"),
-    ("truncate", EIO, "on"),
-    ("open", EMFILE, "once"),
-    ("open", EMFILE, "on"),
-    ("open", EACCES, "once"),
-    ("read", EIO, "once"),
-    ("read", EIO, "on"),
-    ("unlink", EIO, "once"),
-    ("rename", EIO, "once"),
-    ("rename", ENOSPC, "once"),
-    ("lock", ENOLCK, "once"),
-    ("shm", ENOSPC, "once"),
-    ("shm", ENOMEM, "once"),
-    ("disk", EIO, "on"),
-];
 
 /// What a work's vault may hold, by name: before and behind the work, each also with the next operation.
 fn states(work: &Work) -> BTreeMap<String, Option<State>> {

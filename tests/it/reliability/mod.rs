@@ -18,6 +18,7 @@ mod images;
 mod recorder;
 mod script;
 mod state;
+mod works;
 
 use crate::scratch::Numbers;
 
