@@ -1,5 +1,5 @@
 // Compiles the native half and puts it beside index.js. `--dev` compiles for development and tests: faster to build,
-// slower to run.
+// slower to run. `--bench` adds what bench/overhead.mjs compares with.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
@@ -23,6 +23,7 @@ function run(program, ...args) {
 }
 
 const profile = dev ? [] : ['--release'];
+if (process.argv.includes('--bench')) profile.push('--features', 'bench');
 const messages = run('cargo', 'build', '--locked', '-p', 'facevault-node', ...profile, '--message-format', 'json');
 if (messages === null) {
   console.error('there is no cargo; install Rust 1.92 or later and a C compiler (https://rustup.rs), then try again');

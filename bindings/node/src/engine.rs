@@ -109,6 +109,25 @@ impl NativeEngine {
             Ok(Done { json, bytes: Some(picture.into_raw()), ..Done::default() })
         })
     }
+
+    /// Seconds that encoding a photo takes when Rust calls the engine.
+    #[cfg(feature = "bench")]
+    #[napi]
+    pub fn seconds_in_rust<'env>(
+        &self,
+        env: &'env Env,
+        photo: JsPhoto<'_>,
+        watch: &Watch,
+    ) -> napi::Result<Object<'env>> {
+        let (engine, photo) = (self.slot.get(), Photo::from(photo));
+        start(env, &self.lanes.photos, watch, None, move |_| {
+            let engine = engine?;
+            let bytes = photo.read(engine.rules().decode.max_bytes)?.map_err(refused)?;
+            let start = std::time::Instant::now();
+            engine.encode(&bytes)?;
+            Ok(Done::json(start.elapsed().as_secs_f64().to_string()))
+        })
+    }
 }
 
 impl Drop for NativeEngine {

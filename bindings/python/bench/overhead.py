@@ -23,7 +23,7 @@ def main(paths):
         ratios, python, rust = [], [], []
         for turn in range(ROUNDS):
             photo = photos[turn % len(photos)]
-            order = ("python", "rust") if turn % 2 else ("rust", "python")
+            order = ("python", "rust") if (turn // len(photos)) % 2 else ("rust", "python")
             took = {}
             for who in order:
                 if who == "rust":

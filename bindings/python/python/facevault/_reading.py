@@ -85,20 +85,23 @@ def _make(kind: Any) -> Read:
 
 def _record(kind: Any) -> Read:
     hints = get_type_hints(kind)
-    fields = [
-        (field.name, _ALIASES.get(field.name, field.name), _reader(hints[field.name]), _has_default(field))
-        for field in dataclasses.fields(kind)
-    ]
+    fields = [(field.name, _ALIASES.get(field.name, field.name), _reader(hints[field.name])) for field in dataclasses.fields(kind)]
+    defaults = {field.name: field for field in dataclasses.fields(kind) if _has_default(field)}
 
     def build(data: Dict[str, Any]) -> Any:
         values = {}
-        for name, alias, inner, has_default in fields:
+        for name, alias, inner in fields:
             key = name if name in data else alias
             if key in data:
-                values[name] = inner(data[key])
-            elif not has_default:
+                values[name] = data[key] if inner is _same else inner(data[key])
+            elif name not in defaults:
                 raise KeyError(f"the answer has no {name!r}")
-        return kind(**values)
+        if len(values) < len(fields):
+            return kind(**values)
+        # As __init__ does, but at once: that of a frozen dataclass calls object.__setattr__ for each field.
+        record = object.__new__(kind)
+        record.__dict__.update(values)
+        return record
 
     return build
 
