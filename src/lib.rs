@@ -52,8 +52,10 @@ mod comparison;
 mod encoding;
 mod error;
 mod files;
+mod frame;
 pub mod geometry;
 mod hex;
+mod input;
 mod patch;
 mod person;
 mod progress;
@@ -103,6 +105,8 @@ pub use engine::{
 pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
 };
+pub use frame::{Frame, PixelFormat, Rotation, YuvMatrix, YuvRange};
+pub use input::{Input, Inputs};
 pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, Cursor, DateOfBirth, Gender, ImageBytes, ImageId,

@@ -6,7 +6,7 @@ use crate::comparison::{Decision, OperatingPoint, Similarity};
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ImageReport, Refusal, Result, Rule};
 use crate::index;
-use crate::person::ImageBytes;
+use crate::input::{Input, Inputs};
 use crate::setters::setters;
 
 use super::Engine;
@@ -43,24 +43,33 @@ impl Default for CompareOptions {
 }
 
 impl Engine {
-    /// One encoding of one or more photos of a person: the mean of the normalised vectors, or for a
+    /// One encoding of one or more photos or frames of a person: the mean of the normalised vectors, or for a
     /// Euclidean model of the vectors as they are.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for no photo, [`Refused`](crate::ErrorKind::Refused)
     /// with the outcome of every photo.
-    pub fn probe(&self, photos: &[ImageBytes]) -> Result<FaceEncoding> {
-        fuse(self.embedder().metric, &self.encodings(photos, |picture| picture)?)
+    pub fn probe<'a>(&self, photos: impl Into<Inputs<'a>>) -> Result<FaceEncoding> {
+        fuse(self.embedder().metric, &self.encodings(&photos.into().to_vec(), |picture| picture)?)
     }
 
-    /// Decides whether the photos of `probe` and those of `gallery` show one person. Several photos of one side are
-    /// fused.
+    /// Decides whether the photos or frames of `probe` and those of `gallery` show one person. Several photos of one
+    /// side are fused.
     ///
     /// # Errors
     /// As for [`Self::probe`], with the outcomes of `gallery`'s photos after those of `probe`'s, and where the photos
     /// of one side seem to show two people ([`DifferentPerson`](crate::RefusalCode::DifferentPerson));
     /// [`Invalid`](crate::ErrorKind::Invalid) where the model's table cannot carry the operating point.
-    pub fn compare(&self, probe: &[ImageBytes], gallery: &[ImageBytes], options: &CompareOptions) -> Result<Decision> {
+    pub fn compare<'a, 'b>(
+        &self,
+        probe: impl Into<Inputs<'a>>,
+        gallery: impl Into<Inputs<'b>>,
+        options: &CompareOptions,
+    ) -> Result<Decision> {
+        self.compare_inputs(&probe.into().to_vec(), &gallery.into().to_vec(), options)
+    }
+
+    fn compare_inputs(&self, probe: &[Input<'_>], gallery: &[Input<'_>], options: &CompareOptions) -> Result<Decision> {
         let engine = self.in_mode(options.mode.unwrap_or(self.mode()));
         let threshold = options.operating_point.threshold(engine.calibration(), 1)?;
         if probe.is_empty() || gallery.is_empty() {
@@ -80,7 +89,7 @@ impl Engine {
     /// photos may be refused.
     pub(crate) fn encodings(
         &self,
-        photos: &[ImageBytes],
+        photos: &[Input<'_>],
         prepare: fn(RgbImage) -> RgbImage,
     ) -> Result<Vec<FaceEncoding>> {
         if photos.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::input::Input;
 use crate::progress::{Progress, Step, Unit};
 
 use super::{EncodedFace, Engine, Enrolled};
@@ -18,7 +19,7 @@ const AHEAD: usize = 2;
 type Outcome<O> = std::thread::Result<Result<Result<O, Refusal>>>;
 
 impl Engine {
-    /// The encodings of the photos of an iterator, as many at a time as the engine has threads. `take`
+    /// The encodings of the photos or frames of an iterator, as many at a time as the engine has threads. `take`
     /// gets a photo's place in the iterator, from 0, and its encoding or refusal, as soon as it is ready:
     /// the order may differ from the photos' own. Answers how many photos were encoded or refused.
     ///
@@ -59,13 +60,16 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::Cancelled`] where `progress` says to stop, [`ErrorKind::Runtime`] where a network
     /// fails, and what `take` returns. Photos that were begun are finished first and not handed out.
-    pub fn encode_each<T: AsRef<[u8]> + Send>(
+    pub fn encode_each<T: Send>(
         &self,
         photos: impl IntoIterator<Item = T>,
         progress: &mut dyn Progress,
         take: impl FnMut(usize, Result<EncodedFace, Refusal>) -> Result<()>,
-    ) -> Result<usize> {
-        self.work_on_each(photos, progress, |photo| self.encode_one(photo, |picture| picture), take)
+    ) -> Result<usize>
+    where
+        for<'a> &'a T: Into<Input<'a>>,
+    {
+        self.work_on_each(photos, progress, |photo| self.encode_one(photo.into(), |picture| picture), take)
     }
 
     /// As [`Self::encode_each`], with photos that are to be kept.
@@ -75,14 +79,14 @@ impl Engine {
         progress: &mut dyn Progress,
         take: impl FnMut(usize, Result<Enrolled, Refusal>) -> Result<()>,
     ) -> Result<usize> {
-        self.work_on_each(photos, progress, |photo| self.enroll_one(photo), take)
+        self.work_on_each(photos, progress, |photo| self.enroll_one(photo.as_ref()), take)
     }
 
-    fn work_on_each<T: AsRef<[u8]> + Send, O: Send>(
+    fn work_on_each<T: Send, O: Send>(
         &self,
         photos: impl IntoIterator<Item = T>,
         progress: &mut dyn Progress,
-        work: impl Fn(&[u8]) -> Result<Result<O, Refusal>> + Sync,
+        work: impl Fn(&T) -> Result<Result<O, Refusal>> + Sync,
         mut take: impl FnMut(usize, Result<O, Refusal>) -> Result<()>,
     ) -> Result<usize> {
         let work = &work;
@@ -105,7 +109,7 @@ impl Engine {
                     let taken_on = self.inner.origin.workload.take_on(1);
                     begun += 1;
                     scope.spawn(move |_| {
-                        let work = || work(photo.as_ref());
+                        let work = || work(&photo);
                         let outcome = (!stopped.load(Ordering::Relaxed)).then(|| catch_unwind(AssertUnwindSafe(work)));
                         drop((photo, taken_on));
                         // Nobody receives any more once the work has ended.

@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 use crate::encoding::FaceEncoding;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result};
+use crate::frame::Frame;
+use crate::input::Input;
 use crate::spec::EncodingMode;
 use crate::vision::{self, AlignedFace, Face, Quality, QualityLimits, SeekOptions, Seeker, Turn, Upright};
 
@@ -19,13 +21,13 @@ use super::{Detection, EncodedFace, Engine, Enrolled, FaceOutcome};
 const BARELY: f64 = 1.06;
 
 impl Engine {
-    /// The faces of a photo.
+    /// The faces of a photo or a frame.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] for bytes that are no picture or too large a one,
     /// [`ErrorKind::Runtime`] where the network fails. A picture without a face is no error.
-    pub fn detect(&self, image: &[u8]) -> Result<Detection> {
-        let picture = self.decode(image).map_err(refused)?;
+    pub fn detect<'a>(&self, image: impl Into<Input<'a>>) -> Result<Detection> {
+        let picture = self.seen(image.into()).map_err(refused)?;
         let _taken_on = self.inner.origin.workload.take_on(1);
         let (picture, turned, faces) = self.inner.timing.time(Step::Detect, || self.seeker().all(&picture))?;
         Ok(Detection { width: picture.width(), height: picture.height(), turned, faces })
@@ -39,14 +41,31 @@ impl Engine {
         self.inner.timing.time(Step::Decode, || vision::decode(image, &self.rules.decode))
     }
 
-    /// The encoding of the one face of a photo.
+    /// The picture of a frame, upright and not mirrored, within the engine's limits: for a frame what [`Self::decode`]
+    /// gives for a file.
+    ///
+    /// # Errors
+    /// A refusal for too large a frame, and for a JPEG picture that is damaged or has not the frame's size.
+    pub fn picture(&self, frame: &Frame<'_>) -> Result<RgbImage, Refusal> {
+        self.inner.timing.time(Step::Decode, || vision::picture(frame, &self.rules.decode))
+    }
+
+    /// The upright picture of a file or a frame.
+    fn seen(&self, image: Input<'_>) -> Result<RgbImage, Refusal> {
+        match image {
+            Input::File(bytes) => self.decode(bytes),
+            Input::Frame(frame) => self.picture(&frame),
+        }
+    }
+
+    /// The encoding of the one face of a photo or a frame.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] where the photo gives no encoding, [`ErrorKind::Runtime`] where a
     /// network fails.
-    pub fn encode(&self, image: &[u8]) -> Result<EncodedFace> {
+    pub fn encode<'a>(&self, image: impl Into<Input<'a>>) -> Result<EncodedFace> {
         let _taken_on = self.inner.origin.workload.take_on(1);
-        self.encode_one(image, |picture| picture)?.map_err(refused)
+        self.encode_one(image.into(), |picture| picture)?.map_err(refused)
     }
 
     /// The encoding of the one face of a picture that was decoded already, as [`Self::encode`].
@@ -58,54 +77,56 @@ impl Engine {
         self.encode_upright(picture)
     }
 
-    /// The encodings of many photos, in their order, as many at a time as the engine has threads.
+    /// The encodings of many photos or frames, in their order, as many at a time as the engine has threads.
     /// A refused photo does not stop the others.
     ///
     /// # Errors
     /// [`ErrorKind::Runtime`] where a network fails.
-    pub fn encode_all<T: AsRef<[u8]> + Sync>(&self, images: &[T]) -> Result<Vec<Result<EncodedFace, Refusal>>> {
-        self.encode_prepared(images, |picture| picture)
+    pub fn encode_all<T: Sync>(&self, images: &[T]) -> Result<Vec<Result<EncodedFace, Refusal>>>
+    where
+        for<'a> &'a T: Into<Input<'a>>,
+    {
+        self.work_on_all(images, |image| self.encode_one(image.into(), |picture| picture))
     }
 
     /// As [`Self::encode_all`], with `prepare` done to each upright picture before faces are looked
     /// for.
-    pub(super) fn encode_prepared<T: AsRef<[u8]> + Sync>(
+    pub(super) fn encode_prepared(
         &self,
-        images: &[T],
+        images: &[Input<'_>],
         prepare: fn(RgbImage) -> RgbImage,
     ) -> Result<Vec<Result<EncodedFace, Refusal>>> {
-        self.work_on_all(images, |image| self.encode_one(image, prepare))
+        self.work_on_all(images, |image| self.encode_one(*image, prepare))
     }
 
     /// As [`Self::encode_all`], with photos that are to be kept.
     pub(crate) fn enroll_all<T: AsRef<[u8]> + Sync>(&self, images: &[T]) -> Result<Vec<Result<Enrolled, Refusal>>> {
-        self.work_on_all(images, |image| self.enroll_one(image))
+        self.work_on_all(images, |image| self.enroll_one(image.as_ref()))
     }
 
-    fn work_on_all<T: AsRef<[u8]> + Sync, O: Send>(
+    fn work_on_all<T: Sync, O: Send>(
         &self,
         images: &[T],
-        work: impl Fn(&[u8]) -> Result<Result<O, Refusal>> + Sync,
+        work: impl Fn(&T) -> Result<Result<O, Refusal>> + Sync,
     ) -> Result<Vec<Result<O, Refusal>>> {
         let _taken_on = self.inner.origin.workload.take_on(images.len());
-        let work = |image: &T| work(image.as_ref());
         match images {
             [image] => Ok(vec![work(image)?]),
             // One photo at a time: with larger chunks, one thread would still be busy with the last chunk while the
             // others are idle.
-            _ => self.inner.threads.install(|| images.par_iter().with_max_len(1).map(work).collect()),
+            _ => self.inner.threads.install(|| images.par_iter().with_max_len(1).map(&work).collect()),
         }
     }
 
-    /// For photos of groups: every face of a photo, highest score first, with its encoding or with a refusal if it is
+    /// For photos of groups: every face of a photo or a frame, highest score first, with its encoding or with a refusal if it is
     /// not good enough. Also returns by how much the photo was turned to be upright; boxes are in pixels of the upright
     /// picture.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] for bytes that are no picture or too large a one,
     /// [`ErrorKind::Runtime`] where a network fails.
-    pub fn encode_faces(&self, image: &[u8]) -> Result<(Turn, Vec<FaceOutcome>)> {
-        let picture = self.decode(image).map_err(refused)?;
+    pub fn encode_faces<'a>(&self, image: impl Into<Input<'a>>) -> Result<(Turn, Vec<FaceOutcome>)> {
+        let picture = self.seen(image.into()).map_err(refused)?;
         let (turned, faces) = self.faces_of(&picture, self.seeker())?;
         let unrecognised = |(_, outcome): &FaceOutcome| {
             outcome.as_ref().is_err_and(|refusal| refusal.code == RefusalCode::NotRecognizable)
@@ -152,10 +173,10 @@ impl Engine {
 
     pub(super) fn encode_one(
         &self,
-        image: &[u8],
+        image: Input<'_>,
         prepare: fn(RgbImage) -> RgbImage,
     ) -> Result<Result<EncodedFace, Refusal>> {
-        match self.decode(image) {
+        match self.seen(image) {
             Ok(picture) => self.encode_upright(&prepare(picture)),
             Err(refusal) => Ok(Err(refusal)),
         }

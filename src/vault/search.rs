@@ -7,7 +7,8 @@ use crate::encoding::FaceEncoding;
 use crate::engine::{self, CompareOptions, fuse};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
-use crate::person::{CollectionId, ImageBytes, ImageId, PersonId};
+use crate::input::{Input, Inputs};
+use crate::person::{CollectionId, ImageId, PersonId};
 use crate::setters::setters;
 use crate::spec::EncodingMode;
 use crate::vision::{Face, Turn};
@@ -126,7 +127,7 @@ pub struct IdentifiedFace {
 }
 
 impl Vault {
-    /// Who is this? Several photos of one person are fused into one probe.
+    /// Who is this? Several photos or frames of one person are fused into one probe.
     ///
     /// Where the vault's audit trail notes searches, each answer has its entry, and a vault that was opened for
     /// reading gives none.
@@ -139,8 +140,8 @@ impl Vault {
     /// [`VaultOptions::mixed_photos`](crate::VaultOptions::mixed_photos) takes them;
     /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine;
     /// [`Unsupported`](ErrorKind::Unsupported) where searches are noted and the vault was opened for reading.
-    pub fn identify(&self, photos: &[ImageBytes], options: &IdentifyOptions) -> Result<Identification> {
-        self.identify_encoding(&self.probe(photos, options.mode, |picture| picture)?, options)
+    pub fn identify<'a>(&self, photos: impl Into<Inputs<'a>>, options: &IdentifyOptions) -> Result<Identification> {
+        self.identify_encoding(&self.probe(photos.into(), options.mode, |picture| picture)?, options)
     }
 
     /// Who is this, given an encoding?
@@ -214,12 +215,16 @@ impl Vault {
         answers.collect()
     }
 
-    /// Who is everybody in this group photo? Faces in the detector's order, best first.
+    /// Who is everybody in this group photo or frame? Faces in the detector's order, best first.
     ///
     /// # Errors
     /// As for [`Self::identify`], but a face that cannot be encoded is in the answer, and so is a
     /// photo without faces: an empty list.
-    pub fn identify_faces(&self, photo: &[u8], options: &IdentifyOptions) -> Result<Vec<IdentifiedFace>> {
+    pub fn identify_faces<'a>(
+        &self,
+        photo: impl Into<Input<'a>>,
+        options: &IdentifyOptions,
+    ) -> Result<Vec<IdentifiedFace>> {
         let (turned, faces) = self.engine_in(options.mode)?.encode_faces(photo)?;
         let probes: Vec<FaceEncoding> =
             faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
@@ -232,16 +237,21 @@ impl Vault {
         Ok(faces.into_iter().map(answer).collect())
     }
 
-    /// Is this that person? Several photos are fused into one probe. A person whose status is
+    /// Is this that person? Several photos or frames are fused into one probe. A person whose status is
     /// inactive is never matched.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) for an unknown person,
     /// [`Invalid`](ErrorKind::Invalid) where the person is inactive or has no photo, and as for
     /// [`Self::identify`].
-    pub fn verify(&self, id: &PersonId, photos: &[ImageBytes], options: &CompareOptions) -> Result<Verification> {
+    pub fn verify<'a>(
+        &self,
+        id: &PersonId,
+        photos: impl Into<Inputs<'a>>,
+        options: &CompareOptions,
+    ) -> Result<Verification> {
         self.store().person_summary(&self.client, id)?;
-        self.verify_encoding(id, &self.probe(photos, options.mode, |picture| picture)?, options)
+        self.verify_encoding(id, &self.probe(photos.into(), options.mode, |picture| picture)?, options)
     }
 
     /// Is this that person, given an encoding?
@@ -310,11 +320,11 @@ impl Vault {
     /// people are refused.
     pub(crate) fn probe(
         &self,
-        photos: &[ImageBytes],
+        photos: Inputs<'_>,
         mode: Option<EncodingMode>,
         prepare: fn(RgbImage) -> RgbImage,
     ) -> Result<FaceEncoding> {
-        let encodings = self.engine_in(mode)?.encodings(photos, prepare)?;
+        let encodings = self.engine_in(mode)?.encodings(&photos.to_vec(), prepare)?;
         self.require_one_person(&encodings.iter().collect::<Vec<_>>(), &[])?;
         fuse(self.needed_engine()?.embedder().metric, &encodings)
     }

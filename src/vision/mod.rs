@@ -36,7 +36,7 @@ pub use align::align;
 pub use align_dlib::align_points;
 #[cfg(feature = "http")]
 pub(crate) use decode::stated_pixels;
-pub use decode::{DecodeLimits, decode};
+pub use decode::{DecodeLimits, decode, picture};
 pub use detect::{CenterFace, Mmod, Scrfd, Yunet, open_size};
 pub use embed::NetworkEmbedder;
 pub use hog::{HogDetector, HogFace};

@@ -20,6 +20,7 @@ mod engine;
 mod evaluation;
 mod fakes;
 mod flips;
+mod frames;
 mod given;
 mod graphs;
 #[cfg(feature = "cli")]

@@ -351,7 +351,7 @@ fn probe(vault: &Vault, photos: &[ImageBytes], prepare: Prepare, mode: SearchMod
         SearchMode::Accurate => EncodingMode::Accurate,
     };
     loaded(vault)?;
-    Ok(vault.probe(photos, Some(mode), prepare)?)
+    Ok(vault.probe(photos.into(), Some(mode), prepare)?)
 }
 
 /// A photo is looked at as it is.

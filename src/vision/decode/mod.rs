@@ -1,4 +1,4 @@
-//! From an image's bytes to an upright picture of 8-bit red, green and blue.
+//! From an image's bytes to an upright picture of 8-bit red, green and blue. `frame.rs` does the same for frames.
 //!
 //! The header comes first: nothing is allocated for pixels before the size that it claims was
 //! compared with the limits. The `image` crate's own memory limit does not hold on every path, so
@@ -13,6 +13,7 @@
 //! people see; colours hidden under transparency are never looked at. Of an animation the first
 //! frame is taken.
 
+mod frame;
 mod heif;
 mod jpeg;
 mod orientation;
@@ -35,6 +36,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, Rg
 use crate::error::{Refusal, RefusalCode};
 use crate::setters::setters;
 
+pub use frame::picture;
 #[cfg(feature = "http")]
 pub(crate) use stated_size::stated_pixels;
 

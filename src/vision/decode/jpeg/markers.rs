@@ -86,7 +86,6 @@ pub(super) fn reaches_end(bytes: &[u8]) -> bool {
 }
 
 /// Width and height as the first frame's header states them.
-#[cfg(feature = "http")]
 pub(in crate::vision::decode) fn stated_size(bytes: &[u8]) -> Option<(u32, u32)> {
     // Start of frame: all of this range but the tables of Huffman and arithmetic codes, and an extension.
     let is_frame = |marker: u8| matches!(marker, 0xc0..=0xcf) && ![0xc4, 0xc8, 0xcc].contains(&marker);

@@ -21,7 +21,6 @@ use crate::error::Refusal;
 use super::{
     DecodeLimits, check_density, check_frame, check_size, cut_short, damaged, pixels, too_much_memory, undecodable,
 };
-#[cfg(feature = "http")]
 pub(super) use markers::stated_size;
 use markers::{mend, reaches_end, stated};
 
