@@ -8,6 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use zeroize::Zeroize;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex;
 
@@ -55,7 +57,8 @@ impl FromStr for ModelId {
 
 /// A face as a vector, as its network gave it, with the id of its model.
 ///
-/// Cloning is cheap. `Debug` shows the model and the dimension, never the vector.
+/// Cloning is cheap. `Debug` shows the model and the dimension, never the vector. The vector is overwritten with zeros
+/// when the last clone is dropped.
 #[derive(Clone, PartialEq)]
 pub struct FaceEncoding {
     model: ModelId,
@@ -116,6 +119,14 @@ impl FaceEncoding {
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.vector.len()
+    }
+}
+
+impl Drop for FaceEncoding {
+    fn drop(&mut self) {
+        if let Some(vector) = Arc::get_mut(&mut self.vector) {
+            vector.zeroize();
+        }
     }
 }
 

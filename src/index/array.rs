@@ -3,17 +3,21 @@
 //! Filling a gallery touches all of its memory once, and a search reads most of it from end to end.
 //! With pages of 4 KiB, filling causes a page fault at each page, and searching constantly misses the processor's
 //! page-table cache (TLB); Linux gives pages of 2 MiB on request.
+//!
+//! What an array held is overwritten with zeros before its memory goes back to the system or to the allocator: it may be
+//! faces of people who were removed, or of a vault that is encrypted on the disk.
 
 use std::ops::{Deref, DerefMut};
 
 use bytemuck::Pod;
 use memmap2::MmapMut;
+use zeroize::Zeroize;
 
 /// Arrays of fewer bytes than this have no use for large pages.
 const LARGE: usize = 2 << 20;
 
 /// An array that grows at its end, of numbers for which zero bytes are zeros.
-pub(super) struct Array<T> {
+pub(super) struct Array<T: Pod> {
     memory: Memory<T>,
 }
 
@@ -56,13 +60,37 @@ impl<T: Pod> Array<T> {
             *self = larger;
         }
         match &mut self.memory {
-            Memory::Small(vec) => vec.extend_from_slice(numbers),
+            Memory::Small(vec) => {
+                if vec.capacity() < length {
+                    let mut larger = Vec::with_capacity(length.max(2 * vec.len()));
+                    larger.extend_from_slice(vec);
+                    wipe(vec);
+                    *vec = larger;
+                }
+                vec.extend_from_slice(numbers);
+            }
             Memory::Large { map, length: filled } => {
                 bytemuck::cast_slice_mut(map)[*filled..length].copy_from_slice(numbers);
                 *filled = length;
             }
         }
     }
+}
+
+impl<T: Pod> Drop for Array<T> {
+    fn drop(&mut self) {
+        wipe(self);
+    }
+}
+
+/// Overwrites numbers with zeros, even if nobody reads them afterwards.
+fn wipe<T: Pod>(numbers: &mut [T]) {
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(numbers);
+    // Eight bytes at a time: a gallery may have gigabytes.
+    let (start, words, end) = bytemuck::pod_align_to_mut::<u8, u64>(bytes);
+    start.zeroize();
+    words.zeroize();
+    end.zeroize();
 }
 
 impl<T: Pod> Deref for Array<T> {
@@ -115,6 +143,11 @@ mod tests {
             array[3] = 7.0;
             vector[3] = 7.0;
             assert!(*array == *vector);
+        }
+        for length in [0, 1, 9, LARGE + 3] {
+            let mut numbers = vec![7_u8; length];
+            wipe(&mut numbers);
+            assert!(numbers.iter().all(|byte| *byte == 0));
         }
         for length in [0, 5, LARGE, LARGE + 1] {
             assert!(*Array::<u8>::zeros(length) == *vec![0; length]);

@@ -175,7 +175,7 @@ impl Snapshot {
             id: person.clone(),
             collections,
             images: encodings.iter().map(|(image, _)| image.clone()).collect(),
-            vectors: encodings.iter().flat_map(|(_, encoding)| encoding.vector()).copied().collect(),
+            vectors: encodings.iter().flat_map(|(_, encoding)| encoding.vector()).copied().collect::<Vec<_>>().into(),
         });
         if self.tail.is_full() {
             self.seal();

@@ -25,6 +25,8 @@
 //! Both steps start from the spread of a row's components and are then fitted to the codes by least
 //! squares, which makes each `r` orthogonal to its `z` and so as short as these codes allow.
 
+use zeroize::Zeroizing;
+
 use super::array::Array;
 use super::kernels::{self, COLUMNS, GROUP, LINE, SPAN, Work};
 use super::metric;
@@ -264,11 +266,11 @@ struct Encoder<'a> {
     /// Half of `|u|^2` under `Euclidean`, else 0.
     half_square: f64,
     /// `u - m`, then `r1`, then `r2`.
-    rest: Vec<f32>,
+    rest: Zeroizing<Vec<f32>>,
     /// The sum of its squares.
     square: f32,
     /// The codes, one a byte.
-    codes: Vec<u8>,
+    codes: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> Encoder<'a> {
@@ -278,8 +280,8 @@ impl<'a> Encoder<'a> {
             centre,
             half_square: 0.0,
             square: 0.0,
-            rest: vec![0.0; dimension],
-            codes: vec![0; padded(dimension)],
+            rest: vec![0.0; dimension].into(),
+            codes: vec![0; padded(dimension)].into(),
         }
     }
 
@@ -309,7 +311,7 @@ impl<'a> Encoder<'a> {
         let step = (share * (self.square / dimension as f32).sqrt()).min(largest(&self.rest) / TOP);
         let inverse = 1.0 / step;
         if inverse.is_finite() {
-            for (code, rest) in codes.iter_mut().zip(&self.rest) {
+            for (code, rest) in codes.iter_mut().zip(self.rest.iter()) {
                 *code = nearest(*rest * inverse + TOP);
             }
         } else {

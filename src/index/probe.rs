@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use simsimd::SpatialSimilarity;
+use zeroize::Zeroizing;
 
 use super::codes::{Codes, GroupTerms, LONGEST, Terms, padded};
 use super::kernels::{self, GROUP};
@@ -15,17 +16,17 @@ const LARGEST: f64 = 127.0;
 /// A probe, in full and as 8-bit numbers.
 pub(super) struct Probe {
     metric: Metric,
-    vector: Vec<f32>,
+    vector: Zeroizing<Vec<f32>>,
     /// The sum of the vector's squares.
     square: f64,
     /// `q`: normalised under `Cosine`, raw under `Euclidean`.
-    q: Vec<f64>,
+    q: Zeroizing<Vec<f64>>,
     /// `|q|`.
     length: f64,
     /// `q` rounded, for the first look at a vector in full.
-    rounded: Vec<f32>,
+    rounded: Zeroizing<Vec<f32>>,
     /// `k`, padded with zeros to what the kernels take.
-    pub(super) numbers: Vec<i8>,
+    pub(super) numbers: Zeroizing<Vec<i8>>,
     /// 15 times the sum of `k`, which turns sums over codes into sums over `z`.
     shift: i32,
     /// `t`.
@@ -55,15 +56,15 @@ impl Probe {
         }
         Self {
             metric,
-            vector: vector.to_vec(),
+            vector: vector.to_vec().into(),
             square,
             length,
-            rounded: q.iter().map(|q| *q as f32).collect(),
+            rounded: q.iter().map(|q| *q as f32).collect::<Vec<_>>().into(),
             shift: 15 * numbers.iter().map(|n| i32::from(*n)).sum::<i32>(),
-            numbers,
+            numbers: numbers.into(),
             step,
             rest: rest.sqrt(),
-            q,
+            q: q.into(),
             floor: Floor::new(floor),
         }
     }

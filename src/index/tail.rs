@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::membership::Filter;
 use super::segment::Draft;
 use crate::{ImageId, PersonId, PersonKey};
@@ -20,7 +22,7 @@ pub(super) struct Recent {
     pub(super) collections: Arc<[u32]>,
     pub(super) images: Box<[ImageId]>,
     /// One vector after the other.
-    pub(super) vectors: Box<[f32]>,
+    pub(super) vectors: Zeroizing<Vec<f32>>,
 }
 
 impl Recent {
@@ -90,7 +92,7 @@ impl Tail {
     /// The bytes that the tail takes, about.
     pub(super) fn memory_bytes(&self) -> usize {
         let person = |p: &Arc<Recent>| {
-            size_of::<Recent>() + 64 + size_of_val(&*p.vectors) + p.images.len() * (size_of::<ImageId>() + 64)
+            size_of::<Recent>() + 64 + size_of_val(p.vectors.as_slice()) + p.images.len() * (size_of::<ImageId>() + 64)
         };
         self.people.iter().map(person).sum()
     }

@@ -109,9 +109,12 @@ impl NativeEngine {
             Ok(Done { json, bytes: Some(picture.into_raw()), ..Done::default() })
         })
     }
+}
 
+#[cfg(feature = "bench")]
+#[napi]
+impl NativeEngine {
     /// Seconds that encoding a photo takes when Rust calls the engine.
-    #[cfg(feature = "bench")]
     #[napi]
     pub fn seconds_in_rust<'env>(
         &self,
