@@ -30,8 +30,10 @@
 //! are re-exported: [`image`] and [`jiff`].
 //!
 //! The parts can be used by themselves: [`vision`] (decoding, detection, alignment, embedding),
-//! [`models`] (packs and their installation), [`store`] (the file), [`index`] (exact search),
-//! [`statistics`] and `evaluation` (error rates).
+//! [`models`] (packs and their installation), [`store`] (the file), [`index`] (exact search), [`tracking`] (faces from
+//! frame to frame), [`statistics`] and `evaluation` (error rates).
+//!
+//! A [`Watcher`] takes the frames of a camera and says who appeared, who that is, and who left.
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
@@ -74,15 +76,17 @@ pub mod index;
 pub mod models;
 pub mod statistics;
 pub mod store;
+pub mod tracking;
 pub mod vision;
 
-// -- from photos to encodings, the verbs, and their JSON shapes
+// -- from photos to encodings, the verbs, a camera, and their JSON shapes
 mod engine;
 #[cfg(feature = "evaluation")]
 pub mod evaluation;
 #[cfg(feature = "http")]
 pub mod http;
 mod vault;
+mod watch;
 pub mod wire;
 
 /// The crate of the pictures in this API ([`image::RgbImage`]), in the version that this API takes.
@@ -131,6 +135,7 @@ pub use vault::{
 #[cfg(feature = "encryption")]
 pub use vault_key::VaultKey;
 pub use vision::disable_runtime_telemetry;
+pub use watch::{Answer, BestShot, Event, Recognition, UnknownReason, VisitState, WatchCounts, WatchOptions, Watcher};
 
 /// The README's code is compiled with the tests.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ mod alike;
 mod compare;
 mod each;
 mod encode;
+mod film;
 mod fuse;
 mod given_faces;
 mod hog;
@@ -37,6 +38,7 @@ use crate::vision::{
 
 pub(crate) use alike::require_one_person;
 pub use compare::CompareOptions;
+pub(crate) use film::FilmEngine;
 pub(crate) use fuse::fuse;
 pub use hog::hog_detector;
 pub use open::{EngineOptions, PackSource};

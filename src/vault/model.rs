@@ -41,7 +41,7 @@ impl Vault {
     }
 
     /// The engine in the mode that was asked for, else in the vault's.
-    pub(super) fn engine_in(&self, asked: Option<EncodingMode>) -> Result<Engine> {
+    pub(crate) fn engine_in(&self, asked: Option<EncodingMode>) -> Result<Engine> {
         let engine = self.needed_engine()?;
         let mode = asked.or(self.encoding_mode()?);
         Ok(engine.in_mode(mode.unwrap_or(engine.mode())))

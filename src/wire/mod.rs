@@ -20,6 +20,7 @@ mod fields;
 mod person;
 mod request;
 mod search;
+mod watch;
 
 use serde::ser::{Error as _, Serialize, Serializer};
 
@@ -42,6 +43,7 @@ pub(crate) use person::{DateParts, Names, PersonItem};
 #[cfg(feature = "http")]
 pub(crate) use request::body;
 pub use search::{DuplicatesAnswer, IdentificationAnswer, IdentifiedFaceAnswer, VerificationAnswer};
+pub use watch::EventAnswer;
 
 /// Serialises a value with the members of its objects in alphabetical order and every number as
 /// `f64`. Parts of some answers have always been written so.

@@ -61,5 +61,6 @@ mod thumbnails;
 mod turned;
 mod two_processes;
 mod update;
+mod watch;
 mod without_photos;
 mod yunet_parity;

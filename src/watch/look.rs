@@ -1,0 +1,146 @@
+//! From shots to answers, and from answers to events.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::person::PersonId;
+use crate::vault::Identification;
+
+use super::Watcher;
+use super::event::{Answer, Event, Recognition, UnknownReason};
+use super::visit::Visit;
+
+/// How long it is not said that a face appeared, while somebody else is not seen who may be it.
+const MAY_BE_BACK: Duration = Duration::from_millis(500);
+
+impl Watcher {
+    /// Says who appeared.
+    pub(super) fn announce(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) {
+        let anybody_gone = self.visits.values().any(|visit| visit.probe().is_some() && !visit.is_seen());
+        for (number, visit) in &mut self.visits {
+            let is_old = time.saturating_sub(visit.began) >= MAY_BE_BACK;
+            let is_clear = !anybody_gone || visit.probe().is_some() || is_old || is_over(visit);
+            if !visit.has_appeared && is_clear {
+                visit.has_appeared = true;
+                self.events.push(Event::Appeared { visit: *number, time, bounds: visit.place.bounds });
+            }
+        }
+    }
+
+    /// Looks faces up for which it is time, in one search, and gives the answers that are new.
+    pub(super) fn look_up(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) -> Result<()> {
+        let wants = |visit: &Visit| visit.wants_look(time, is_over(visit), &self.options);
+        let (numbers, probes): (Vec<u64>, Vec<_>) = (self.visits.iter())
+            .filter(|(_, visit)| wants(visit))
+            .filter_map(|(number, visit)| Some((*number, visit.probe()?.clone())))
+            .unzip();
+        if !probes.is_empty() {
+            let answers = self.vault.search_encodings(&probes, &self.search)?;
+            self.counts.looks += answers.len() as u64;
+            for (number, found) in numbers.iter().zip(answers) {
+                if let Some(visit) = self.visits.get_mut(number) {
+                    let answer = answer(&found, visit.fused())?;
+                    visit.answered(answer);
+                }
+            }
+        }
+        for visit in self.visits.values_mut() {
+            let is_over = is_over(visit);
+            visit.settle(time, is_over, &self.options);
+            let seen_for = time.saturating_sub(visit.began);
+            if visit.answer.is_none() && (is_over || seen_for >= self.options.decide_within) && visit.fused() == 0 {
+                let refusal = visit.refusal.clone();
+                visit.answer = Some(Answer::Unknown(UnknownReason::NotRecognizable { refusal }));
+            }
+        }
+        let numbers: Vec<u64> = self.visits.keys().copied().collect();
+        numbers.into_iter().try_for_each(|number| self.give(number, time))
+    }
+
+    /// Gives a visit's answer where it differs from the one that was given.
+    fn give(&mut self, number: u64, time: Duration) -> Result<()> {
+        let Some(visit) = self.visits.get(&number).filter(|visit| visit.has_appeared) else { return Ok(()) };
+        let Some(answer) = visit.answer.clone() else { return Ok(()) };
+        let is_same = visit.given.as_ref().is_some_and(|given| given.is_same(&answer));
+        // Nobody is unknown before there was time for better shots; nor is somebody who is recognised.
+        let is_early = matches!(answer, Answer::Unknown(UnknownReason::NobodySimilar { .. })) && !visit.is_final;
+        let is_kept_back = visit.kept_back.is_some() && visit.kept_back.as_ref() == answer.person();
+        if is_same || is_early || is_kept_back {
+            return Ok(());
+        }
+        self.note(&answer)?;
+        let kept_back = answer.person().filter(|person| self.is_cooling_down(person, number, time)).cloned();
+        let Some(visit) = self.visits.get_mut(&number) else { return Ok(()) };
+        visit.kept_back = kept_back;
+        if visit.kept_back.is_some() {
+            return Ok(());
+        }
+        let (before, shot, is_final) = (visit.given.replace(answer.clone()), visit.best(), visit.is_final);
+        if let Some(person) = answer.person() {
+            self.recognized.insert(person.clone(), (time, number));
+        }
+        let event = match (before, answer, shot) {
+            (None, Answer::Recognized(recognition), Some(shot)) => {
+                Event::Recognized { visit: number, time, recognition, shot, is_final }
+            }
+            (None, Answer::Unknown(reason), shot) => Event::Unknown { visit: number, time, reason, shot, is_final },
+            (_, answer, shot) => Event::Updated { visit: number, time, answer, shot, is_final },
+        };
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// Whether this person was recognised in another visit, not long ago.
+    fn is_cooling_down(&self, person: &PersonId, number: u64, time: Duration) -> bool {
+        self.recognized
+            .get(person)
+            .is_some_and(|(then, visit)| *visit != number && time.saturating_sub(*then) < self.options.cool_down)
+    }
+
+    /// Notes an answer in the audit trail, if the vault notes searches: first, since without its entry there is no
+    /// answer.
+    fn note(&self, answer: &Answer) -> Result<()> {
+        let (threshold, recognized) = match answer {
+            Answer::Recognized(recognition) => (recognition.threshold, vec![&recognition.person]),
+            Answer::Unknown(UnknownReason::NobodySimilar { threshold, .. }) => (*threshold, Vec::new()),
+            Answer::Unknown(_) => return Ok(()),
+        };
+        self.vault.note_identification(threshold.to_string(), threshold.people_searched, &recognized)
+    }
+
+    /// Ends the visits that are over.
+    pub(super) fn close(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) {
+        let (events, missing) = (&mut self.events, Answer::Unknown(UnknownReason::NotRecognizable { refusal: None }));
+        self.visits.retain(|number, visit| {
+            let is_over = is_over(visit);
+            if is_over {
+                let (answer, last_seen) = (visit.answer.take().unwrap_or(missing.clone()), visit.place.last_seen);
+                events.push(Event::Left { visit: *number, time, last_seen, answer });
+            }
+            !is_over
+        });
+        let cool_down = self.options.cool_down;
+        let visits = &self.visits;
+        self.recognized.retain(|_, (then, visit)| visits.contains_key(visit) || time.saturating_sub(*then) < cool_down);
+    }
+}
+
+/// The answer of a look.
+fn answer(found: &Identification, shots: usize) -> Result<Answer> {
+    let Some(best) = found.candidates.first() else {
+        return Ok(Answer::Unknown(UnknownReason::NobodySimilar { similarity: None, threshold: found.threshold }));
+    };
+    if !best.accepted {
+        let similarity = Some(best.similarity);
+        return Ok(Answer::Unknown(UnknownReason::NobodySimilar { similarity, threshold: found.threshold }));
+    }
+    Ok(Answer::Recognized(Recognition {
+        person: best.person.clone(),
+        image: best.image.clone(),
+        similarity: best.similarity,
+        fmr: best.fmr,
+        margin: found.margin,
+        threshold: found.threshold,
+        shots,
+    }))
+}

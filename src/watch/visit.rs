@@ -1,0 +1,185 @@
+//! One visit: a face from the moment when it came into view until it left.
+
+use std::time::Duration;
+
+use crate::encoding::FaceEncoding;
+use crate::engine::fuse;
+use crate::error::{Refusal, Result};
+use crate::geometry::Rect;
+use crate::person::PersonId;
+use crate::spec::Metric;
+
+use super::event::{Answer, BestShot};
+use super::options::WatchOptions;
+use super::shot::Shot;
+
+/// The least time between two shots of a face that is being recognised, so that they differ, and between two that are
+/// to tell whether it is still the same face.
+const BETWEEN_SHOTS: Duration = Duration::from_millis(80);
+const BETWEEN_CHECKS: Duration = Duration::from_millis(500);
+
+/// Where a visit's face is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Its track; `None` once that has ended or was found to be another face's.
+    pub(super) track: Option<u64>,
+    /// The face's box when it was last seen, and when that was.
+    pub(super) bounds: Rect,
+    pub(super) last_seen: Duration,
+    /// Its place among the faces of the latest frame that was looked at.
+    pub(super) face: Option<usize>,
+    /// Whether another face covers a part of it.
+    pub(super) is_covered: bool,
+}
+
+/// One visit.
+pub(super) struct Visit {
+    pub(super) place: Place,
+    /// When it was seen first.
+    pub(super) began: Duration,
+    /// Whether it was said that it appeared.
+    pub(super) has_appeared: bool,
+    /// Whether the next shot has to tell whether it is still the same face.
+    pub(super) is_unsure: bool,
+    /// A shot that does not agree with the others.
+    pub(super) doubt: Option<Shot>,
+    /// The best shots, best first, and one encoding of them.
+    shots: Vec<Shot>,
+    probe: Option<FaceEncoding>,
+    /// How many shots there were, when the first of them was taken, and when one was tried last.
+    shot_count: u32,
+    first_shot: Option<Duration>,
+    pub(super) last_try: Option<Duration>,
+    /// Why the last one that was tried was refused.
+    pub(super) refusal: Option<Refusal>,
+    /// How often it was looked up, and whether there are better shots since.
+    pub(super) looks: u32,
+    has_better: bool,
+    /// The answer so far, and the one that was given.
+    pub(super) answer: Option<Answer>,
+    pub(super) given: Option<Answer>,
+    /// The person as whom it was recognised, where a cool-down keeps that back.
+    pub(super) kept_back: Option<PersonId>,
+    /// Whether the answer stays.
+    pub(super) is_final: bool,
+}
+
+impl Visit {
+    pub(super) fn new(place: Place, began: Duration) -> Self {
+        Self {
+            place,
+            began,
+            has_appeared: false,
+            is_unsure: false,
+            doubt: None,
+            shots: Vec::new(),
+            probe: None,
+            shot_count: 0,
+            first_shot: None,
+            last_try: None,
+            refusal: None,
+            looks: 0,
+            has_better: false,
+            answer: None,
+            given: None,
+            kept_back: None,
+            is_final: false,
+        }
+    }
+
+    /// One encoding of the best shots; `None` before the first.
+    pub(super) fn probe(&self) -> Option<&FaceEncoding> {
+        self.probe.as_ref()
+    }
+
+    /// How many shots are fused.
+    pub(super) fn fused(&self) -> usize {
+        self.shots.len()
+    }
+
+    /// The best shot.
+    pub(super) fn best(&self) -> Option<BestShot> {
+        self.shots.first().map(|shot| shot.best.clone())
+    }
+
+    /// Whether the face is in the latest frame.
+    pub(super) fn is_seen(&self) -> bool {
+        self.place.face.is_some()
+    }
+
+    /// Takes a shot that shows the same face. Once the answer is final, it only counts as a check.
+    pub(super) fn take(&mut self, shot: Shot, metric: Metric, most: usize) -> Result<()> {
+        (self.is_unsure, self.doubt) = (false, None);
+        if self.is_final {
+            return Ok(());
+        }
+        self.shot_count += 1;
+        self.first_shot.get_or_insert(shot.best.time);
+        let better_than = self.shots.partition_point(|other| other.score >= shot.score);
+        if better_than >= most {
+            return Ok(());
+        }
+        self.shots.insert(better_than, shot);
+        self.shots.truncate(most);
+        let encodings: Vec<FaceEncoding> = self.shots.iter().map(|shot| shot.encoding.clone()).collect();
+        self.probe = Some(fuse(metric, &encodings)?);
+        self.has_better = true;
+        Ok(())
+    }
+
+    /// Whether a shot would help now.
+    pub(super) fn wants_shot(&self, time: Duration) -> bool {
+        let since = self.last_try.map(|last| time.saturating_sub(last));
+        let least = match (self.is_unsure, self.is_final) {
+            (true, _) => Duration::ZERO,
+            (false, false) => BETWEEN_SHOTS,
+            (false, true) => BETWEEN_CHECKS,
+        };
+        self.is_seen() && !self.place.is_covered && since.is_none_or(|since| since >= least)
+    }
+
+    /// What a shot's score must exceed to be among the best, as far as that can be told before it is encoded; `None`
+    /// where any shot helps.
+    pub(super) fn least_score(&self, most: usize) -> Option<f64> {
+        if self.is_unsure || self.is_final || self.fused() < most {
+            return None;
+        }
+        self.shots.iter().map(|shot| shot.seen).min_by(f64::total_cmp)
+    }
+
+    /// How urgently it needs a shot: the smaller the sooner.
+    pub(super) fn urgency(&self) -> (bool, u32, Option<Duration>) {
+        (!self.is_unsure, self.shot_count, self.last_try)
+    }
+
+    /// Whether the time for better shots is over.
+    pub(super) fn is_due(&self, time: Duration, options: &WatchOptions) -> bool {
+        self.first_shot.is_some_and(|first| time.saturating_sub(first) >= options.decide_within)
+    }
+
+    /// Whether it is time to look the face up; `is_last` where the visit is over.
+    ///
+    /// The last of the looks is kept for the end, unless the face is recognised already and is to be confirmed: so
+    /// somebody who comes nearer is not unknown for good because of the first, poor shots.
+    pub(super) fn wants_look(&self, time: Duration, is_last: bool, options: &WatchOptions) -> bool {
+        if self.is_final || !self.has_better || self.looks >= options.looks {
+            return false;
+        }
+        let is_recognized = self.answer.as_ref().is_some_and(|answer| answer.person().is_some());
+        let has_more = self.looks + 1 < options.looks || is_recognized;
+        let has_shots = self.shot_count >= WatchOptions::shots_for_look(self.looks);
+        is_last || self.is_due(time, options) || (has_more && has_shots)
+    }
+
+    /// Takes the answer of a look.
+    pub(super) fn answered(&mut self, answer: Answer) {
+        (self.answer, self.has_better) = (Some(answer), false);
+        self.looks += 1;
+    }
+
+    /// Decides whether the answer stays.
+    pub(super) fn settle(&mut self, time: Duration, is_last: bool, options: &WatchOptions) {
+        let is_looked_up = self.looks >= options.looks || self.is_due(time, options);
+        self.is_final |= is_last || (is_looked_up && self.answer.is_some());
+    }
+}
