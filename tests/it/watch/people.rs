@@ -71,11 +71,8 @@ type Outcome = BTreeMap<usize, Vec<Option<PersonId>>>;
 
 /// Plays a film and says what became of the people in it. A visit is of the head that is nearest to its box when it
 /// appears.
-fn watch(
-    watcher: &mut Watcher,
-    frames: u32,
-    film: impl Fn(u32) -> (Vec<Pose>, image::RgbImage),
-) -> (Outcome, Vec<Event>) {
+fn watch(vault: &Vault, frames: u32, film: impl Fn(u32) -> (Vec<Pose>, image::RgbImage)) -> (Outcome, Vec<Event>) {
+    let mut watcher = Watcher::new(vault, WatchOptions::default()).expect("a watcher");
     let mut events = Vec::new();
     let mut heads: BTreeMap<u64, usize> = BTreeMap::new();
     for number in 0..frames {
@@ -105,8 +102,8 @@ fn watch(
 }
 
 /// Two people at once, each of whom does something; the light is the first one's.
-fn pair(watcher: &mut Watcher, heads: &[Head], acts: [Act; 2], seed: u32) -> (Outcome, Vec<Event>) {
-    watch(watcher, Act::FRAMES, |number| {
+fn pair(vault: &Vault, heads: &[Head], acts: [Act; 2], seed: u32) -> (Outcome, Vec<Event>) {
+    watch(vault, Act::FRAMES, |number| {
         let pose = |place: usize| acts[place].pose(place, number, place == 1);
         let poses: Vec<Pose> = (0..heads.len()).filter_map(pose).collect();
         let pillars: Vec<(f32, f32)> = (0..2).filter_map(|place| acts[place].pillar(place == 1)).collect();
@@ -116,12 +113,12 @@ fn pair(watcher: &mut Watcher, heads: &[Head], acts: [Act; 2], seed: u32) -> (Ou
 }
 
 /// Two people who cross each other: how fast, at which height, who is in front, whether they turn back.
-fn crossing(watcher: &mut Watcher, heads: &[Head], seed: u32) -> (Outcome, Vec<Event>) {
+fn crossing(vault: &Vault, heads: &[Head], seed: u32) -> (Outcome, Vec<Event>) {
     let chance = |what: u32, of: u32| (seed.wrapping_mul(2_654_435_761).rotate_left(what * 7) >> 8) % of;
     let frames = 5 * RATE;
     let (turns, front) = (chance(1, 3) == 0, chance(2, 2) as usize);
     let (meet, stays) = (1.6 + chance(3, 8) as f32 / 10.0, chance(4, 8) as f32 / 10.0);
-    watch(watcher, frames, |number| {
+    watch(vault, frames, |number| {
         let seconds = number as f32 / RATE as f32;
         // From -1 to 0 at the moment when they meet, and then on or back.
         let on = ((seconds - meet - stays).max(0.0) / meet).min(1.0);
@@ -148,15 +145,13 @@ fn a_few_films_of_real_faces() {
     let Some((people, engine)) = people(test).zip(engine(test)) else { return };
     let known = &people[..12];
     let vault = vault(&engine, known);
-    let mut watcher = Watcher::new(&vault, WatchOptions::default()).expect("a watcher");
     // A known person by another photo, and a stranger.
     let heads = [Head::read(&known[0].photos[1]), Head::read(&people[400].photos[0])];
-    let (outcome, events) = pair(&mut watcher, &heads, [Act::Hide, Act::Turn], 1);
+    let (outcome, events) = pair(&vault, &heads, [Act::Hide, Act::Turn], 1);
     assert_eq!(outcome[&0], [Some(known[0].id.clone())], "{:?}", told(&events));
     assert_eq!(outcome[&1], [None], "{:?}", told(&events));
     let heads = [Head::read(&known[1].photos[1]), Head::read(&known[2].photos[1])];
-    let mut watcher = Watcher::new(&vault, WatchOptions::default()).expect("a watcher");
-    let (outcome, events) = crossing(&mut watcher, &heads, 3);
+    let (outcome, events) = crossing(&vault, &heads, 3);
     for (head, answers) in &outcome {
         assert_eq!(*answers, [Some(known[1 + head].id.clone())], "{:?}", told(&events));
     }
@@ -195,13 +190,12 @@ fn two_hundred_visits_two_hundred_strangers_and_fifty_crossings() {
     let same = known.iter().enumerate().rev().map(|(who, person)| (who, &person.photos[0])).take(200 - by_other);
     let visits: Vec<(usize, &PathBuf)> = others.into_iter().chain(same).collect();
     let vault = vault(&engine, known);
-    let mut watcher = Watcher::new(&vault, WatchOptions::default()).expect("a watcher");
     let acts = |number: usize| [ACTS[number % 6], ACTS[(number / 6 + number + 1) % 6]];
 
     let (mut right, mut right_by_other, mut wrong, mut several) = (0, 0, 0, 0);
     for (number, both) in visits.chunks(2).enumerate() {
         let heads: Vec<Head> = both.iter().map(|(_, photo)| Head::read(photo)).collect();
-        let (outcome, events) = pair(&mut watcher, &heads, acts(number), 1_000 * number as u32);
+        let (outcome, events) = pair(&vault, &heads, acts(number), 1_000 * number as u32);
         for (place, (who, _)) in both.iter().enumerate() {
             let answers = outcome.get(&place).cloned().unwrap_or_default();
             several += usize::from(answers.len() != 1);
@@ -222,7 +216,7 @@ fn two_hundred_visits_two_hundred_strangers_and_fifty_crossings() {
     let (mut named, mut unknown_several) = (0, 0);
     for (number, both) in strangers[..200].chunks(2).enumerate() {
         let heads: Vec<Head> = both.iter().map(|person| Head::read(&person.photos[0])).collect();
-        let (outcome, events) = pair(&mut watcher, &heads, acts(number), 1_000 * number as u32);
+        let (outcome, events) = pair(&vault, &heads, acts(number), 1_000 * number as u32);
         let is_named = |answers: &Vec<Option<PersonId>>| answers.iter().any(Option::is_some);
         named += outcome.values().filter(|answers| is_named(answers)).count();
         unknown_several += (0..2).filter(|place| outcome.get(place).map_or(0, Vec::len) != 1).count();
@@ -238,7 +232,7 @@ fn two_hundred_visits_two_hundred_strangers_and_fifty_crossings() {
         // People who are recognised by their enrolled photo: what is tried is who is who.
         let who = [100 + 2 * scene, 101 + 2 * scene];
         let heads = who.map(|who| Head::read(&known[who].photos[0]));
-        let (outcome, events) = crossing(&mut watcher, &heads, scene as u32);
+        let (outcome, events) = crossing(&vault, &heads, scene as u32);
         let right =
             |head: usize| outcome.get(&head).is_some_and(|answers| *answers == [Some(known[who[head]].id.clone())]);
         if !(right(0) && right(1)) {
