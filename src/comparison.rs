@@ -261,6 +261,7 @@ impl Threshold {
             fmr: table.map(|table| table.fmr_at(similarity)),
             accepted: self.accepts(similarity),
             threshold: *self,
+            liveness: None,
         }
     }
 }
@@ -297,6 +298,9 @@ pub struct Decision {
     pub accepted: bool,
     /// The threshold and how it was chosen.
     pub threshold: Threshold,
+    /// How live the probe is, 0 to 1: the mean over its photos. `None` where that was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<f64>,
 }
 
 /// Shows a rate briefly: `0.01`, `1e-5`, `1.37e-5`.

@@ -58,6 +58,7 @@ mod frame;
 pub mod geometry;
 mod hex;
 mod input;
+mod liveness;
 mod patch;
 mod person;
 mod progress;
@@ -103,14 +104,15 @@ pub use comparison::{
 };
 pub use encoding::{FaceEncoding, ModelId};
 pub use engine::{
-    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, EngineParts, FaceOutcome, PackSource, PhotoRules,
-    RewritingGain, RewritingStep, Timing, hog_detector,
+    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, EngineParts, FaceLiveness, FaceOutcome, PackSource,
+    PhotoRules, RewritingGain, RewritingStep, Timing, hog_detector,
 };
 pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
 };
 pub use frame::{Frame, PixelFormat, Rotation, YuvMatrix, YuvRange};
 pub use input::{Input, Inputs};
+pub use liveness::{Liveness, LivenessCheck, LivenessPolicy};
 pub use patch::Patch;
 pub use person::{
     ClientId, Collection, CollectionId, CollectionUpdate, Cursor, DateOfBirth, Gender, ImageBytes, ImageId,
@@ -121,8 +123,8 @@ pub use person::{
 pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
 pub use spec::{
-    AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, Metric, Normalization,
-    PackLimits,
+    AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, LivenessCrop, LivenessSpec,
+    Metric, Normalization, PackLimits,
 };
 pub use store::{ChangesSince, PersonChange, PersonChanges};
 pub use token::{Token, TokenSecret};

@@ -1,5 +1,6 @@
 //! From photos to encodings, in parallel.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use image::RgbImage;
@@ -51,7 +52,7 @@ impl Engine {
     }
 
     /// The upright picture of a file or a frame.
-    fn seen(&self, image: Input<'_>) -> Result<RgbImage, Refusal> {
+    pub(super) fn seen(&self, image: Input<'_>) -> Result<RgbImage, Refusal> {
         match image {
             Input::File(bytes) => self.decode(bytes),
             Input::Frame(frame) => self.picture(&frame),
@@ -74,7 +75,7 @@ impl Engine {
     /// [`ErrorKind::Runtime`] where a network fails; in the result, why there is no encoding.
     pub fn encode_picture(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
         let _taken_on = self.inner.origin.workload.take_on(1);
-        self.encode_upright(picture)
+        self.encode_live(picture)
     }
 
     /// The encodings of many photos or frames, in their order, as many at a time as the engine has threads.
@@ -151,7 +152,10 @@ impl Engine {
         let (picture, turned, faces) = self.inner.timing.time(Step::Detect, || seeker.all(picture))?;
         drop(taken_on);
         let _taken_on = self.inner.origin.workload.take_on(faces.len());
-        let encode = |face: &Face| Ok((*face, self.encode_found(&picture, turned, face)?));
+        let encode = |face: &Face| {
+            let found = self.encode_found(&picture, turned, face)?;
+            Ok((*face, self.judged(found, |_| Cow::Borrowed(&*picture))?))
+        };
         let faces = self.inner.threads.install(|| faces.par_iter().map(encode).collect::<Result<Vec<_>>>())?;
         Ok((turned, faces))
     }
@@ -177,7 +181,7 @@ impl Engine {
         prepare: fn(RgbImage) -> RgbImage,
     ) -> Result<Result<EncodedFace, Refusal>> {
         match self.seen(image) {
-            Ok(picture) => self.encode_upright(&prepare(picture)),
+            Ok(picture) => self.encode_live(&prepare(picture)),
             Err(refusal) => Ok(Err(refusal)),
         }
     }
@@ -188,8 +192,14 @@ impl Engine {
             Ok(picture) => picture,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let encoded = self.encode_upright(&picture)?;
+        let encoded = self.encode_live(&picture)?;
         Ok(encoded.map(|encoded| Enrolled { thumbnail: thumbnail(&picture, encoded.turned), encoded }))
+    }
+
+    /// The encoding of a picture's face, which must be live if the engine asks for it.
+    fn encode_live(&self, picture: &RgbImage) -> Result<Result<EncodedFace, Refusal>> {
+        let found = self.encode_upright(picture)?;
+        self.judged(found, |turned| turned.apply(picture).map_or(Cow::Borrowed(picture), Cow::Owned))
     }
 
     /// The encoding of the face as it is found. If the face seems covered, rotated too far or hardly recognisable, or
@@ -280,6 +290,7 @@ impl Engine {
             quality,
             encoding,
             recognizability,
+            liveness: None,
         }))
     }
 

@@ -1,5 +1,7 @@
 //! Encodings of faces that the host has found by itself.
 
+use std::borrow::Cow;
+
 use image::RgbImage;
 use rayon::prelude::*;
 
@@ -103,7 +105,8 @@ impl Engine {
         let _taken_on = self.inner.origin.workload.take_on(1);
         // The score is the host's, on a scale of its own.
         let limits = self.rules.quality.with_min_score(f32::MIN);
-        self.encode_within(&limits, picture, Turn::None, face)
+        let found = self.encode_within(&limits, picture, Turn::None, face)?;
+        self.judged(found, |_| Cow::Borrowed(picture))
     }
 
     fn encode_box(&self, picture: &RgbImage, bounds: Rect) -> Result<Result<EncodedFace, Refusal>> {
@@ -111,7 +114,10 @@ impl Engine {
             return Ok(Err(refusal));
         }
         match self.inner.timing.time(Step::Detect, || self.detector.detect_at(picture, bounds))? {
-            Some(face) => self.encode_found(picture, Turn::None, &face),
+            Some(face) => {
+                let found = self.encode_found(picture, Turn::None, &face)?;
+                self.judged(found, |_| Cow::Borrowed(picture))
+            }
             None => Ok(Err(self.not_there(bounds))),
         }
     }

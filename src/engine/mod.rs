@@ -11,6 +11,7 @@ mod film;
 mod fuse;
 mod given_faces;
 mod hog;
+mod liveness;
 mod open;
 mod parts;
 mod rewriting;
@@ -27,6 +28,7 @@ use rayon::ThreadPool;
 use crate::comparison::CalibrationTable;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Refusal, Result};
+use crate::liveness::{Liveness, LivenessCheck};
 use crate::models::Manifest;
 use crate::recognizability::Recognizability;
 use crate::setters::setters;
@@ -38,9 +40,12 @@ use crate::vision::{
 
 pub(crate) use alike::require_one_person;
 pub use compare::CompareOptions;
+pub(crate) use compare::encodings;
 pub(crate) use film::FilmEngine;
 pub(crate) use fuse::fuse;
 pub use hog::hog_detector;
+pub use liveness::FaceLiveness;
+pub(crate) use liveness::{each_shot, require_live};
 pub use open::{EngineOptions, PackSource};
 pub use parts::EngineParts;
 pub use rewriting::{RewritingGain, RewritingStep};
@@ -98,6 +103,8 @@ pub struct EncodedFace {
     /// How recognisable it is ([`Recognizability::value`]); `None` where that was not measured for
     /// the model.
     pub recognizability: Option<f64>,
+    /// Whether the face seems to be live; `None` where that was not asked ([`Engine::with_liveness_check`]).
+    pub liveness: Option<Liveness>,
 }
 
 /// What is kept of a photo beside its bytes.
@@ -118,6 +125,7 @@ pub struct Engine {
     detector: Arc<dyn Detector>,
     rules: Arc<PhotoRules>,
     mode: EncodingMode,
+    liveness: LivenessCheck,
 }
 
 struct Inner {
@@ -138,6 +146,7 @@ struct Origin {
     clock: Option<NetworkClock>,
     workload: Workload,
     tables: tables::Tables,
+    liveness: liveness::LivenessPart,
 }
 
 impl Inner {
@@ -191,7 +200,7 @@ impl Engine {
         let inner = Inner { name, detector: detector.into(), embedder, threads, origin, timing, encoded };
         let mode = inner.embedder.spec().mode;
         let (detector, rules) = (inner.detector_for(&rules.seek), Arc::new(inner.rules_of_pack(rules)));
-        Ok(Self { inner: Arc::new(inner), detector, rules, mode })
+        Ok(Self { inner: Arc::new(inner), detector, rules, mode, liveness: LivenessCheck::default() })
     }
 
     /// The pack's name.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::comparison::CalibrationTable;
 use crate::error::Result;
-use crate::models::{Home, Manifest, OptimizedNetwork, Pack, Role, dlib};
+use crate::models::{Home, LivenessManifest, Manifest, OptimizedNetwork, Pack, Role, dlib};
 use crate::onnx::rewrite::{RewritingRules, rewrite};
 use crate::recognizability::Recognizability;
 use crate::setters::setters;
@@ -16,6 +16,7 @@ use crate::vision::{
     RuntimeChoice, RuntimeOptions, Scrfd, Workload, Yunet, open_size,
 };
 
+use super::liveness::{LivenessLoader, LivenessPart};
 use super::tables::Tables;
 use super::{Engine, Origin, PhotoRules};
 
@@ -71,7 +72,7 @@ impl From<PathBuf> for PackSource {
 /// let options = EngineOptions::default().with_pack("dlib").with_threads(4).with_mode(EncodingMode::Accurate);
 /// assert_eq!(options.threads, 4);
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineOptions {
     /// The pack.
@@ -95,6 +96,9 @@ pub struct EngineOptions {
     pub mode: Option<EncodingMode>,
     /// How networks are rewritten before they run; all rules unless said otherwise.
     pub rewriting: RewritingRules,
+    /// The liveness networks: by default those named `liveness` in the data folder. They are loaded when they are first
+    /// needed, so an engine opens without them.
+    pub liveness: PackSource,
 }
 
 setters!(EngineOptions {
@@ -107,7 +111,27 @@ setters!(EngineOptions {
     recognizability: with_recognizability(impl Into<Option<Recognizability>>),
     mode: with_mode(impl Into<Option<EncodingMode>>),
     rewriting: with_rewriting(RewritingRules),
+    liveness: with_liveness(impl Into<PackSource>),
 });
+
+impl Default for EngineOptions {
+    /// The pack `standard`, the liveness networks `liveness`, one thread per processor, the usual rules for photos, and
+    /// what was measured of the model.
+    fn default() -> Self {
+        Self {
+            pack: PackSource::default(),
+            home: None,
+            runtime: RuntimeChoice::default(),
+            threads: 0,
+            rules: PhotoRules::default(),
+            calibration: None,
+            recognizability: None,
+            mode: None,
+            rewriting: RewritingRules::default(),
+            liveness: PackSource::from(LivenessManifest::BUILTIN[0]),
+        }
+    }
+}
 
 /// What the options resolve to.
 pub(super) struct Found {
@@ -182,19 +206,20 @@ impl Engine {
             workload: parts.workload.clone(),
             tables: Tables::find(&home, &manifest, options)?,
             manifest: Some(manifest),
+            liveness: LivenessPart::Pack(LivenessLoader::new(&parts, &home, options)),
         };
         let engine = Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)?;
         Ok(options.mode.map_or(engine.clone(), |mode| engine.in_mode(mode)))
     }
 }
 
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     pack: &'a Pack,
-    runtime: &'a Runtime,
-    threads: usize,
-    rewriting: &'a RewritingRules,
-    clock: NetworkClock,
-    workload: Workload,
+    pub(super) runtime: &'a Runtime,
+    pub(super) threads: usize,
+    pub(super) rewriting: &'a RewritingRules,
+    pub(super) clock: NetworkClock,
+    pub(super) workload: Workload,
 }
 
 impl Parts<'_> {

@@ -5,8 +5,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::recognizability::Recognizability;
 use crate::setters::setters;
 use crate::spec::EncodingMode;
-use crate::vision::{Detector, Embedder};
+use crate::vision::{Detector, Embedder, LivenessModel};
 
+use super::liveness::LivenessPart;
 use super::tables::Tables;
 use super::{Engine, Origin, PhotoRules};
 
@@ -31,6 +32,8 @@ pub struct EngineParts {
     pub calibration: Option<CalibrationTable>,
     /// How recognisable a face must be in this mode. Without it every vector is taken.
     pub recognizability: Option<Recognizability>,
+    /// Judges whether a face is live. Without it, liveness cannot be asked for.
+    pub liveness: Option<Box<dyn LivenessModel>>,
 }
 
 impl EngineParts {
@@ -47,6 +50,7 @@ impl EngineParts {
             mode: None,
             calibration: None,
             recognizability: None,
+            liveness: None,
         }
     }
 }
@@ -57,6 +61,7 @@ setters!(EngineParts {
     mode: with_mode(impl Into<Option<EncodingMode>>),
     calibration: with_calibration(impl Into<Option<CalibrationTable>>),
     recognizability: with_recognizability(impl Into<Option<Recognizability>>),
+    liveness: with_liveness(impl Into<Option<Box<dyn LivenessModel>>>),
 });
 
 impl std::fmt::Debug for EngineParts {
@@ -136,7 +141,8 @@ impl Engine {
     /// [`ErrorKind::Invalid`] where `recognizability` is of vectors of another dimension,
     /// [`ErrorKind::Runtime`] where the operating system gives no threads.
     pub fn from_parts(parts: EngineParts) -> Result<Self> {
-        let EngineParts { name, detector, embedder, rules, threads, mode, calibration, recognizability } = parts;
+        let EngineParts { name, detector, embedder, rules, threads, mode, calibration, recognizability, liveness } =
+            parts;
         let spec = embedder.spec();
         if let Some(rule) = &recognizability {
             let fits = rule.must_fit(spec.dimension);
@@ -144,7 +150,8 @@ impl Engine {
         }
         let mode = mode.unwrap_or(spec.mode);
         let tables = Tables::given(spec.mode, mode, calibration, recognizability);
-        let origin = Origin { tables, ..Origin::default() };
+        let liveness = liveness.map_or(LivenessPart::None, |model| LivenessPart::Given(model.into()));
+        let origin = Origin { tables, liveness, ..Origin::default() };
         Ok(Self::assemble(name, detector, embedder, rules, threads, origin)?.in_mode(mode))
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
 }
 
 /// A path as it is written with `/`, without `.` parts.
-fn with_slashes(path: &Path) -> String {
+pub(super) fn with_slashes(path: &Path) -> String {
     let parts = path.components().filter(|part| !matches!(part, Component::CurDir | Component::RootDir));
     let joined = parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
     if path.is_absolute() { format!("/{joined}") } else { joined }

@@ -33,9 +33,7 @@ impl Dataset {
             }
             let files = entries(&root.join(&person))?;
             let all = files.len();
-            let is_photo =
-                |file: &PathBuf| !is_hidden(file) && has_photo_ending(file) && root.join(&person).join(file).is_file();
-            let own: Vec<PathBuf> = files.into_iter().filter(is_photo).collect();
+            let own: Vec<PathBuf> = files.into_iter().filter(|file| is_photo(&root.join(&person).join(file))).collect();
             if own.is_empty() {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -64,8 +62,14 @@ impl Dataset {
     }
 }
 
+/// Whether there is a photo at `path`, by its name.
+pub(super) fn is_photo(path: &Path) -> bool {
+    let name = path.file_name().map(Path::new).unwrap_or(path);
+    !is_hidden(name) && has_photo_ending(name) && path.is_file()
+}
+
 /// The names in a folder, sorted.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let list = || -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?.map(|entry| Ok(PathBuf::from(entry?.file_name()))).collect()
     };
@@ -74,7 +78,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(names)
 }
 
-fn is_hidden(name: &Path) -> bool {
+pub(super) fn is_hidden(name: &Path) -> bool {
     name.as_os_str().as_encoded_bytes().starts_with(b".")
 }
 

@@ -13,6 +13,7 @@ mod dataset;
 mod encode;
 mod folder;
 mod lfw_pairs;
+pub mod liveness;
 mod measure;
 mod pairs_csv;
 mod pictures;

@@ -66,6 +66,8 @@ pub(super) struct Shared {
     pub(super) manifest: Option<Manifest>,
     /// The scale of scores, or why there is none.
     pub(super) scale: Result<Scale, String>,
+    /// Whether a liveness model is loaded.
+    pub(super) liveness: bool,
     /// The threads that work on photos.
     threads: usize,
     /// The most megapixels of a request's photos.
@@ -102,6 +104,13 @@ impl App {
             (Ok(None), None) => Err("no model is loaded".to_owned()),
         };
         let threads = engine.map_or(1, Engine::threads);
+        let liveness = engine.is_some_and(|engine| match engine.liveness_model() {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::info!(%error, "no liveness model is loaded");
+                false
+            }
+        });
         Self(Arc::new(Shared {
             in_place: AtomicBool::new(true),
             hosts: options.hosts,
@@ -116,6 +125,7 @@ impl App {
             clients: Mutex::default(),
             manifest: options.manifest,
             scale,
+            liveness,
             threads,
             max_megapixels: options.max_megapixels,
             photos: WorkQueue::new(threads, options.queue, photos::GUESS),

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::live_request::{
+    CompareLiveRequest, CompareThenLiveRequest, LivePersonRequest, LiveSearchRequest, LivenessRequest,
+};
 use super::openapi;
 use super::request::{ActiveUserRequest, CompareRequest, DetectRequest, SearchRequest, VerifyRequest};
 use super::routes::listing::{ListQuery, LookupQuery, RemoveQuery};
@@ -22,7 +25,7 @@ type ReadBody = fn(&[u8]) -> Result<()>;
 type ReadQuery = fn(&axum::http::Uri) -> bool;
 
 /// What reads the body of each schema.
-const BODIES: [(&str, ReadBody); 10] = [
+const BODIES: [(&str, ReadBody); 15] = [
     ("NewPerson", |body| NewPerson::from_json_within(body, &Limits::default(), persons::MAX_IMAGES).map(drop)),
     ("PersonUpdate", |body| {
         let (limits, person) = (Limits::default(), person());
@@ -37,6 +40,11 @@ const BODIES: [(&str, ReadBody); 10] = [
     ("VerifyRequest", |body| VerifyRequest::from_json(body).map(drop)),
     ("CompareRequest", |body| CompareRequest::from_json(body).map(drop)),
     ("DetectRequest", |body| DetectRequest::from_json(body).map(drop)),
+    ("LivenessRequest", |body| LivenessRequest::from_json(body).map(drop)),
+    ("LiveSearchRequest", |body| LiveSearchRequest::from_json(body).map(drop)),
+    ("CompareLiveRequest", |body| CompareLiveRequest::from_json(body).map(drop)),
+    ("CompareThenLiveRequest", |body| CompareThenLiveRequest::from_json(body).map(drop)),
+    ("NewLivePerson", |body| LivePersonRequest::from_json(body, &Limits::default(), persons::MAX_IMAGES).map(drop)),
 ];
 
 /// What reads the query of each operation.

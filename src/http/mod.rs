@@ -43,6 +43,7 @@ mod drain;
 mod error;
 mod framing;
 mod host;
+mod live_request;
 mod metrics;
 mod observe;
 mod openapi;

@@ -10,7 +10,7 @@ use crate::wire::{Fields, parse};
 /// The most photos of one person as a probe.
 const MAX_PROBE: usize = 3;
 /// The most photos of one side of a comparison.
-const MAX_SIDE: usize = 10;
+pub(super) const MAX_SIDE: usize = 10;
 /// The most results, and the default number of results.
 const MAX_RESULTS: u32 = 100;
 const RESULTS: u32 = 10;
@@ -48,7 +48,7 @@ pub(super) enum Os {
 }
 
 impl Os {
-    fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         match text {
             "DESKTOP" => Ok(Self::Desktop),
             "IOS" => Ok(Self::Ios),
@@ -146,7 +146,7 @@ impl ActiveUserRequest {
         let mut fields = Fields::new(parse(body)?)?;
         fields.required(&["image", "os", "min_score", "search_mode"]);
         let request = Self {
-            image: one_photo(&mut fields),
+            image: one_photo(&mut fields, "image"),
             os: fields.parsed("os", Os::parse).set().unwrap_or(Os::Desktop),
             min_score: fields.number("min_score", 0.2, 1.0).set().unwrap_or(1.0),
             search_mode: mode(&mut fields),
@@ -249,7 +249,7 @@ impl DetectRequest {
         let mut fields = Fields::new(parse(body)?)?;
         fields.required(&["image"]);
         let request = Self {
-            image: one_photo(&mut fields),
+            image: one_photo(&mut fields, "image"),
             return_landmarks: fields.flag("return_landmarks").set().unwrap_or(true),
             return_attributes: fields.flag("return_attributes").set().unwrap_or(false),
             min_score: fields.number("min_score", 0.0, 1.0).set().unwrap_or(0.0),
@@ -290,16 +290,16 @@ impl Photos for DetectRequest {
     }
 }
 
-fn mode(fields: &mut Fields) -> SearchMode {
+pub(super) fn mode(fields: &mut Fields) -> SearchMode {
     fields.parsed("search_mode", SearchMode::parse).set().unwrap_or(SearchMode::Fast)
 }
 
-/// The field `image`. If it breaks a rule, the whole request is refused and the value is not used.
-fn one_photo(fields: &mut Fields) -> ImageBytes {
-    fields.one_image("image").set().unwrap_or_else(|| Vec::new().into())
+/// A field with one photo. If it breaks a rule, the whole request is refused and the value is not used.
+pub(super) fn one_photo(fields: &mut Fields, name: &'static str) -> ImageBytes {
+    fields.one_image(name).set().unwrap_or_else(|| Vec::new().into())
 }
 
-fn photos(fields: &mut Fields, name: &'static str, max: usize) -> Vec<ImageBytes> {
+pub(super) fn photos(fields: &mut Fields, name: &'static str, max: usize) -> Vec<ImageBytes> {
     fields.list(name, 1..=max, Fields::image).set().unwrap_or_default()
 }
 

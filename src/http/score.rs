@@ -73,6 +73,24 @@ impl Scale {
         }
     }
 
+    /// A similarity whose score is above `score`, and nearly the least of them.
+    #[must_use]
+    pub fn similarity_above(&self, score: f64) -> f64 {
+        let above = self.knots.partition_point(|knot| knot.1 <= score);
+        let mut similarity = match (above.checked_sub(1).map(|below| self.knots[below]), self.knots.get(above)) {
+            (Some((x0, y0)), Some((x1, y1))) => x0 + (score - y0) * (x1 - x0) / (y1 - y0),
+            (None, Some((x1, _))) => *x1,
+            // Nothing is above 1.
+            (_, None) => return f64::MAX,
+        };
+        let mut step = f64::EPSILON * similarity.abs().max(1.0);
+        while Similarity::new(similarity).is_ok_and(|found| self.score(found) <= score) {
+            similarity += step;
+            step *= 2.0;
+        }
+        similarity
+    }
+
     /// The similarity whose score is [`ANCHOR_SCORE`].
     #[must_use]
     pub fn anchor(&self) -> Similarity {

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::checksum::Sha256;
 use super::home::{Home, cannot};
-use super::manifest::Manifest;
+use super::liveness::LivenessManifest;
+use super::manifest::{Manifest, ModelFile};
 use super::source::Source;
 use super::{pack, validate};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,6 +46,7 @@ pub(super) enum Owner {
     Runtime,
     Samples,
     DlibHog,
+    Liveness(String),
 }
 
 /// Where an artifact's bytes come from.
@@ -73,35 +75,31 @@ impl Artifact {
     /// The files of a pack, and last its manifest, so that a folder with a manifest is complete.
     #[must_use]
     pub fn of_pack(manifest: &Manifest) -> Vec<Self> {
-        let owner = Owner::Pack(manifest.name.clone());
-        let terms = |licence: Option<&String>, terms: Option<&String>| {
-            Arc::new(Terms {
-                title: manifest.title.clone(),
-                licence: licence.unwrap_or(&manifest.licence).clone(),
-                terms: terms.unwrap_or(&manifest.terms).clone(),
-                must_accept: manifest.accept_licence,
-            })
+        let terms = Terms {
+            title: manifest.title.clone(),
+            licence: manifest.licence.clone(),
+            terms: manifest.terms.clone(),
+            must_accept: manifest.accept_licence,
         };
-        let mut artifacts: Vec<_> = manifest
-            .files()
-            .map(|(_, model)| Self {
-                owner: owner.clone(),
-                file: model.file.clone(),
-                size: model.size,
-                sha256: model.sha256,
-                origin: model.source.clone().map_or(Origin::Unknown, Origin::Source),
-                terms: terms(model.licence.as_ref(), model.terms.as_ref()),
-            })
-            .collect();
-        artifacts.push(Self {
-            owner,
-            file: pack::MANIFEST.to_owned(),
-            size: manifest.text().len() as u64,
-            sha256: Sha256::of(manifest.text().as_bytes()),
-            origin: Origin::Text(manifest.text().into()),
-            terms: terms(None, None),
-        });
-        artifacts
+        of_manifest(
+            &Owner::Pack(manifest.name.clone()),
+            &terms,
+            manifest.files().map(|(_, model)| model),
+            manifest.text(),
+        )
+    }
+
+    /// The files of liveness networks, and last their manifest.
+    #[must_use]
+    pub fn of_liveness(manifest: &LivenessManifest) -> Vec<Self> {
+        let terms = Terms {
+            title: manifest.title.clone(),
+            licence: manifest.licence.clone(),
+            terms: manifest.terms.clone(),
+            must_accept: manifest.accept_licence,
+        };
+        let models = manifest.networks.iter().map(|network| &network.model);
+        of_manifest(&Owner::Liveness(manifest.name.clone()), &terms, models, manifest.text())
     }
 
     /// ONNX Runtime's library, on the platforms for which it is known by its hash: Linux with the GNU
@@ -166,6 +164,7 @@ impl Artifact {
             Owner::Runtime => home.runtime_dir(),
             Owner::Samples => home.samples_dir(),
             Owner::DlibHog => home.dlib_hog_dir(),
+            Owner::Liveness(name) => home.liveness_dir(name),
         }
         .join(&self.file)
     }
@@ -209,6 +208,41 @@ impl Artifact {
         }
         Ok(State::Present)
     }
+}
+
+/// The files that a manifest names, and the manifest itself.
+fn of_manifest<'a>(
+    owner: &Owner,
+    whole: &Terms,
+    models: impl Iterator<Item = &'a ModelFile>,
+    text: &str,
+) -> Vec<Artifact> {
+    let terms = |licence: Option<&String>, terms: Option<&String>| {
+        Arc::new(Terms {
+            licence: licence.unwrap_or(&whole.licence).clone(),
+            terms: terms.unwrap_or(&whole.terms).clone(),
+            ..whole.clone()
+        })
+    };
+    let mut artifacts: Vec<_> = models
+        .map(|model| Artifact {
+            owner: owner.clone(),
+            file: model.file.clone(),
+            size: model.size,
+            sha256: model.sha256,
+            origin: model.source.clone().map_or(Origin::Unknown, Origin::Source),
+            terms: terms(model.licence.as_ref(), model.terms.as_ref()),
+        })
+        .collect();
+    artifacts.push(Artifact {
+        owner: owner.clone(),
+        file: pack::MANIFEST.to_owned(),
+        size: text.len() as u64,
+        sha256: Sha256::of(text.as_bytes()),
+        origin: Origin::Text(text.into()),
+        terms: terms(None, None),
+    });
+    artifacts
 }
 
 /// This platform, as the built-in lists name it.

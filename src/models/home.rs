@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The environment variable that names the data folder.
 const VARIABLE: &str = "FACEVAULT_HOME";
 
-/// facevault's data folder: `packs/<name>/`, `runtime/`, `samples/`, `dlib-hog/`, `calibrations/` and
-/// `cache/`.
+/// facevault's data folder: `packs/<name>/`, `runtime/`, `samples/`, `dlib-hog/`, `liveness/<name>/`,
+/// `calibrations/` and `cache/`.
 ///
 /// Nothing is created before something is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,12 @@ impl Home {
     #[must_use]
     pub fn dlib_hog_dir(&self) -> PathBuf {
         self.path.join("dlib-hog")
+    }
+
+    /// The folder of the liveness networks `name`.
+    #[must_use]
+    pub fn liveness_dir(&self, name: &str) -> PathBuf {
+        self.path.join("liveness").join(name)
     }
 
     /// The folder of what can be made again: deleting it costs time only.

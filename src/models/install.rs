@@ -254,5 +254,7 @@ fn remove_empty_folders(home: &Home, artifacts: &[&Artifact]) {
             let _ = fs::remove_dir(folder);
         }
     }
-    let _ = fs::remove_dir(home.path().join("packs"));
+    for parent in ["packs", "liveness"] {
+        let _ = fs::remove_dir(home.path().join(parent));
+    }
 }

@@ -7,7 +7,7 @@
 //! licence = "MIT"                      # an SPDX expression, or "non-commercial"
 //! terms = "what the origin says on use"
 //!
-//! [detector]                           # and [embedder]; [landmarks], [quality], [liveness] where there are such files
+//! [detector]                           # and [embedder]; [landmarks], [quality] where there are such files
 //! file = "detector.onnx"               # beside the manifest
 //! size = 232589
 //! sha256 = "8f23..."
@@ -49,13 +49,11 @@ pub enum Role {
     Embedder,
     /// Judges a face's quality.
     Quality,
-    /// Tells a face from a picture of a face.
-    Liveness,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 5] = [Self::Detector, Self::Landmarks, Self::Embedder, Self::Quality, Self::Liveness];
+    pub const ALL: [Self; 4] = [Self::Detector, Self::Landmarks, Self::Embedder, Self::Quality];
 
     /// The role as a manifest spells it.
     #[must_use]
@@ -65,7 +63,6 @@ impl Role {
             Self::Landmarks => "landmarks",
             Self::Embedder => "embedder",
             Self::Quality => "quality",
-            Self::Liveness => "liveness",
         }
     }
 }
@@ -144,8 +141,6 @@ pub struct Manifest {
     pub embedder: NetworkEntry<EmbedderSpec>,
     /// A quality network.
     pub quality: Option<ModelFile>,
-    /// A liveness network.
-    pub liveness: Option<ModelFile>,
     /// What the embedder's similarities mean, where it was measured.
     pub calibration: Option<CalibrationTable>,
     /// How recognisable a face must be for the embedder, where it was measured.
@@ -217,7 +212,6 @@ impl Manifest {
         let landmarks = file(&mut table, Role::Landmarks).map_err(wrong)?;
         let embedder = network(&mut table, Role::Embedder).map_err(wrong)?;
         let quality = file(&mut table, Role::Quality).map_err(wrong)?;
-        let liveness = file(&mut table, Role::Liveness).map_err(wrong)?;
         let head: Head = table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
         let manifest = Self {
             name: head.name,
@@ -229,7 +223,6 @@ impl Manifest {
             landmarks,
             embedder,
             quality,
-            liveness,
             calibration: head.calibration,
             recognizability: head.recognizability,
             limits: head.limits,
@@ -259,7 +252,6 @@ impl Manifest {
             Role::Landmarks => self.landmarks.as_ref(),
             Role::Embedder => Some(&self.embedder.model),
             Role::Quality => self.quality.as_ref(),
-            Role::Liveness => self.liveness.as_ref(),
         }
     }
 
@@ -290,14 +282,14 @@ pub(super) fn located(text: &str, error: &toml::de::Error) -> String {
 
 fn network<S: DeserializeOwned>(table: &mut Table, role: Role) -> Result<NetworkEntry<S>, String> {
     let mut section = section(table, role)?.ok_or_else(|| format!("[{role}] is missing"))?;
-    let model = model_file(&mut section, role)?;
+    let model = model_file(&mut section, role.as_str())?;
     let spec = section.try_into().map_err(|error: toml::de::Error| format!("[{role}] {}", error.message()))?;
     Ok(NetworkEntry { model, spec })
 }
 
 fn file(table: &mut Table, role: Role) -> Result<Option<ModelFile>, String> {
     let Some(mut section) = section(table, role)? else { return Ok(None) };
-    let model = model_file(&mut section, role)?;
+    let model = model_file(&mut section, role.as_str())?;
     match section.keys().next() {
         None => Ok(Some(model)),
         Some(key) => Err(format!("[{role}] unknown field `{key}`, expected one of {}", FILE_KEYS.join(", "))),
@@ -312,8 +304,9 @@ fn section(table: &mut Table, role: Role) -> Result<Option<Table>, String> {
     }
 }
 
-fn model_file(section: &mut Table, role: Role) -> Result<ModelFile, String> {
+/// The file of a section, whose keys for it are taken out of it; `label` is what errors call the section.
+pub(super) fn model_file(section: &mut Table, label: &str) -> Result<ModelFile, String> {
     let part: Table =
         FILE_KEYS.iter().filter_map(|key| section.remove(*key).map(|value| ((*key).to_owned(), value))).collect();
-    part.try_into().map_err(|error: toml::de::Error| format!("[{role}] {}", error.message()))
+    part.try_into().map_err(|error: toml::de::Error| format!("[{label}] {}", error.message()))
 }

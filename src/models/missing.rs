@@ -93,6 +93,7 @@ fn npm_is_needed() -> String {
 fn command(missing: &[&Artifact]) -> String {
     let other = missing.iter().find_map(|artifact| match &artifact.owner {
         Owner::Pack(name) if name != Manifest::BUILTIN[0] => Some((name, artifact.terms().must_accept)),
+        Owner::Liveness(name) => Some((name, artifact.terms().must_accept)),
         _ => None,
     });
     match other {
@@ -122,6 +123,7 @@ pub(super) fn megabytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::LivenessManifest;
 
     #[test]
     fn the_paragraph_names_files_sizes_packages_and_commands() {
@@ -166,5 +168,17 @@ mod tests {
         let by_hand = "put face_detection_yunet_2023mar.onnx and face_recognition_sface_2021dec.onnx into a folder and \
                        run `facevault models install opencv --from FOLDER`";
         assert!(text.contains(by_hand), "{text}");
+
+        let liveness = Artifact::of_liveness(&LivenessManifest::builtin("liveness").expect("built in"));
+        let text = unavailable(&home, &liveness).to_string();
+        for part in [
+            "MiniFASNetV2.onnx (1.7 MB) from https://",
+            "MiniFASNetV1SE.onnx (1.7 MB) from https://",
+            "`facevault models install liveness` fetches what is missing.",
+            "put MiniFASNetV2.onnx and MiniFASNetV1SE.onnx into a folder and run \
+             `facevault models install liveness --from FOLDER`",
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
     }
 }

@@ -18,6 +18,7 @@ mod https;
 mod identity;
 #[cfg(feature = "install")]
 mod install;
+mod liveness;
 mod manifest;
 mod missing;
 #[cfg(feature = "install")]
@@ -43,6 +44,7 @@ pub use checksum::Sha256;
 pub use home::Home;
 #[cfg(feature = "install")]
 pub use install::Installer;
+pub use liveness::{LivenessManifest, LivenessPack};
 pub use manifest::{Format, Manifest, ModelFile, NetworkEntry, Role};
 pub use missing::unavailable;
 pub use optimized::OptimizedNetwork;

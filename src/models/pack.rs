@@ -19,7 +19,7 @@ use crate::onnx::{Layout, precheck};
 pub(super) const MANIFEST: &str = "manifest.toml";
 
 /// The largest manifest that is read.
-const MAX_MANIFEST: u64 = 1 << 20;
+pub(super) const MAX_MANIFEST: u64 = 1 << 20;
 
 /// A folder with a manifest and the files that it names.
 ///
@@ -179,7 +179,8 @@ impl Pack {
     }
 }
 
-fn read(path: &Path, model: &ModelFile) -> Result<Vec<u8>> {
+/// The file at `path`, if it is the one that a manifest names.
+pub(super) fn read(path: &Path, model: &ModelFile) -> Result<Vec<u8>> {
     let file = open(path, model)?;
     let mut bytes = Vec::with_capacity(usize::try_from(model.size).unwrap_or_default());
     file.take(model.size).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
@@ -209,7 +210,7 @@ fn wrong(path: &Path, what: String) -> Error {
     Error::new(ErrorKind::ModelUnavailable, format!("{} {what}", path.display()))
 }
 
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
+pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
     if error.kind() == Io::NotFound {
         Error::new(ErrorKind::ModelUnavailable, format!("{} is missing", path.display())).caused_by(error)
     } else {

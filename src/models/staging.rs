@@ -64,8 +64,10 @@ impl<'a> Staging<'a> {
 
 fn sweep(home: &Home) {
     let mut folders = vec![home.path().to_owned(), home.runtime_dir(), home.samples_dir(), home.dlib_hog_dir()];
-    let packs = fs::read_dir(home.path().join("packs")).into_iter().flatten().flatten();
-    folders.extend(packs.map(|entry| entry.path()));
+    for parent in ["packs", "liveness"] {
+        let named = fs::read_dir(home.path().join(parent)).into_iter().flatten().flatten();
+        folders.extend(named.map(|entry| entry.path()));
+    }
     for entry in folders.iter().flat_map(fs::read_dir).flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
             // What cannot be deleted now is tried again by the next installation.

@@ -1,9 +1,10 @@
 //! What a manifest's values can be. Each function answers with the section, the key, what was
 //! expected and what was found.
 
-use super::manifest::{Format, Manifest, ModelFile, Role, is_pack_name};
+use super::liveness::LivenessManifest;
+use super::manifest::{Format, Manifest, ModelFile, NetworkEntry, Role, is_pack_name};
 use crate::geometry::LandmarkScheme;
-use crate::spec::{AlignmentTemplate, DetectorKind, DetectorSpec, EmbedderSpec, Normalization};
+use crate::spec::{AlignmentTemplate, DetectorKind, DetectorSpec, EmbedderSpec, LivenessSpec, Normalization};
 
 /// The largest file that a manifest may name. An ONNX file is one protobuf message, and those end
 /// at 2 GiB.
@@ -12,17 +13,7 @@ pub(super) const MAX_FILE_SIZE: u64 = 1 << 31;
 type Check = Result<(), String>;
 
 pub(super) fn manifest(manifest: &Manifest) -> Check {
-    if !is_pack_name(&manifest.name) {
-        return Err(format!("name must be 1 to 64 lower-case letters, digits, _ and -, is {:?}", manifest.name));
-    }
-    for (key, value) in [("title", &manifest.title), ("licence", &manifest.licence), ("terms", &manifest.terms)] {
-        if value.trim().is_empty() {
-            return Err(format!("{key} must not be empty"));
-        }
-    }
-    if manifest.licence == "non-commercial" && !manifest.accept_licence {
-        return Err("accept_licence must be true where licence is \"non-commercial\"".to_owned());
-    }
+    head(&manifest.name, [&manifest.title, &manifest.licence, &manifest.terms], manifest.accept_licence)?;
     let mut seen = Vec::new();
     for (role, file) in manifest.files() {
         model_file(file).map_err(|what| format!("[{role}] {what}"))?;
@@ -42,6 +33,47 @@ pub(super) fn manifest(manifest: &Manifest) -> Check {
         }
     }
     agreement(manifest)
+}
+
+pub(super) fn liveness(manifest: &LivenessManifest) -> Check {
+    head(&manifest.name, [&manifest.title, &manifest.licence, &manifest.terms], manifest.accept_licence)?;
+    let mut seen = Vec::new();
+    for (place, NetworkEntry { model, spec }) in manifest.networks.iter().enumerate() {
+        let wrong = |what: String| format!("[networks[{place}]] {what}");
+        model_file(model).and_then(|()| liveness_network(spec)).map_err(wrong)?;
+        if model.format != Format::Onnx {
+            return Err(wrong("format must be \"onnx\"".to_owned()));
+        }
+        if seen.contains(&&model.file) {
+            return Err(wrong(format!("file {:?} has another network already", model.file)));
+        }
+        seen.push(&model.file);
+    }
+    Ok(())
+}
+
+fn liveness_network(spec: &LivenessSpec) -> Check {
+    normalization(&spec.normalization)?;
+    within("side", spec.side, 16, 1024)?;
+    within("enlarge", spec.enlarge, 1.0, 10.0)?;
+    within("classes", spec.classes, 2, 100)?;
+    within("live", spec.live, 0, spec.classes - 1)
+}
+
+/// What every manifest says of itself.
+fn head(name: &str, [title, licence, terms]: [&String; 3], accept_licence: bool) -> Check {
+    if !is_pack_name(name) {
+        return Err(format!("name must be 1 to 64 lower-case letters, digits, _ and -, is {name:?}"));
+    }
+    for (key, value) in [("title", title), ("licence", licence), ("terms", terms)] {
+        if value.trim().is_empty() {
+            return Err(format!("{key} must not be empty"));
+        }
+    }
+    if licence == "non-commercial" && !accept_licence {
+        return Err("accept_licence must be true where licence is \"non-commercial\"".to_owned());
+    }
+    Ok(())
 }
 
 /// Whether a file may have this name beside a manifest or in the data folder.

@@ -1,6 +1,7 @@
 //! What a network takes and what it gives: plain data that manifests state and networks obey.
 
 pub(crate) mod hog_model;
+mod liveness;
 pub(crate) mod mmod_scan;
 mod pack_limits;
 pub(crate) mod shape_model;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::geometry::{LandmarkScheme, Point};
 use crate::setters::setters;
 
+pub use liveness::{LivenessCrop, LivenessSpec};
 pub use pack_limits::PackLimits;
 
 /// The order of the three colour planes.

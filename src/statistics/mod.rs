@@ -13,6 +13,7 @@ mod histogram;
 mod interval;
 pub mod lfw;
 pub mod open_set;
+pub mod presentation_attacks;
 mod random;
 mod roc;
 

@@ -64,6 +64,8 @@ pub use encodings::{EncodingMatrix, Encodings};
 pub use persons::Departure;
 pub use reencode::{ReencodeOptions, Reencoded, Unencoded};
 pub use retention::{PurgeOptions, Purged, PurgedPerson};
+#[cfg(feature = "http")]
+pub(crate) use search::Probe;
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
 pub use tokens::Access;
 
@@ -80,6 +82,10 @@ pub struct VaultOptions {
     /// Take several photos of one person, or of one probe, even where they seem to show two people. By default
     /// such photos are refused, if the model has a table that says how similar they should be.
     pub mixed_photos: bool,
+    /// A photo is enrolled only if the liveness score of its face is above this one, 0 to 1; not looked at where
+    /// `None`. Each photo counts by itself, since somebody can be found by each of them. Photos that are enrolled
+    /// already are not asked about, nor are encodings without photos.
+    pub min_liveness: Option<f64>,
     /// What opens an encrypted vault, and what a new one is encrypted with.
     #[cfg(feature = "encryption")]
     pub key: Option<VaultKey>,
@@ -90,6 +96,7 @@ setters!(VaultOptions {
     limits: with_limits(Limits),
     client: with_client(impl Into<Option<ClientId>>),
     mixed_photos: with_mixed_photos(bool),
+    min_liveness: with_min_liveness(impl Into<Option<f64>>),
 });
 
 #[cfg(feature = "encryption")]
@@ -124,6 +131,7 @@ pub struct Vault {
     store: Store,
     client: ClientId,
     mixed_photos: bool,
+    min_liveness: Option<f64>,
 }
 
 struct Inner {
@@ -205,13 +213,13 @@ impl Vault {
     }
 
     fn assemble(store: Store, options: VaultOptions) -> Result<Self> {
-        let VaultOptions { engine, limits, client, mixed_photos, .. } = options;
+        let VaultOptions { engine, limits, client, mixed_photos, min_liveness, .. } = options;
         let client = match client {
             Some(client) => existing_client(&store, client)?,
             None => store.default_client()?,
         };
         let inner = Arc::new(Inner { engine, limits, galleries: Default::default() });
-        let vault = Self { inner, store, client, mixed_photos };
+        let vault = Self { inner, store, client, mixed_photos, min_liveness };
         vault.warn_of_other_mode()?;
         Ok(vault)
     }
@@ -237,6 +245,12 @@ impl Vault {
     #[must_use]
     pub fn with_mixed_photos(&self, mixed_photos: bool) -> Self {
         Self { mixed_photos, ..self.clone() }
+    }
+
+    /// The same vault with another [`min_liveness`](VaultOptions::min_liveness), for one request.
+    #[must_use]
+    pub fn with_min_liveness(&self, min_liveness: impl Into<Option<f64>>) -> Self {
+        Self { min_liveness: min_liveness.into(), ..self.clone() }
     }
 
     /// The same vault as `actor` uses it: the audit trail says so of whatever this handle does.

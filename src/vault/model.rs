@@ -5,6 +5,7 @@ use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::liveness::LivenessCheck;
 use crate::spec::EncodingMode;
 use crate::store::ModelInfo;
 
@@ -44,7 +45,8 @@ impl Vault {
     pub(crate) fn engine_in(&self, asked: Option<EncodingMode>) -> Result<Engine> {
         let engine = self.needed_engine()?;
         let mode = asked.or(self.encoding_mode()?);
-        Ok(engine.in_mode(mode.unwrap_or(engine.mode())))
+        // A verb says itself what it does about liveness.
+        Ok(engine.in_mode(mode.unwrap_or(engine.mode())).with_liveness_check(LivenessCheck::default()))
     }
 
     /// Warns where the engine's own mode is not the one that is used.

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::encoding::FaceEncoding;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
+use crate::liveness::LivenessCheck;
 use crate::person::{ImageBytes, ImagesUpdate, PersonId, PersonUpdate};
 use crate::store::{ModelInfo, PreparedImage, PreparedImages, Snapshot};
 
@@ -149,7 +150,12 @@ impl Vault {
                 );
                 Err(Error::new(ErrorKind::ModelMismatch, message))
             }
-            active => Ok(engine.in_mode(active.and_then(|active| active.mode).unwrap_or(engine.mode()))),
+            active => {
+                let check = self.min_liveness.map(LivenessCheck::require).unwrap_or_default();
+                check.validate()?;
+                let mode = active.and_then(|active| active.mode).unwrap_or(engine.mode());
+                Ok(engine.in_mode(mode).with_liveness_check(check))
+            }
         }
     }
 }

@@ -4,10 +4,11 @@ use image::RgbImage;
 
 use crate::comparison::{Decision, Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
-use crate::engine::{self, CompareOptions, fuse};
+use crate::engine::{self, CompareOptions, EncodedFace, each_shot, fuse, require_live};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::input::{Input, Inputs};
+use crate::liveness::LivenessCheck;
 use crate::person::{CollectionId, ImageId, PersonId};
 use crate::setters::setters;
 use crate::spec::EncodingMode;
@@ -33,6 +34,10 @@ pub struct IdentifyOptions {
     /// How photos are encoded; where `None`, as the vault notes, else as the engine does by itself.
     /// Thresholds are those of the vault's mode ([`Vault::encoding_mode`]) either way.
     pub mode: Option<EncodingMode>,
+    /// What is done about the liveness of the probe, whose photos count together by the mean of their scores; of a
+    /// group photo each face counts by itself. It is for photos: a probe that is given as an encoding is not asked
+    /// about.
+    pub liveness: LivenessCheck,
 }
 
 setters!(IdentifyOptions {
@@ -41,13 +46,21 @@ setters!(IdentifyOptions {
     operating_point: with_operating_point(OperatingPoint),
     below_threshold: with_below_threshold(bool),
     mode: with_mode(impl Into<Option<EncodingMode>>),
+    liveness: with_liveness(LivenessCheck),
 });
 
 impl Default for IdentifyOptions {
     /// Everybody, 10 candidates, one stranger in a hundred taken for somebody (FPIR 0.01).
     fn default() -> Self {
         let operating_point = OperatingPoint::fpir(0.01).expect("a rate between 0 and 1");
-        Self { collections: None, max_results: 10, operating_point, below_threshold: false, mode: None }
+        Self {
+            collections: None,
+            max_results: 10,
+            operating_point,
+            below_threshold: false,
+            mode: None,
+            liveness: LivenessCheck::default(),
+        }
     }
 }
 
@@ -92,6 +105,8 @@ pub struct Identification {
     pub people_without_encoding: u64,
     /// The generation of the vault that was searched.
     pub generation: u64,
+    /// How live the probe is, 0 to 1: the mean over its photos. `None` where that was not asked.
+    pub liveness: Option<f64>,
 }
 
 impl Identification {
@@ -100,6 +115,13 @@ impl Identification {
     pub fn recognized(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|candidate| candidate.accepted)
     }
+}
+
+/// What photos of one person are looked for by.
+pub(crate) struct Probe {
+    pub(crate) encoding: FaceEncoding,
+    /// How live it is, where that was asked.
+    pub(crate) liveness: Option<f64>,
 }
 
 /// The answer to "is this that person?".
@@ -138,10 +160,15 @@ impl Vault {
     /// every photo, also where photos seem to show two people
     /// ([`different_person`](crate::RefusalCode::DifferentPerson)), unless
     /// [`VaultOptions::mixed_photos`](crate::VaultOptions::mixed_photos) takes them;
-    /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine;
+    /// [`ModelUnavailable`](ErrorKind::ModelUnavailable) without an engine, and where liveness is asked for and its
+    /// networks are not installed; [`Refused`](ErrorKind::Refused) as
+    /// [`liveness_failed`](crate::RefusalCode::LivenessFailed), for each photo, where it is required and the probe is
+    /// not live;
     /// [`Unsupported`](ErrorKind::Unsupported) where searches are noted and the vault was opened for reading.
     pub fn identify<'a>(&self, photos: impl Into<Inputs<'a>>, options: &IdentifyOptions) -> Result<Identification> {
-        self.identify_encoding(&self.probe(photos.into(), options.mode, |picture| picture)?, options)
+        let probe = self.probe(photos.into(), options.mode, |picture| picture, &options.liveness)?;
+        let answer = self.identify_encoding(&probe.encoding, options)?;
+        Ok(Identification { liveness: probe.liveness, ..answer })
     }
 
     /// Who is this, given an encoding?
@@ -210,7 +237,15 @@ impl Vault {
                 candidates.push(Candidate { person, image, similarity, fmr, rank, accepted });
             }
             let generation = gallery.generation();
-            Ok(Identification { candidates, threshold, margin, people_searched, people_without_encoding, generation })
+            Ok(Identification {
+                candidates,
+                threshold,
+                margin,
+                people_searched,
+                people_without_encoding,
+                generation,
+                liveness: None,
+            })
         });
         answers.collect()
     }
@@ -225,14 +260,19 @@ impl Vault {
         photo: impl Into<Input<'a>>,
         options: &IdentifyOptions,
     ) -> Result<Vec<IdentifiedFace>> {
-        let (turned, faces) = self.engine_in(options.mode)?.encode_faces(photo)?;
+        options.liveness.validate()?;
+        let engine = self.engine_in(options.mode)?.with_liveness_check(options.liveness);
+        let (turned, faces) = engine.encode_faces(photo)?;
         let probes: Vec<FaceEncoding> =
             faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
         let mut answers = self.identify_encodings(&probes, options)?.into_iter();
-        let answer = |(face, outcome): (Face, Result<_, Refusal>)| IdentifiedFace {
+        let answer = |(face, outcome): (Face, Result<EncodedFace, Refusal>)| IdentifiedFace {
             face,
             turned,
-            outcome: outcome.map(|_| answers.next().expect("one answer a probe")),
+            outcome: outcome.map(|encoded| Identification {
+                liveness: encoded.liveness.map(|liveness| liveness.score),
+                ..answers.next().expect("one answer a probe")
+            }),
         };
         Ok(faces.into_iter().map(answer).collect())
     }
@@ -251,7 +291,10 @@ impl Vault {
         options: &CompareOptions,
     ) -> Result<Verification> {
         self.store().person_summary(&self.client, id)?;
-        self.verify_encoding(id, &self.probe(photos.into(), options.mode, |picture| picture)?, options)
+        let probe = self.probe(photos.into(), options.mode, |picture| picture, &options.liveness)?;
+        let mut answer = self.verify_encoding(id, &probe.encoding, options)?;
+        answer.decision.liveness = probe.liveness;
+        Ok(answer)
     }
 
     /// Is this that person, given an encoding?
@@ -317,16 +360,20 @@ impl Vault {
     }
 
     /// One encoding of photos of one person, each of which was changed by `prepare`. Photos that seem to show two
-    /// people are refused.
+    /// people are refused, and so are those of a face that is not live, where `check` says so.
     pub(crate) fn probe(
         &self,
         photos: Inputs<'_>,
         mode: Option<EncodingMode>,
         prepare: fn(RgbImage) -> RgbImage,
-    ) -> Result<FaceEncoding> {
-        let encodings = self.engine_in(mode)?.encodings(&photos.to_vec(), prepare)?;
+        check: &LivenessCheck,
+    ) -> Result<Probe> {
+        check.validate()?;
+        let shots = self.engine_in(mode)?.with_liveness_check(each_shot(check)).shots(&photos.to_vec(), prepare)?;
+        let liveness = require_live(check, &shots, shots.len())?;
+        let encodings = engine::encodings(shots);
         self.require_one_person(&encodings.iter().collect::<Vec<_>>(), &[])?;
-        fuse(self.needed_engine()?.embedder().metric, &encodings)
+        Ok(Probe { encoding: fuse(self.needed_engine()?.embedder().metric, &encodings)?, liveness })
     }
 
     /// Refuses photos that seem to show two people, or another one than the photos that are `kept`, unless mixed

@@ -60,6 +60,9 @@ pub enum EncodedFaceAnswer<'a> {
         quality: &'a Quality,
         /// How recognisable it is; null where that was not measured for the model.
         recognizability: Option<f64>,
+        /// How live it is, 0 to 1; absent where that was not asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        liveness: Option<f64>,
     },
     /// The photo or the face was refused.
     Refused(&'a Refusal),
@@ -70,7 +73,7 @@ impl<'a> EncodedFaceAnswer<'a> {
     #[must_use]
     pub fn new(outcome: &'a Result<EncodedFace, Refusal>) -> Self {
         match outcome {
-            Ok(EncodedFace { face, turned, others, quality, encoding, recognizability }) => Self::Ok {
+            Ok(EncodedFace { face, turned, others, quality, encoding, recognizability, liveness }) => Self::Ok {
                 model: encoding.model().to_string(),
                 dimension: encoding.dimension(),
                 encoding: encode_base64(&encoding.to_bytes()),
@@ -79,6 +82,7 @@ impl<'a> EncodedFaceAnswer<'a> {
                 others: others.iter().map(FaceAnswer::new).collect(),
                 quality,
                 recognizability: *recognizability,
+                liveness: liveness.as_ref().map(|liveness| liveness.score),
             },
             Err(refusal) => Self::Refused(refusal),
         }

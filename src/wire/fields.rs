@@ -200,6 +200,12 @@ impl Fields {
         self.field(field, Self::image)
     }
 
+    /// A field with a collection's id or code.
+    #[cfg(feature = "http")]
+    pub(crate) fn named_collection(&mut self, field: &'static str) -> Option<String> {
+        self.field(field, Self::collection_name).set()
+    }
+
     /// Notes for each field that it is required, unless it was named. Called before they are read.
     #[cfg(feature = "http")]
     pub(crate) fn required(&mut self, fields: &[&'static str]) {

@@ -24,17 +24,27 @@ pub struct IdentificationAnswer<'a> {
 
 impl Serialize for IdentificationAnswer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Identification { candidates, threshold, margin, people_searched, people_without_encoding, generation } =
-            self.identification;
+        let Identification {
+            candidates,
+            threshold,
+            margin,
+            people_searched,
+            people_without_encoding,
+            generation,
+            liveness,
+        } = self.identification;
         let candidates: Vec<_> =
             candidates.iter().map(|candidate| CandidateAnswer { candidate, names: self.names }).collect();
-        let mut answer = serializer.serialize_struct("Identification", 6)?;
+        let mut answer = serializer.serialize_struct("Identification", 6 + usize::from(liveness.is_some()))?;
         answer.serialize_field("candidates", &candidates)?;
         answer.serialize_field("threshold", threshold)?;
         answer.serialize_field("margin", margin)?;
         answer.serialize_field("people_searched", people_searched)?;
         answer.serialize_field("people_without_encoding", people_without_encoding)?;
         answer.serialize_field("generation", generation)?;
+        if let Some(score) = liveness {
+            answer.serialize_field("liveness", score)?;
+        }
         answer.end()
     }
 }
@@ -90,7 +100,7 @@ impl Serialize for IdentifiedFaceAnswer<'_> {
 }
 
 /// The answer to "is this that person?": `{"person", "image", "accepted", "similarity", "fmr",
-/// "threshold"}`.
+/// "threshold"}`, and `liveness` where that was asked.
 #[derive(Debug)]
 pub struct VerificationAnswer<'a>(
     /// The answer.
@@ -100,13 +110,16 @@ pub struct VerificationAnswer<'a>(
 impl Serialize for VerificationAnswer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Verification { person, image, decision } = self.0;
-        let mut answer = serializer.serialize_struct("Verification", 6)?;
+        let mut answer = serializer.serialize_struct("Verification", 6 + usize::from(decision.liveness.is_some()))?;
         answer.serialize_field("person", person)?;
         answer.serialize_field("image", image)?;
         answer.serialize_field("accepted", &decision.accepted)?;
         answer.serialize_field("similarity", &decision.similarity)?;
         answer.serialize_field("fmr", &decision.fmr)?;
         answer.serialize_field("threshold", &decision.threshold)?;
+        if let Some(score) = decision.liveness {
+            answer.serialize_field("liveness", &score)?;
+        }
         answer.end()
     }
 }
@@ -167,6 +180,7 @@ mod tests {
             people_searched: 7,
             people_without_encoding: 2,
             generation: 9,
+            liveness: None,
         }
     }
 
@@ -185,6 +199,13 @@ mod tests {
     fn an_identification_says_who_and_why() {
         let answer = IdentificationAnswer { identification: &identification(), names: &names() };
         assert_eq!(serde_json::to_string(&answer).expect("JSON"), format!("{{{FIELDS}}}"));
+    }
+
+    #[test]
+    fn liveness_is_there_where_it_was_asked() {
+        let asked = Identification { liveness: Some(0.75), ..identification() };
+        let answer = IdentificationAnswer { identification: &asked, names: &names() };
+        assert_eq!(serde_json::to_string(&answer).expect("JSON"), format!("{{{FIELDS},\"liveness\":0.75}}"));
     }
 
     #[test]

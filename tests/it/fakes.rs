@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
-use facevault::vision::{AlignedFace, Detector, Embedder, Face, FacePolicy, QualityLimits};
+use facevault::vision::{AlignedFace, Detector, Embedder, Face, FacePolicy, LivenessModel, QualityLimits};
 use facevault::{
     AlignmentTemplate, CalibrationPoint, CalibrationTable, ColorOrder, EmbedderSpec, Engine, EngineParts, ImageBytes,
     MeasuredOn, Metric, ModelId, Normalization, PhotoRules,
@@ -20,13 +20,18 @@ pub(crate) fn photo(seed: u32) -> ImageBytes {
 
 /// A photo with this many faces, up to 3.
 pub(crate) fn photo_of(seed: u32, faces: u8) -> ImageBytes {
+    photo_scored(seed, faces, 255)
+}
+
+/// A photo with this many faces, whose liveness score is `live` of 255.
+pub(crate) fn photo_scored(seed: u32, faces: u8, live: u8) -> ImageBytes {
     let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;
     let mut picture = RgbImage::from_fn(96, 96, |_, _| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let bytes = (state >> 33).to_le_bytes();
         Rgb([bytes[0], bytes[1], bytes[2]])
     });
-    picture.put_pixel(0, 0, Rgb([faces, 0, 0]));
+    picture.put_pixel(0, 0, Rgb([faces, 255 - live, 0]));
     let mut bytes = Vec::new();
     picture.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).expect("a PNG in memory");
     bytes.into()
@@ -59,6 +64,28 @@ pub(crate) fn engine_with_table() -> Engine {
     let embedder = Box::new(MeanEmbedder::new(1));
     let parts = EngineParts::new("fake-1", Box::new(CountingDetector), embedder).with_rules(rules).with_threads(2);
     Engine::from_parts(parts.with_calibration(table)).expect("threads")
+}
+
+/// An engine that judges liveness by [`photo_scored`].
+pub(crate) fn engine_judging() -> Engine {
+    let rules = PhotoRules::default().with_quality(QualityLimits::off());
+    let parts = EngineParts::new("fake-1", Box::new(CountingDetector), Box::new(MeanEmbedder::new(1)));
+    let model: Box<dyn LivenessModel> = Box::new(FirstPixel);
+    Engine::from_parts(parts.with_rules(rules).with_threads(2).with_liveness(model)).expect("threads")
+}
+
+/// Two networks: one gives what the first pixel says, the other its square.
+pub(crate) struct FirstPixel;
+
+impl LivenessModel for FirstPixel {
+    fn name(&self) -> &str {
+        "first-pixel"
+    }
+
+    fn judge(&self, picture: &RgbImage, _: Rect) -> facevault::Result<Vec<f64>> {
+        let live = f64::from(255 - picture.get_pixel(0, 0)[1]) / 255.0;
+        Ok(vec![live, live * live])
+    }
 }
 
 /// An engine with a detector of the test's own.

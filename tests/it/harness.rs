@@ -73,7 +73,14 @@ impl Facevault {
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_facevault"));
         command.args(arguments).current_dir(self.path());
-        for name in ["FACEVAULT_PACK", "FACEVAULT_RUNTIME", "FACEVAULT_LOG", "ORT_DYLIB_PATH", "NO_COLOR"] {
+        for name in [
+            "FACEVAULT_PACK",
+            "FACEVAULT_LIVENESS_MODELS",
+            "FACEVAULT_RUNTIME",
+            "FACEVAULT_LOG",
+            "ORT_DYLIB_PATH",
+            "NO_COLOR",
+        ] {
             command.env_remove(name);
         }
         if let Some(library) = runtime_library() {

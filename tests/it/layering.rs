@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
         "geometry",
         "hex",
         "input",
+        "liveness",
         "encoding",
         "comparison",
         "patch",

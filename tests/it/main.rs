@@ -33,6 +33,7 @@ mod http;
 mod identify;
 mod install;
 mod layering;
+mod liveness;
 mod many;
 mod measuring;
 mod mixed;

@@ -155,8 +155,8 @@ fn a_pack_is_loaded_only_with_the_bytes_that_its_manifest_names() {
     assert_eq!(pack.verify().expect("read")[0], (Role::Detector, State::Damaged));
     fs::write(&path, &bytes[1..]).expect("written");
     refusal(&format!("has {} bytes, the manifest says {}", bytes.len() - 1, bytes.len()));
-    let error = pack.load(Role::Liveness).expect_err("none").to_string();
-    assert_eq!(error, "the pack \"test\" has no liveness");
+    let error = pack.load(Role::Quality).expect_err("none").to_string();
+    assert_eq!(error, "the pack \"test\" has no quality");
 }
 
 #[test]

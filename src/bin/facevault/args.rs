@@ -63,6 +63,8 @@ Exit codes:
 Environment:
   FACEVAULT_HOME     the data folder with models and runtime
   FACEVAULT_PACK     as --pack
+  FACEVAULT_LIVENESS_MODELS
+                     as --liveness-models
   FACEVAULT_RUNTIME  as --runtime
   FACEVAULT_KEY_FILE as --key-file, where the feature `encryption` is built in
   ORT_DYLIB_PATH     an ONNX Runtime library that `--runtime auto` tries first
@@ -98,6 +100,8 @@ pub(crate) struct Cli {
 
 const DEFAULT_PACK: &str = facevault::models::Manifest::BUILTIN[0];
 
+const DEFAULT_LIVENESS: &str = facevault::models::LivenessManifest::BUILTIN[0];
+
 const GLOBAL: &str = "Options of every command";
 
 /// What every command takes.
@@ -119,6 +123,20 @@ pub(crate) struct Global {
         help_heading = GLOBAL
     )]
     pub(crate) pack: String,
+
+    /// The liveness networks to use where liveness is asked about: `liveness`, `liveness-v2se`, or a folder (a path with
+    /// a slash)
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME|DIR",
+        env = "FACEVAULT_LIVENESS_MODELS",
+        default_value = DEFAULT_LIVENESS,
+        hide_env_values = true,
+        value_parser = parse_liveness,
+        help_heading = GLOBAL
+    )]
+    pub(crate) liveness_models: String,
 
     /// The ONNX Runtime library that runs the models: `auto`, or its path
     #[arg(
@@ -206,6 +224,10 @@ fn parse_pack(text: &str) -> Result<String, Infallible> {
     Ok(if text.is_empty() { DEFAULT_PACK } else { text }.to_owned())
 }
 
+fn parse_liveness(text: &str) -> Result<String, Infallible> {
+    Ok(if text.is_empty() { DEFAULT_LIVENESS } else { text }.to_owned())
+}
+
 fn parse_runtime(text: &str) -> Result<RuntimeChoice, Infallible> {
     match text {
         "" | "auto" => Ok(RuntimeChoice::Auto),
@@ -250,8 +272,8 @@ fn brief(command: Command) -> Command {
     #[cfg(not(feature = "encryption"))]
     const KEY_FILE: &str = "";
     const ELSEWHERE: &str = "Options of every command, explained by `facevault --help`:
-  --json  --pack NAME|DIR  --runtime auto|PATH  --accurate  --fast  --face WHICH  --min-face PIXELS  --no-turn  --mixed-photos
-  --client ID  --threads N  -q  -v";
+  --json  --pack NAME|DIR  --liveness-models NAME|DIR  --runtime auto|PATH  --accurate  --fast  --face WHICH
+  --min-face PIXELS  --no-turn  --mixed-photos  --client ID  --threads N  -q  -v";
     let help = match command.get_after_help() {
         Some(examples) => format!("{examples}\n\n{ELSEWHERE}{KEY_FILE}"),
         None => format!("{ELSEWHERE}{KEY_FILE}"),

@@ -92,7 +92,8 @@ impl Context {
             .with_runtime(self.global.runtime.clone())
             .with_threads(usize::from(self.global.threads))
             .with_mode(mode(self.global.accurate, self.global.fast))
-            .with_rules(self.rules()))
+            .with_rules(self.rules())
+            .with_liveness(self.pack_source_of(&self.global.liveness_models)))
     }
 
     /// What is wanted of a photo.

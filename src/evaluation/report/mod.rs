@@ -5,6 +5,7 @@ mod chart;
 mod damage;
 mod figures;
 mod html;
+mod liveness;
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -16,6 +17,7 @@ use self::chart::{Axis, Mark, TradeOff};
 pub use self::damage::damage_page;
 use self::figures::{asked_percent, count, percent, percent_range, rate};
 use self::html::escape;
+pub use self::liveness::liveness_page;
 use super::{Evaluation, OpenSetResult, OpenSetRow, PairRow, PairsResult, ThresholdSource};
 use crate::statistics::lfw::FoldAccuracy;
 

@@ -19,9 +19,10 @@ use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors, NotFoundErr
 use crate::http::query::NoQuery;
 use crate::http::request::{ActiveUserRequest, CompareRequest, CropsRequest, SearchMode, SearchRequest, VerifyRequest};
 use crate::http::thumbnail;
+use crate::liveness::LivenessCheck;
 use crate::person::{CollectionId, Gender, ImageBytes, ImageId, PersonId};
 use crate::spec::EncodingMode;
-use crate::vault::{Candidate, IdentifyOptions, Vault};
+use crate::vault::{Candidate, IdentifyOptions, Probe, Vault};
 use crate::wire::{DateParts, encode_base64, sorted};
 
 /// The lowest minimum scores that may be asked of a search.
@@ -32,23 +33,25 @@ pub(in crate::http) const LEAST_SCORE_OF_CROPS: f64 = 0.5;
 const ACTIVE_USERS: usize = 10;
 
 /// What is done to an upright picture before faces are looked for.
-type Prepare = fn(RgbImage) -> RgbImage;
+pub(super) type Prepare = fn(RgbImage) -> RgbImage;
 
-/// A search as every route of this file asks it.
-struct Search<'a> {
-    photos: &'a [ImageBytes],
+/// A search as every route asks it.
+pub(super) struct Search<'a> {
+    pub(super) photos: &'a [ImageBytes],
     /// What is done to a photo before faces are looked for.
-    prepare: Prepare,
-    mode: SearchMode,
-    min_score: f64,
-    collection: Option<String>,
-    max_results: usize,
+    pub(super) prepare: Prepare,
+    pub(super) mode: SearchMode,
+    pub(super) min_score: f64,
+    pub(super) collection: Option<String>,
+    pub(super) max_results: usize,
     /// Whether those are wanted as well who do not exceed the minimum.
-    top: bool,
+    pub(super) top: bool,
+    /// What is done about liveness.
+    pub(super) liveness: LivenessCheck,
 }
 
 /// A person that a search found.
-struct Found {
+pub(super) struct Found {
     candidate: Candidate,
     score: f64,
     /// Whether the score exceeds the minimum.
@@ -119,9 +122,9 @@ struct Match<'a> {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Compared {
     /// Whether the score exceeds the minimum.
-    passed: bool,
+    pub(super) passed: bool,
     #[schema(minimum = 0.0, maximum = 1.0)]
-    score: f64,
+    pub(super) score: f64,
 }
 
 /// Search for a person by photos
@@ -196,8 +199,9 @@ pub(in crate::http) async fn search_active_user(
             collection: collection_id,
             max_results,
             top: false,
+            liveness: LivenessCheck::default(),
         };
-        let found = found(&state, vault, search)?;
+        let (found, _) = found(&state, vault, search)?;
         let users = found.iter().map(|found| ActiveUser { id: found.candidate.person.as_str(), score: found.score });
         Ok(Reply::new(request, users.collect::<Vec<_>>()))
     };
@@ -289,24 +293,27 @@ pub(in crate::http) async fn compare(
 fn people(app: &App, vault: &Vault, asked: SearchRequest, prepare: Prepare) -> Result<Vec<SearchResult>, ApiError> {
     let SearchRequest { images, min_score, search_mode: mode, collection_id: collection, max_results, top } = asked;
     let max_results = max_results as usize;
-    let search = Search { photos: &images, prepare, mode, min_score, collection, max_results, top };
-    shown(vault, found(app, vault, search)?, top)
+    let liveness = LivenessCheck::default();
+    let search = Search { photos: &images, prepare, mode, min_score, collection, max_results, top, liveness };
+    shown(vault, found(app, vault, search)?.0, top)
 }
 
-/// Candidates above the minimum score, or all where they are asked for, best first, with their scores.
-fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<Found>, ApiError> {
+/// Candidates above the minimum score, or all where they are asked for, best first, with their scores; and how live the
+/// probe is, where that was asked.
+pub(super) fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<(Vec<Found>, Option<f64>), ApiError> {
     let collections = match search.collection {
         Some(named) => Some(vec![vault.collection(&named).map_err(collection)?.id.to_string()]),
         None => None,
     };
     let scale = app.scale()?;
-    let probe = probe(vault, search.photos, search.prepare, search.mode)?;
+    let Probe { encoding: probe, liveness } =
+        probe_live(vault, search.photos, search.prepare, search.mode, &search.liveness)?;
     let options = IdentifyOptions::default()
         .with_collections(collections)
         .with_max_results(search.max_results)
         .with_operating_point(any()?);
     let mut answers = vault.search_encodings(std::slice::from_ref(&probe), &options).map_err(collection)?;
-    let Some(answer) = answers.pop() else { return Ok(Vec::new()) };
+    let Some(answer) = answers.pop() else { return Ok((Vec::new(), liveness)) };
     let scored = answer.candidates.into_iter().map(|candidate| {
         let score = scale.score(candidate.similarity);
         Found { candidate, score, is_recognized: score > search.min_score }
@@ -314,11 +321,11 @@ fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<Vec<Found>, Api
     let found: Vec<Found> = scored.filter(|found| found.is_recognized || search.top).collect();
     let recognized = found.iter().filter(|found| found.is_recognized).map(|found| &found.candidate.person);
     vault.note_identification(above(search.min_score), answer.people_searched, &recognized.collect::<Vec<_>>())?;
-    Ok(found)
+    Ok((found, liveness))
 }
 
 /// Results with names and thumbnails; who was removed meanwhile is left out.
-fn shown(vault: &Vault, found: Vec<Found>, top: bool) -> Result<Vec<SearchResult>, ApiError> {
+pub(super) fn shown(vault: &Vault, found: Vec<Found>, top: bool) -> Result<Vec<SearchResult>, ApiError> {
     let show = |Found { candidate, score, is_recognized }: Found| {
         let shown = vault.person_summary(&candidate.person).and_then(|summary| {
             let thumbnails = thumbnails(vault, &candidate.person, &candidate.image)?;
@@ -346,16 +353,27 @@ fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Resul
 /// One encoding of photos of one person. `Fast` looks at one view of each face, `Accurate` at its
 /// mirror image too; the scores of both are read from one table.
 fn probe(vault: &Vault, photos: &[ImageBytes], prepare: Prepare, mode: SearchMode) -> Result<FaceEncoding, ApiError> {
+    Ok(probe_live(vault, photos, prepare, mode, &LivenessCheck::default())?.encoding)
+}
+
+/// The same, which must be live if `check` says so.
+pub(super) fn probe_live(
+    vault: &Vault,
+    photos: &[ImageBytes],
+    prepare: Prepare,
+    mode: SearchMode,
+    check: &LivenessCheck,
+) -> Result<Probe, ApiError> {
     let mode = match mode {
         SearchMode::Fast => EncodingMode::Fast,
         SearchMode::Accurate => EncodingMode::Accurate,
     };
     loaded(vault)?;
-    Ok(vault.probe(photos.into(), Some(mode), prepare)?)
+    Ok(vault.probe(photos.into(), Some(mode), prepare, check)?)
 }
 
 /// A photo is looked at as it is.
-fn whole(picture: RgbImage) -> RgbImage {
+pub(super) fn whole(picture: RgbImage) -> RgbImage {
     picture
 }
 
@@ -370,7 +388,7 @@ fn loaded(vault: &Vault) -> crate::Result<&Engine> {
 }
 
 /// What had to be reached, as the audit trail notes it.
-fn above(min_score: f64) -> String {
+pub(super) fn above(min_score: f64) -> String {
     format!("score above {min_score}")
 }
 

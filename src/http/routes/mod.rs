@@ -44,7 +44,11 @@ pub(super) fn described() -> OpenApiRouter<App> {
         .routes(routes!(matching::verify))
         .routes(routes!(matching::compare))
         .routes(routes!(detect::detect))
-        .merge(liveness::routes())
+        .routes(routes!(liveness::liveness))
+        .routes(routes!(liveness::search_live_face))
+        .routes(routes!(liveness::compare_live))
+        .routes(routes!(liveness::compare_with_liveness))
+        .routes(routes!(liveness::create_live_person))
         .routes(routes!(models::models));
     OpenApiRouter::with_openapi(Description::openapi())
         .nest(BASE, faces)

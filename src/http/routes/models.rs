@@ -103,7 +103,7 @@ pub(in crate::http) async fn models(
     let engine = caller.vault.engine();
     let runtime = engine.and_then(Engine::runtime);
     let data = Models {
-        liveness: false,
+        liveness: app.liveness,
         pack: engine.map(|engine| pack(&app, engine)),
         runtime: runtime.map(|runtime| LoadedRuntime { kind: "onnx_runtime", version: &runtime.version }),
         scores: scores(&app),

@@ -5,6 +5,7 @@ mod audit;
 mod encryption;
 mod full_disk;
 mod import;
+mod liveness;
 mod matching;
 mod models;
 mod people;

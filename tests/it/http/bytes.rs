@@ -223,7 +223,7 @@ impl<'a> Transcript<'a> {
         self.post("/persons", json!({"name": "Carl", "images": ["?"]}));
         self.post("/persons", json!({"name": "Carl", "images": [photo(7), photo_of(7, 0), "/9j/"]}));
         self.put("/persons/ada", json!({"name": null}));
-        self.post("/liveness", json!({}));
+        self.post("/liveness", json!({"image": photo(1), "os": "IOS"}));
     }
 }
 

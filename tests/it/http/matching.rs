@@ -199,18 +199,6 @@ fn faces_are_detected() {
 }
 
 #[test]
-fn liveness_says_why_it_is_not_there() {
-    let service = Service::new();
-    for path in
-        ["/liveness", "/search-live-face", "/compare-live", "/compare-with-liveness", "/persons/search-live-face"]
-    {
-        let answer = service.post(path, &json!({}));
-        answer.fails(503, "liveness_unavailable", "ERROR");
-        assert!(answer.json()["error"].as_str().is_some_and(|reason| reason.contains("no liveness model")));
-    }
-}
-
-#[test]
 fn without_a_table_there_are_no_scores_and_the_reason_is_told() {
     let service = Service::with(|options| options.calibration = None);
     service.enroll("ada", "Ada", 1);

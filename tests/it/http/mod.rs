@@ -12,6 +12,7 @@ mod hostile;
 mod isolation;
 mod leaving;
 mod limits;
+mod liveness;
 mod matching;
 mod page;
 mod persons;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use facevault::ErrorKind;
 use facevault::models::{Artifact, Installer, Manifest, Pack, Role, Sha256};
 
-use super::{DETECTOR, EMBEDDER, TestHome, Watch, contents, manifest, tar};
+use super::{DETECTOR, EMBEDDER, TestHome, Watch, contents, liveness, manifest, tar};
 
 /// A pack whose files are in a package `made-up` 1.0, whose archive is `archive`.
 fn packaged(archive: &[u8], wheel: &str) -> Vec<Artifact> {
@@ -43,6 +43,21 @@ fn bare_files_are_taken_by_their_checksum() {
         assert!(watch.seen.contains(&(EMBEDDER.into(), 200_000, Some(200_000))), "{:?}", watch.seen.last());
         assert!(Pack::installed(&test.home, "test").is_ok());
     }
+}
+
+#[test]
+fn liveness_networks_are_taken_out_of_a_folder() {
+    let test = TestHome::new();
+    let (first, second) = contents();
+    let artifacts = Artifact::of_liveness(&liveness(["", ""]));
+    let folder = test.beside("files");
+    let install = || Installer::new(&test.home).from_folder(&folder).install(&artifacts, &mut ());
+    let error = install().expect_err("an empty folder").to_string();
+    assert!(error.contains("`facevault models install liveness --from FOLDER`"), "{error}");
+    fs::write(folder.join("MiniFASNetV2.onnx"), first).expect("written");
+    fs::write(folder.join("MiniFASNetV1SE.onnx"), second).expect("written");
+    assert_eq!(install().expect("installed").len(), 3);
+    assert!(test.all_present(&artifacts));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use facevault::models::{Artifact, Home, Manifest, Sha256, State};
+use facevault::models::{Artifact, Home, LivenessManifest, Manifest, Sha256, State};
 use facevault::{Progress, Step};
 use tempfile::TempDir;
 
@@ -84,6 +84,23 @@ fn manifest(detector_source: &str, embedder_source: &str) -> Manifest {
         text.replace_range(start..end, source);
     }
     Manifest::parse("test", &text.replace("\"opencv\"", "\"test\"")).expect("a manifest")
+}
+
+/// Liveness networks of the same two files, each with the lines of a `source`.
+fn liveness(sources: [&str; 2]) -> LivenessManifest {
+    let builtin = LivenessManifest::builtin("liveness").expect("built in");
+    let (first, second) = contents();
+    let mut text = builtin.text().to_owned();
+    for ((network, bytes), source) in builtin.networks.iter().zip([first, second]).zip(sources) {
+        let model = &network.model;
+        text = text
+            .replace(&format!("size = {}\n", model.size), &format!("size = {}\n", bytes.len()))
+            .replace(&model.sha256.to_string(), &Sha256::of(&bytes).to_string());
+        let start = text.find("source = { url = \"https").expect("a source");
+        let end = start + text[start..].find('\n').expect("a line");
+        text.replace_range(start..end, source);
+    }
+    LivenessManifest::parse("test", &text).expect("a manifest")
 }
 
 const DETECTOR: &str = "face_detection_yunet_2023mar.onnx";

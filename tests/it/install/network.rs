@@ -4,10 +4,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use facevault::ErrorKind;
-use facevault::models::{Artifact, Installer, Manifest, Sha256, State};
+use facevault::models::{Artifact, Installer, LivenessPack, Manifest, Sha256, State};
 
 use super::server::{Answer, Server};
-use super::{DETECTOR, EMBEDDER, TestHome, Watch, contents, manifest, zip};
+use super::{DETECTOR, EMBEDDER, TestHome, Watch, contents, liveness, manifest, zip};
 
 /// A server with both files, one of them answered in another way, and a manifest that names it.
 fn served(change: impl FnOnce(&mut Answer)) -> (Server, Vec<Artifact>) {
@@ -42,6 +42,28 @@ fn files_are_fetched_once_and_a_second_run_asks_nobody() {
     assert_eq!(repaired, [artifacts[1].location(&test.home)]);
     assert!(test.all_present(&artifacts));
     assert_eq!(server.asked().len(), 3);
+}
+
+#[test]
+fn liveness_networks_are_fetched_beside_the_packs() {
+    let test = TestHome::new();
+    let (first, second) = contents();
+    let server = Server::start(vec![Answer::file("/first.onnx", &first), Answer::file("/second.onnx", &second)]);
+    let manifest = liveness([&server.source("/first.onnx", ""), &server.source("/second.onnx", "")]);
+    let artifacts = Artifact::of_liveness(&manifest);
+    Installer::new(&test.home).install(&artifacts, &mut ()).expect("installed");
+    let files = ["MiniFASNetV1SE.onnx", "MiniFASNetV2.onnx", "manifest.toml"];
+    assert_eq!(test.files(), files.map(|file| format!("liveness/liveness/{file}")));
+    assert_eq!(server.asked(), ["/first.onnx", "/second.onnx"]);
+    assert_eq!(LivenessPack::installed(&test.home, "liveness").expect("installed").manifest(), &manifest);
+    assert!(test.home.packs().expect("read").is_empty());
+
+    let damaged = Server::start(vec![Answer::file("/first.onnx", &second)]);
+    let artifacts = Artifact::of_liveness(&liveness([&damaged.source("/first.onnx", ""), ""]));
+    let test = TestHome::new();
+    let error = Installer::new(&test.home).install(&artifacts, &mut ()).expect_err("another file");
+    assert!(error.to_string().contains("has 200000 bytes, expected 300000"), "{error}");
+    test.assert_empty();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use facevault::CompareOptions;
 use facevault::{Error, Rule};
 
 use super::Outcome;
-use super::matching::{Sureness, matched, print_decision};
+use super::matching::{ProbeLiveness, Sureness, matched, print_decision, print_liveness};
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::photo;
@@ -24,7 +24,7 @@ Exit code 0: the same person. 1: not, or a photo was refused.";
 ///
 /// Compares two photos, or two sets of photos: those before --with show one person, those behind it
 /// the other. The photos of a set are fused, which errs less than each by itself. No vault is
-/// needed and nothing is kept.
+/// needed and nothing is kept. --liveness asks about the first photo or set.
 ///
 /// You set how often different people may be taken for one (the false match rate, FMR; by default
 /// --fmr 1e-3), and the model's measured table gives the threshold. A model without a table needs
@@ -42,6 +42,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     sureness: Sureness,
+
+    #[command(flatten)]
+    liveness: ProbeLiveness,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
@@ -53,7 +56,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         }
         sets => sets,
     };
-    let mut options = CompareOptions::default().with_mixed_photos(context.mixed_photos());
+    let mut options =
+        CompareOptions::default().with_mixed_photos(context.mixed_photos()).with_liveness(arguments.liveness.check());
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let paths = [probe, gallery].concat();
     let photos = photo::read_all(&paths, &context.limits())?;
@@ -61,7 +65,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let decision = context.engine()?.compare(probe, gallery, &options).with_photos(&paths)?;
     context.output.answer(&decision, |text| {
         text.heading(if decision.accepted { "yes: the same person" } else { "no: not the same person" })?;
-        print_decision(&decision, text)
+        print_decision(&decision, text)?;
+        print_liveness(decision.liveness, &options.liveness, text)
     })?;
     matched(decision.accepted)
 }

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use facevault::evaluation::liveness::PresentationSet;
 use facevault::evaluation::report::{self, Page};
 use facevault::evaluation::{Dataset, DatasetEncodings, Evaluation, Pictures, ThresholdSource};
 use facevault::statistics::MeasuredRate;
-use facevault::{Engine, Error, ErrorKind, Rule};
+use facevault::{Engine, Error, ErrorKind, LivenessCheck, Rule};
 
+use super::matching::score;
 use super::measuring::{How, about, command_line};
-use super::{Outcome, damaged};
+use super::{Outcome, damaged, presentations};
 use crate::context::Context;
 use crate::output::{self, Listing, Text};
 use crate::photo;
@@ -20,7 +22,11 @@ Examples:
   facevault evaluate --protocol pairs --pairs pairs.csv --images photos/ --pack ./my-pack
   facevault evaluate --protocol lfw --pairs pairs.txt --images lfw/ --json
   facevault evaluate --protocol open-set --images photos/
-  facevault evaluate --protocol damage --images photos/ --markdown damage.md";
+  facevault evaluate --protocol damage --images photos/ --markdown damage.md
+  facevault evaluate --protocol liveness door/ --report liveness.html
+
+The folder of `liveness` has live/ with photos of living people, and attack/KIND/ with photos of attacks of a kind, such
+as attack/print/ and attack/screen/. A folder of photos in one of these is one presentation, of several shots.";
 
 /// How photos are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,6 +41,8 @@ enum Protocol {
     OpenSet,
     /// Photos damaged on purpose: what is refused, and what is let through
     Damage,
+    /// Living people and attacks: which attacks pass (APCER), and who is taken for one (BPCER)
+    Liveness,
 }
 
 /// Measure a model's error rates on photos of people you know
@@ -51,6 +59,9 @@ enum Protocol {
 /// are taken for one person. Where the model's limit was learned on the same photos, the people
 /// that it was learned on are left out.
 ///
+/// The protocol `liveness` measures presentation attack detection in the words of ISO/IEC 30107-3: for each kind of
+/// attack the share that passes (APCER), and the share of living people who are taken for an attack (BPCER).
+///
 /// The report is one page that needs no network, with the curves, and with small pictures of the
 /// worst pairs: treat it as you treat the photos.
 #[derive(Debug, Args)]
@@ -64,9 +75,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
 
-    /// The folder of photos; for `all`, `open-set` and `damage` with one folder per person
+    /// The folder of photos; for `all`, `open-set` and `damage` with one folder per person, for `liveness` see below
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
+
+    /// The same as --images
+    #[arg(value_name = "DIR", conflicts_with = "images")]
+    folder: Option<PathBuf>,
+
+    /// For `liveness`: a face is taken for live if its score is above this one, 0 to 1
+    #[arg(long, value_name = "SCORE", default_value_t = LivenessCheck::DEFAULT_MIN_SCORE, value_parser = score)]
+    liveness_min_score: f64,
 
     /// Write a page with curves, histograms and the worst pairs
     #[arg(long, value_name = "FILE.html")]
@@ -81,6 +100,13 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    if arguments.protocol == Protocol::Liveness {
+        let folder = arguments.folder()?;
+        let data = PresentationSet::open(folder)?;
+        let engine = arguments.how.engine(context)?;
+        let report = arguments.report.as_deref();
+        return presentations::run(&data, &engine, arguments.liveness_min_score, report, context);
+    }
     let dataset = dataset(arguments)?;
     let engine = arguments.how.engine(context)?;
     if arguments.protocol == Protocol::Damage {
@@ -108,8 +134,24 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     })
 }
 
+impl Arguments {
+    /// The folder of presentations.
+    fn folder(&self) -> Result<&Path, Error> {
+        for (field, given) in [("pairs", self.pairs.is_some()), ("markdown", self.markdown.is_some())] {
+            if given {
+                return Err(Error::invalid(field, Rule::Other("is not for the protocol liveness".into())));
+            }
+        }
+        self.images().ok_or_else(|| Error::invalid("images", Rule::Required))
+    }
+
+    fn images(&self) -> Option<&Path> {
+        self.images.as_deref().or(self.folder.as_deref())
+    }
+}
+
 fn dataset(arguments: &Arguments) -> Result<Dataset, Error> {
-    let (pairs, images) = (arguments.pairs.as_deref(), arguments.images.as_deref());
+    let (pairs, images) = (arguments.pairs.as_deref(), arguments.images());
     let damage = arguments.protocol == Protocol::Damage;
     for (field, given, wanted) in
         [("report", arguments.report.is_some(), !damage), ("markdown", arguments.markdown.is_some(), damage)]
@@ -130,7 +172,7 @@ fn dataset(arguments: &Arguments) -> Result<Dataset, Error> {
     match arguments.protocol {
         Protocol::Lfw => of_pairs(Dataset::of_lfw_pairs),
         Protocol::Pairs => of_pairs(Dataset::of_pairs_csv),
-        Protocol::All | Protocol::OpenSet | Protocol::Damage => {
+        Protocol::All | Protocol::OpenSet | Protocol::Damage | Protocol::Liveness => {
             if pairs.is_some() {
                 let rule = Rule::Other("is for the protocols lfw and pairs: this one takes a folder of people".into());
                 return Err(Error::invalid("pairs", rule));
@@ -238,11 +280,11 @@ fn from(source: ThresholdSource) -> &'static str {
     }
 }
 
-fn interval(rate: &MeasuredRate) -> String {
+pub(super) fn interval(rate: &MeasuredRate) -> String {
     let interval = rate.interval();
     format!("{:.4} to {:.4}", interval.low, interval.high)
 }
 
-fn counted(rate: &MeasuredRate) -> String {
+pub(super) fn counted(rate: &MeasuredRate) -> String {
     format!("{} of {}", rate.errors, rate.trials)
 }

@@ -10,7 +10,7 @@ use facevault::{Identification, IdentifiedFace, IdentifyOptions, ImageBytes, Per
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::matching::{Names, SearchSureness, matched, names, print_without_encoding};
+use super::matching::{Names, ProbeLiveness, SearchSureness, matched, names, print_liveness, print_without_encoding};
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::output::{self, Listing, Text, rate};
@@ -23,6 +23,7 @@ Examples:
   facevault identify people.vault party.jpg --all-faces --collection collection_staff
   facevault identify people.vault door.jpg --fpir 0.001 --max-results 3
   facevault identify people.vault door.jpg --top --max-results 5
+  facevault identify people.vault door-1.jpg door-2.jpg --liveness require
   facevault identify people.vault door.jpg --json | jq -r '.data.candidates[0].person'
 
 Exit code 0: somebody was found. 1: nobody, or a photo was refused.";
@@ -70,12 +71,16 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     sureness: SearchSureness,
+
+    #[command(flatten)]
+    liveness: ProbeLiveness,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let mut options = IdentifyOptions::default()
         .with_collections((!arguments.collections.is_empty()).then(|| arguments.collections.clone()))
         .with_below_threshold(arguments.top)
+        .with_liveness(arguments.liveness.check())
         .with_max_results(usize::from(arguments.max_results));
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
@@ -90,6 +95,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let names = names(&vault, people(&answer))?;
     context.output.answer(&IdentificationAnswer { identification: &answer, names: &names }, |text| {
         print_candidates(&answer, &names, text)?;
+        print_liveness(answer.liveness, &options.liveness, text)?;
         print_reasons(&answer, text)
     })?;
     matched(answer.recognized().next().is_some())
@@ -123,7 +129,10 @@ fn everybody(
                 let Rect { x, y, width, height } = face.face.bounds;
                 text.line(format!("face {number}, {width:.0} x {height:.0} at {x:.0}, {y:.0}"))?;
                 match &face.outcome {
-                    Ok(answer) => print_candidates(answer, &names, text)?,
+                    Ok(answer) => {
+                        print_candidates(answer, &names, text)?;
+                        print_liveness(answer.liveness, &options.liveness, text)?;
+                    }
                     Err(refusal) => text.line(format!("  {refusal}"))?,
                 }
             }

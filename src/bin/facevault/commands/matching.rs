@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 
 use clap::Args;
-use facevault::{Decision, Error, ErrorKind, OperatingPoint, PersonId, Vault};
+use facevault::{Decision, Error, ErrorKind, LivenessCheck, LivenessPolicy, OperatingPoint, PersonId, Vault};
 
 use super::Outcome;
 use crate::failure::Failure;
@@ -46,8 +46,43 @@ pub(super) struct SearchSureness {
     comparison: Sureness,
 }
 
+/// What is done about the liveness of a probe.
+#[derive(Debug, Args)]
+pub(super) struct ProbeLiveness {
+    /// Whether the probe's face must be that of a living person: off, report (the answer has its score) or require
+    /// (a face that does not seem live is refused). Needs `facevault models install liveness`
+    #[arg(long, value_name = "POLICY", default_value = "off", hide_default_value = true)]
+    liveness: LivenessPolicy,
+
+    /// With --liveness: a face counts as live if its score is above this one, 0 to 1
+    #[arg(long, value_name = "SCORE", default_value_t = LivenessCheck::DEFAULT_MIN_SCORE, value_parser = score)]
+    liveness_min_score: f64,
+}
+
+/// Whether photos are added only if they show a living person.
+#[derive(Debug, Args)]
+pub(super) struct EnrolledLiveness {
+    /// Add a photo only if the liveness score of its face is above this one, 0 to 1: 0.6 is usual. Needs
+    /// `facevault models install liveness`
+    #[arg(long, value_name = "SCORE", value_parser = score)]
+    pub(super) min_liveness: Option<f64>,
+}
+
+/// A liveness score, 0 to 1.
+pub(super) fn score(text: &str) -> Result<f64, String> {
+    let score: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if (0.0..=1.0).contains(&score) { Ok(score) } else { Err(format!("{text} is not from 0 to 1")) }
+}
+
 fn point(name: &str, value: &str) -> Result<OperatingPoint, Error> {
     format!("{name}={value}").parse()
+}
+
+impl ProbeLiveness {
+    /// What was asked for.
+    pub(super) fn check(&self) -> LivenessCheck {
+        LivenessCheck::default().with_policy(self.liveness).with_min_score(self.liveness_min_score)
+    }
 }
 
 impl Sureness {
@@ -62,6 +97,13 @@ impl SearchSureness {
     pub(super) fn asked(&self) -> Option<OperatingPoint> {
         self.fpir.or(self.comparison.asked())
     }
+}
+
+/// Prints how live the probe is, where that was asked.
+pub(super) fn print_liveness(score: Option<f64>, check: &LivenessCheck, text: &mut Text<'_>) -> io::Result<()> {
+    let Some(score) = score else { return Ok(()) };
+    let seems = if check.passes(score) { "seems live" } else { "does not seem live" };
+    text.line(format!("liveness {score:.3}: the face {seems}, which takes more than {}", check.min_score))
 }
 
 /// Prints how alike both sides are, what that means, and the threshold and its reason.

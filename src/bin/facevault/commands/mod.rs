@@ -18,11 +18,13 @@ mod encryption;
 mod evaluate;
 mod identify;
 mod init;
+mod liveness;
 mod matching;
 mod measuring;
 mod models;
 mod optimize;
 mod person;
+mod presentations;
 mod purge;
 mod reencode;
 #[cfg(feature = "http")]
@@ -57,6 +59,7 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     Serve(serve::Arguments),
     Detect(detect::Arguments),
+    Liveness(liveness::Arguments),
     Encode(encode::Arguments),
     Calibrate(calibrate::Arguments),
     Evaluate(evaluate::Arguments),
@@ -106,6 +109,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         #[cfg(feature = "http")]
         Command::Serve(arguments) => serve::run(arguments, context),
         Command::Detect(arguments) => detect::run(&arguments, context),
+        Command::Liveness(arguments) => liveness::run(&arguments, context),
         Command::Encode(arguments) => encode::run(&arguments, context),
         Command::Calibrate(arguments) => calibrate::run(&arguments, context),
         Command::Evaluate(arguments) => evaluate::run(&arguments, context),

@@ -4,7 +4,7 @@ use std::fs;
 
 use clap::{Args, Subcommand};
 use facevault::ErrorKind;
-use facevault::models::{Artifact, Home, Manifest, Pack, State};
+use facevault::models::{Artifact, Home, LivenessManifest, Manifest, Pack, State};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -38,13 +38,15 @@ const INSTALL: &str = "\
 Examples:
   facevault models install opencv
   facevault models install dlib --from /media/usb
+  facevault models install liveness
   facevault models install buffalo_s --accept-licence";
 
 /// Install packs
 ///
 /// Only what is missing is fetched; every file is checked against its SHA-256 before it gets its
-/// name. ONNX Runtime is installed by `facevault setup`. The name dlib-hog stands for dlib's HOG face detector, which
-/// belongs to no pack: programs that use facevault in the place of face_recognition ask for it.
+/// name. ONNX Runtime is installed by `facevault setup`. Three names belong to no
+/// pack: liveness and liveness-v2se are networks that tell a living face from a picture of one, for any pack; dlib-hog is
+/// dlib's HOG face detector, for programs that use facevault in the place of face_recognition.
 #[derive(Debug, Args)]
 #[command(after_help = INSTALL)]
 pub(crate) struct Install {
@@ -109,6 +111,9 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
             for name in &arguments.names {
                 match name.as_str() {
                     "dlib-hog" => artifacts.push(Artifact::dlib_hog()),
+                    name if LivenessManifest::BUILTIN.contains(&name) => {
+                        artifacts.extend(Artifact::of_liveness(&LivenessManifest::builtin(name)?));
+                    }
                     name => artifacts.extend(Artifact::of_pack(&Manifest::builtin(name)?)),
                 }
             }

@@ -10,6 +10,7 @@ use facevault::{CalibrationTable, Error, ErrorKind, Result};
 use serde_json::json;
 
 use super::Outcome;
+use super::matching::EnrolledLiveness;
 use crate::context::Context;
 use crate::output::{count, path};
 use crate::{core_dumps, interrupt};
@@ -96,8 +97,11 @@ pub(crate) struct Arguments {
     max_connections_per_address: u32,
 
     /// Load no models: requests that need photos encoded cannot be answered
-    #[arg(long)]
+    #[arg(long, conflicts_with = "min_liveness")]
     without_models: bool,
+
+    #[command(flatten)]
+    liveness: EnrolledLiveness,
 }
 
 pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
@@ -106,7 +110,12 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
     let vault = if arguments.without_models {
         context.vault(&arguments.vault)?
     } else {
-        let vault = context.vault_with_engine(&arguments.vault)?;
+        let min_liveness = arguments.liveness.min_liveness;
+        let vault = context.vault_with_engine(&arguments.vault)?.with_min_liveness(min_liveness);
+        if let (Some(_), Some(engine)) = (min_liveness, vault.engine()) {
+            // What every photo needs must be there when the server starts.
+            engine.liveness_model()?;
+        }
         options.manifest = Some(context.manifest()?);
         vault
     };

@@ -7,7 +7,7 @@ use facevault::wire::VerificationAnswer;
 use facevault::{CompareOptions, PersonId};
 
 use super::Outcome;
-use super::matching::{Sureness, matched, print_decision};
+use super::matching::{ProbeLiveness, Sureness, matched, print_decision, print_liveness};
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::photo;
@@ -45,10 +45,13 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     sureness: Sureness,
+
+    #[command(flatten)]
+    liveness: ProbeLiveness,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
-    let mut options = CompareOptions::default();
+    let mut options = CompareOptions::default().with_liveness(arguments.liveness.check());
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     let photos = photo::read_all(&arguments.photos, &context.limits())?;
     // An unknown person is reported before models are loaded.
@@ -59,6 +62,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         let verb = if answer.decision.accepted { "yes: this is" } else { "no: this is not" };
         text.heading(format!("{verb} {}, {}", person.name, answer.person))?;
         print_decision(&answer.decision, text)?;
+        print_liveness(answer.decision.liveness, &options.liveness, text)?;
         text.line(format!("  photo       {}, the most similar one", answer.image))
     })?;
     matched(answer.decision.accepted)

@@ -8,6 +8,7 @@ use facevault::NewPerson;
 use super::fields::{Body, Fields};
 use super::known::Known;
 use super::{Outcome, written};
+use crate::commands::matching::EnrolledLiveness;
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::photo;
@@ -59,6 +60,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     known: Known,
+
+    #[command(flatten)]
+    liveness: EnrolledLiveness,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
@@ -80,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let vault = if new.images.is_empty() {
         context.vault(&arguments.vault)?
     } else {
-        context.vault_with_engine(&arguments.vault)?
+        context.vault_with_engine(&arguments.vault)?.with_min_liveness(arguments.liveness.min_liveness)
     };
     let person = vault.create_person_unless_known(&new, &policy).with_photos(&arguments.images)?;
     written("added", &person, context)

@@ -7,6 +7,7 @@ use facevault::{ImageId, ImagesUpdate, PersonUpdate};
 use serde_json::{Value, json};
 
 use super::{Outcome, Subject, written};
+use crate::commands::matching::EnrolledLiveness;
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::output::{Listing, bytes};
@@ -35,6 +36,9 @@ pub(crate) struct Add {
     /// The photos; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     images: Vec<PathBuf>,
+
+    #[command(flatten)]
+    liveness: EnrolledLiveness,
 }
 
 const LIST: &str = "\
@@ -80,6 +84,7 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
 fn add(arguments: &Add, context: &Context) -> Outcome {
     let add = photo::read_all(&arguments.images, &context.limits())?;
     let vault = context.vault_with_engine(&arguments.subject.vault)?;
+    let vault = vault.with_min_liveness(arguments.liveness.min_liveness);
     let update = PersonUpdate { images: ImagesUpdate::Edit { remove: Vec::new(), add }, ..PersonUpdate::default() };
     let person = vault.update_person(&arguments.subject.id, &update).with_photos(&arguments.images)?;
     written("updated", &person, context)

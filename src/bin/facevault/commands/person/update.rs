@@ -7,6 +7,7 @@ use facevault::{Error, ImagesUpdate, PersonUpdate, Rule};
 
 use super::fields::{Body, Clearable, Fields};
 use super::{Outcome, Subject, written};
+use crate::commands::matching::EnrolledLiveness;
 use crate::context::Context;
 use crate::failure::WithPhotos;
 use crate::photo;
@@ -66,6 +67,9 @@ pub(crate) struct Arguments {
         conflicts_with_all = ["name", "images", "clear", "remove_attribute", "Fields"]
     )]
     json_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    liveness: EnrolledLiveness,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
@@ -79,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     update.validate(&limits)?;
     let vault = match &update.images {
         ImagesUpdate::Keep | ImagesUpdate::Clear => context.vault(&arguments.subject.vault)?,
-        _ => context.vault_with_engine(&arguments.subject.vault)?,
+        _ => context.vault_with_engine(&arguments.subject.vault)?.with_min_liveness(arguments.liveness.min_liveness),
     };
     let person = vault.update_person(&arguments.subject.id, &update).with_photos(&arguments.images)?;
     written("updated", &person, context)?;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::known::Known;
+use crate::commands::matching::EnrolledLiveness;
 use crate::context::Context;
 use crate::failure::{Failure, exit_code};
 use crate::interrupt;
@@ -65,6 +66,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     known: Known,
+
+    #[command(flatten)]
+    liveness: EnrolledLiveness,
 }
 
 /// The most people of one call, and the most bytes of photos: as much is in memory.
@@ -77,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let entries = source::read(&arguments.source, arguments.ids)?;
     let vault = match entries.iter().all(|entry| entry.origin.photos.is_empty()) {
         true => context.vault(&arguments.vault)?,
-        false => context.vault_with_engine(&arguments.vault)?,
+        false => context.vault_with_engine(&arguments.vault)?.with_min_liveness(arguments.liveness.min_liveness),
     };
     for name in &arguments.collections {
         vault.collection(name)?;
