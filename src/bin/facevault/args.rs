@@ -165,9 +165,9 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "WHICH", value_parser = parse_face, help_heading = GLOBAL)]
     pub(crate) face: Option<FacePolicy>,
 
-    /// The smallest face to find and accept, in pixels of its shorter side
-    #[arg(long, global = true, value_name = "PIXELS", default_value_t = 40.0, value_parser = parse_min_face, help_heading = GLOBAL)]
-    pub(crate) min_face: f32,
+    /// The smallest face to find and accept, in pixels of its shorter side. By default 40, for watch 60
+    #[arg(long, global = true, value_name = "PIXELS", value_parser = parse_min_face, help_heading = GLOBAL)]
+    pub(crate) min_face: Option<f32>,
 
     /// Do not turn photos that are not upright (for fixed cameras)
     #[arg(long, global = true, help_heading = GLOBAL)]

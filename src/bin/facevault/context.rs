@@ -16,6 +16,9 @@ use facevault::{Vault, VaultOptions};
 use crate::args::Global;
 use crate::output::Output;
 
+/// The smallest face, in pixels of its shorter side, where nothing else is said.
+const MIN_FACE: f32 = 40.0;
+
 /// The options of every command, resolved.
 pub(crate) struct Context {
     pub(crate) output: Output,
@@ -99,10 +102,16 @@ impl Context {
     /// What is wanted of a photo.
     fn rules(&self) -> PhotoRules {
         let Global { face, min_face, no_turn, .. } = self.global;
+        let min_face = min_face.unwrap_or(MIN_FACE);
         PhotoRules::default()
             .with_face(face.unwrap_or_default())
             .with_seek(SeekOptions::default().with_min_face(min_face).with_turn(!no_turn))
             .with_quality(QualityLimits::default().with_min_size(min_face))
+    }
+
+    /// What `--min-face` says.
+    pub(crate) fn min_face(&self) -> Option<f32> {
+        self.global.min_face
     }
 
     /// What `--face` says.

@@ -26,7 +26,6 @@ impl Guard {
     }
 
     /// What wakes work that waits, and so cannot look at [`requested`].
-    #[cfg(feature = "http")]
     pub(crate) fn wakes(&self, wake: impl Fn() + Send + 'static) {
         *WAKE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(wake));
     }

@@ -17,5 +17,6 @@ mod streams;
 mod terminals;
 mod tokens;
 mod vaults;
+mod watch;
 
 use crate::harness::{Facevault, Run};

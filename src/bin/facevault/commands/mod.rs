@@ -32,6 +32,7 @@ mod serve;
 mod setup;
 mod token;
 mod verify;
+mod watch;
 
 use clap::Subcommand;
 
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     Verify(verify::Arguments),
     Compare(compare::Arguments),
     Duplicates(duplicates::Arguments),
+    Watch(watch::Arguments),
     #[command(subcommand)]
     Token(token::Command),
     #[cfg(feature = "http")]
@@ -85,11 +87,11 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it runs until it is asked to stop, with nobody watching.
     pub(crate) fn serves(&self) -> bool {
-        #[cfg(feature = "http")]
-        let serves = matches!(self, Self::Serve(_));
-        #[cfg(not(feature = "http"))]
-        let serves = false;
-        serves
+        match self {
+            #[cfg(feature = "http")]
+            Self::Serve(_) => true,
+            command => matches!(command, Self::Watch(_)),
+        }
     }
 }
 
@@ -105,6 +107,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Compare(arguments) => compare::run(&arguments, context),
         Command::Duplicates(arguments) => duplicates::run(&arguments, context),
+        Command::Watch(arguments) => watch::run(&arguments, context),
         Command::Token(command) => token::run(command, context),
         #[cfg(feature = "http")]
         Command::Serve(arguments) => serve::run(arguments, context),

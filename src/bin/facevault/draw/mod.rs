@@ -2,6 +2,7 @@
 
 mod font;
 
+use facevault::geometry::Rect;
 use facevault::vision::Face;
 use image::{Rgb, RgbImage};
 
@@ -12,24 +13,34 @@ const POINT: Rgb<u8> = Rgb([255, 214, 0]);
 
 /// Draws every face with its number in the list and its score: `1 0.97`.
 pub(crate) fn faces(picture: &mut RgbImage, faces: &[Face]) {
-    let longest = picture.width().max(picture.height());
     // The last face first, so that the best ones lie on top.
     for (i, face) in faces.iter().enumerate().rev() {
-        let bounds = &face.bounds;
-        let size = bounds.width.max(bounds.height);
-        let line = (longest as f32 / 640.0).min(size / 24.0).round().max(1.0) as i32;
-        // Far outside is outside; sums stay small.
-        let pixel = |place: f32| place.round().clamp(-1e6, 1e6) as i32;
-        let (left, top) = (pixel(bounds.x), pixel(bounds.y));
-        let (right, bottom) = (pixel(bounds.right()), pixel(bounds.bottom()));
-        frame(picture, (left, top, right, bottom), line);
+        let (corners, line) = corners(picture, &face.bounds);
+        frame(picture, corners, line);
         for point in face.landmarks.points {
             let radius = (line as f32 * 1.5).max(2.0);
             disc(picture, (point.x, point.y), radius + (line as f32 * 0.5).max(1.0), RIM);
             disc(picture, (point.x, point.y), radius, POINT);
         }
-        label(picture, &format!("{} {:.2}", i + 1, face.score), (left - line, top - line), line + 1);
+        label(picture, &format!("{} {:.2}", i + 1, face.score), corners, line);
     }
+}
+
+/// Draws a box with a text.
+pub(crate) fn named(picture: &mut RgbImage, bounds: &Rect, text: &str) {
+    let (corners, line) = corners(picture, bounds);
+    frame(picture, corners, line);
+    label(picture, &font::written(text), corners, line);
+}
+
+/// The pixels of a box (left, top, right, bottom), and how thick its frame is.
+fn corners(picture: &RgbImage, bounds: &Rect) -> ((i32, i32, i32, i32), i32) {
+    let longest = picture.width().max(picture.height());
+    let size = bounds.width.max(bounds.height);
+    let line = (longest as f32 / 640.0).min(size / 24.0).round().max(1.0) as i32;
+    // Far outside is outside; sums stay small.
+    let pixel = |place: f32| place.round().clamp(-1e6, 1e6) as i32;
+    ((pixel(bounds.x), pixel(bounds.y), pixel(bounds.right()), pixel(bounds.bottom())), line)
 }
 
 /// Fills the pixels from `left`, `top` up to but not including `right`, `bottom`.
@@ -67,9 +78,10 @@ fn disc(picture: &mut RgbImage, (x, y): (f32, f32), radius: f32, colour: Rgb<u8>
     }
 }
 
-/// A line of text on a ground of the box's colour, above `left`, `bottom` where there is room, else
-/// below; moved into the picture where it would leave it.
-fn label(picture: &mut RgbImage, text: &str, (left, bottom): (i32, i32), scale: i32) {
+/// A line of text on a ground of the box's colour, above the box where there is room, else below;
+/// moved into the picture where it would leave it.
+fn label(picture: &mut RgbImage, text: &str, (left, top, ..): (i32, i32, i32, i32), line: i32) {
+    let (left, bottom, scale) = (left - line, top - line, line + 1);
     let (width, height) = (font::width(text) * scale + 2 * scale, (font::HEIGHT + 2) * scale);
     let left = left.min(picture.width() as i32 - width).max(0);
     let top = (bottom - height).max(0);
@@ -83,7 +95,7 @@ fn label(picture: &mut RgbImage, text: &str, (left, bottom): (i32, i32), scale: 
 
 #[cfg(test)]
 mod tests {
-    use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
+    use facevault::geometry::{LandmarkScheme, Landmarks, Point};
 
     use super::*;
 

@@ -1,0 +1,123 @@
+//! Events as lines: for people, and as JSON for programs.
+
+use std::time::Duration;
+
+use facevault::wire::EventAnswer;
+use facevault::{Answer, Error, Event, Recognition, UnknownReason, Vault, WatchCounts};
+use serde_json::json;
+
+use crate::commands::matching::{Names, names};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output;
+
+/// Prints events, with the names of people.
+pub(super) struct Events<'a> {
+    vault: &'a Vault,
+    context: &'a Context,
+    names: Names,
+    visits: u64,
+}
+
+impl<'a> Events<'a> {
+    pub(super) fn new(vault: &'a Vault, context: &'a Context) -> Self {
+        Self { vault, context, names: Names::new(), visits: 0 }
+    }
+
+    /// Prints a line for each event.
+    pub(super) fn print(&mut self, events: &[Event]) -> Result<(), Failure> {
+        for event in events {
+            self.visits = self.visits.max(event.visit());
+            // A name may have changed since the person's last visit.
+            self.names.extend(names(self.vault, event.person())?);
+            if self.context.output.is_json() {
+                self.context.output.json_line(&EventAnswer { event, names: &self.names })?;
+            } else {
+                let line =
+                    format!("{:>9.3} s  visit {}  {}", event.time().as_secs_f64(), event.visit(), self.told(event));
+                self.context.output.say(|text| text.line(&line))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what was done when all is over.
+    pub(super) fn print_end(&self, counts: WatchCounts, passed_over: u64) -> Result<(), Failure> {
+        let looked_at = counts.frames - counts.dropped;
+        let dropped = counts.dropped + passed_over;
+        if self.context.output.is_json() {
+            let visits = self.visits;
+            let ended = json!({"event": "ended", "visits": visits, "looked_at": looked_at, "dropped": dropped});
+            return self.context.output.json_line(&ended);
+        }
+        self.context.output.say(|text| {
+            let (visits, frames) =
+                (output::count(self.visits, "visit", "visits"), output::count(looked_at, "frame", "frames"));
+            text.line(format!("ended after {visits}; {frames} looked at, {dropped} dropped"))
+        })
+    }
+
+    /// Says that a frame was refused.
+    pub(super) fn refused(&self, error: &Error) {
+        let refusal = error.images().iter().find_map(|image| image.refusal.as_ref());
+        let why = refusal.map_or_else(|| error.to_string(), ToString::to_string);
+        self.context.output.notice(&format!("a frame is passed over: {why}"));
+    }
+
+    /// Who it is, in a few words.
+    pub(super) fn said_of(&self, answer: &Answer) -> String {
+        match answer {
+            Answer::Recognized(Recognition { person, .. }) => {
+                self.names.get(person).unwrap_or(&person.to_string()).clone()
+            }
+            _ => "unknown".to_owned(),
+        }
+    }
+
+    fn told(&self, event: &Event) -> String {
+        match event {
+            Event::Appeared { bounds, .. } => {
+                format!("appeared, {:.0} x {:.0} at {:.0}, {:.0}", bounds.width, bounds.height, bounds.x, bounds.y)
+            }
+            Event::Recognized { recognition, .. } => format!("recognised: {}", self.recognition(recognition)),
+            Event::Unknown { reason, .. } => format!("unknown: {}", reason_of(reason)),
+            Event::Updated { answer, .. } => format!("corrected: {}", self.answer(answer)),
+            Event::Left { answer, last_seen, .. } => {
+                format!("left, last seen at {}: {}", seconds(*last_seen), self.said_of(answer))
+            }
+            _ => "has news that this version has no words for".to_owned(),
+        }
+    }
+
+    fn answer(&self, answer: &Answer) -> String {
+        match answer {
+            Answer::Recognized(recognition) => self.recognition(recognition),
+            Answer::Unknown(reason) => format!("unknown: {}", reason_of(reason)),
+            _ => self.said_of(answer),
+        }
+    }
+
+    fn recognition(&self, found: &Recognition) -> String {
+        let Recognition { person, similarity, margin, shots, .. } = found;
+        let name = self.names.get(person).map(String::as_str).unwrap_or_default();
+        let ahead = margin.map(|margin| format!(", {margin:.4} ahead of the next person")).unwrap_or_default();
+        let shots = output::count(*shots as u64, "shot", "shots");
+        format!("{name} ({person}), similarity {:.4} of {shots}{ahead}", similarity.get())
+    }
+}
+
+fn reason_of(reason: &UnknownReason) -> String {
+    match reason {
+        UnknownReason::NobodySimilar { similarity: Some(similarity), threshold, .. } => {
+            format!("nobody is similar enough: {:.4}, threshold {threshold}", similarity.get())
+        }
+        UnknownReason::NobodySimilar { .. } => "there is nobody to compare with".to_owned(),
+        UnknownReason::NotRecognizable { refusal: Some(refusal), .. } => format!("not recognisable: {refusal}"),
+        UnknownReason::NotRecognizable { .. } => "not recognisable".to_owned(),
+        _ => "for a reason that this version has no words for".to_owned(),
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}

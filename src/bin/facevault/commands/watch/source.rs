@@ -1,0 +1,118 @@
+//! Where frames come from: standard input or a folder, read by a thread of its own.
+
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use facevault::{Engine, Error, ErrorKind, Frame, PixelFormat, Result, YuvMatrix, YuvRange};
+
+use super::folder::Folder;
+use super::mjpeg::{self, Mjpeg};
+use super::y4m::{self, Y4m};
+
+/// The path that means standard input.
+const STDIN: &str = "-";
+
+/// One frame that was read.
+pub(super) struct Shot {
+    pub(super) format: PixelFormat,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) bytes: Vec<u8>,
+    pub(super) color: (YuvRange, YuvMatrix),
+}
+
+impl Shot {
+    /// The frame, taken at `time`.
+    pub(super) fn frame(&self, time: Duration) -> Result<Frame<'_>> {
+        let frame = Frame::new(self.format, self.width, self.height, &self.bytes)?;
+        let (range, matrix) = self.color;
+        Ok(frame.with_color(range, matrix).with_time(time))
+    }
+}
+
+/// Where frames come from.
+pub(super) trait Source {
+    /// The next frame; `None` at the end. After an error of kind `Refused` others may follow.
+    fn next(&mut self) -> Result<Option<Shot>>;
+
+    /// Frames a second as the source states them.
+    fn rate(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// Whether a source is standard input.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == STDIN
+}
+
+/// Opens a folder, or standard input, whose first bytes it waits for.
+pub(super) fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Source>> {
+    if !is_stdin(path) {
+        return Ok(Box::new(Folder::open(path, engine.clone())?));
+    }
+    let (mut input, mut start) = (BufReader::with_capacity(1 << 16, io::stdin()), Vec::new());
+    input.by_ref().take(y4m::START.len() as u64).read_to_end(&mut start).map_err(cannot_read)?;
+    let kind = Kind::of(&start)?;
+    let input = Cursor::new(start).chain(input);
+    let limits = &engine.rules().decode;
+    Ok(match kind {
+        Kind::Film => Box::new(Y4m::open(input, limits)?),
+        Kind::Pictures => Box::new(Mjpeg::new(input, limits)),
+    })
+}
+
+/// What standard input is.
+#[derive(Debug, PartialEq)]
+enum Kind {
+    Film,
+    Pictures,
+}
+
+impl Kind {
+    fn of(start: &[u8]) -> Result<Self> {
+        if start.is_empty() {
+            return Err(Error::new(ErrorKind::Io, "standard input ended before its first frame"));
+        }
+        if start == y4m::START {
+            return Ok(Self::Film);
+        }
+        if start.starts_with(mjpeg::START) {
+            return Ok(Self::Pictures);
+        }
+        Err(wrong(format!(
+            "standard input begins with \"{}\", which is neither YUV4MPEG2 nor MJPEG: let ffmpeg write it with \
+             -f yuv4mpegpipe -pix_fmt yuv420p -",
+            start.escape_ascii()
+        )))
+    }
+}
+
+/// An error of a source that is not what it should be.
+pub(super) fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}
+
+pub(super) fn cannot_read(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("the source cannot be read: {error}")).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell_what_comes() {
+        assert_eq!(Kind::of(b"YUV4MPEG2 ").expect("a film"), Kind::Film);
+        assert_eq!(Kind::of(b"\xff\xd8\xff\xe0\0\x10JFIF").expect("pictures"), Kind::Pictures);
+        for (start, said) in [
+            (&b""[..], "ended before its first frame"),
+            (b"YUV4MPEG2", "begins with \"YUV4MPEG2\", which is neither"),
+            (b"\x1b[31m\xff", "begins with \"\\x1b[31m\\xff\", which is neither"),
+        ] {
+            let error = Kind::of(start).expect_err(said).to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
