@@ -276,19 +276,22 @@ mod tests {
     fn an_error_says_what_was_expected_and_what_was_found() {
         let bytes = [0; 100];
         for (frame, said) in [
-            (Frame::new(PixelFormat::Nv12, 0, 2, &bytes), "width must be from 1 to 65535"),
-            (Frame::new(PixelFormat::Nv12, 2, 65_536, &bytes), "height must be from 1 to 65535"),
+            (Frame::new(PixelFormat::Nv12, 0, 2, &bytes), r#""width" must be from 1 to 65535"#),
+            (Frame::new(PixelFormat::Nv12, 2, 65_536, &bytes), r#""height" must be from 1 to 65535"#),
             (
                 Frame::new(PixelFormat::Nv12, 640, 480, &bytes),
-                "bytes must be 460800 for 640 x 480 pixels of NV12 with 640 bytes a row, not 100",
+                r#""bytes" must be 460800 for 640 x 480 pixels of NV12 with 640 bytes a row, not 100"#,
             ),
             (
                 Frame::padded(PixelFormat::Rgb8, 4, 2, 11, &bytes),
-                "stride must be at least the 12 bytes of a row, not 11",
+                r#""stride" must be at least the 12 bytes of a row, not 11"#,
             ),
-            (Frame::padded(PixelFormat::I420, 4, 2, usize::MAX, &bytes), "stride is too large"),
-            (Frame::padded(PixelFormat::Mjpeg, 4, 2, 8, &bytes), "stride cannot be given for MJPEG, which has no rows"),
-            (Frame::new(PixelFormat::Mjpeg, 4, 2, &[]), "bytes must not be empty"),
+            (Frame::padded(PixelFormat::I420, 4, 2, usize::MAX, &bytes), r#""stride" is too large"#),
+            (
+                Frame::padded(PixelFormat::Mjpeg, 4, 2, 8, &bytes),
+                r#""stride" cannot be given for MJPEG, which has no rows"#,
+            ),
+            (Frame::new(PixelFormat::Mjpeg, 4, 2, &[]), r#""bytes" must not be empty"#),
         ] {
             assert_eq!(frame.expect_err(said).to_string(), said);
         }

@@ -227,15 +227,28 @@ impl Engine {
 /// not asked for. `reported` is how many photos the request has: the shots are the first of them.
 ///
 /// # Errors
-/// [`Refused`](ErrorKind::Refused), for each of the shots, where it is required and the face is not live.
+/// [`Refused`](ErrorKind::Refused), for each of the shots, where it is required and the face is not live;
+/// [`Runtime`](ErrorKind::Runtime) where it is asked for and a shot has no score, or they have those of different
+/// numbers of networks.
 pub(crate) fn require_live(check: &LivenessCheck, shots: &[EncodedFace], reported: usize) -> Result<Option<f64>> {
-    let Some(mean) = Liveness::mean(shots.iter().filter_map(|shot| shot.liveness.as_ref())) else { return Ok(None) };
+    if !check.is_asked() {
+        return Ok(None);
+    }
+    let each = shots.iter().map(|shot| shot.liveness.as_ref()).collect::<Option<Vec<_>>>();
+    let wrong = || Error::new(ErrorKind::Runtime, "the shots of the face were not all judged by the same networks");
+    let mean = each.and_then(Liveness::mean).ok_or_else(wrong)?;
     let Err(refusal) = check.check(mean.score) else { return Ok(Some(mean.score)) };
     let report = |index| ImageReport { index, refusal: (index < shots.len()).then(|| refusal.clone()) };
     Err(Error::refused((0..reported).map(report).collect()))
 }
 
-/// How an engine judges shots that count together: each has its score, and none is refused by itself.
-pub(crate) fn each_shot(check: &LivenessCheck) -> LivenessCheck {
-    if check.is_asked() { check.with_policy(LivenessPolicy::Report) } else { LivenessCheck::default() }
+/// How an engine judges each of several shots. Where they are `of_one` person, which is looked at, they count together:
+/// each has its score, and none is refused by itself. Else each must pass, or a living person beside the picture of
+/// another one would.
+pub(crate) fn each_shot(check: &LivenessCheck, of_one: bool) -> LivenessCheck {
+    match (check.is_asked(), of_one) {
+        (true, true) => check.with_policy(LivenessPolicy::Report),
+        (true, false) => *check,
+        (false, _) => LivenessCheck::default(),
+    }
 }

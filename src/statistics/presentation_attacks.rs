@@ -118,8 +118,14 @@ impl PresentationScores {
             MeasuredRate::of(attacks - up_to(&species.scores), attacks)
         };
         let apcer: Vec<MeasuredRate> = self.species.iter().map(of).collect();
-        let highest = apcer.iter().map(|rate| rate.rate).fold(0.0, f64::max);
-        let worst = apcer.iter().position(|rate| rate.rate >= highest).unwrap_or(0);
+        // Of several with the highest rate, the one of which least is known.
+        let high = |at: usize| (apcer[at].rate, apcer[at].wilson.high);
+        let mut worst = 0;
+        for at in 1..apcer.len() {
+            if high(at) > high(worst) {
+                worst = at;
+            }
+        }
         let bpcer = MeasuredRate::of(up_to(&self.bona_fide), self.bona_fide.len() as u64);
         PresentationPoint { threshold, apcer, worst, bpcer }
     }
@@ -200,7 +206,7 @@ mod tests {
         };
         assert_eq!(at(0.6), (vec![1, 1], 1, 2), "0.6 itself does not pass");
         assert_eq!(at(0.0), (vec![4, 2], 0, 0));
-        assert_eq!(at(0.9), (vec![0, 0], 0, 3));
+        assert_eq!(at(0.9), (vec![0, 0], 1, 3), "of two kinds without an error, the one with fewer attacks");
         assert_eq!(scores.at(0.6).worst_apcer().rate, 0.5);
         assert_eq!((scores.bpnrr().errors, scores.bpnrr().trials), (1, 5));
         assert_eq!(scores.apnrr().iter().map(|rate| rate.trials).collect::<Vec<_>>(), [5, 3]);

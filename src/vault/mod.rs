@@ -247,6 +247,12 @@ impl Vault {
         Self { mixed_photos, ..self.clone() }
     }
 
+    /// The score that the face of each photo that is enrolled must exceed ([`VaultOptions::min_liveness`]).
+    #[must_use]
+    pub fn min_liveness(&self) -> Option<f64> {
+        self.min_liveness
+    }
+
     /// The same vault with another [`min_liveness`](VaultOptions::min_liveness), for one request.
     #[must_use]
     pub fn with_min_liveness(&self, min_liveness: impl Into<Option<f64>>) -> Self {

@@ -369,7 +369,9 @@ impl Vault {
         check: &LivenessCheck,
     ) -> Result<Probe> {
         check.validate()?;
-        let shots = self.engine_in(mode)?.with_liveness_check(each_shot(check)).shots(&photos.to_vec(), prepare)?;
+        let of_one = !self.mixed_photos && self.calibration()?.is_some();
+        let engine = self.engine_in(mode)?.with_liveness_check(each_shot(check, of_one));
+        let shots = engine.shots(&photos.to_vec(), prepare)?;
         let liveness = require_live(check, &shots, shots.len())?;
         let encodings = engine::encodings(shots);
         self.require_one_person(&encodings.iter().collect::<Vec<_>>(), &[])?;

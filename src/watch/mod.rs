@@ -58,6 +58,7 @@ use visit::Visit;
 
 /// The rate of pairs of different people that sets from which similarity on shots agree.
 const LINKED_FMR: f64 = 0.01;
+
 /// Watches a camera: frames in, events out.
 ///
 /// A watcher follows each face from frame to frame ([`tracking`](crate::tracking)), encodes its best shots, looks the
@@ -265,7 +266,8 @@ impl Watcher {
         self.pace.busy_for(took);
     }
 
-    /// Ends all visits: the camera is gone, or the film is over. The watcher may be used again.
+    /// Ends all visits: the camera is gone, or the film is over. The watcher may be used again, for frames of
+    /// later times.
     ///
     /// # Errors
     /// As for [`Self::push`].

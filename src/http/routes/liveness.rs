@@ -70,7 +70,7 @@ pub(in crate::http) struct ComparedLive {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct ComparedThenLive {
     comparison: Compared,
-    /// Null where the comparison did not pass: then it was not looked at.
+    /// Null where `compare_min_score` was given and the comparison did not exceed it.
     #[schema(required = true)]
     liveness: Option<LivenessResult>,
 }
@@ -202,8 +202,8 @@ pub(in crate::http) async fn compare_with_liveness(
 
 /// Create a living person, unless the face is known
 ///
-/// Each photo is refused (`liveness_failed`) unless it seems to show a living person. Where somebody with that face is
-/// in the collection, nothing is written: 409, `409:duplicated_person`.
+/// Each photo is refused (`liveness_failed`) unless it seems to show a living person. Where an active person with that
+/// face is in the collection, nothing is written: 409, `409:duplicated_person`.
 #[utoipa::path(
     post, path = "/persons/search-live-face", tag = "liveness", operation_id = "createLivePerson",
     request_body = NewLivePerson,
@@ -225,7 +225,9 @@ pub(in crate::http) async fn create_live_person(
         let room = share.room(person.images.iter().map(|photo| photo.len() as u64).sum())?;
         let alike = OperatingPoint::similarity(state.scale()?.similarity_above(min_score))?;
         let policy = DuplicatePolicy::default().with_face(alike).with_collections(person.collections.clone());
-        let vault = vault.with_min_liveness(liveness_min_score);
+        // The operator's limit holds where it is the stricter one.
+        let least = vault.min_liveness().map_or(liveness_min_score, |least| least.max(liveness_min_score));
+        let vault = vault.with_min_liveness(least);
         match vault.create_person_unless_known(&person, &policy) {
             Ok(person) => Ok(Reply::person(&person, room)),
             Err(error) if error.duplicate().is_some_and(|known| is_face(&known.reason)) => Err(duplicated_person()),

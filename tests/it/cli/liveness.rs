@@ -59,6 +59,7 @@ fn what_is_asked_is_checked_before_models_are_loaded() {
     let test = Facevault::with_ada();
     test.write("a.jpg", "no photo");
     test.run(["identify", "v", "a.jpg", "--liveness", "maybe"]).fails(2, "must be one of [off, report, require]");
+    test.run(["identify", "v", "a.jpg", "--liveness-min-score", "0.9"]).fails(2, "--liveness <POLICY>");
     test.run(["liveness", "a.jpg", "--min-score", "1.5"]).fails(2, "1.5 is not from 0 to 1");
     test.run(["evaluate", "--protocol", "liveness"]).fails(2, "\"images\" is required");
     test.run(["evaluate", "--protocol", "liveness", "."]).fails(2, "live is missing");

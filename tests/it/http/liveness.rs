@@ -1,6 +1,7 @@
 //! The routes with a liveness check, over the wire.
 
 use base64::Engine as _;
+use facevault::VaultOptions;
 use serde_json::{Value, json};
 
 use super::{Service, photo};
@@ -146,4 +147,21 @@ fn a_living_person_is_created_once() {
     assert_eq!(create("Robert", scored(7, 255), &other).status, 200);
     create("Carl", scored(8, 255), "nowhere").fails(404, "invalid_collection", "ERROR");
     assert_eq!(service.get("/persons?limit=10").json()["pagination"]["total"], 3);
+}
+
+#[test]
+fn a_request_cannot_lower_the_operators_limit() {
+    let options = VaultOptions::default().with_engine(fakes::engine_judging()).with_min_liveness(0.9);
+    let service = Service::of_vault(options, |_| {});
+    let staff =
+        service.post("/collections", &json!({"name": "Staff"})).data()["_id"].as_str().expect("an id").to_owned();
+    let create = |live: u8, least: f64| {
+        let body = json!({"name": "Bob", "images": [scored(7, live)], "collection_id": staff});
+        service.post("/persons/search-live-face", &with(body, "liveness_min_score", json!(least)))
+    };
+    let refused = create(225, 0.5);
+    refused.fails(409, "liveness_failed", "ERROR");
+    assert_eq!(refused.json()["images"][0]["limit"], 0.9);
+    create(250, 0.99).fails(409, "liveness_failed", "ERROR");
+    create(250, 0.5).data();
 }

@@ -114,9 +114,15 @@ impl Service {
     }
 
     fn of(engine: Option<Engine>, set: impl FnOnce(&mut ServerOptions)) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut options = VaultOptions::default().with_client(client("a"));
+        let mut options = VaultOptions::default();
         options.engine = engine;
+        Self::of_vault(options, set)
+    }
+
+    /// A server of a vault with these options.
+    fn of_vault(options: VaultOptions, set: impl FnOnce(&mut ServerOptions)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = options.with_client(client("a"));
         let vault = Vault::create(folder.path().join("people.vault"), options).expect("a vault");
         vault.add_client(&client("b")).expect("a client");
         let (secret, _) = vault.create_token(None).expect("a token");

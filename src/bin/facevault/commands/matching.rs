@@ -55,7 +55,7 @@ pub(super) struct ProbeLiveness {
     liveness: LivenessPolicy,
 
     /// With --liveness: a face counts as live if its score is above this one, 0 to 1
-    #[arg(long, value_name = "SCORE", default_value_t = LivenessCheck::DEFAULT_MIN_SCORE, value_parser = score)]
+    #[arg(long, value_name = "SCORE", requires = "liveness", default_value_t = LivenessCheck::DEFAULT_MIN_SCORE, value_parser = score)]
     liveness_min_score: f64,
 }
 

@@ -27,8 +27,11 @@ impl<'a> Events<'a> {
     /// Prints a line for each event.
     pub(super) fn print(&mut self, events: &[Event]) -> Result<(), Failure> {
         for event in events {
-            self.visits = self.visits.max(event.visit());
-            // A name may have changed since the person's last visit.
+            self.visits += u64::from(matches!(event, Event::Appeared { .. }));
+            // A name may have changed since the person's last visit, and the person may be gone.
+            if let Some(person) = event.person() {
+                self.names.remove(person);
+            }
             self.names.extend(names(self.vault, event.person())?);
             if self.context.output.is_json() {
                 self.context.output.json_line(&EventAnswer { event, names: &self.names })?;

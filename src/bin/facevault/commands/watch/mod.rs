@@ -102,12 +102,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let vault = context.vault_for_searching(&arguments.vault)?;
     let engine =
         vault.engine().cloned().ok_or_else(|| Error::new(ErrorKind::ModelUnavailable, "no models are loaded"))?;
-    let watcher = Watcher::new(&vault, options(arguments, context))?;
-    let drawn = arguments.draw.clone().map(|folder| Drawn::new(folder, engine.clone())).transpose()?;
-    let pace = match is_stdin(&arguments.source) && !arguments.recorded && arguments.rate.is_none() {
-        true => Pace::Live,
-        false => Pace::Recorded(arguments.rate),
+    let (options, pace) = match is_stdin(&arguments.source) && !arguments.recorded && arguments.rate.is_none() {
+        true => (options(arguments, context), Pace::Live),
+        // Every frame of a recording, however fast they follow each other.
+        false => (options(arguments, context).with_interval(Duration::ZERO), Pace::Recorded(arguments.rate)),
     };
+    let watcher = Watcher::new(&vault, options)?;
+    let drawn = arguments.draw.clone().map(|folder| Drawn::new(folder, engine.clone())).transpose()?;
     let slot = Slot::default();
     let guard = interrupt::Guard::new();
     let (stopped, path) = (slot.clone(), arguments.source.clone());
@@ -117,10 +118,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let mut watch = Watch { arguments, slot, watcher, events: Events::new(&vault, context), drawn, size: None };
     let ended = watch.until_the_end();
     // Whatever ended it: whoever is still in view has left.
-    let last = watch.watcher.finish()?;
-    watch.events.print(&last)?;
+    let left = watch.all_leave();
     watch.events.print_end(watch.watcher.counts(), watch.slot.dropped())?;
-    ended
+    ended.and(left)
 }
 
 /// What watches.
@@ -146,6 +146,17 @@ impl Watch<'_> {
                 Taken::Ended(ended) => return Ok(ended?),
                 Taken::Silent => return Err(silent(patience).into()),
                 Taken::Stopped => return Ok(()),
+            }
+        }
+    }
+
+    /// Ends all visits. A failure that came behind other events is told by the next call.
+    fn all_leave(&mut self) -> Outcome {
+        loop {
+            let last = self.watcher.finish()?;
+            self.events.print(&last)?;
+            if self.watcher.visits().is_empty() || last.is_empty() {
+                return Ok(());
             }
         }
     }
