@@ -84,7 +84,7 @@ impl Engine {
             return Err(Error::invalid(if probe.is_empty() { "probe" } else { "gallery" }, Rule::Required));
         }
         options.liveness.validate()?;
-        let of_one = !options.mixed_photos && engine.calibration().is_some();
+        let of_one = probe.len() == 1 || (!options.mixed_photos && engine.calibration().is_some());
         let shots = engine.with_liveness_check(each_shot(&options.liveness, of_one));
         let count = probe.len() + gallery.len();
         let outcomes = match options.liveness.is_asked() {

@@ -369,9 +369,10 @@ impl Vault {
         check: &LivenessCheck,
     ) -> Result<Probe> {
         check.validate()?;
-        let of_one = !self.mixed_photos && self.calibration()?.is_some();
+        let photos = photos.to_vec();
+        let of_one = photos.len() == 1 || (!self.mixed_photos && self.calibration()?.is_some());
         let engine = self.engine_in(mode)?.with_liveness_check(each_shot(check, of_one));
-        let shots = engine.shots(&photos.to_vec(), prepare)?;
+        let shots = engine.shots(&photos, prepare)?;
         let liveness = require_live(check, &shots, shots.len())?;
         let encodings = engine::encodings(shots);
         self.require_one_person(&encodings.iter().collect::<Vec<_>>(), &[])?;

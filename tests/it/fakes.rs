@@ -53,25 +53,38 @@ pub(crate) fn engine_with(model: u8, face: FacePolicy) -> Engine {
     engine_of_parts(Box::new(CountingDetector), model, rules, 2)
 }
 
-/// An engine with a table by which one pair of different people in a hundred reaches a similarity of 0.5.
-pub(crate) fn engine_with_table() -> Engine {
-    let rules = PhotoRules::default().with_quality(QualityLimits::off());
+/// A table by which one pair of different people in a hundred reaches a similarity of 0.5.
+fn table() -> CalibrationTable {
     let (name, sha256) = ("synthetic".to_owned(), "ab".repeat(32));
     let measured_on = MeasuredOn { name, sha256, people: 10, mated_pairs: 10, non_mated_pairs: 1_000_000 };
     let point = |fmr, similarity| CalibrationPoint { fmr, similarity, fnmr: 0.0, fnmr_low: 0.0, fnmr_high: 0.1 };
     let points = vec![point(0.1, 0.3), point(0.01, 0.5), point(1e-3, 0.8), point(1e-4, 0.95)];
-    let table = CalibrationTable::new(measured_on, points).expect("a table");
+    CalibrationTable::new(measured_on, points).expect("a table")
+}
+
+/// An engine with a table by which one pair of different people in a hundred reaches a similarity of 0.5.
+pub(crate) fn engine_with_table() -> Engine {
+    let rules = PhotoRules::default().with_quality(QualityLimits::off());
     let embedder = Box::new(MeanEmbedder::new(1));
     let parts = EngineParts::new("fake-1", Box::new(CountingDetector), embedder).with_rules(rules).with_threads(2);
-    Engine::from_parts(parts.with_calibration(table)).expect("threads")
+    Engine::from_parts(parts.with_calibration(table())).expect("threads")
 }
 
 /// An engine that judges liveness by [`photo_scored`].
 pub(crate) fn engine_judging() -> Engine {
+    Engine::from_parts(judging()).expect("threads")
+}
+
+/// As [`engine_judging`], with a table by which it can tell whether photos are of one person.
+pub(crate) fn engine_judging_with_table() -> Engine {
+    Engine::from_parts(judging().with_calibration(table())).expect("threads")
+}
+
+fn judging() -> EngineParts {
     let rules = PhotoRules::default().with_quality(QualityLimits::off());
     let parts = EngineParts::new("fake-1", Box::new(CountingDetector), Box::new(MeanEmbedder::new(1)));
     let model: Box<dyn LivenessModel> = Box::new(FirstPixel);
-    Engine::from_parts(parts.with_rules(rules).with_threads(2).with_liveness(model)).expect("threads")
+    parts.with_rules(rules).with_threads(2).with_liveness(model)
 }
 
 /// Two networks: one gives what the first pixel says, the other its square.

@@ -171,8 +171,12 @@ fn a_damaged_file_is_noticed() {
 }
 
 fn vault() -> (TempDir, Vault) {
+    vault_of(fakes::engine_judging())
+}
+
+fn vault_of(engine: Engine) -> (TempDir, Vault) {
     let folder = tempfile::tempdir().expect("a folder");
-    let options = VaultOptions::default().with_engine(fakes::engine_judging());
+    let options = VaultOptions::default().with_engine(engine);
     let vault = Vault::create(folder.path().join("people.vault"), options).expect("a vault");
     (folder, vault)
 }
@@ -222,7 +226,7 @@ fn a_policy_is_off_reports_or_requires() {
 
 #[test]
 fn shots_of_a_probe_count_together() {
-    let (_folder, vault) = vault();
+    let (_folder, vault) = vault_of(fakes::engine_judging_with_table());
     let person =
         vault.create_person(&NewPerson { images: vec![ada(255)], ..NewPerson::named("Ada") }).expect("created");
     let point = OperatingPoint::similarity(0.9).expect("a similarity");
@@ -238,6 +242,13 @@ fn shots_of_a_probe_count_together() {
     assert!(refusals.iter().all(|refusal| *refusal == refusals[0] && refusal.is_some()), "{refusals:?}");
     let measured = refusals[0].and_then(|(_, measured, _)| measured).expect("a score");
     assert!((measured - (1.0 + 2.0 * score(low)) / 3.0).abs() < 1e-12, "{measured}");
+
+    // Where nobody looks whether they are of one person, a living one does not stand for the picture of another.
+    let mixed = vault.with_mixed_photos(true);
+    let each = mixed.verify(&person.id, &[ada(255), ada(low)], &options).expect_err("one is not live");
+    assert!(matches!(self::refusals(&each)[..], [None, Some((RefusalCode::LivenessFailed, ..))]));
+    let alone = mixed.verify(&person.id, &[ada(255)], &options).expect("live");
+    assert_eq!(alone.decision.liveness, Some(1.0));
 }
 
 #[test]
