@@ -89,7 +89,8 @@ impl Engine {
         let count = probe.len() + gallery.len();
         let outcomes = match options.liveness.is_asked() {
             true => {
-                let gallery = engine.encode_prepared(gallery, |picture| picture)?;
+                let unasked = engine.with_liveness_check(LivenessCheck::default());
+                let gallery = unasked.encode_prepared(gallery, |picture| picture)?;
                 shots.encode_prepared(probe, |picture| picture)?.into_iter().chain(gallery).collect()
             }
             false => engine.encode_prepared(&[probe, gallery].concat(), |picture| picture)?,

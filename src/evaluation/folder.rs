@@ -86,24 +86,26 @@ fn has_photo_ending(name: &Path) -> bool {
     name.extension().is_some_and(|ending| PHOTOS.iter().any(|photo| ending.eq_ignore_ascii_case(photo)))
 }
 
+/// A folder with these files, each with its path as content.
+#[cfg(test)]
+pub(super) fn of_files(files: &[&str]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a folder");
+    for file in files {
+        let path = root.path().join(file);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, file).expect("a file");
+    }
+    root
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn folder(files: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().expect("a folder");
-        for file in files {
-            let path = root.path().join(file);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            fs::write(path, file).expect("a file");
-        }
-        root
-    }
-
     #[test]
     fn people_and_photos_come_in_the_order_of_their_names() {
         let root =
-            folder(&["b/2.PNG", "b/1.jpg", "a/x.heic", "a/notes.txt", "a/.hidden.jpg", ".git/x.jpg", "pairs.csv"]);
+            of_files(&["b/2.PNG", "b/1.jpg", "a/x.heic", "a/notes.txt", "a/.hidden.jpg", ".git/x.jpg", "pairs.csv"]);
         let found = Dataset::of_people(root.path()).expect("two people");
         let photos: Vec<_> = found.photos.iter().map(|photo| photo.to_string_lossy().replace('\\', "/")).collect();
         assert_eq!(photos, ["a/x.heic", "b/1.jpg", "b/2.PNG"]);
@@ -118,7 +120,7 @@ mod tests {
             (vec!["train/a/1.jpg", "test/b/1.jpg"], "test holds no photo"),
             (vec!["a/1.jpg", "b/1.txt"], "b holds no photo"),
         ] {
-            let root = folder(&files);
+            let root = of_files(&files);
             let error = Dataset::of_people(root.path()).expect_err(said);
             assert!(error.to_string().contains(said) && error.kind() == ErrorKind::Invalid, "{error}");
         }
@@ -129,7 +131,7 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_the_files_and_their_names_wherever_they_lie() {
         let hash = |files: &[&str]| {
-            let root = folder(files);
+            let root = of_files(files);
             Dataset::of_people(root.path()).and_then(|data| data.sha256()).expect("a hash")
         };
         let known = hash(&["a/1.jpg", "b/1.jpg"]);

@@ -48,8 +48,8 @@ impl PresentationSet {
     /// over.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) where there is no `live` or `attack`, no kind of attack, or one of these without
-    /// a photo; [`Io`](ErrorKind::Io) where a folder cannot be read.
+    /// [`Invalid`](ErrorKind::Invalid) where there is no `live` or `attack`, no kind of attack, one of these or a folder
+    /// of shots without a photo, or a photo of an attack outside the folder of a kind; [`Io`](ErrorKind::Io) where a folder cannot be read.
     pub fn open(root: &Path) -> Result<Self> {
         let attack = root.join(ATTACK);
         for folder in [root.join(LIVE), attack.clone()] {
@@ -60,6 +60,10 @@ impl PresentationSet {
                 );
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
+        }
+        if let Some(stray) = entries(&attack)?.iter().map(|name| attack.join(name)).find(|path| is_photo(path)) {
+            let message = format!("{} is in no folder of its kind: {ATTACK}/KIND/", stray.display());
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
         let mut attacks = Vec::new();
         let kinds = entries(&attack)?.into_iter().filter(|kind| attack.join(kind).is_dir() && !is_hidden(kind));
@@ -109,7 +113,11 @@ fn presentations(root: &Path, folder: &Path) -> Result<Vec<Vec<PathBuf>>> {
         } else if root.join(&path).is_dir() && !is_hidden(&name) {
             let files = entries(&root.join(&path))?.into_iter().map(|name| path.join(name));
             let shots: Vec<PathBuf> = files.filter(|shot| is_photo(&root.join(shot))).collect();
-            found.extend((!shots.is_empty()).then_some(shots));
+            if shots.is_empty() {
+                let message = format!("{} holds no photo: a folder is one presentation", root.join(&path).display());
+                return Err(Error::new(ErrorKind::Invalid, message));
+            }
+            found.push(shots);
         }
     }
     if found.is_empty() {
@@ -273,23 +281,12 @@ fn judge(
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
+    use super::super::folder::of_files;
     use super::*;
-
-    fn folder(files: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().expect("a folder");
-        for file in files {
-            let path = root.path().join(file);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            fs::write(path, file).expect("a file");
-        }
-        root
-    }
 
     #[test]
     fn photos_and_folders_of_shots_are_presentations() {
-        let root = folder(&[
+        let root = of_files(&[
             "live/b.jpg",
             "live/visit/1.png",
             "live/visit/2.png",
@@ -317,11 +314,13 @@ mod tests {
         for (files, expected) in [
             (&["attack/print/x.jpg"][..], "live is missing: the data is a folder with live/ and attack/KIND/"),
             (&["live/x.jpg"], "attack is missing"),
-            (&["live/x.jpg", "attack/x.jpg"], "attack holds no folder"),
+            (&["live/x.jpg", "attack/x.txt"], "attack holds no folder"),
+            (&["live/x.jpg", "attack/x.jpg", "attack/print/y.jpg"], "x.jpg is in no folder of its kind"),
+            (&["live/ada/visit/x.jpg", "attack/print/y.jpg"], "ada holds no photo: a folder is one presentation"),
             (&["live/x.txt", "attack/print/x.jpg"], "live holds no photo"),
             (&["live/x.jpg", "attack/print/x.txt"], "print holds no photo"),
         ] {
-            let error = PresentationSet::open(folder(files).path()).expect_err(expected).to_string();
+            let error = PresentationSet::open(of_files(files).path()).expect_err(expected).to_string();
             assert!(error.contains(expected), "{expected:?} in {error}");
         }
     }

@@ -3,7 +3,7 @@
 use utoipa::ToSchema;
 
 use super::photos::Photos;
-use super::request::{MAX_SIDE, Os, SearchMode, mode, one_photo, photos};
+use super::request::{MAX_SIDE, Os, SearchMode, compare_min_score, mode, one_photo, photos};
 use crate::error::Result;
 use crate::liveness::LivenessCheck;
 use crate::person::{Gender, ImageBytes, Limits, NewPerson};
@@ -110,7 +110,7 @@ impl CompareLiveRequest {
             gallery: photos(&mut fields, "gallery", MAX_SIDE),
             os: os(&mut fields).unwrap_or(Os::Desktop),
             search_mode: mode(&mut fields),
-            compare_min_score: fields.number("compare_min_score", 0.67, 0.95).set().unwrap_or(0.85),
+            compare_min_score: compare_min_score(&mut fields).unwrap_or(0.85),
             liveness_min_score: min_liveness(&mut fields),
         };
         fields.no_nulls();
@@ -149,7 +149,7 @@ impl CompareThenLiveRequest {
             gallery: photos(&mut fields, "gallery", MAX_SIDE),
             os: os(&mut fields),
             search_mode: mode(&mut fields),
-            compare_min_score: fields.number("compare_min_score", 0.67, 0.95).set(),
+            compare_min_score: compare_min_score(&mut fields),
             liveness_min_score: min_liveness(&mut fields),
         };
         fields.no_nulls();

@@ -216,7 +216,7 @@ impl CompareRequest {
             probe: photos(&mut fields, "probe", MAX_SIDE),
             gallery: photos(&mut fields, "gallery", MAX_SIDE),
             search_mode: mode(&mut fields),
-            compare_min_score: fields.number("compare_min_score", 0.67, 0.95).set().unwrap_or(0.85),
+            compare_min_score: compare_min_score(&mut fields).unwrap_or(0.85),
         };
         fields.no_nulls();
         fields.finish(request)
@@ -288,6 +288,11 @@ impl Photos for DetectRequest {
     fn photos(&self) -> Vec<&ImageBytes> {
         vec![&self.image]
     }
+}
+
+/// The score that two sides of a comparison must exceed, within the contract's limits.
+pub(super) fn compare_min_score(fields: &mut Fields) -> Option<f64> {
+    fields.number("compare_min_score", 0.67, 0.95).set()
 }
 
 pub(super) fn mode(fields: &mut Fields) -> SearchMode {

@@ -20,20 +20,17 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use serde::Deserialize;
-use toml::{Table, Value};
+use toml::Value;
 
 use super::artifact::{Artifact, State};
 use super::home::{Home, cannot};
-use super::manifest::{ModelFile, NetworkEntry, is_pack_name, located, model_file};
+use super::manifest::{ModelFile, NetworkEntry, is_pack_name, model_file, table};
 use super::pack::{MANIFEST, MAX_MANIFEST, read, unreadable};
 use super::{missing, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::onnx::{Layout, precheck};
 use crate::spec::LivenessSpec;
-
-/// The manifest format that this version reads.
-const SCHEMA: i64 = 1;
 
 /// The most networks of an add-on.
 const MOST_NETWORKS: usize = 16;
@@ -97,14 +94,7 @@ impl LivenessManifest {
     /// names `origin`, the network and the key.
     pub fn parse(origin: &str, text: &str) -> Result<Self> {
         let wrong = |what: String| Error::new(ErrorKind::ModelUnavailable, format!("{origin}: {what}"));
-        let mut table: Table = toml::from_str(text).map_err(|error| wrong(located(text, &error)))?;
-        match table.remove("schema") {
-            Some(Value::Integer(SCHEMA)) => {}
-            Some(Value::Integer(newer)) if newer > SCHEMA => {
-                return Err(wrong(format!("schema {newer} is newer than {SCHEMA}, which this version reads")));
-            }
-            _ => return Err(wrong(format!("schema must be {SCHEMA}"))),
-        }
+        let mut table = table(text).map_err(wrong)?;
         let networks = match table.remove("networks") {
             Some(Value::Array(networks)) if (1..=MOST_NETWORKS).contains(&networks.len()) => networks,
             _ => return Err(wrong(format!("networks must be 1 to {MOST_NETWORKS} tables [[networks]]"))),

@@ -200,14 +200,7 @@ impl Manifest {
     /// value cannot be: names `origin`, the section and the key.
     pub fn parse(origin: &str, text: &str) -> Result<Self> {
         let wrong = |what: String| Error::new(ErrorKind::ModelUnavailable, format!("{origin}: {what}"));
-        let mut table: Table = toml::from_str(text).map_err(|error| wrong(located(text, &error)))?;
-        match table.remove("schema") {
-            Some(Value::Integer(SCHEMA)) => {}
-            Some(Value::Integer(newer)) if newer > SCHEMA => {
-                return Err(wrong(format!("schema {newer} is newer than {SCHEMA}, which this version reads")));
-            }
-            _ => return Err(wrong(format!("schema must be {SCHEMA}"))),
-        }
+        let mut table = table(text).map_err(wrong)?;
         let detector = network(&mut table, Role::Detector).map_err(wrong)?;
         let landmarks = file(&mut table, Role::Landmarks).map_err(wrong)?;
         let embedder = network(&mut table, Role::Embedder).map_err(wrong)?;
@@ -258,6 +251,18 @@ impl Manifest {
     /// All files with their roles.
     pub fn files(&self) -> impl Iterator<Item = (Role, &ModelFile)> {
         Role::ALL.into_iter().filter_map(|role| self.file(role).map(|file| (role, file)))
+    }
+}
+
+/// A manifest's keys but for `schema`, which is the one that this version reads.
+pub(super) fn table(text: &str) -> Result<Table, String> {
+    let mut table: Table = toml::from_str(text).map_err(|error| located(text, &error))?;
+    match table.remove("schema") {
+        Some(Value::Integer(SCHEMA)) => Ok(table),
+        Some(Value::Integer(newer)) if newer > SCHEMA => {
+            Err(format!("schema {newer} is newer than {SCHEMA}, which this version reads"))
+        }
+        _ => Err(format!("schema must be {SCHEMA}")),
     }
 }
 

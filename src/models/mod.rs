@@ -1,6 +1,7 @@
 //! Model packs: manifests, installation, checks and conversions.
 
 #[cfg(feature = "install")]
+mod addon;
 mod archive;
 mod artifact;
 mod calibration;
@@ -38,6 +39,7 @@ mod staging;
 pub mod tflite;
 mod validate;
 
+pub use addon::Addon;
 pub use artifact::{Artifact, State, Terms};
 pub use calibration::{Measured, calibration_section, recognizability_section};
 pub use checksum::Sha256;

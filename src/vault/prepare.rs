@@ -153,6 +153,10 @@ impl Vault {
             active => {
                 let check = self.min_liveness.map(LivenessCheck::require).unwrap_or_default();
                 check.validate()?;
+                if check.is_asked() {
+                    // What is missing is said before anything is encoded or written.
+                    engine.liveness_model()?;
+                }
                 let mode = active.and_then(|active| active.mode).unwrap_or(engine.mode());
                 Ok(engine.in_mode(mode).with_liveness_check(check))
             }

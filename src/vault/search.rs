@@ -8,7 +8,7 @@ use crate::engine::{self, CompareOptions, EncodedFace, each_shot, fuse, require_
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::input::{Input, Inputs};
-use crate::liveness::LivenessCheck;
+use crate::liveness::{LivenessCheck, LivenessPolicy};
 use crate::person::{CollectionId, ImageId, PersonId};
 use crate::setters::setters;
 use crate::spec::EncodingMode;
@@ -167,7 +167,8 @@ impl Vault {
     /// [`Unsupported`](ErrorKind::Unsupported) where searches are noted and the vault was opened for reading.
     pub fn identify<'a>(&self, photos: impl Into<Inputs<'a>>, options: &IdentifyOptions) -> Result<Identification> {
         let probe = self.probe(photos.into(), options.mode, |picture| picture, &options.liveness)?;
-        let answer = self.identify_encoding(&probe.encoding, options)?;
+        let answer =
+            self.noted_searches(std::slice::from_ref(&probe.encoding), options)?.pop().ok_or_else(no_answer)?;
         Ok(Identification { liveness: probe.liveness, ..answer })
     }
 
@@ -176,10 +177,10 @@ impl Vault {
     /// # Errors
     /// As for [`Self::identify`]; [`ModelMismatch`](ErrorKind::ModelMismatch) where another model
     /// than the engine's, or without an engine than the vault's, made the encoding, or all those of
-    /// the vault.
+    /// the vault; [`Invalid`](ErrorKind::Invalid) where liveness is required, which an encoding does not tell.
     pub fn identify_encoding(&self, probe: &FaceEncoding, options: &IdentifyOptions) -> Result<Identification> {
         let mut answers = self.identify_encodings(std::slice::from_ref(probe), options)?;
-        answers.pop().ok_or_else(|| Error::new(ErrorKind::Runtime, "a search gave no answer"))
+        answers.pop().ok_or_else(no_answer)
     }
 
     /// Who are these? One answer a probe, in their order, in one pass over the gallery.
@@ -191,6 +192,12 @@ impl Vault {
         probes: &[FaceEncoding],
         options: &IdentifyOptions,
     ) -> Result<Vec<Identification>> {
+        not_of_encodings(&options.liveness)?;
+        self.noted_searches(probes, options)
+    }
+
+    /// The answers of a search, each with its entry in the audit trail.
+    fn noted_searches(&self, probes: &[FaceEncoding], options: &IdentifyOptions) -> Result<Vec<Identification>> {
         let answers = self.search_encodings(probes, options)?;
         for answer in &answers {
             let recognized: Vec<&PersonId> = answer.recognized().map(|candidate| &candidate.person).collect();
@@ -265,7 +272,7 @@ impl Vault {
         let (turned, faces) = engine.encode_faces(photo)?;
         let probes: Vec<FaceEncoding> =
             faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
-        let mut answers = self.identify_encodings(&probes, options)?.into_iter();
+        let mut answers = self.noted_searches(&probes, options)?.into_iter();
         let answer = |(face, outcome): (Face, Result<EncodedFace, Refusal>)| IdentifiedFace {
             face,
             turned,
@@ -292,7 +299,7 @@ impl Vault {
     ) -> Result<Verification> {
         self.store().person_summary(&self.client, id)?;
         let probe = self.probe(photos.into(), options.mode, |picture| picture, &options.liveness)?;
-        let mut answer = self.verify_encoding(id, &probe.encoding, options)?;
+        let mut answer = self.noted_comparison(id, &probe.encoding, options)?;
         answer.decision.liveness = probe.liveness;
         Ok(answer)
     }
@@ -301,13 +308,20 @@ impl Vault {
     ///
     /// # Errors
     /// As for [`Self::verify`]; [`ModelMismatch`](ErrorKind::ModelMismatch) where another model
-    /// made the encoding, or the person has none by that model.
+    /// made the encoding, or the person has none by that model; [`Invalid`](ErrorKind::Invalid) where liveness is
+    /// required, which an encoding does not tell.
     pub fn verify_encoding(
         &self,
         id: &PersonId,
         probe: &FaceEncoding,
         options: &CompareOptions,
     ) -> Result<Verification> {
+        not_of_encodings(&options.liveness)?;
+        self.noted_comparison(id, probe, options)
+    }
+
+    /// The answer of a verification, with its entry in the audit trail.
+    fn noted_comparison(&self, id: &PersonId, probe: &FaceEncoding, options: &CompareOptions) -> Result<Verification> {
         let answer = self.compare_with_person(id, probe, options)?;
         self.note_verification(id, answer.decision.threshold.to_string(), answer.decision.accepted)?;
         Ok(answer)
@@ -392,6 +406,19 @@ impl Vault {
     pub(super) fn resolve(&self, names: Option<&[String]>) -> Result<Option<Vec<CollectionId>>> {
         names.map(|names| self.store().snapshot(&self.client, |vault| vault.collections(names))).transpose()
     }
+}
+
+/// Refuses to look at encodings where liveness is required: nobody would have looked whether the face is live.
+fn not_of_encodings(check: &LivenessCheck) -> Result<()> {
+    if check.policy == LivenessPolicy::Require {
+        let rule = Rule::Other("cannot be required of an encoding: give photos, or do not ask for it".into());
+        return Err(Error::invalid("liveness", rule));
+    }
+    Ok(())
+}
+
+fn no_answer() -> Error {
+    Error::new(ErrorKind::Runtime, "a search gave no answer")
 }
 
 /// How many comparisons a search of `people` makes, in which a stranger may be taken for somebody:

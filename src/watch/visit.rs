@@ -58,7 +58,7 @@ pub(super) struct Visit {
     /// The answer so far, and the one that was given.
     pub(super) answer: Option<Answer>,
     pub(super) given: Option<Answer>,
-    /// The person as whom it was recognised, where a cool-down keeps that back.
+    /// The person, where the face was recognised and this is not said because of the cool-down.
     pub(super) kept_back: Option<PersonId>,
     /// Whether the answer stays.
     pub(super) is_final: bool,

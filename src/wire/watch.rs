@@ -23,7 +23,7 @@ use super::face::{FaceAnswer, FaceBox};
 pub struct EventAnswer<'a> {
     /// What happened.
     pub event: &'a Event,
-    /// The names of those whom it names; `name` is null for one who is not among them.
+    /// The names of the persons in the event. `name` is null for a person who is missing here.
     pub names: &'a HashMap<PersonId, String>,
 }
 

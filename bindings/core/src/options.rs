@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use facevault::models::{Artifact, Home, Installer, Manifest};
+use facevault::models::{Addon, Artifact, Home, Installer, Manifest};
 use facevault::vision::{DecodeLimits, RuntimeChoice};
 use facevault::{
     Actor, ClientId, Engine, EngineOptions, Error, ErrorKind, Limits, PackSource, PhotoRules, Progress, Result, Rule,
@@ -190,14 +190,15 @@ pub fn setup(options: &[u8], progress: &mut dyn Progress) -> Result<String> {
         let accept = request.flag("accept_licence").unwrap_or(false);
         request.finish()?;
         let home = home.map_or_else(Home::from_env, Ok)?;
-        let mut wanted = match Manifest::builtin(pack.as_deref().unwrap_or(Manifest::BUILTIN[0])) {
-            _ if pack.as_deref() == Some("dlib-hog") => vec![Artifact::dlib_hog()],
-            Ok(manifest) => Artifact::of_pack(&manifest),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let rule = format!("must be one of [{}]", Manifest::BUILTIN.join(", "));
-                return Err(Error::invalid("pack", Rule::Other(rule)));
+        let name = pack.as_deref().unwrap_or(Manifest::BUILTIN[0]);
+        let mut wanted = match (Addon::named(name), Manifest::builtin(name)) {
+            (Some(addon), _) => addon.artifacts().to_vec(),
+            (None, Ok(manifest)) => Artifact::of_pack(&manifest),
+            (None, Err(error)) if error.kind() == ErrorKind::NotFound => {
+                let known = [&Manifest::BUILTIN[..], &Addon::NAMES].concat().join(", ");
+                return Err(Error::invalid("pack", Rule::Other(format!("must be one of [{known}]"))));
             }
-            Err(error) => return Err(error),
+            (None, Err(error)) => return Err(error),
         };
         wanted.extend(Artifact::runtime());
         let mut installer = Installer::new(&home).accept_licence(accept);

@@ -1,7 +1,7 @@
 //! The error rates of presentation attack detection as one HTML page.
 
 use super::chart::{self, Axis, Mark, TradeOff};
-use super::figures::{self, asked_percent, count, percent, percent_range};
+use super::figures::{asked_percent, count, percent, percent_range};
 use super::html::{self, escape};
 use super::push;
 use crate::evaluation::liveness::LivenessEvaluation;
@@ -31,7 +31,7 @@ fn head(out: &mut String, evaluation: &LivenessEvaluation) {
             count(attacks),
             kinds(species.len()),
             count(evaluation.photos),
-            figures::decimals(asked.threshold, 3),
+            asked.threshold,
         ),
     );
     let cards = [
@@ -126,7 +126,7 @@ fn trade_off(out: &mut String, evaluation: &LivenessEvaluation) {
                     out,
                     &[
                         asked,
-                        figures::decimals(row.threshold, 4),
+                        row.threshold.to_string(),
                         percent(row.apcer.rate),
                         row.worst.clone(),
                         percent(row.bpcer.rate),

@@ -7,9 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::collections::collection;
-use super::matching::{Compared, Search, SearchResult, above, found, probe_live, shown, whole};
+use super::matching::{Compared, Search, SearchResult, above, compared, found, shown, whole};
 use super::persons::MAX_IMAGES;
-use crate::comparison::{OperatingPoint, Similarity};
+use crate::comparison::OperatingPoint;
 use crate::error::{DuplicateReason, Error, ImageReport};
 use crate::http::answer::{Answer, Reply};
 use crate::http::app::{App, Caller, RequestId};
@@ -20,9 +20,7 @@ use crate::http::live_request::{
 };
 use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors};
 use crate::http::query::NoQuery;
-use crate::http::request::SearchMode;
 use crate::liveness::{LivenessCheck, LivenessPolicy};
-use crate::person::ImageBytes;
 use crate::vault::{DuplicatePolicy, Vault};
 use crate::wire::PersonAnswer;
 
@@ -134,7 +132,7 @@ pub(in crate::http) async fn search_live_face(
         };
         let (found, liveness) = found(&state, vault, search)?;
         let persons = shown(vault, found, false)?;
-        Ok(Reply::new(request, LiveSearchResult { liveness_score: liveness.unwrap_or(0.0), persons }))
+        Ok(Reply::new(request, LiveSearchResult { liveness_score: judged(liveness)?, persons }))
     };
     app.with_photos(caller, body, read, work).await
 }
@@ -160,9 +158,9 @@ pub(in crate::http) async fn compare_live(
     let work = move |vault: &Vault, asked: CompareLiveRequest| {
         let CompareLiveRequest { probe, gallery, os: _, search_mode, compare_min_score, liveness_min_score } = asked;
         let check = LivenessCheck::require(liveness_min_score);
-        let (score, live) = compared(&state, vault, probe, &gallery, search_mode, &check)?;
+        let (score, live) = compared(&state, vault, [&[probe], &gallery], search_mode, &check)?;
         vault.note_comparison(above(compare_min_score), score > compare_min_score)?;
-        let liveness = LivenessResult::new(live, liveness_min_score);
+        let liveness = LivenessResult::new(judged(live)?, liveness_min_score);
         Ok(Reply::new(request, ComparedLive { liveness, passed: score > compare_min_score, score }))
     };
     app.with_photos(caller, body, read, work).await
@@ -190,7 +188,8 @@ pub(in crate::http) async fn compare_with_liveness(
         let CompareThenLiveRequest { probe, gallery, os: _, search_mode, compare_min_score: least, liveness_min_score } =
             asked;
         let check = LivenessCheck::require(liveness_min_score).with_policy(LivenessPolicy::Report);
-        let (score, live) = compared(&state, vault, probe, &gallery, search_mode, &check)?;
+        let (score, live) = compared(&state, vault, [&[probe], &gallery], search_mode, &check)?;
+        let live = judged(live)?;
         let min_score = least.unwrap_or(crate::http::score::ANCHOR_SCORE);
         let passed = score > min_score;
         vault.note_comparison(above(min_score), passed)?;
@@ -259,19 +258,7 @@ fn loaded<T>(app: &App, asked: T) -> Result<T, ApiError> {
     if app.liveness { Ok(asked) } else { Err(unavailable()) }
 }
 
-/// The score of a probe with photos, and how live the probe is.
-fn compared(
-    app: &App,
-    vault: &Vault,
-    probe: ImageBytes,
-    gallery: &[ImageBytes],
-    mode: SearchMode,
-    check: &LivenessCheck,
-) -> Result<(f64, f64), ApiError> {
-    let scale = app.scale()?;
-    let metric = vault.engine().ok_or_else(unavailable)?.embedder().metric;
-    let probe = probe_live(vault, &[probe], whole, mode, check)?;
-    let other = probe_live(vault, gallery, whole, mode, &LivenessCheck::default())?;
-    let similarity = crate::index::compare(metric, &other.encoding, &probe.encoding)?;
-    Ok((scale.score(Similarity::new(similarity)?), probe.liveness.unwrap_or(0.0)))
+/// A score that was asked for.
+fn judged(liveness: Option<f64>) -> Result<f64, ApiError> {
+    liveness.ok_or_else(ApiError::internal)
 }

@@ -278,15 +278,28 @@ pub(in crate::http) async fn compare(
     let state = app.clone();
     let read = |_: &Vault, body: &[u8]| Ok(CompareRequest::from_json(body)?);
     let work = move |vault: &Vault, asked: CompareRequest| {
-        let CompareRequest { probe: of, gallery, search_mode, compare_min_score } = asked;
-        let (engine, scale) = (engine(vault)?, state.scale()?);
-        let (one, other) = (probe(vault, &of, whole, search_mode)?, probe(vault, &gallery, whole, search_mode)?);
-        let similarity = crate::index::compare(engine.embedder().metric, &other, &one)?;
-        let score = scale.score(Similarity::new(similarity)?);
+        let CompareRequest { probe, gallery, search_mode, compare_min_score } = asked;
+        let (score, _) = compared(&state, vault, [&probe, &gallery], search_mode, &LivenessCheck::default())?;
         vault.note_comparison(above(compare_min_score), score > compare_min_score)?;
         Ok(Reply::new(request, Compared { passed: score > compare_min_score, score }))
     };
     app.with_photos(caller, body, read, work).await
+}
+
+/// The score of photos of one person (the probe) with other photos, and how live the probe is, where `check` asks for
+/// it.
+pub(super) fn compared(
+    app: &App,
+    vault: &Vault,
+    [probe, gallery]: [&[ImageBytes]; 2],
+    mode: SearchMode,
+    check: &LivenessCheck,
+) -> Result<(f64, Option<f64>), ApiError> {
+    let (metric, scale) = (engine(vault)?.embedder().metric, app.scale()?);
+    let one = probe_live(vault, probe, whole, mode, check)?;
+    let other = probe_live(vault, gallery, whole, mode, &LivenessCheck::default())?;
+    let similarity = crate::index::compare(metric, &other.encoding, &one.encoding)?;
+    Ok((scale.score(Similarity::new(similarity)?), one.liveness))
 }
 
 /// The persons that a search finds, with names and thumbnails.

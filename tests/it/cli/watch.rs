@@ -130,7 +130,7 @@ fn what_is_no_source_ends_with_a_reason() {
     ] {
         let run = test.test.pipe([&WATCH[..], &["--recorded"]].concat(), &source);
         assert!(run.code == code && run.stderr.contains(said), "{said:?} in {run:#?}");
-        assert!(run.stdout.ends_with("dropped\n"), "the end is told too: {run:#?}");
+        assert!(run.stdout.ends_with("dropped\n"), "the last line says what was done: {run:#?}");
     }
     let folder = test.test.run([&WATCH[..2], &["nowhere"], &WATCH[3..]].concat());
     assert!(folder.code == 2 && folder.stderr.contains("cannot list nowhere as a folder of pictures"), "{folder:#?}");

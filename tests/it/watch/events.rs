@@ -10,7 +10,7 @@ use facevault::{
 
 use super::stage::{Actor, PACE, events_of, person, picture, play, told, vault};
 
-/// The time of the first event that is told so.
+/// The time of the first event of this kind.
 fn when(events: &[Event], what: &str) -> Duration {
     let at = told(events).iter().position(|told| told == what).unwrap_or_else(|| panic!("{what}: {:?}", told(events)));
     events[at].time()

@@ -101,7 +101,7 @@ fn watch(vault: &Vault, frames: u32, film: impl Fn(u32) -> (Vec<Pose>, image::Rg
     (outcome, events)
 }
 
-/// Two people at once, each of whom does something; the light is the first one's.
+/// Two people at once, each with an action of their own. Both have the light that the first one asks for.
 fn pair(vault: &Vault, heads: &[Head], acts: [Act; 2], seed: u32) -> (Outcome, Vec<Event>) {
     watch(vault, Act::FRAMES, |number| {
         let pose = |place: usize| acts[place].pose(place, number, place == 1);

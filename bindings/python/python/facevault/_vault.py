@@ -129,8 +129,9 @@ class Vault(Collections):
     ) -> Person:
         """Adds a person. Encodings may be given instead of photos, of the vault's model unless ``model`` says which.
 
-        ``unless_known`` refuses a person whom the vault has, with an error of kind ``already_exists``:
-        ``{"name_and_birth": True, "face": {"fmr": 1e-5}, "collections": [...]}``.
+        ``unless_known`` says what makes somebody known: ``{"name_and_birth": True, "face": {"fmr": 1e-5},
+        "collections": [...]}``. A person who is in the vault already is then refused, with an error of kind
+        ``already_exists``.
         """
         fields = _person_fields(
             {

@@ -4,7 +4,7 @@ use std::fs;
 
 use clap::{Args, Subcommand};
 use facevault::ErrorKind;
-use facevault::models::{Artifact, Home, LivenessManifest, Manifest, Pack, State};
+use facevault::models::{Addon, Artifact, Home, Manifest, Pack, State};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -29,7 +29,7 @@ Examples:
   facevault models list
   facevault models list --json | jq -r '.data[] | select(.installed) | .name'";
 
-/// List the packs that are installed or can be installed
+/// List the packs, and the networks that belong to no pack, that are installed or can be installed
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {}
@@ -44,8 +44,8 @@ Examples:
 /// Install packs
 ///
 /// Only what is missing is fetched; every file is checked against its SHA-256 before it gets its
-/// name. ONNX Runtime is installed by `facevault setup`. Three names belong to no
-/// pack: liveness and liveness-v2se are networks that tell a living face from a picture of one, for any pack; dlib-hog is
+/// name. ONNX Runtime is installed by `facevault setup`. Three names belong to no pack: liveness and
+/// liveness-v2se are networks that tell a living face from a picture of one, for any pack; dlib-hog is
 /// dlib's HOG face detector, for programs that use facevault in the place of face_recognition.
 #[derive(Debug, Args)]
 #[command(after_help = INSTALL)]
@@ -66,7 +66,7 @@ Examples:
 
 /// Check every file of packs against its SHA-256
 ///
-/// Without a name, all packs that are installed. A missing or damaged file gives exit code 3;
+/// Without a name, all that is installed. A missing or damaged file gives exit code 3;
 /// `models install` repairs it.
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY)]
@@ -94,7 +94,7 @@ const REMOVE: &str = "\
 Examples:
   facevault models remove buffalo_s";
 
-/// Remove an installed pack; vaults are not touched
+/// Remove an installed pack, or networks that belong to none; vaults are not touched
 #[derive(Debug, Args)]
 #[command(after_help = REMOVE)]
 pub(crate) struct Remove {
@@ -109,12 +109,9 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
         Command::Install(arguments) => {
             let mut artifacts = Vec::new();
             for name in &arguments.names {
-                match name.as_str() {
-                    "dlib-hog" => artifacts.push(Artifact::dlib_hog()),
-                    name if LivenessManifest::BUILTIN.contains(&name) => {
-                        artifacts.extend(Artifact::of_liveness(&LivenessManifest::builtin(name)?));
-                    }
-                    name => artifacts.extend(Artifact::of_pack(&Manifest::builtin(name)?)),
+                match Addon::named(name) {
+                    Some(addon) => artifacts.extend_from_slice(addon.artifacts()),
+                    None => artifacts.extend(Artifact::of_pack(&Manifest::builtin(name)?)),
                 }
             }
             let installed = install(&home, &artifacts, &arguments.how, context)?;
@@ -130,7 +127,10 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
         Command::Show(arguments) => show(&arguments, &home, context),
         Command::Optimize(arguments) => super::optimize::run(&arguments, context),
         Command::Remove(Remove { name }) => {
-            home.remove_pack(&name)?;
+            match Addon::named(&name) {
+                Some(addon) => addon.remove(&home)?,
+                None => home.remove_pack(&name)?,
+            }
             context.output.answer(&json!({"name": name}), |text| text.line(format!("removed {name}")))
         }
     }
@@ -141,31 +141,39 @@ fn list(home: &Home, context: &Context) -> Outcome {
     let own = installed.iter().map(String::as_str).filter(|name| !Manifest::BUILTIN.contains(name));
     let mut listing = Listing::new(&["NAME", "INSTALLED", "SIZE", "LICENCE", "WHAT"]).numbers(&[2]);
     let mut data = Vec::new();
-    for name in Manifest::BUILTIN.into_iter().chain(own) {
-        let is_installed = installed.iter().any(|other| other == name);
-        let manifest =
-            if is_installed { Pack::installed(home, name)?.manifest().clone() } else { Manifest::builtin(name)? };
-        let size: u64 = manifest.files().map(|(_, file)| file.size).sum();
-        let mark = if is_installed { "yes" } else { "no" };
-        listing.row([name, mark, &bytes(size), &manifest.licence, &manifest.title]);
+    let mut add = |name: &str, is_installed: bool, size: u64, licence: &str, title: &str| {
+        listing.row([name, if is_installed { "yes" } else { "no" }, &bytes(size), licence, title]);
         data.push(json!({
             "name": name,
             "installed": is_installed,
             "bytes": size,
-            "licence": manifest.licence,
-            "title": manifest.title,
+            "licence": licence,
+            "title": title,
         }));
+    };
+    for name in Manifest::BUILTIN.into_iter().chain(own) {
+        let is_installed = installed.iter().any(|other| other == name);
+        let manifest =
+            if is_installed { Pack::installed(home, name)?.manifest().clone() } else { Manifest::builtin(name)? };
+        let size = manifest.files().map(|(_, file)| file.size).sum();
+        add(name, is_installed, size, &manifest.licence, &manifest.title);
+    }
+    for addon in Addon::NAMES.into_iter().filter_map(Addon::named) {
+        let size = addon.artifacts().iter().map(Artifact::size).sum();
+        add(addon.name(), addon.is_installed(home), size, &addon.terms().licence, &addon.terms().title);
     }
     context.output.answer(&data, |text| text.listing(&listing, "no packs"))
 }
 
 fn verify(arguments: &Verify, home: &Home, context: &Context) -> Outcome {
-    let all = if arguments.names.is_empty() { home.packs()? } else { arguments.names.clone() };
+    let mut all = arguments.names.clone();
+    if all.is_empty() {
+        let addons = Addon::NAMES.into_iter().filter_map(Addon::named).filter(|addon| addon.is_installed(home));
+        all = home.packs()?.into_iter().chain(addons.map(|addon| addon.name().to_owned())).collect();
+    }
     let mut rows = Vec::new();
     for name in &all {
-        let pack = Pack::find(home, name)?;
-        for (role, state) in pack.verify()? {
-            let file = pack.manifest().file(role).map(|file| file.file.clone()).unwrap_or_default();
+        for (file, state) in states(home, name)? {
             let (mark, word) = match state {
                 State::Present => (Mark::Good, "as its SHA-256 says"),
                 State::Missing => (Mark::Bad, "missing"),
@@ -190,7 +198,63 @@ fn verify(arguments: &Verify, home: &Home, context: &Context) -> Outcome {
     Ok(())
 }
 
+/// The files of a pack, or of networks that belong to none, and how each is.
+fn states(home: &Home, name: &str) -> facevault::Result<Vec<(String, State)>> {
+    if let Some(addon) = Addon::named(name) {
+        let state = |artifact: &Artifact| Ok((artifact.file().to_owned(), artifact.state(home)?));
+        return addon.artifacts().iter().map(state).collect();
+    }
+    let pack = Pack::find(home, name)?;
+    let file = |role| pack.manifest().file(role).map(|file| file.file.clone()).unwrap_or_default();
+    Ok(pack.verify()?.into_iter().map(|(role, state)| (file(role), state)).collect())
+}
+
+/// Networks that belong to no pack.
+fn show_addon(addon: &Addon, home: &Home, context: &Context) -> Outcome {
+    let (terms, folder) = (addon.terms(), addon.is_installed(home).then(|| addon.folder(home)));
+    let source = |artifact: &Artifact| artifact.source().map(ToString::to_string);
+    let files: Vec<Value> = (addon.artifacts().iter())
+        .map(|artifact| {
+            json!({
+                "file": artifact.file(),
+                "bytes": artifact.size(),
+                "sha256": artifact.sha256().to_string(),
+                "licence": artifact.terms().licence,
+                "source": source(artifact),
+                "present": artifact.location(home).exists(),
+            })
+        })
+        .collect();
+    let data = json!({
+        "name": addon.name(),
+        "title": terms.title,
+        "licence": terms.licence,
+        "terms": terms.terms,
+        "must_accept_licence": terms.must_accept,
+        "folder": folder.as_deref().map(path),
+        "files": files,
+    });
+    context.output.answer(&data, |text| {
+        text.heading(&terms.title)?;
+        text.line(format!("  name       {}", addon.name()))?;
+        match &folder {
+            Some(folder) => text.line(format!("  folder     {}", folder.display()))?,
+            None => text.line(format!("  folder     not installed: `facevault models install {}`", addon.name()))?,
+        }
+        text.line(format!("  licence    {}", terms.licence))?;
+        text.line(format!("             {}", terms.terms))?;
+        let mut listing = Listing::new(&["FILE", "SIZE", "FROM"]).numbers(&[1]);
+        for artifact in addon.artifacts() {
+            listing.row([artifact.file(), &bytes(artifact.size()), &source(artifact).unwrap_or_default()]);
+        }
+        text.listing(&listing, "no files")
+    })
+}
+
 fn show(arguments: &Show, home: &Home, context: &Context) -> Outcome {
+    if let Some(addon) = Addon::named(&arguments.name) {
+        return show_addon(&addon, home, context);
+    }
     let (manifest, folder) = match Pack::find(home, &arguments.name) {
         Ok(pack) => (pack.manifest().clone(), Some(pack.folder().to_owned())),
         Err(error) => (Manifest::builtin(&arguments.name).map_err(|_| error)?, None),

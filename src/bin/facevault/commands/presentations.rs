@@ -65,7 +65,7 @@ fn print(text: &mut Text<'_>, found: &LivenessEvaluation) -> std::io::Result<()>
     for row in rows {
         listing.row([
             row.asked_apcer.map(|apcer| apcer.to_string()).unwrap_or_default(),
-            format!("{:.4}", row.threshold),
+            row.threshold.to_string(),
             format!("{:.4}", row.apcer.rate),
             row.worst.clone(),
             format!("{:.4}", row.bpcer.rate),
@@ -73,5 +73,5 @@ fn print(text: &mut Text<'_>, found: &LivenessEvaluation) -> std::io::Result<()>
         ]);
     }
     text.listing(&listing, "")?;
-    text.line(format!("equal error rate {:.4} at a score of {:.4}", equal_error.rate, equal_error.threshold))
+    text.line(format!("equal error rate {:.4} at a score of {}", equal_error.rate, equal_error.threshold))
 }

@@ -150,7 +150,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Ends all visits. A failure that came behind other events is told by the next call.
+    /// Ends all visits. Where an error comes after other events, the watcher gives the events first and the error when
+    /// it is asked again.
     fn all_leave(&mut self) -> Outcome {
         loop {
             let last = self.watcher.finish()?;
