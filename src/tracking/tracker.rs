@@ -22,6 +22,8 @@ const FAR: f64 = 2.0;
 const GROWN: f64 = 2.0;
 /// A track that was not seen for this long is found again, not merely continued.
 const GONE: Duration = Duration::from_millis(250);
+/// For how long a track that is not seen may still be what hides another face. Later it has drifted anywhere.
+const HIDES: Duration = Duration::from_millis(500);
 
 /// When tracks begin and end.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,8 +84,8 @@ pub struct Tracked {
     pub track: u64,
     /// Its box in this frame: its place among those that were given.
     pub observation: usize,
-    /// The part of the box that boxes of other tracks cover, 0 to 1: of seen ones, and of those that are not seen where
-    /// they should be by now.
+    /// The part of the box that boxes of other tracks cover, 0 to 1: of seen ones, and of those that are not seen since
+    /// half a second at most, where they should be by now.
     pub covered: f32,
     /// Whether it could be another face than before: it was not seen for a while, or moved so far that its boxes do not
     /// overlap.
@@ -149,6 +151,13 @@ impl Tracker {
         let time = time.max(before);
         self.time = Some(time);
         let seconds = (time - before).as_secs_f64();
+        // First those that ended since: after a gap between frames no box is theirs.
+        let (mut ended, keep) = (Vec::new(), self.options.keep);
+        self.tracks.retain(|track| {
+            let kept = track.is_new() || time - track.seen <= keep;
+            ended.extend((!kept).then_some(track.number));
+            kept
+        });
         for track in &mut self.tracks {
             let was_seen = track.observation.take().is_some();
             track.motion.predict(seconds, was_seen);
@@ -172,7 +181,7 @@ impl Tracker {
         self.give(time, seen, &mut low, just_seen, 1.0 - LOW_OVERLAP, overlap);
         self.give_distant(time, seen, &mut high);
         self.give(time, seen, &mut high, Track::is_new, 1.0 - NEW_OVERLAP, overlap_and_score);
-        self.end_and_begin(time, seen, &high)
+        self.end_and_begin(time, seen, &high, ended)
     }
 
     /// Gives boxes to the tracks that lack one and are meant, at the least cost, and takes them off the list.
@@ -213,16 +222,15 @@ impl Tracker {
         }
     }
 
-    fn end_and_begin(&mut self, time: Duration, seen: &[Observation], left: &[usize]) -> TrackUpdate {
-        let TrackerOptions { keep, frames, new_score, max_tracks, .. } = self.options;
-        let mut ended = Vec::new();
-        self.tracks.retain(|track| {
-            let kept = track.observation.is_some() || (!track.is_new() && time - track.seen <= keep);
-            if !kept && !track.is_new() {
-                ended.push(track.number);
-            }
-            kept
-        });
+    fn end_and_begin(
+        &mut self,
+        time: Duration,
+        seen: &[Observation],
+        left: &[usize],
+        mut ended: Vec<u64>,
+    ) -> TrackUpdate {
+        let TrackerOptions { frames, new_score, max_tracks, .. } = self.options;
+        self.tracks.retain(|track| track.observation.is_some() || !track.is_new());
         for place in left.iter().filter(|place| seen[**place].score >= new_score) {
             if self.tracks.len() >= max_tracks {
                 break;
@@ -241,7 +249,7 @@ impl Tracker {
         let mut tracks: Vec<Tracked> = Vec::new();
         for (index, track) in self.tracks.iter().enumerate().filter(|(_, track)| !track.is_new()) {
             let Some(observation) = track.observation else { continue };
-            let (covered, doubtful) = (self.covered(index), track.doubtful);
+            let (covered, doubtful) = (self.covered(index, time), track.doubtful);
             tracks.push(Tracked { track: track.number, observation, covered, doubtful });
         }
         tracks.sort_by_key(|tracked| tracked.track);
@@ -250,9 +258,10 @@ impl Tracker {
     }
 
     /// The part of a track's box that the boxes of others cover, at most.
-    fn covered(&self, index: usize) -> f32 {
+    fn covered(&self, index: usize, time: Duration) -> f32 {
         let own = self.tracks[index].bounds;
-        let others = self.tracks.iter().enumerate().filter(|(other, track)| *other != index && !track.is_new());
+        let may_hide = |track: &Track| !track.is_new() && time - track.seen <= HIDES;
+        let others = self.tracks.iter().enumerate().filter(|(other, track)| *other != index && may_hide(track));
         let bounds = others.map(|(_, track)| match track.observation {
             Some(_) => track.bounds,
             None => track.motion.bounds(),

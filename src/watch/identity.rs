@@ -7,9 +7,13 @@
 //! | the shot agrees with | what follows |
 //! |---|---|
 //! | its own visit, and no other agrees better | it is taken |
-//! | another visit that is in doubt or not seen | both exchange their tracks, and the other takes the shot |
-//! | none, and neither did the shot before, with which it agrees | the track is a new visit |
+//! | another visit that is in doubt | both exchange their tracks, and the other takes the shot |
+//! | a visit that is not seen, as surely as one pair in ten thousand does | the same |
+//! | none, but another one that agreed with none half a second ago | the track is a new visit |
 //! | none | it is set aside |
+//!
+//! The limit for visits that are not seen is stricter, because whoever continues one bears its answer: a stranger who
+//! comes as somebody leaves must not.
 
 use std::time::Duration;
 
@@ -19,7 +23,7 @@ use crate::index::compare;
 
 use super::Watcher;
 use super::shot::Shot;
-use super::visit::{Place, Visit};
+use super::visit::{BETWEEN_CHECKS, Place, Visit};
 
 impl Watcher {
     /// Gives a shot of a visit's track to the visit that it shows.
@@ -27,10 +31,10 @@ impl Watcher {
         let Some(visit) = self.visits.get(&number) else { return Ok(()) };
         let own = visit.probe().map(|probe| self.similarity(probe, &shot.encoding)).transpose()?;
         let disagrees = own.is_some_and(|own| !self.agrees(own));
-        let is_open = own.is_none() && !visit.has_appeared;
+        // Without a limit every shot would agree: then motion alone decides.
+        let is_open = self.linked.is_some() && own.is_none() && !visit.has_appeared;
         if (visit.is_unsure || disagrees || is_open)
             && let Some((rival, similarity)) = self.nearest_rival(number, &shot.encoding)?
-            && self.agrees(similarity)
             && own.is_none_or(|own| similarity > own)
         {
             return self.exchange(number, rival, shot);
@@ -47,7 +51,7 @@ impl Watcher {
         compare(self.metric, one, other)
     }
 
-    /// Of the other visits whose face could be here, the one that is most similar.
+    /// Of the other visits whose face could be here and with which the shot agrees, the one that is most similar.
     fn nearest_rival(&self, number: u64, encoding: &FaceEncoding) -> Result<Option<(u64, f64)>> {
         let mut nearest: Option<(u64, f64)> = None;
         for (other, visit) in &self.visits {
@@ -56,6 +60,10 @@ impl Watcher {
                 continue;
             };
             let similarity = self.similarity(probe, encoding)?;
+            let limit = if visit.is_seen() { self.linked } else { self.joined };
+            if limit.is_some_and(|limit| similarity < limit) {
+                continue;
+            }
             if nearest.is_none_or(|(_, most)| similarity > most) {
                 nearest = Some((*other, similarity));
             }
@@ -72,6 +80,8 @@ impl Watcher {
     fn exchange(&mut self, number: u64, rival: u64, shot: Shot) -> Result<()> {
         let places = self.visits.get(&number).zip(self.visits.get(&rival)).map(|(one, other)| (one.place, other.place));
         let Some((here, there)) = places else { return Ok(()) };
+        // Its face was here until a moment ago.
+        let there = Place { last_seen: here.last_seen, ..there };
         if let Some(visit) = self.visits.get_mut(&rival) {
             visit.place = here;
         }
@@ -89,7 +99,13 @@ impl Watcher {
     fn doubt(&mut self, number: u64, shot: Shot, time: Duration) -> Result<()> {
         let Some(visit) = self.visits.get(&number) else { return Ok(()) };
         let before = match &visit.doubt {
-            Some(doubt) if self.agrees(self.similarity(&doubt.encoding, &shot.encoding)?) => doubt.clone(),
+            Some(doubt) if self.agrees(self.similarity(&doubt.encoding, &shot.encoding)?) => {
+                // Two frames in a row may be equally bad: the face half hidden, or turned away.
+                if time.saturating_sub(doubt.best.time) < BETWEEN_CHECKS {
+                    return Ok(());
+                }
+                doubt.clone()
+            }
             _ => {
                 if let Some(visit) = self.visits.get_mut(&number) {
                     (visit.is_unsure, visit.doubt) = (true, Some(shot));

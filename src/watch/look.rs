@@ -69,13 +69,22 @@ impl Watcher {
             return Ok(());
         }
         self.note(&answer)?;
-        let kept_back = answer.person().filter(|person| self.is_cooling_down(person, number, time)).cloned();
+        // A correction is always said.
+        let is_first = visit.given.is_none();
+        let kept_back =
+            answer.person().filter(|person| is_first && self.is_cooling_down(person, number, time)).cloned();
         let Some(visit) = self.visits.get_mut(&number) else { return Ok(()) };
         visit.kept_back = kept_back;
         if visit.kept_back.is_some() {
             return Ok(());
         }
         let (before, shot, is_final) = (visit.given.replace(answer.clone()), visit.best(), visit.is_final);
+        // Who it was taken for before was not here.
+        if let Some(person) = before.as_ref().and_then(Answer::person)
+            && self.recognized.get(person).is_some_and(|(_, visit)| *visit == number)
+        {
+            self.recognized.remove(person);
+        }
         if let Some(person) = answer.person() {
             self.recognized.insert(person.clone(), (time, number));
         }

@@ -56,8 +56,10 @@ pub use options::WatchOptions;
 use pace::Pace;
 use visit::Visit;
 
-/// The rate of pairs of different people that sets from which similarity on shots agree.
+/// The rates of pairs of different people that set from which similarity on shots agree, and from which on one continues
+/// a visit that is not seen.
 const LINKED_FMR: f64 = 0.01;
+const JOINED_FMR: f64 = 1e-4;
 
 /// Watches a camera: frames in, events out.
 ///
@@ -102,6 +104,8 @@ pub struct Watcher {
     search: IdentifyOptions,
     /// The similarity from which on two shots may be of one face.
     linked: Option<f64>,
+    /// The similarity from which on a shot may continue a visit that is not seen: that or a higher one.
+    joined: Option<f64>,
     pace: Pace,
     tracker: Tracker,
     /// What sees the faces of pictures of this longer side.
@@ -171,14 +175,18 @@ impl Watcher {
             .with_below_threshold(true);
         // Nobody is looked for yet: what is wrong shows now, and the people of the vault are in memory.
         vault.search_encodings(&[], &search)?;
-        let linked = match (vault.calibration()?, options.operating_point) {
-            (Some(table), _) => OperatingPoint::fmr(LINKED_FMR)
-                .and_then(|point| table.threshold_for(point, 1))
-                .map(|threshold| threshold.similarity.get())
-                .ok(),
-            (None, OperatingPoint::Similarity(similarity)) => Some(similarity.get()),
-            (None, _) => None,
+        let at = |fmr: f64| match (vault.calibration()?, options.operating_point) {
+            (Some(table), _) => Ok::<_, Error>(
+                OperatingPoint::fmr(fmr)
+                    .and_then(|point| table.threshold_for(point, 1))
+                    .map(|threshold| threshold.similarity.get())
+                    .ok(),
+            ),
+            (None, OperatingPoint::Similarity(similarity)) => Ok(Some(similarity.get())),
+            (None, _) => Ok(None),
         };
+        let linked = at(LINKED_FMR)?;
+        let joined = at(JOINED_FMR)?.or(linked);
         let (score, low_score) = {
             let film = engine.for_film(640, options.min_face);
             (film.score, film.low_score)
@@ -199,6 +207,7 @@ impl Watcher {
             options,
             search,
             linked,
+            joined,
             pace: Pace::default(),
             tracker,
             film: None,

@@ -91,6 +91,7 @@ impl WatchOptions {
         range("looks", f64::from(self.looks), 1.0, 10.0)?;
         range("shots", self.shots as f64, 1.0, 20.0)?;
         range("max_faces", self.max_faces as f64, 1.0, 100.0)?;
+        range("leave_after", self.leave_after.as_secs_f64(), 0.0, 3_600.0)?;
         range("min_face", f64::from(self.min_face), 16.0, f64::from(u16::MAX))?;
         if let Some(Rect { x, y, width, height }) = self.region {
             let finite = [x, y, width, height].iter().all(|side| side.is_finite());

@@ -16,7 +16,7 @@ use super::shot::Shot;
 /// The least time between two shots of a face that is being recognised, so that they differ, and between two that are
 /// to tell whether it is still the same face.
 const BETWEEN_SHOTS: Duration = Duration::from_millis(80);
-const BETWEEN_CHECKS: Duration = Duration::from_millis(500);
+pub(super) const BETWEEN_CHECKS: Duration = Duration::from_millis(500);
 
 /// Where a visit's face is.
 #[derive(Debug, Clone, Copy)]
@@ -131,8 +131,8 @@ impl Visit {
     pub(super) fn wants_shot(&self, time: Duration) -> bool {
         let since = self.last_try.map(|last| time.saturating_sub(last));
         let least = match (self.is_unsure, self.is_final) {
-            (true, _) => Duration::ZERO,
-            (false, false) => BETWEEN_SHOTS,
+            (true, _) if self.doubt.is_none() => Duration::ZERO,
+            (true, _) | (false, false) => BETWEEN_SHOTS,
             (false, true) => BETWEEN_CHECKS,
         };
         self.is_seen() && !self.place.is_covered && since.is_none_or(|since| since >= least)
@@ -147,9 +147,10 @@ impl Visit {
         self.shots.iter().map(|shot| shot.seen).min_by(f64::total_cmp)
     }
 
-    /// How urgently it needs a shot: the smaller the sooner.
-    pub(super) fn urgency(&self) -> (bool, u32, Option<Duration>) {
-        (!self.is_unsure, self.shot_count, self.last_try)
+    /// How urgently it needs a shot: the smaller the sooner. Whoever has waited longest is first, so that faces which
+    /// never give a shot, or are always in doubt, do not keep the others from theirs.
+    pub(super) fn urgency(&self) -> (Option<Duration>, bool, u32) {
+        (self.last_try, !self.is_unsure, self.shot_count)
     }
 
     /// Whether the time for better shots is over.

@@ -63,6 +63,17 @@ fn a_track_that_is_hidden_is_kept_and_found_again_where_it_moved_to() {
 }
 
 #[test]
+fn a_track_does_not_live_across_a_gap_between_frames() {
+    let mut tracker = Tracker::new(TrackerOptions::default());
+    tracker.update(at(0), &[seen(0.0, 0.0, 0.9)]);
+    tracker.update(at(1), &[seen(0.0, 0.0, 0.9)]);
+    let late = tracker.update(Duration::from_secs(8), &[seen(0.0, 0.0, 0.9)]);
+    assert_eq!((late.tracks.len(), late.ended), (0, vec![1]));
+    let next = tracker.update(Duration::from_secs(8) + at(1), &[seen(0.0, 0.0, 0.9)]);
+    assert!(matches!(next.tracks[..], [Tracked { track: 2, .. }]), "{next:?}");
+}
+
+#[test]
 fn a_face_that_moves_by_more_than_its_size_stays_one_track_and_is_doubtful() {
     let mut tracker = Tracker::new(TrackerOptions::default());
     tracker.update(Duration::ZERO, &[seen(0.0, 0.0, 0.9)]);

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use facevault::models::{Addon, Home, Manifest};
 use facevault::onnx::proto::{AttributeProto, GraphProto};
 
 use super::Facevault;
@@ -25,9 +26,10 @@ fn packs_are_listed_shown_and_removed() {
     let listed = test.run(["models", "list", "--json"]).ok().json();
     let names: Vec<_> =
         listed["data"].as_array().expect("a list").iter().map(|pack| pack["name"].to_string()).collect();
-    assert_eq!(names, facevault::models::Manifest::BUILTIN.map(|name| format!("{name:?}")));
+    let known = [&Manifest::BUILTIN[..], &Addon::NAMES].concat();
+    assert_eq!(names, known.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>());
     assert!(listed["data"].as_array().expect("a list").iter().all(|pack| pack["installed"] == false));
-    assert_eq!(test.run(["models", "verify"]).ok().stdout, "no pack is installed\n");
+    assert_eq!(test.run(["models", "verify"]).ok().stdout, "nothing is installed\n");
 
     own_pack(&test);
     let text = test.run(["models", "list"]).ok().stdout;
@@ -42,6 +44,31 @@ fn packs_are_listed_shown_and_removed() {
     test.run(["models", "remove", "test"]).ok();
     test.run(["models", "remove", "test"]).fails(2, "not installed");
     test.run(["models", "remove", "../home"]).fails(2, "not installed");
+}
+
+#[test]
+fn networks_that_belong_to_no_pack_are_looked_after_too() {
+    let test = Facevault::new();
+    for name in ["liveness", "dlib-hog"] {
+        let shown = test.run(["models", "show", name]).ok().stdout;
+        assert!(shown.contains("not installed") && shown.contains("licence"), "{shown}");
+        test.run(["models", "remove", name]).fails(2, "is not installed");
+        test.run(["models", "verify", name]).fails(3, "");
+        let home = Home::at(test.path().join("home"));
+        let path = Addon::named(name).expect("known").artifacts()[0].location(&home);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(&path, "another file").expect("written");
+        let listed = test.run(["models", "list"]).ok().stdout;
+        assert!(listed.lines().any(|line| line.starts_with(&format!("{name} ")) && line.contains(" yes ")), "{listed}");
+        let verified = test.run(["models", "verify", "--json"]);
+        assert_eq!(verified.code, 3, "{verified:?}");
+        let files = verified.json()["data"].clone();
+        let damaged = files.as_array().expect("files").iter().filter(|file| file["message"] != "missing");
+        let found: Vec<_> = damaged.map(|file| (file["pack"].clone(), file["message"].clone())).collect();
+        assert_eq!(found, [(name.into(), "damaged: another size or SHA-256".into())]);
+        test.run(["models", "remove", name]).ok();
+        assert!(!path.exists());
+    }
 }
 
 #[cfg(unix)]

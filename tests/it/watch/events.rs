@@ -116,6 +116,38 @@ fn two_visits_of_one_person_are_two_unless_the_second_is_within_the_cool_down() 
 }
 
 #[test]
+fn a_face_that_is_not_itself_for_a_moment_is_no_second_visit() {
+    // Half hidden, say: a few frames in a row give a vector that is nobody's.
+    let film = |frame: u32| {
+        let id = if (60..66).contains(&frame) { 9 } else { 1 };
+        vec![Actor::new(id, 20.0)]
+    };
+    let events = events_of(&[1, 2], WatchOptions::default(), 120, film);
+    assert_eq!(told(&events), ["1 appeared", "1 p1", "1 left as p1"]);
+    // Somebody else who stays is one.
+    let film = |frame: u32| vec![Actor::new(if frame < 60 { 1 } else { 2 }, 20.0)];
+    let events = events_of(&[1, 2], WatchOptions::default(), 160, film);
+    assert_eq!(told(&events), ["1 appeared", "1 p1", "2 appeared", "2 p2", "1 left as p1", "2 left as p2"]);
+}
+
+#[test]
+fn a_cool_down_keeps_no_correction_back() {
+    // The second visit looks like person 1 first, and then like person 2, who was here a moment ago.
+    let film = |frame: u32| match frame {
+        0..25 => vec![Actor::new(2, 100.0)],
+        25..100 => vec![],
+        100..104 => vec![Actor { side: 60, ..Actor::new(1, 100.0) }],
+        _ => vec![Actor { side: 96, ..Actor::new(2, 100.0) }],
+    };
+    let similarity = OperatingPoint::similarity(-1.0).expect("finite");
+    let options = WatchOptions::default().with_operating_point(similarity).with_shots(1);
+    let vault = super::stage::vault_without_table(&[1, 2]);
+    let options = options.with_cool_down(Duration::from_secs(30));
+    let events = play(&mut Watcher::new(&vault, options).expect("a watcher"), PACE, 160, film);
+    assert_eq!(told(&events)[3..], ["2 appeared", "2 p1", "2 now p2", "2 left as p2"]);
+}
+
+#[test]
 fn only_faces_in_the_region_and_of_some_size_count() {
     let region = Rect { x: 160.0, y: 0.0, width: 160.0, height: 240.0 };
     let film = |_| vec![Actor::new(1, 20.0), Actor::new(2, 200.0), Actor { side: 40, y: 0.0, ..Actor::new(3, 200.0) }];

@@ -190,7 +190,7 @@ fn verify(arguments: &Verify, home: &Home, context: &Context) -> Outcome {
         for (mark, pack, file, word) in &rows {
             text.check(*mark, format!("{pack}  {file}  {word}"))?;
         }
-        if rows.is_empty() { text.line("no pack is installed") } else { Ok(()) }
+        if rows.is_empty() { text.line("nothing is installed") } else { Ok(()) }
     })?;
     if rows.iter().any(|(mark, ..)| *mark == Mark::Bad) {
         return Err(Failure::Told(exit_code(ErrorKind::ModelUnavailable)));
