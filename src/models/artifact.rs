@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use serde::Deserialize;
 
+use super::addon::Addon;
 use super::checksum::Sha256;
 use super::home::{Home, cannot};
 use super::liveness::LivenessManifest;
@@ -72,6 +73,22 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// The files of the pack or the add-on `name`.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where facevault brings neither.
+    pub fn named(name: &str) -> Result<Vec<Self>> {
+        if let Some(addon) = Addon::named(name) {
+            return Ok(addon.artifacts().to_vec());
+        }
+        if !Manifest::BUILTIN.contains(&name) {
+            let (packs, addons) = (Manifest::BUILTIN.join(", "), Addon::NAMES.join(", "));
+            let text = format!("there is no pack {name:?}; there are {packs}, and without a pack {addons}");
+            return Err(Error::new(ErrorKind::NotFound, text));
+        }
+        Manifest::builtin(name).map(|manifest| Self::of_pack(&manifest))
+    }
+
     /// The files of a pack, and last its manifest, so that a folder with a manifest is complete.
     #[must_use]
     pub fn of_pack(manifest: &Manifest) -> Vec<Self> {

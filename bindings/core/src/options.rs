@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use facevault::models::{Addon, Artifact, Home, Installer, Manifest};
 use facevault::vision::{DecodeLimits, RuntimeChoice};
 use facevault::{
-    Actor, ClientId, Engine, EngineOptions, Error, ErrorKind, Limits, PackSource, PhotoRules, Progress, Result, Rule,
-    Vault, VaultOptions,
+    Actor, ClientId, Engine, EngineOptions, Error, Limits, PackSource, PhotoRules, Progress, Result, Rule, Vault,
+    VaultOptions,
 };
 use serde_json::json;
 
@@ -191,15 +191,10 @@ pub fn setup(options: &[u8], progress: &mut dyn Progress) -> Result<String> {
         request.finish()?;
         let home = home.map_or_else(Home::from_env, Ok)?;
         let name = pack.as_deref().unwrap_or(Manifest::BUILTIN[0]);
-        let mut wanted = match (Addon::named(name), Manifest::builtin(name)) {
-            (Some(addon), _) => addon.artifacts().to_vec(),
-            (None, Ok(manifest)) => Artifact::of_pack(&manifest),
-            (None, Err(error)) if error.kind() == ErrorKind::NotFound => {
-                let known = [&Manifest::BUILTIN[..], &Addon::NAMES].concat().join(", ");
-                return Err(Error::invalid("pack", Rule::Other(format!("must be one of [{known}]"))));
-            }
-            (None, Err(error)) => return Err(error),
-        };
+        let mut wanted = Artifact::named(name).map_err(|_| {
+            let known = [&Manifest::BUILTIN[..], &Addon::NAMES].concat().join(", ");
+            Error::invalid("pack", Rule::Other(format!("must be one of [{known}]")))
+        })?;
         wanted.extend(Artifact::runtime());
         let mut installer = Installer::new(&home).accept_licence(accept);
         if let Some(folder) = from {

@@ -41,6 +41,7 @@ fn packs_are_listed_shown_and_removed() {
     let shown = test.run(["models", "show", "test", "--json"]).ok().json();
     assert_eq!((&shown["data"]["dimension"], &shown["data"]["metric"]), (&512.into(), &"cosine".into()));
     test.run(["models", "show", "nothing"]).fails(2, "there is no pack \"nothing\"");
+    test.run(["models", "install", "nothing"]).fails(2, "without a pack liveness");
     test.run(["models", "remove", "test"]).ok();
     test.run(["models", "remove", "test"]).fails(2, "not installed");
     test.run(["models", "remove", "../home"]).fails(2, "not installed");
@@ -54,8 +55,12 @@ fn networks_that_belong_to_no_pack_are_looked_after_too() {
         assert!(shown.contains("not installed") && shown.contains("licence"), "{shown}");
         test.run(["models", "remove", name]).fails(2, "is not installed");
         test.run(["models", "verify", name]).fails(3, "");
+        let artifacts = Addon::named(name).expect("known").artifacts().to_vec();
+        let file = artifacts[0].file().to_owned();
+        fs::create_dir_all(test.path().join("empty")).expect("a folder");
+        test.run(["setup", "--pack", name, "--from", "empty"]).fails(3, &file);
         let home = Home::at(test.path().join("home"));
-        let path = Addon::named(name).expect("known").artifacts()[0].location(&home);
+        let path = artifacts[0].location(&home);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(&path, "another file").expect("written");
         let listed = test.run(["models", "list"]).ok().stdout;

@@ -109,10 +109,7 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
         Command::Install(arguments) => {
             let mut artifacts = Vec::new();
             for name in &arguments.names {
-                match Addon::named(name) {
-                    Some(addon) => artifacts.extend_from_slice(addon.artifacts()),
-                    None => artifacts.extend(Artifact::of_pack(&Manifest::builtin(name)?)),
-                }
+                artifacts.extend(Artifact::named(name)?);
             }
             let installed = install(&home, &artifacts, &arguments.how, context)?;
             let data = json!({"home": path(home.path()), "installed": installed});

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use facevault::ErrorKind;
 use facevault::PackSource;
-use facevault::models::{Artifact, Home, Installer, Manifest};
+use facevault::models::{Artifact, Home, Installer};
 use facevault::vision::RuntimeChoice;
 use serde_json::json;
 
@@ -74,8 +74,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
 /// The files of the chosen pack, and of ONNX Runtime if it may be used.
 pub(super) fn wanted(context: &Context) -> Result<Vec<Artifact>, Failure> {
     let mut wanted = match context.pack_source() {
-        PackSource::Named(name) => match Manifest::builtin(&name) {
-            Ok(manifest) => Artifact::of_pack(&manifest),
+        PackSource::Named(name) => match Artifact::named(&name) {
+            Ok(artifacts) => artifacts,
             // A pack of one's own in the data folder is there or is not: nothing fetches it.
             Err(error) if error.kind() == ErrorKind::NotFound && context.home()?.packs()?.contains(&name) => Vec::new(),
             Err(error) => return Err(error.into()),
