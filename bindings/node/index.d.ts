@@ -10,13 +10,25 @@ export * from './types/error.js';
 export * from './types/input.js';
 export * from './types/vault.js';
 
-import type { CallOptions, PathLike } from './types/input.js';
+import type { CallOptions, PathLike, VaultKey } from './types/input.js';
 
 /** The version of facevault. */
 export const version: string;
 
+/** Whether this build can encrypt vaults; without it, a key is rejected with kind `unsupported`. */
+export const hasEncryption: boolean;
+
+/**
+ * Encrypts a vault that nobody has open (`to` alone), decrypts it (`from` alone) or gives it another key. False where it
+ * is so already. What is killed or cancelled leaves the old vault whole. Whoever loses the key has lost the vault.
+ */
+export function rekey(
+  path: PathLike,
+  options: ({ from: VaultKey; to?: VaultKey } | { from?: VaultKey; to: VaultKey }) & CallOptions,
+): Promise<boolean>;
+
 export interface SetupOptions extends CallOptions {
-  /** A built-in pack; `standard` by default. */
+  /** A built-in pack, `standard` by default; `liveness` and others are networks that belong to no pack. */
   pack?: string;
   /** The data folder; that of the environment by default. */
   data_dir?: PathLike;

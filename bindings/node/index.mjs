@@ -1,4 +1,4 @@
 import facevault from './index.js';
 
-export const { Engine, FacevaultError, Vault, setup, version } = facevault;
+export const { Engine, FacevaultError, Vault, hasEncryption, rekey, setup, version } = facevault;
 export default facevault;

@@ -124,6 +124,24 @@ const char *facevault_version(void);
 // `buffer` is NULL or points to a buffer.
 facevault_status facevault_buffer_free(facevault_buffer *buffer);
 
+// Whether this library can encrypt vaults, which is decided where it is built. Without it, a key is
+// `FACEVAULT_UNSUPPORTED`.
+bool facevault_has_encryption(void);
+
+// Encrypts the vault at `path`, decrypts it, or gives it another key. Nobody may have it open; what is killed or stopped
+// leaves the old vault whole. Options: `from`, the key that it has, and `to`, the one that it gets, each an object with
+// `key` (64 hexadecimal digits) or `passphrase`; without one of them it is in plain. The answer is `{"changed": false}`
+// where the vault is so already.
+//
+// # Safety
+// `path` is a text; `options` is NULL or a text; `answer` and `error` are NULL or may be written.
+facevault_status facevault_rekey(const char *path,
+                                 const char *options,
+                                 facevault_progress progress,
+                                 void *user,
+                                 facevault_buffer *answer,
+                                 facevault_error **error);
+
 // Installs ONNX Runtime and a pack, as `facevault setup` does; installed files stay. Options: `pack`,
 // `data_dir`, `from` (a folder with the files, instead of the network), `accept_licence`, `python`, `npm`.
 //
@@ -136,7 +154,7 @@ facevault_status facevault_setup(const char *options,
                                  facevault_error **error);
 
 // Opens an engine, which takes some tenths of a second. Options: `pack` (`standard` by default), `data_dir`,
-// `threads`, `mode` (`fast` or `accurate`), `runtime_library`, `rules`.
+// `threads`, `mode` (`fast` or `accurate`), `runtime_library`, `rules`, `liveness_models`.
 //
 // # Safety
 // `options` is NULL or a text; `engine` may be written; `error` is NULL or may be written.
@@ -147,7 +165,7 @@ facevault_status facevault_engine_open(const char *options, facevault_engine **e
 facevault_status facevault_engine_close(facevault_engine *engine);
 
 // Calls a verb of an engine: `compare`, `compare_encodings`, `describe`, `detect`, `encode`, `encode_at`,
-// `encode_faces`, `probe`. The answer is JSON.
+// `encode_faces`, `liveness`, `liveness_model`, `probe`. The answer is JSON.
 //
 // # Safety
 // `verb` is a text; `request` is NULL or a text; `photos` has `photo_count` elements; `answer` and `error` are NULL or
@@ -162,8 +180,8 @@ facevault_status facevault_engine_call(const facevault_engine *engine,
                                        facevault_buffer *answer,
                                        facevault_error **error);
 
-// Calls a verb with a picture instead of a photo's bytes: `detect`, `encode`, `encode_at`, `encode_faces`. The answer
-// is JSON.
+// Calls a verb with a picture instead of a photo's bytes: `detect`, `encode`, `encode_at`, `encode_faces`, `liveness`.
+// The answer is JSON.
 //
 // # Safety
 // `verb` is a text; `request` is NULL or a text; `picture` points to a picture; `answer` and `error` are NULL or may be
@@ -208,7 +226,7 @@ facevault_status facevault_error_free(facevault_error *error);
 
 // Opens the vault at `path`, or one in memory where `path` is NULL. Without an engine, everything but photos can be
 // read and changed. Options: `mode` (`open`, `create`, `open_or_create`, `read_only` or `memory`), `client`, `actor`,
-// `mixed_photos`, `limits`.
+// `mixed_photos`, `min_liveness`, `limits`, and for an encrypted vault `key` (64 hexadecimal digits) or `passphrase`.
 //
 // # Safety
 // `path` and `options` are NULL or texts; `vault` may be written; `error` is NULL or may be written.
@@ -219,7 +237,8 @@ facevault_status facevault_vault_open(const char *path,
                                       facevault_error **error);
 
 // Another handle of an open vault: that of another `client` (added where `add_client` is true), with another `actor`,
-// or with `mixed_photos`. Each is closed by itself.
+// with `mixed_photos` or with another `min_liveness`; with `token`, that of the holder of a token. Each is closed by
+// itself.
 //
 // # Safety
 // `options` is NULL or a text; `other` may be written; `error` is NULL or may be written.

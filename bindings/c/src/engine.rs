@@ -54,7 +54,7 @@ pub unsafe extern "C" fn facevault_setup(
 }
 
 /// Opens an engine, which takes some tenths of a second. Options: `pack` (`standard` by default), `data_dir`,
-/// `threads`, `mode` (`fast` or `accurate`), `runtime_library`, `rules`.
+/// `threads`, `mode` (`fast` or `accurate`), `runtime_library`, `rules`, `liveness_models`.
 ///
 /// # Safety
 /// `options` is NULL or a text; `engine` may be written; `error` is NULL or may be written.
@@ -83,7 +83,7 @@ pub extern "C" fn facevault_engine_close(engine: *mut facevault_engine) -> facev
 }
 
 /// Calls a verb of an engine: `compare`, `compare_encodings`, `describe`, `detect`, `encode`, `encode_at`,
-/// `encode_faces`, `probe`. The answer is JSON.
+/// `encode_faces`, `liveness`, `liveness_model`, `probe`. The answer is JSON.
 ///
 /// # Safety
 /// `verb` is a text; `request` is NULL or a text; `photos` has `photo_count` elements; `answer` and `error` are NULL or
@@ -113,8 +113,8 @@ pub unsafe extern "C" fn facevault_engine_call(
     }
 }
 
-/// Calls a verb with a picture instead of a photo's bytes: `detect`, `encode`, `encode_at`, `encode_faces`. The answer
-/// is JSON.
+/// Calls a verb with a picture instead of a photo's bytes: `detect`, `encode`, `encode_at`, `encode_faces`, `liveness`.
+/// The answer is JSON.
 ///
 /// # Safety
 /// `verb` is a text; `request` is NULL or a text; `picture` points to a picture; `answer` and `error` are NULL or may be

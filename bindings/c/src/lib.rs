@@ -12,6 +12,7 @@
 
 mod arguments;
 mod buffers;
+mod encryption;
 mod engine;
 mod error;
 mod handles;
@@ -23,6 +24,7 @@ mod vectors;
 use std::ffi::c_char;
 
 pub use buffers::facevault_buffer_free;
+pub use encryption::*;
 pub use engine::*;
 pub use error::*;
 pub use types::*;

@@ -18,7 +18,7 @@ use crate::types::{
 
 /// Opens the vault at `path`, or one in memory where `path` is NULL. Without an engine, everything but photos can be
 /// read and changed. Options: `mode` (`open`, `create`, `open_or_create`, `read_only` or `memory`), `client`, `actor`,
-/// `mixed_photos`, `limits`.
+/// `mixed_photos`, `min_liveness`, `limits`, and for an encrypted vault `key` (64 hexadecimal digits) or `passphrase`.
 ///
 /// # Safety
 /// `path` and `options` are NULL or texts; `vault` may be written; `error` is NULL or may be written.
@@ -44,7 +44,8 @@ pub unsafe extern "C" fn facevault_vault_open(
 }
 
 /// Another handle of an open vault: that of another `client` (added where `add_client` is true), with another `actor`,
-/// or with `mixed_photos`. Each is closed by itself.
+/// with `mixed_photos` or with another `min_liveness`; with `token`, that of the holder of a token. Each is closed by
+/// itself.
 ///
 /// # Safety
 /// `options` is NULL or a text; `other` may be written; `error` is NULL or may be written.

@@ -11,6 +11,8 @@
 
 static const char *cases_path;
 static const char *data_folder;
+/* The liveness networks: a folder, or the installed ones. */
+static const char *liveness_models = "liveness";
 
 static void *read_file(const char *path, size_t *size) {
     FILE *file = fopen(path, "rb");
@@ -313,10 +315,15 @@ static const char *missing(const cJSON *test) {
             }
             continue;
         }
-        char *options = print("{\"pack\":\"%s\"}", need->valuestring);
+        int is_liveness = strcmp(need->valuestring, "liveness") == 0;
+        char *options = is_liveness ? print("{\"liveness_models\":\"%s\"}", liveness_models)
+                                    : print("{\"pack\":\"%s\"}", need->valuestring);
         facevault_engine *engine;
         facevault_error *error;
         facevault_status opened = open_engine(options, &engine, &error);
+        if (opened == FACEVAULT_OK && is_liveness) {
+            opened = facevault_engine_call(engine, "liveness_model", NULL, NULL, 0, NULL, NULL, NULL, &error);
+        }
         facevault_error_free(error);
         free(options);
         if (opened != FACEVAULT_OK) {
@@ -335,6 +342,7 @@ static int test(const cJSON *test) {
     cJSON_AddStringToObject(run.variables, "dir", folder);
     cJSON_AddStringToObject(run.variables, "cases", cases_path);
     cJSON_AddStringToObject(run.variables, "thread", "0");
+    cJSON_AddStringToObject(run.variables, "liveness", liveness_models);
     const cJSON *variable;
     cJSON_ArrayForEach(variable, cJSON_GetObjectItem(test, "variables")) {
         cJSON_AddItemToObject(run.variables, variable->string, cJSON_Duplicate(variable, 1));
@@ -375,6 +383,9 @@ int main(int argc, char **argv) {
     }
     cases_path = argv[1];
     data_folder = argv[2];
+    if (getenv("FACEVAULT_LIVENESS_MODELS") != NULL) {
+        liveness_models = getenv("FACEVAULT_LIVENESS_MODELS");
+    }
     size_t size;
     char *text = read_file(cases_path, &size);
     cJSON *suite = cJSON_Parse(text);

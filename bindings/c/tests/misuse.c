@@ -55,10 +55,44 @@ static void null_pointers(void) {
     CHECK(facevault_vault_matrix(NULL, NULL, NULL, NULL) == FACEVAULT_INVALID);
     CHECK(facevault_vault_call_vectors(vault, "identify_encodings", NULL, NULL, 1, 4, NULL, NULL) == FACEVAULT_INVALID);
     CHECK(facevault_picture_call(NULL, "detect", NULL, NULL, NULL, NULL) == FACEVAULT_INVALID);
+    CHECK(facevault_rekey(NULL, NULL, NULL, NULL, NULL, NULL) == FACEVAULT_INVALID);
+    CHECK(facevault_rekey("none.vault", "{\"to\": {\"key\": 7}}", NULL, NULL, NULL, NULL) ==
+          (facevault_has_encryption() ? FACEVAULT_INVALID : FACEVAULT_UNSUPPORTED));
     CHECK(facevault_vault_close(NULL) == FACEVAULT_OK && facevault_engine_close(NULL) == FACEVAULT_OK);
     CHECK(facevault_error_free(NULL) == FACEVAULT_OK && facevault_buffer_free(NULL) == FACEVAULT_OK);
     CHECK(facevault_error_message(NULL) == NULL && facevault_error_status(NULL) == FACEVAULT_OK);
     CHECK(facevault_vault_close(vault) == FACEVAULT_OK);
+}
+
+/* A vault opens with its key alone; without encryption in the library, a key is an error of its own. */
+static void keys(void) {
+    char path[] = "/tmp/facevault-key-XXXXXX", options[300], change[400];
+    static const char key[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    facevault_vault *vault = NULL;
+    facevault_error *error = NULL;
+    CHECK(mkdtemp(path) != NULL);
+    strcat(strcpy(options, path), "/a.vault");
+    char *file = strdup(options);
+    snprintf(options, sizeof options, "{\"mode\": \"create\", \"key\": \"%s\"}", key);
+    snprintf(change, sizeof change, "{\"from\": {\"key\": \"%s\"}, \"to\": {\"passphrase\": \"a long passphrase\"}}", key);
+    facevault_status status = facevault_vault_open(file, options, NULL, &vault, &error);
+    if (!facevault_has_encryption()) {
+        CHECK(status == FACEVAULT_UNSUPPORTED && strstr(facevault_error_json(error), key) == NULL);
+        facevault_error_free(error);
+        CHECK(facevault_rekey(file, change, NULL, NULL, NULL, NULL) == FACEVAULT_UNSUPPORTED);
+    } else {
+        CHECK(status == FACEVAULT_OK && call(vault, "create_person", "{\"name\": \"Ada\"}") == FACEVAULT_OK);
+        CHECK(facevault_rekey(file, change, NULL, NULL, NULL, NULL) == FACEVAULT_BUSY);
+        CHECK(facevault_vault_close(vault) == FACEVAULT_OK);
+        CHECK(facevault_rekey(file, change, NULL, NULL, NULL, NULL) == FACEVAULT_OK);
+        CHECK(facevault_vault_open(file, "{}", NULL, &vault, NULL) == FACEVAULT_KEY);
+        CHECK(facevault_vault_open(file, "{\"passphrase\": \"short\"}", NULL, &vault, NULL) == FACEVAULT_INVALID);
+        CHECK(facevault_vault_open(file, "{\"passphrase\": \"a long passphrase\"}", NULL, &vault, NULL) == FACEVAULT_OK);
+        CHECK(call(vault, "persons", NULL) == FACEVAULT_OK && facevault_vault_close(vault) == FACEVAULT_OK);
+    }
+    snprintf(options, sizeof options, "rm -rf '%s'", path);
+    CHECK(system(options) == 0);
+    free(file);
 }
 
 static void wrong_handles(void) {
@@ -134,7 +168,8 @@ static uint64_t random_number(uint64_t below) {
 
 static void random_requests(int count) {
     static const char *verbs[] = {"create_person", "update_person", "person", "persons", "identify_encodings",
-                                  "create_persons", "update_collection", "audit", "changes", "duplicates", "\xff", ""};
+                                  "create_persons", "update_collection", "audit", "changes", "duplicates", "create_token",
+                                  "authenticate", "check_receipt", "\xff", ""};
     static const char letters[] = "{}[]\",:0123456789.-eE+ \\untrflsaide_mg\x01\x7f\xff\xc3";
     facevault_vault *vault = in_memory();
     for (int i = 0; i < count; i++) {
@@ -260,6 +295,7 @@ int main(int argc, char **argv) {
     int opens = argc > 1 ? atoi(argv[1]) : 1000;
     CHECK(strlen(facevault_version()) >= 5);
     null_pointers();
+    keys();
     wrong_handles();
     buffers();
     sizes();

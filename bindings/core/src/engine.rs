@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{encoded, json_text};
 use crate::guard::guard;
+use crate::liveness;
 use crate::request::{Call, Photos, Request, unknown_verb};
 
 type Verb = (&'static str, Photos, fn(&Engine, &mut Call<'_>) -> Result<String>);
@@ -24,6 +25,8 @@ const VERBS: &[Verb] = &[
     ("encode", Photos::Any, encode),
     ("encode_at", Photos::One, encode_at),
     ("encode_faces", Photos::One, encode_faces),
+    ("liveness", Photos::Any, liveness::judge),
+    ("liveness_model", Photos::None, liveness::model),
     ("probe", Photos::Any, probe),
 ];
 
@@ -48,6 +51,7 @@ const PICTURE_VERBS: &[PictureVerb] = &[
         }
         json_text(&faces(&json!(found.turned), &outcomes))
     }),
+    ("liveness", liveness::judge_picture),
 ];
 
 /// The names of the verbs of [`engine_call`].
@@ -81,7 +85,7 @@ pub fn engine_call(
 }
 
 /// Calls a verb with a picture of the host's own instead of a photo's bytes: `detect`, `encode`, `encode_at`,
-/// `encode_faces`. `encode` answers one outcome, not a list. `encode_faces` encodes all faces that `detect` finds in the
+/// `encode_faces`, `liveness`. `encode` answers one outcome, not a list. `encode_faces` encodes all faces that `detect` finds in the
 /// picture as it stands: of a photo's bytes it also tries other orientations, and leaves out faces below the engine's
 /// `min_score`.
 ///
@@ -261,10 +265,10 @@ pub(crate) fn compare_options(request: &mut Request) -> CompareOptions {
         .with_mode(request.mode("mode"))
 }
 
-/// Compares the first `probe` photos, 1 by default, with the others.
+/// Compares the first `probe` photos, 1 by default, with the others. The probe may have to be live.
 fn compare(engine: &Engine, call: &mut Call<'_>) -> Result<String> {
     let first = call.request.count("probe").unwrap_or(1);
-    let options = compare_options(&mut call.request);
+    let options = compare_options(&mut call.request).with_liveness(liveness::check(&mut call.request));
     let options = options.with_mixed_photos(call.request.flag("mixed_photos").unwrap_or(false));
     if call.photos.len() < 2 {
         call.request.broken("photos", Rule::Other("must be two or more: those of the probe and others".into()));

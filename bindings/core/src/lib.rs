@@ -17,12 +17,17 @@
 mod answer;
 mod engine;
 mod guard;
+mod key;
+mod liveness;
 mod options;
 mod request;
 mod vault;
 
-pub use engine::{engine_call, engine_verbs, picture, picture_call, picture_verbs, similarity};
+pub use engine::{
+    encode_apart, encode_picture_apart, engine_call, engine_verbs, picture, picture_call, picture_verbs, similarity,
+};
 pub use guard::guard;
+pub use key::{has_encryption, rekey};
 pub use options::{open_engine, open_vault, setup, vault_as};
 pub use vault::{bytes_verbs, vault_bytes, vault_call, vault_verbs};
 

@@ -119,6 +119,13 @@ impl Request {
         self.accept(key, parse(&text))
     }
 
+    /// As [`Self::parsed`], for what takes the text over: a secret, of which no copy may stay.
+    #[cfg(feature = "encryption")]
+    pub(crate) fn parsed_text<T>(&mut self, key: &str, parse: impl FnOnce(String) -> Result<T>) -> Option<T> {
+        let text = self.text(key)?;
+        self.accept(key, parse(text))
+    }
+
     pub(crate) fn required<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T>) -> Option<T> {
         self.require(key);
         self.parsed(key, parse)
@@ -154,6 +161,19 @@ impl Request {
             self.broken(key, Rule::Type("a whole number of 0 or more"));
         }
         number
+    }
+
+    /// A number from 0 to 1.
+    pub(crate) fn share(&mut self, key: &str) -> Option<f64> {
+        let Some(number) = self.take(key)?.as_f64() else {
+            self.broken(key, Rule::Type("a number"));
+            return None;
+        };
+        if !(0.0..=1.0).contains(&number) {
+            self.broken(key, Rule::Range { min: 0.0, max: 1.0 });
+            return None;
+        }
+        Some(number)
     }
 
     /// As [`Self::whole`], for counts in memory.

@@ -35,7 +35,9 @@ class Engine {
     for (const field of ['data_dir', 'runtime_library']) {
       if (request[field] !== undefined) request[field] = input.path(request[field], field);
     }
-    if (typeof request.pack === 'object') request.pack = input.path(request.pack, 'pack');
+    for (const field of ['pack', 'liveness_models']) {
+      if (typeof request[field] === 'object') request[field] = input.path(request[field], field);
+    }
     const opened = new native.NativeEngine(exit);
     const text = input.json(request, 'options');
     const { value } = await call((watch) => opened.open(text, watch), callOptions);
@@ -134,6 +136,18 @@ class Engine {
     const [request, callOptions] = input.split(options);
     const vectors = { probe: fromVector(probe, 'probe'), gallery: fromVector(gallery, 'gallery') };
     return this.#handle.json('compare_encodings', { ...request, ...vectors }, callOptions);
+  }
+
+  async liveness(photos, options) {
+    const [request, callOptions] = input.split(options);
+    if (input.isPicture(photos)) return this.#look('liveness', photos, request, callOptions);
+    const taken = input.onePhotoOrMore(photos, 'photos');
+    return this.#handle.json('liveness', request, callOptions, taken);
+  }
+
+  async livenessModel(options) {
+    const { model } = await this.#handle.json('liveness_model', {}, options);
+    return model;
   }
 
   async call(verb, request = {}, options = undefined) {

@@ -8,6 +8,7 @@ const { handleOf } = require('./engine.js');
 const { FacevaultError } = require('./error.js');
 const { Handle, disposable } = require('./handle.js');
 const input = require('./input.js');
+const { withKey } = require('./keys.js');
 const { exit, native } = require('./native.js');
 const { personRequest, updateRequest } = require('./person.js');
 const { fromVector, fromVectors, withVector } = require('./vectors.js');
@@ -288,6 +289,35 @@ class Vault {
     return this.#plain('audit_flush', options);
   }
 
+  async checkReceipt(receipt, options) {
+    const [{ photos, ...request }, callOptions] = input.split(options);
+    const taken = photos === undefined ? [] : input.onePhotoOrMore(photos, 'photos');
+    const body = { ...request, receipt: input.id(receipt, 'receipt') };
+    return this.#handle.json('check_receipt', body, callOptions, taken);
+  }
+
+  // -- tokens
+
+  createToken(options) {
+    return this.#plain('create_token', options);
+  }
+
+  tokens(options) {
+    return this.#plain('tokens', options);
+  }
+
+  revokeToken(id, options) {
+    return this.#withId('revoke_token', id, options);
+  }
+
+  async authenticate(token, options) {
+    return this.#handle.json('authenticate', { token: input.id(token, 'token') }, options);
+  }
+
+  requireInPlace(options) {
+    return this.#plain('require_in_place', options);
+  }
+
   async personKey(id, options) {
     const { key } = await this.#withId('person_key', id, options);
     return key;
@@ -322,7 +352,7 @@ async function opened(path, options) {
   const used = engine === undefined || engine === null ? undefined : handleOf(engine);
   if (used === null) throw FacevaultError.invalid('engine', 'must be an Engine');
   const vault = new native.NativeVault(exit);
-  const text = input.json(request, 'options');
+  const text = input.json(withKey(request), 'options');
   const { value } = await call((watch) => vault.open(path, text, used?.native, watch), callOptions);
   return new Vault(secret, new Handle(vault), value);
 }

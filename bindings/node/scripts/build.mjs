@@ -1,5 +1,5 @@
 // Compiles the native half and puts it beside index.js. `--dev` compiles for development and tests: faster to build,
-// slower to run. `--bench` adds what bench/overhead.mjs compares with.
+// slower to run. `--bench` adds what bench/overhead.mjs compares with, `--features encryption` encrypted vaults.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
@@ -23,7 +23,10 @@ function run(program, ...args) {
 }
 
 const profile = dev ? [] : ['--release'];
-if (process.argv.includes('--bench')) profile.push('--features', 'bench');
+const asked = process.argv.indexOf('--features');
+const features = asked < 0 ? [] : [process.argv[asked + 1] ?? ''];
+if (process.argv.includes('--bench')) features.push('bench');
+if (features.length > 0) profile.push('--features', features.join(','));
 const messages = run('cargo', 'build', '--locked', '-p', 'facevault-node', ...profile, '--message-format', 'json');
 if (messages === null) {
   console.error('there is no cargo; install Rust 1.92 or later and a C compiler (https://rustup.rs), then try again');

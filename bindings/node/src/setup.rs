@@ -1,4 +1,6 @@
-//! Installing packs and ONNX Runtime.
+//! Installing packs and ONNX Runtime, and what belongs to no engine and no open vault.
+
+use std::path::PathBuf;
 
 use napi::Env;
 use napi::bindgen_prelude::{Function, Object};
@@ -21,4 +23,25 @@ pub fn setup<'env>(
     start(env, &Pool::new(1, exit.jobs()), watch, nudge, move |progress| {
         Ok(Done::json(facevault_bindings::setup(options.as_bytes(), progress)?))
     })
+}
+
+/// Encrypts, decrypts or gives another key; the options are those of [`facevault_bindings::rekey`].
+#[napi]
+pub fn rekey<'env>(
+    env: &'env Env,
+    exit: &Exit,
+    path: String,
+    options: String,
+    watch: &Watch,
+    nudge: Option<Function<'_, (), ()>>,
+) -> napi::Result<Object<'env>> {
+    start(env, &Pool::new(1, exit.jobs()), watch, nudge, move |progress| {
+        Ok(Done::json(facevault_bindings::rekey(&PathBuf::from(path), options.as_bytes(), progress)?))
+    })
+}
+
+/// Whether this build can encrypt vaults.
+#[napi]
+pub fn has_encryption() -> bool {
+    facevault_bindings::has_encryption()
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { Engine, FacevaultError, Vault } from '../index.mjs';
-import { hasPack, root, shared, skipped } from './data.mjs';
+import { hasLiveness, hasPack, liveness, root, shared, skipped } from './data.mjs';
 import { matches, substituted } from './matching.mjs';
 import { methods } from './methods.mjs';
 
@@ -106,7 +106,7 @@ class Stage {
 
 async function runCase(one, typed) {
   const dir = await mkdtemp(join(tmpdir(), 'facevault-case-'));
-  const variables = { ...one.variables, dir, cases: file };
+  const variables = { ...one.variables, dir, liveness, cases: file };
   const stages = [];
   try {
     const engine = one.engine && (await engineOf(one.engine));
@@ -125,7 +125,8 @@ async function runCase(one, typed) {
 }
 
 for (const one of cases) {
-  const missing = (one.needs ?? []).filter((need) => (need === 'photos' ? !existsSync(shared) : !hasPack(need)));
+  const there = { photos: existsSync(shared), liveness: hasLiveness };
+  const missing = (one.needs ?? []).filter((need) => !(there[need] ?? hasPack(need)));
   const options = skipped(missing);
   test(`${one.name}, by verbs`, options, () => runCase(one, false));
   test(`${one.name}, by methods`, options, () => runCase(one, true));

@@ -9,7 +9,8 @@ export const here = dirname(fileURLToPath(import.meta.url));
 export const root = join(here, '..', '..', '..');
 export const packageFolder = join(here, '..');
 
-const { FACEVAULT_HOME, XDG_DATA_HOME, FACEVAULT_TEST_DATA, FACEVAULT_REQUIRE_DATA } = process.env;
+const { FACEVAULT_HOME, XDG_DATA_HOME, FACEVAULT_TEST_DATA, FACEVAULT_REQUIRE_DATA, FACEVAULT_LIVENESS_MODELS } =
+  process.env;
 export const home = FACEVAULT_HOME || join(XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'facevault');
 export const shared = FACEVAULT_TEST_DATA || join(root, '..', 'shared');
 
@@ -17,6 +18,10 @@ export const shared = FACEVAULT_TEST_DATA || join(root, '..', 'shared');
 export const sample = (name) => join(home, 'samples', `${name}.jpg`);
 
 export const hasPack = (name) => existsSync(join(home, 'packs', name));
+
+// The liveness networks: a folder, or the installed ones.
+export const liveness = FACEVAULT_LIVENESS_MODELS || 'liveness';
+export const hasLiveness = existsSync(FACEVAULT_LIVENESS_MODELS || join(home, 'liveness', 'liveness'));
 
 // The options of tests that need an installed pack and the sample photos.
 export const needs = (...packs) => {

@@ -66,6 +66,9 @@ export const methods = {
       photos.length === 1 && keysAre(rest) && Array.isArray(boxes)
         ? engine.encodeAt(photos[0], boxes, options).then(plain)
         : undefined,
+    liveness: (engine, request, photos, options) => engine.liveness(photos, { ...request, ...options }),
+    liveness_model: (engine, request, photos, options) =>
+      keysAre(request) ? engine.livenessModel(options).then((model) => ({ model })) : undefined,
     probe: (engine, request, photos, options) =>
       keysAre(request) ? engine.probe(photos, options).then(plain) : undefined,
     compare: (engine, { probe = 1, ...rest }, photos, options) =>
@@ -83,12 +86,16 @@ export const methods = {
     audit_flush: byOptions('auditFlush'),
     audit_policy: byOptions('auditPolicy'),
     audit_verify: byOptions('auditVerify'),
+    authenticate: (vault, { token, ...rest }, photos, options) =>
+      typeof token === 'string' && keysAre(rest) ? vault.authenticate(token, options) : undefined,
     backup: (vault, { path, ...rest }, photos, options) =>
       typeof path === 'string' && keysAre(rest) ? vault.backup(path, options) : undefined,
     carry_out_retention: byOptions('carryOutRetention'),
     changes: (vault, { since, ...rest }, photos, options) =>
       keysAre(rest) ? vault.changes(since, options) : undefined,
     check: byOptions('check'),
+    check_receipt: (vault, { receipt, ...rest }, photos, options) =>
+      typeof receipt === 'string' ? vault.checkReceipt(receipt, { ...rest, photos, ...options }) : undefined,
     clean: byOptions('clean'),
     clients: byOptions('clients'),
     collection: byId('collection'),
@@ -118,6 +125,7 @@ export const methods = {
         .createPersons(given, { ...rest, ...options })
         .then((outcomes) => ({ outcomes: outcomes.map(outcome) }));
     },
+    create_token: byOptions('createToken'),
     describe: byOptions('describe'),
     duplicates: byOptions('duplicates'),
     encodings: async (vault, request, photos, options) => {
@@ -144,9 +152,12 @@ export const methods = {
         ? vault.removeFromCollection(id, collection, options)
         : undefined,
     remove_person: byId('removePerson'),
+    require_in_place: byOptions('requireInPlace'),
     retention: byOptions('retention'),
+    revoke_token: byId('revokeToken'),
     set_audit_policy: byOptions('setAuditPolicy'),
     set_retention: byOptions('setRetention'),
+    tokens: byOptions('tokens'),
     update_collection: (vault, { id, ...update }, photos, options) =>
       hasId({ id }) ? vault.updateCollection(id, update, options) : undefined,
     update_person: updatePerson,

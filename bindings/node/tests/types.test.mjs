@@ -34,7 +34,7 @@ test('the declarations fit those of browsers', options, () => {
 
 test('both kinds of modules are one package, and every method is declared', () => {
   const cjs = createRequire(import.meta.url)('../index.js');
-  assert.deepEqual(Object.keys(cjs).sort(), ['Engine', 'FacevaultError', 'Vault', 'setup', 'version']);
+  assert.deepEqual(Object.keys(cjs).sort(), ['Engine', 'FacevaultError', 'Vault', 'hasEncryption', 'rekey', 'setup', 'version']);
   for (const [name, value] of Object.entries(cjs)) assert.equal(esm[name], value);
   assert.equal(esm.default, cjs);
   for (const [type, file] of [

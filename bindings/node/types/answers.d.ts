@@ -107,6 +107,28 @@ export interface Decision {
   fmr: number | null;
   accepted: boolean;
   threshold: ThresholdAnswer;
+  /** The probe's liveness score, where it was asked for. */
+  liveness?: number;
+}
+
+/** The main face of a photo, and how sure the networks are that it is live: together and each, 0 to 1. */
+export interface LivenessShot {
+  face: Face;
+  turned: Turned;
+  score: number;
+  networks: number[];
+}
+
+/** Whether photos of one face seem to show a living person. */
+export interface LivenessReport {
+  /** `score` is above `min_score`. */
+  live: boolean;
+  score: number;
+  min_score: number;
+  networks: number[];
+  /** The name of the networks. */
+  model: string;
+  shots: LivenessShot[];
 }
 
 export interface Candidate {
@@ -127,6 +149,8 @@ export interface Identification {
   people_searched: number;
   people_without_encoding: number;
   generation: number;
+  /** The probe's liveness score, where it was asked for. */
+  liveness?: number;
 }
 
 export type IdentifiedFace = { face: Face; turned: Turned } & (({ status: 'ok' } & Identification) | Refused);

@@ -1,5 +1,14 @@
-import type { Box, Decision, Detection, EncodedFace, EncodeOutcome, Encoding, FacesEncoded } from './answers.js';
-import type { CallOptions, Mode, OperatingPoint, PathLike, Photo, Photos, Picture, Vector } from './input.js';
+import type {
+  Box,
+  Decision,
+  Detection,
+  EncodedFace,
+  EncodeOutcome,
+  Encoding,
+  FacesEncoded,
+  LivenessReport,
+} from './answers.js';
+import type { CallOptions, LivenessOptions, Mode, OperatingPoint, PathLike, Photo, Photos, Picture, Vector } from './input.js';
 
 export interface EngineOptions extends CallOptions {
   /** The name of an installed pack, or the path of a pack's folder; `standard` by default. */
@@ -17,6 +26,8 @@ export interface EngineOptions extends CallOptions {
   /** Tables that take the place of the pack's. */
   calibration?: object;
   recognizability?: object;
+  /** Liveness networks, by name or folder; `liveness` by default. They are loaded when they are first needed. */
+  liveness_models?: PathLike;
 }
 
 /** Rules for photos; what is absent is as by default. */
@@ -42,7 +53,8 @@ export interface EngineDescription {
   runtime: { version: string; library: string; notices: string[] } | null;
 }
 
-export interface CompareOptions extends CallOptions {
+/** Liveness is that of the probe; the gallery may be the photo of a document. */
+export interface CompareOptions extends CallOptions, LivenessOptions {
   /** FMR 0.001 by default. */
   operating_point?: OperatingPoint;
   mode?: Mode;
@@ -82,7 +94,18 @@ export class Engine {
   /** Whether two photos, or two sets of photos, show one person. */
   compare(probe: Photos, gallery: Photos, options?: CompareOptions): Promise<Decision>;
   /** As `compare`, for encodings of this engine's model. */
-  compareEncodings(probe: Vector, gallery: Vector, options?: CompareOptions): Promise<Decision>;
+  compareEncodings(
+    probe: Vector,
+    gallery: Vector,
+    options?: Omit<CompareOptions, 'mixed_photos' | keyof LivenessOptions>,
+  ): Promise<Decision>;
+  /**
+   * Whether photos of one face seem to show a living person: the score is above `min_score` (0.6). Networks that look
+   * at single pictures are weak evidence; several shots count together.
+   */
+  liveness(photos: Photos | Picture, options?: { min_score?: number } & CallOptions): Promise<LivenessReport>;
+  /** The name of the liveness networks, which are loaded by this; an error where they are not installed. */
+  livenessModel(options?: CallOptions): Promise<string>;
 
   /**
    * Any verb of bindings/core by its name, with its request as an object or as JSON text. The answer is as in JSON:

@@ -62,5 +62,16 @@ export type Vector = Float32Array | readonly number[];
 export type OperatingPoint =
   { fmr: number } | { fpir: number } | { similarity: number } | `${'fmr' | 'fpir' | 'similarity'}=${string}`;
 
+/** What encrypts a vault: 32 random bytes, or a passphrase of at least 12 characters. */
+export type VaultKey = { key: Uint8Array; passphrase?: undefined } | { passphrase: string; key?: undefined };
+
+/** What is done about the liveness of a probe. */
+export interface LivenessOptions {
+  /** `report` its score, or `require` that it is live: else kind `refused`, code `liveness_failed`; `off` by default. */
+  liveness?: 'off' | 'report' | 'require';
+  /** A face counts as live if its score is above this one, 0 to 1; 0.6 by default. */
+  liveness_min_score?: number;
+}
+
 /** `accurate` encodes each face together with its mirror image. */
 export type Mode = 'fast' | 'accurate';

@@ -1,7 +1,7 @@
 import type { Duplicates, Identification, IdentifiedFace, Verification } from './answers.js';
 import type { Engine, EngineDescription } from './engine.js';
 import type { FacevaultError } from './error.js';
-import type { CallOptions, Mode, OperatingPoint, PathLike, Photo, Photos, Vector } from './input.js';
+import type { CallOptions, LivenessOptions, Mode, OperatingPoint, PathLike, Photo, Photos, Vector } from './input.js';
 
 export interface VaultOptions extends CallOptions {
   /** What encodes photos; without one, everything but photos can be read and changed. */
@@ -12,7 +12,12 @@ export interface VaultOptions extends CallOptions {
   actor?: string;
   /** Take several photos of one person even where they seem to show two people. */
   mixed_photos?: boolean;
+  /** A photo is enrolled only if the liveness score of its face is above this one, 0 to 1. */
+  min_liveness?: number;
   limits?: { max_images?: number; max_image_bytes?: number };
+  /** What the vault is encrypted with, and a new one gets: 32 random bytes, or a passphrase. See `hasEncryption`. */
+  key?: Uint8Array;
+  passphrase?: string;
 }
 
 export type Gender = 'M' | 'F';
@@ -133,7 +138,7 @@ export interface PersonsPage {
   next: string | null;
 }
 
-export interface SearchOptions extends CallOptions {
+export interface SearchOptions extends CallOptions, LivenessOptions {
   /** Only people of these collections. */
   collections?: string[];
   max_results?: number;
@@ -144,7 +149,7 @@ export interface SearchOptions extends CallOptions {
   mode?: Mode;
 }
 
-export interface VerifyOptions extends CallOptions {
+export interface VerifyOptions extends CallOptions, LivenessOptions {
   /** FMR 0.001 by default. */
   operating_point?: OperatingPoint;
   mode?: Mode;
@@ -188,6 +193,7 @@ export interface VaultDescription {
   client: string;
   read_only: boolean;
   limits: { max_images: number; max_image_bytes: number };
+  min_liveness: number | null;
   model: { id: string; name: string; dimension: number; metric: string; mode: Mode | null } | null;
   encoding_mode: Mode | null;
   engine: EngineDescription | null;
@@ -225,6 +231,29 @@ export interface Purged {
   failure: object | null;
 }
 
+export interface AuditEntry {
+  sequence: number;
+  at: string;
+  kind: string;
+  client: string | null;
+  /** `token:ID` or `host:NAME`. */
+  actor: string | null;
+  /** The number by which the trail names a person; see `personKey`. */
+  person: number | null;
+  detail: object;
+  hash: string;
+}
+
+/** What a program shows to act for a client over HTTP, without its secret. */
+export interface Token {
+  _id: string;
+  client: string;
+  status: 'active' | 'expired' | 'revoked';
+  createdAt: string;
+  expiresAt: string | null;
+  revokedAt: string | null;
+}
+
 export interface AuditPolicy {
   scope: 'off' | 'changes' | 'all';
   keep_days: number | null;
@@ -255,9 +284,17 @@ export class Vault {
 
   readonly client: string;
   readonly readOnly: boolean;
-  /** Another handle of the same vault: for another client or actor, or with `mixed_photos`. Close both. */
+  /** Another handle of the same vault: for another client or actor, or with other rules for photos. Close both. */
   as(
-    options: { client?: string; add_client?: boolean; actor?: string; mixed_photos?: boolean } & CallOptions,
+    options: {
+      client?: string;
+      add_client?: boolean;
+      actor?: string;
+      mixed_photos?: boolean;
+      min_liveness?: number;
+      /** A token, as somebody shows it: the vault as its holder uses it. */
+      token?: string;
+    } & CallOptions,
   ): Promise<Vault>;
   describe(options?: CallOptions): Promise<VaultDescription>;
   /**
@@ -292,10 +329,17 @@ export class Vault {
   identify(photos: Photos, options?: SearchOptions): Promise<Identification>;
   /** Who are they? Every face of a photo of a group. */
   identifyFaces(photo: Photo, options?: SearchOptions): Promise<IdentifiedFace[]>;
-  identifyEncodings(encodings: Vector[], options?: { model?: string } & SearchOptions): Promise<Identification[]>;
+  identifyEncodings(
+    encodings: Vector[],
+    options?: { model?: string } & Omit<SearchOptions, keyof LivenessOptions>,
+  ): Promise<Identification[]>;
   /** Is this that person? */
   verify(id: string, photos: Photos, options?: VerifyOptions): Promise<Verification>;
-  verifyEncoding(id: string, encoding: Vector, options?: { model?: string } & VerifyOptions): Promise<Verification>;
+  verifyEncoding(
+    id: string,
+    encoding: Vector,
+    options?: { model?: string } & Omit<VerifyOptions, keyof LivenessOptions>,
+  ): Promise<Verification>;
   /** Who was added twice? */
   duplicates(options?: DuplicatesOptions): Promise<Duplicates>;
 
@@ -353,7 +397,7 @@ export class Vault {
   carryOutRetention(options?: CallOptions): Promise<{ removed: number }>;
   lastSeen(id: string, options?: CallOptions): Promise<string | null>;
 
-  audit(options?: AuditOptions): Promise<{ entries: object[]; next: number | null; head: string | null }>;
+  audit(options?: AuditOptions): Promise<{ entries: AuditEntry[]; next: number | null; head: string | null }>;
   auditPolicy(options?: CallOptions): Promise<AuditPolicy>;
   /** `keep_days: 0` keeps entries for ever. */
   setAuditPolicy(options: Partial<AuditPolicy> & CallOptions): Promise<AuditPolicy>;
@@ -366,6 +410,31 @@ export class Vault {
   }>;
   auditCut(options?: CallOptions): Promise<{ cut: number }>;
   auditFlush(options?: CallOptions): Promise<null>;
+  /**
+   * The removal that a receipt is of, whether it was that of the person `id`, and whether each of `photos` was among what
+   * was removed. Nobody can say that without the receipt.
+   */
+  checkReceipt(
+    receipt: string,
+    options?: { id?: string; photos?: Photos } & CallOptions,
+  ): Promise<{ entry: AuditEntry; person: boolean | null; photos: boolean[] }>;
+
+  /** A token with which a program acts for this client over HTTP. `token` is shown this once. */
+  createToken(options?: { expires_at?: string | Date | null } & CallOptions): Promise<Token & { token: string }>;
+  /** This client's tokens, oldest first. */
+  tokens(options?: CallOptions): Promise<Token[]>;
+  /** `id` is the part of a token before its dot. */
+  revokeToken(id: string, options?: CallOptions): Promise<null>;
+  /** What a token that somebody shows is good for. `as({ token })` gives the vault as its holder uses it. */
+  authenticate(
+    token: string,
+    options?: CallOptions,
+  ): Promise<
+    { access: 'granted'; client: string; _id: string } | { access: 'expired' | 'unknown'; client: null; _id: null }
+  >;
+  /** Rejected where the vault's file was moved, removed or replaced since it was opened. */
+  requireInPlace(options?: CallOptions): Promise<null>;
+
   /** The number by which the audit trail names a person. */
   personKey(id: string, options?: CallOptions): Promise<number>;
 }

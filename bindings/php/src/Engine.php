@@ -9,11 +9,24 @@ final class Engine
 {
     private ?\FFI\CData $handle;
 
-    /** @param array<string, mixed> $options `pack`, `data_dir`, `threads`, `mode`, `runtime_library`, `rules` */
+    /** @param array<string, mixed> $options `pack`, `data_dir`, `threads`, `mode`, `runtime_library`, `rules`,
+     *   `liveness_models` */
     public function __construct(#[\SensitiveParameter] array $options = [])
     {
         $this->handle = Library::ffi()->new('facevault_engine *');
         Library::call('facevault_engine_open', [Library::cString(Library::json($options)), \FFI::addr($this->handle)]);
+    }
+
+    /**
+     * Installs ONNX Runtime and a pack, as `facevault setup` does; answers the files that it installed.
+     *
+     * @param array<string, mixed> $options `pack`, `data_dir`, `from`, `accept_licence`, `python`, `npm`
+     */
+    public static function setup(array $options = []): array
+    {
+        $answer = Library::bytes('facevault_setup', [Library::cString(Library::json($options)), null, null]);
+
+        return json_decode($answer, true, 512, JSON_THROW_ON_ERROR)['installed'];
     }
 
     /** A copy would close the same handle. */
@@ -106,5 +119,20 @@ final class Engine
         array $options = [],
     ): array {
         return $this->call('compare', ['probe' => count($probe)] + $options, [...$probe, ...$gallery]);
+    }
+
+    /**
+     * Whether the photos, all of one face, seem to show a living person: `live`, the `score` from 0 to 1, and that of
+     * each photo in `shots`. The face counts as live if its score is above `$minScore`.
+     */
+    public function liveness(#[\SensitiveParameter] array $photos, float $minScore = 0.6): array
+    {
+        return $this->call('liveness', ['min_score' => $minScore], $photos);
+    }
+
+    /** The name of the liveness networks, which are loaded by this; an error where they are not installed. */
+    public function livenessModel(): string
+    {
+        return $this->call('liveness_model')['model'];
     }
 }

@@ -24,7 +24,7 @@ final class Library
     /** What is an object in a request even where PHP's array is empty or has the keys of a list. */
     private const OBJECTS = [
         'attributes', 'unless_known', 'rules', 'limits', 'decode', 'seek', 'face', 'quality', 'operating_point',
-        'date_of_birth',
+        'date_of_birth', 'from', 'to',
     ];
 
     public static function ffi(): \FFI
@@ -203,6 +203,19 @@ final class Library
         }
 
         return $value;
+    }
+
+    /** Options whose `key`, if there is one, is as JSON has it. */
+    public static function withKey(#[\SensitiveParameter] array $options): array
+    {
+        if (isset($options['key'])) {
+            if (!is_string($options['key']) || strlen($options['key']) !== 32) {
+                throw Error::invalid('key', 'must have 32 random bytes');
+            }
+            $options['key'] = bin2hex($options['key']);
+        }
+
+        return $options;
     }
 
     /** A text that ends where C sees its end. */

@@ -18,10 +18,14 @@ final class Vault
      * Opens the vault at `$path`, or one in memory where it is `null`.
      *
      * @param array<string, mixed> $options `mode` (`open`, `create`, `open_or_create`, `read_only`, `memory`), `client`,
-     *   `actor`, `mixed_photos`, `limits`
+     *   `actor`, `mixed_photos`, `min_liveness`, `limits`; for an encrypted vault `key`, 32 random bytes, or `passphrase`
      */
-    public static function open(?string $path, array $options = [], ?Engine $engine = null): self
-    {
+    public static function open(
+        ?string $path,
+        #[\SensitiveParameter] array $options = [],
+        ?Engine $engine = null,
+    ): self {
+        $options = Library::withKey($options);
         $handle = Library::ffi()->new('facevault_vault *');
         $arguments = [Library::text('path', $path), Library::cString(Library::json($options)), $engine?->handle(), \FFI::addr($handle)];
         Library::call('facevault_vault_open', $arguments);
@@ -29,8 +33,36 @@ final class Vault
         return new self($handle);
     }
 
-    /** Another handle of the same vault: of another `client`, with another `actor`, or with `mixed_photos`. */
-    public function as(array $options): self
+    /** Whether the library can encrypt vaults; without it, a key is an error of kind `unsupported`. */
+    public static function hasEncryption(): bool
+    {
+        return Library::ffi()->facevault_has_encryption();
+    }
+
+    /**
+     * Encrypts a vault that nobody has open (`$to` alone), decrypts it (`$from` alone) or gives it another key; false
+     * where it is so already. Whoever loses the key has lost the vault.
+     *
+     * @param array{key?: string, passphrase?: string}|null $from
+     * @param array{key?: string, passphrase?: string}|null $to `key` has 32 random bytes
+     */
+    public static function rekey(
+        string $path,
+        #[\SensitiveParameter] ?array $from,
+        #[\SensitiveParameter] ?array $to,
+    ): bool {
+        $keys = array_map(Library::withKey(...), array_filter(['from' => $from, 'to' => $to], is_array(...)));
+        $arguments = [Library::text('path', $path), Library::cString(Library::json($keys)), null, null];
+        $answer = Library::bytes('facevault_rekey', $arguments);
+
+        return json_decode($answer, true, 512, JSON_THROW_ON_ERROR)['changed'];
+    }
+
+    /**
+     * Another handle of the same vault: of another `client`, with another `actor`, with `mixed_photos` or `min_liveness`;
+     * or with a `token`, as its holder uses it.
+     */
+    public function as(#[\SensitiveParameter] array $options): self
     {
         $handle = Library::ffi()->new('facevault_vault *');
         Library::call('facevault_vault_as', [$this->handle(), Library::cString(Library::json($options)), \FFI::addr($handle)]);
@@ -144,16 +176,28 @@ final class Vault
         return Library::bytes('facevault_vault_bytes', [$this->handle(), Library::text('verb', $verb), Library::cString($request)]);
     }
 
-    /** Who is this? No candidate means "unknown". */
+    /** Who is this? No candidate means "unknown". Options are those of `identify` in docs/c.md. */
     public function identify(#[\SensitiveParameter] array $photos, array $options = []): array
     {
         return $this->call('identify', $options, $photos);
     }
 
-    /** Is this that person? */
+    /** Is this that person? Options are those of `verify` in docs/c.md. */
     public function verify(string $id, #[\SensitiveParameter] array $photos, array $options = []): array
     {
         return $this->call('verify', ['id' => $id] + $options, $photos);
+    }
+
+    /** A token with which a program acts for this client over HTTP: `token` is in the answer and nowhere else. */
+    public function createToken(?string $expiresAt = null): array
+    {
+        return $this->call('create_token', ['expires_at' => $expiresAt]);
+    }
+
+    /** What a token that somebody shows is good for: `access` is `granted` (to `client`), `expired` or `unknown`. */
+    public function authenticate(#[\SensitiveParameter] string $token): array
+    {
+        return $this->call('authenticate', ['token' => $token]);
     }
 
     /** The pairs of people who look like one person. */

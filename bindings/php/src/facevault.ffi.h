@@ -62,6 +62,15 @@ const char *facevault_version(void);
 
 facevault_status facevault_buffer_free(facevault_buffer *buffer);
 
+bool facevault_has_encryption(void);
+
+facevault_status facevault_rekey(const char *path,
+                                 const char *options,
+                                 facevault_progress progress,
+                                 void *user,
+                                 facevault_buffer *answer,
+                                 facevault_error **error);
+
 facevault_status facevault_setup(const char *options,
                                  facevault_progress progress,
                                  void *user,

@@ -61,13 +61,23 @@ final class Conformance
                 return 'no test data';
             }
             try {
-                $need === 'photos' || $this->engine((object) ['pack' => $need]);
+                match ($need) {
+                    'photos' => null,
+                    'liveness' => $this->engine((object) ['liveness_models' => $this->liveness()])->livenessModel(),
+                    default => $this->engine((object) ['pack' => $need]),
+                };
             } catch (Error $error) {
                 return $error->getMessage();
             }
         }
 
         return null;
+    }
+
+    /** The liveness networks: a folder, or the installed ones. */
+    private function liveness(): string
+    {
+        return getenv('FACEVAULT_LIVENESS_MODELS') ?: 'liveness';
     }
 
     private function engine(stdClass $options): Engine
@@ -86,7 +96,8 @@ final class Conformance
 
     private function case(stdClass $case, string $folder): void
     {
-        $known = ['dir' => $folder, 'cases' => $this->file, 'thread' => '0'] + (array) ($case->variables ?? []);
+        $known = ['dir' => $folder, 'cases' => $this->file, 'thread' => '0', 'liveness' => $this->liveness()];
+        $known += (array) ($case->variables ?? []);
         $this->variables = $known;
         if (isset($case->engine)) {
             $this->engine = $this->engine($case->engine);

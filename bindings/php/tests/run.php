@@ -46,6 +46,7 @@ $error = error(fn () => $vault->updatePerson('ada', ['name' => null, 'shoe_size'
 check($error->kind() === 'invalid' && $error->fields() === ['name', 'shoe_size'], 'every broken rule is named');
 check(error(fn () => $vault->person('nobody'))->kind() === 'not_found', 'an unknown person');
 check(error(fn () => $vault->call('nothing'))->fields() === ['verb'], 'an unknown verb');
+check(error(fn () => Engine::setup(['pack' => 'nothing']))->fields() === ['pack'], 'a pack that nobody knows');
 check(error(fn () => $vault->callJson('persons', "{\"\xff"))->kind() === 'invalid', 'no JSON');
 check(error(fn () => $vault->createPerson(['name' => 'Eve'], ['no photo', '']))->kind() === 'model_unavailable', 'no engine');
 
@@ -142,7 +143,37 @@ try {
 } catch (LogicException $closed) {
     check($closed->getMessage() === 'the vault is closed', 'a closed vault is an error');
 }
-check($vault->removePerson('ada')['receipt'] !== null, 'a person is removed');
+$receipt = $vault->removePerson('ada')['receipt'];
+check($receipt !== null, 'a person is removed');
+$checked = $vault->call('check_receipt', ['receipt' => $receipt, 'id' => 'ada']);
+check($checked['person'] === true && $checked['photos'] === [], 'a receipt is of the person');
+
+$token = $vault->createToken();
+check($vault->authenticate($token['token'])['access'] === 'granted', 'a token is good');
+$holder = $vault->as(['token' => $token['token']]);
+$holder->createPerson(['name' => 'Eve']);
+$acted = $vault->call('audit', ['limit' => 1, 'newest_first' => true])['entries'][0]['actor'];
+check($acted === "token:{$token['_id']}", 'the trail says who acted');
+check(error(fn () => $vault->as(['token' => 'x']))->fields() === ['token'], 'a token that is none');
+
+// Keys: in no message and no trace.
+const KEY = 'Zebedee!Zebedee!Zebedee!Zebedee!';
+$file = sys_get_temp_dir() . '/facevault-php-' . bin2hex(random_bytes(8));
+$kind = Vault::hasEncryption() ? 'not_found' : 'unsupported';
+$error = error(fn () => Vault::rekey($file, null, ['key' => KEY]));
+$opening = error(fn () => Vault::open($file, ['key' => KEY]));
+check($error->kind() === $kind && $opening->kind() === $kind, 'a vault that is not there, or no encryption');
+$shown = print_r($error, true) . print_r($opening, true) . print_r(error(fn () => $vault->as(['token' => 'Zebedee!'])), true);
+check(PHP_VERSION_ID < 80200 || !str_contains($shown, 'Zebedee!') && !str_contains($shown, bin2hex(KEY)), 'no key is shown');
+check(error(fn () => Vault::open($file, ['key' => 'short']))->fields() === ['key'], 'a key of another size');
+if (Vault::hasEncryption()) {
+    $secret = Vault::open($file, ['mode' => 'create', 'key' => KEY]);
+    $secret->createPerson(['name' => 'Ada', '_id' => 'ada']);
+    $secret->close();
+    check(error(fn () => Vault::open($file))->kind() === 'key', 'a vault opens with its key');
+    check(Vault::rekey($file, ['key' => KEY], null) && Vault::open($file)->person('ada')['name'] === 'Ada', 'it is decrypted');
+    array_map('unlink', glob("$file*"));
+}
 
 $before = 0;
 for ($i = 0; $i < 1000; $i++) {
@@ -172,6 +203,14 @@ if (isset($engine)) {
     check($refused->kind() === 'refused' && $refused->images()[0]['code'] === 'undecodable_image', 'a refusal');
     check(count($engine->detect($one)['faces']) >= 1, 'a face is found');
     check($engine->compare([$one], [$two])['accepted'], 'two photos of one person');
+    if (getenv('FACEVAULT_LIVENESS_MODELS')) {
+        $small = ['quality' => ['min_acuity' => 0, 'min_resolution' => 0, 'recognizable' => false]];
+        $judging = new Engine(['liveness_models' => getenv('FACEVAULT_LIVENESS_MODELS'), 'rules' => $small]);
+        $live = file_get_contents("$data/faces/liveness/image_T1.jpg");
+        $report = $judging->liveness([$live], 0.5);
+        check($report['live'] && $report['score'] > 0.5 && count($report['shots']) === 1, 'a living face');
+        check($judging->compare([$live], [$live], ['liveness' => 'require'])['liveness'] === $report['score'], 'the same score');
+    }
     $vault = Vault::open(null, [], $engine);
     $engine->close();
     $ada = $vault->createPerson(['_id' => 'ada', 'name' => 'Ada'], [$one]);

@@ -33,7 +33,7 @@ mod _native {
     #[pymodule_export]
     use super::exit::{end, forked};
     #[pymodule_export]
-    use super::setup::{setup, version};
+    use super::setup::{has_encryption, rekey, setup, version};
     #[pymodule_export]
     use super::vault::Vault;
 }

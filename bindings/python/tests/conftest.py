@@ -9,6 +9,9 @@ import facevault
 
 DATA = Path(os.environ.get("FACEVAULT_TEST_DATA", Path(__file__).parents[4] / "shared"))
 
+# The liveness networks: a folder, or the installed ones.
+LIVENESS = os.environ.get("FACEVAULT_LIVENESS_MODELS", "liveness")
+
 
 def missing(what):
     if os.environ.get("FACEVAULT_REQUIRE_DATA") == "1":
@@ -35,9 +38,9 @@ def people(data):
     return several[:8], single
 
 
-def opened(pack):
+def opened(pack, **options):
     try:
-        return facevault.Engine(pack)
+        return facevault.Engine(pack, **options)
     except facevault.Error as error:
         if error.kind not in ("model_unavailable", "runtime"):
             raise

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import facevault
+from conftest import LIVENESS, missing, opened
 from facevault._photos import packed
 
 
@@ -192,3 +193,35 @@ def test_a_closed_engine_says_so():
             engine.describe()
         # The vault keeps what it shares.
         assert vault.describe().engine.pack == "standard"
+
+
+def test_whether_faces_are_live(data):
+    folder = data / "faces" / "liveness"
+    live, screen = folder / "image_T1.jpg", folder / "rgb_fake.jpg"
+    # They are small.
+    rules = {"quality": {"min_acuity": 0, "min_resolution": 0, "recognizable": False}}
+    with opened("standard", liveness_models=LIVENESS, rules=rules) as engine, facevault.Vault(engine=engine) as vault:
+        try:
+            engine.liveness_model()
+        except facevault.Error as error:
+            missing(f"the liveness networks: {error}")
+        report = engine.liveness(live)
+        assert report.live and report.score > report.min_score and len(report.networks) == 2
+        assert report.shots[0].face.box.left < report.shots[0].face.box.right
+        picture = engine.liveness(engine.decode(live), min_score=0.5)
+        assert picture.score == pytest.approx(report.score) and picture.min_score == 0.5
+        both = engine.liveness([live, screen])
+        assert both.score == pytest.approx(sum(shot.score for shot in both.shots) / 2)
+        assert engine.compare(live, screen, similarity=0.5, liveness="report").liveness == pytest.approx(report.score)
+        with pytest.raises(facevault.Error) as caught:
+            engine.compare(screen, live, similarity=0.5, liveness="require", liveness_min_score=0.7)
+        assert [(one.code, one.limit) for one in caught.value.images] == [("liveness_failed", 0.7), (None, None)]
+
+        ada = vault.create_person("Ada", photos=live)
+        found = vault.identify(live, similarity=0.5, liveness="require")
+        assert found.candidates[0].person == ada.id and found.liveness == pytest.approx(report.score)
+        assert vault.verify(ada.id, live, liveness="report").liveness == pytest.approx(report.score)
+        assert vault.identify_faces(screen, similarity=0.5, liveness="require")[0].refusal.code == "liveness_failed"
+        with pytest.raises(facevault.Error, match="liveness_failed"):
+            vault.derived(min_liveness=0.6).create_person("Eve", photos=screen)
+        assert vault.describe().min_liveness is None and vault.identify(live, similarity=0.5).liveness is None

@@ -170,6 +170,34 @@ def test_a_vault_is_kept(vault, engine, tmp_path, people):
     assert other.closed and not vault.closed
 
 
+def test_tokens_are_made_shown_once_and_revoked(vault):
+    in_a_year = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=365)
+    made = vault.create_token(expires_at=in_a_year)
+    secret = made.token.split(".")[1]
+    assert made.token.startswith(f"{made.id}.") and secret not in repr(made)
+    assert made.status == "active" and abs(made.expires_at - in_a_year).total_seconds() < 1
+    assert vault.authenticate(made.token) == ("granted", vault.describe().client)
+    with vault.derived(token=made.token) as holder:
+        holder.create_person("Ada")
+    assert vault.audit(newest_first=True, limit=1).entries[0].actor == f"token:{made.id}"
+    vault.revoke_token(made.id)
+    assert [(one.id, one.status) for one in vault.tokens()] == [(made.id, "revoked")]
+    assert vault.authenticate(made.token) == ("unknown", None)
+    with pytest.raises(facevault.Error) as caught:
+        vault.derived(token=made.token)
+    assert caught.value.violations[0].field == "token" and secret not in str(vars(caught.value))
+
+
+def test_a_receipt_says_who_and_which_photos_were_removed(vault, people):
+    (first, second, *_), stranger = people[0][0], people[1]
+    ada = vault.create_person("Ada", photos=[first, second])
+    receipt = vault.remove_person(ada.id).receipt
+    checked = vault.check_receipt(receipt, id=ada.id, photos=[first, stranger, second])
+    assert (checked.entry.kind, checked.person, checked.photos) == ("person_removed", True, (True, False, True))
+    assert vault.check_receipt(receipt).person is None and not vault.check_receipt(receipt, id="bob").person
+    vault.require_in_place()
+
+
 def test_nothing_of_a_person_is_shown(vault, people):
     ada = vault.create_person("Zebedee", photos=people[0][0][0], notes="Zebedee", attributes={"k": "Zebedee"})
     staff = vault.create_collection("Zebedee")

@@ -1,7 +1,10 @@
 //! The audit trail.
 
 use facevault::jiff::Timestamp;
-use facevault::{AuditHead, AuditPolicy, AuditQuery, AuditScope, ClientId, Error, PersonKey, Result, Rule, Vault};
+use facevault::{
+    AuditEvent, AuditHead, AuditPolicy, AuditQuery, AuditScope, ClientId, Error, ErrorKind, PersonId, PersonKey,
+    Receipt, Result, Rule, Vault,
+};
 use serde_json::{Value, json};
 
 use super::person_id;
@@ -65,6 +68,25 @@ pub(super) fn verify(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
         "cut_until": report.cut_until,
         "head": report.head,
         "problems": report.problems.iter().map(problem).collect::<Vec<Value>>(),
+    }))
+}
+
+/// The removal that `receipt` is of, whether it was that of the person `id` where one is named, and whether each of the
+/// photos was among those that were removed.
+pub(super) fn check_receipt(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
+    let request = &mut call.request;
+    let receipt = request.required("receipt", Receipt::parse);
+    let id = request.parsed("id", |text| PersonId::new(text));
+    let (head, opening) = request.finish_with(receipt)?;
+    let entry = vault.audit_entry(&head)?;
+    let AuditEvent::PersonRemoved(removal) = &entry.event else {
+        let message = format!("entry {} of the audit trail is not of a removal", head.sequence);
+        return Err(Error::new(ErrorKind::Invalid, message));
+    };
+    json_text(&json!({
+        "entry": entry,
+        "person": id.map(|id| removal.is_of(&opening, vault.client(), &id)),
+        "photos": call.photos.iter().map(|photo| removal.has_photo(&opening, photo)).collect::<Vec<bool>>(),
     }))
 }
 

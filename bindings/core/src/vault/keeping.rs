@@ -26,6 +26,7 @@ pub(super) fn describe(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
         "client": vault.client(),
         "read_only": vault.is_read_only(),
         "limits": {"max_images": limits.max_images, "max_image_bytes": limits.max_image_bytes},
+        "min_liveness": vault.min_liveness(),
         "model": model,
         "encoding_mode": vault.encoding_mode()?,
         "engine": vault.engine().map(description),
@@ -46,6 +47,13 @@ pub(super) fn check(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
         "audit_entries": report.audit_entries,
         "problems": report.problems.iter().map(problem).collect::<Vec<Value>>(),
     }))
+}
+
+/// That the vault's file is still where it was opened.
+pub(super) fn require_in_place(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
+    call.request.finish()?;
+    vault.require_in_place()?;
+    Ok("null".to_owned())
 }
 
 /// `path`, where no file may be.

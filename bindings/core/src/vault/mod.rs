@@ -6,6 +6,7 @@ mod keeping;
 mod models;
 mod persons;
 mod search;
+mod tokens;
 
 use facevault::{ImageBytes, ImageId, ModelId, PersonId, Progress, Result, Vault};
 
@@ -20,10 +21,12 @@ const VERBS: &[Verb] = &[
     ("audit_flush", Photos::None, audit::flush),
     ("audit_policy", Photos::None, audit::policy),
     ("audit_verify", Photos::None, audit::verify),
+    ("authenticate", Photos::None, tokens::authenticate),
     ("backup", Photos::None, keeping::backup),
     ("carry_out_retention", Photos::None, keeping::carry_out_retention),
     ("changes", Photos::None, keeping::changes),
     ("check", Photos::None, keeping::check),
+    ("check_receipt", Photos::Any, audit::check_receipt),
     ("clean", Photos::None, keeping::clean),
     ("clients", Photos::None, keeping::clients),
     ("collection", Photos::None, collections::one),
@@ -32,6 +35,7 @@ const VERBS: &[Verb] = &[
     ("create_person", Photos::Any, persons::create),
     ("create_person_unless_known", Photos::Any, persons::create_unless_known),
     ("create_persons", Photos::Any, persons::create_many),
+    ("create_token", Photos::None, tokens::create),
     ("describe", Photos::None, keeping::describe),
     ("duplicates", Photos::None, search::duplicates),
     ("encodings", Photos::None, models::encodings),
@@ -50,9 +54,12 @@ const VERBS: &[Verb] = &[
     ("remove_collection", Photos::None, collections::remove),
     ("remove_from_collection", Photos::None, collections::take_out),
     ("remove_person", Photos::None, persons::remove),
+    ("require_in_place", Photos::None, keeping::require_in_place),
     ("retention", Photos::None, keeping::retention),
+    ("revoke_token", Photos::None, tokens::revoke),
     ("set_audit_policy", Photos::None, audit::set_policy),
     ("set_retention", Photos::None, keeping::set_retention),
+    ("tokens", Photos::None, tokens::list),
     ("update_collection", Photos::None, collections::update),
     ("update_person", Photos::Any, persons::update),
     ("verify", Photos::Any, search::verify),

@@ -6,6 +6,7 @@ use facevault::{DuplicatesOptions, Identification, IdentifyOptions, PersonId, Re
 use super::{default_model, person_id};
 use crate::answer::{json_text, names};
 use crate::engine::compare_options;
+use crate::liveness;
 use crate::request::{Call, Request};
 
 /// `collections`, `max_results`, `operating_point`, `below_threshold`, `mode`.
@@ -23,8 +24,9 @@ fn people(identification: &Identification) -> impl Iterator<Item = &PersonId> {
     identification.candidates.iter().map(|candidate| &candidate.person)
 }
 
+/// The same, `liveness` and `liveness_min_score`.
 pub(super) fn identify(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
-    let options = options(&mut call.request);
+    let options = options(&mut call.request).with_liveness(liveness::check(&mut call.request));
     call.request.finish()?;
     let identification = vault.identify(&call.photos, &options)?;
     let names = names(vault, people(&identification))?;
@@ -44,8 +46,9 @@ pub(super) fn identify_encodings(vault: &Vault, call: &mut Call<'_>) -> Result<S
     json_text(&answers.iter().map(answer).collect::<Vec<_>>())
 }
 
+/// As [`identify`]; each face must be live by itself.
 pub(super) fn identify_faces(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
-    let options = options(&mut call.request);
+    let options = options(&mut call.request).with_liveness(liveness::check(&mut call.request));
     call.request.finish()?;
     let faces = vault.identify_faces(&call.photos[0], &options)?;
     let found = faces.iter().filter_map(|face| face.outcome.as_ref().ok());
@@ -54,15 +57,15 @@ pub(super) fn identify_faces(vault: &Vault, call: &mut Call<'_>) -> Result<Strin
     json_text(&faces.iter().map(answer).collect::<Vec<_>>())
 }
 
-/// `id`, `operating_point`, `mode`.
+/// `id`, `operating_point`, `mode`, `liveness`, `liveness_min_score`.
 pub(super) fn verify(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
     let id = person_id(&mut call.request);
-    let options = compare_options(&mut call.request);
+    let options = compare_options(&mut call.request).with_liveness(liveness::check(&mut call.request));
     let id = call.request.finish_with(id)?;
     json_text(&VerificationAnswer(&vault.verify(&id, &call.photos, &options)?))
 }
 
-/// As [`verify`], with `encoding`.
+/// As [`verify`], with `encoding`, which tells nothing of liveness.
 pub(super) fn verify_encoding(vault: &Vault, call: &mut Call<'_>) -> Result<String> {
     let request = &mut call.request;
     let id = person_id(request);

@@ -102,6 +102,12 @@ fn nonsense_is_an_error() {
         "expected_version",
         "people",
         "unseen_days",
+        "liveness",
+        "liveness_min_score",
+        "min_score",
+        "token",
+        "receipt",
+        "expires_at",
     ];
     for key in keys {
         // A path would be written to.

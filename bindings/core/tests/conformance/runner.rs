@@ -19,6 +19,11 @@ pub(crate) struct Suite {
     engines: Mutex<HashMap<String, Engine>>,
 }
 
+/// The liveness networks: a folder, or the installed ones.
+fn liveness_models() -> String {
+    std::env::var("FACEVAULT_LIVENESS_MODELS").unwrap_or_else(|_| "liveness".to_owned())
+}
+
 /// What a case did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -67,6 +72,15 @@ impl Suite {
             match need {
                 "photos" if self.data.is_none() => return Some("no test data".to_owned()),
                 "photos" => {}
+                "liveness" => {
+                    let options = json!({"liveness_models": liveness_models()});
+                    let model = self
+                        .engine(&options)
+                        .and_then(|engine| engine_call(&engine, "liveness_model", b"", Vec::new(), &mut ()));
+                    if let Err(error) = model {
+                        return Some(format!("the liveness networks: {error}"));
+                    }
+                }
                 pack => {
                     if let Err(error) = self.engine(&json!({"pack": pack})) {
                         return Some(format!("pack {pack}: {error}"));
@@ -88,6 +102,7 @@ impl Suite {
         variables.insert("dir".to_owned(), json!(folder.path()));
         variables.insert("cases".to_owned(), json!(self.file));
         variables.insert("thread".to_owned(), json!("0"));
+        variables.insert("liveness".to_owned(), json!(liveness_models()));
         for (name, value) in case["variables"].as_object().into_iter().flatten() {
             variables.insert(name.clone(), value.clone());
         }

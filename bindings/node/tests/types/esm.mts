@@ -1,6 +1,6 @@
 // Compiled, not run: what the declarations allow, and what they do not.
 
-import facevault, { Engine, FacevaultError, Vault, setup, version } from 'facevault';
+import facevault, { Engine, FacevaultError, Vault, hasEncryption, rekey, setup, version } from 'facevault';
 import type { Candidate, Person, PersonUpdate, Photo, Progress, Refused, Signal } from 'facevault';
 
 declare const signal: Signal;
@@ -46,6 +46,26 @@ export async function main(bytes: Uint8Array): Promise<string> {
     if (error instanceof FacevaultError && error.kind === 'not_found') void error.violations[0]?.rule;
   }
 
+  const { live, shots } = await engine.liveness(['a.jpg', bytes], { min_score: 0.7 });
+  void (live && shots[0]?.networks[0]);
+  void ((await engine.liveness(picture)).score, (await engine.livenessModel()).length);
+  const found = await vault.verify(person._id, 'c.jpg', { liveness: 'require', liveness_min_score: 0.7 });
+  void found.liveness?.toFixed(2);
+  if (hasEncryption) {
+    const same: boolean = await rekey('people.vault', { from: { key: bytes }, to: { passphrase: 'x' } });
+    void [same, await rekey('people.vault', { to: { key: bytes } }), await Vault.open('a.vault', { key: bytes })];
+  }
+  const { token } = await vault.createToken({ expires_at: new Date() });
+  const holder = await vault.authenticate(token);
+  if (holder.access === 'granted') await vault.as({ token, min_liveness: 0.6 });
+  void (await vault.checkReceipt('x', { id: 'ada', photos: [bytes] })).entry.kind;
+
+  // @ts-expect-error There is no such policy.
+  await vault.identify('c.jpg', { liveness: 'maybe' });
+  // @ts-expect-error An encoding tells nothing of liveness.
+  await vault.identifyEncodings([encoding], { liveness: 'report' });
+  // @ts-expect-error A vault has one key.
+  await rekey('people.vault', { to: { key: bytes, passphrase: 'x' } });
   // @ts-expect-error A photo is no number.
   await engine.encode(5);
   // @ts-expect-error A person has a name.

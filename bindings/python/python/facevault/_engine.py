@@ -15,7 +15,7 @@ from . import _native
 from ._errors import refused
 from ._photos import MAX_BYTES, Photo, Picture, all_bytes, listed, packed, photo_bytes
 from ._reading import Vector, encoded, read, vector
-from ._records import Box, Decision, Detection, EncodedFace, EngineInfo, Face, FoundFace, Refusal
+from ._records import Box, Decision, Detection, EncodedFace, EngineInfo, Face, FoundFace, LivenessReport, Refusal
 
 ProgressCall = Callable[[str, int, Optional[int], str], Optional[bool]]
 """Called with what is being done, how much of it is done, how much there is (if known) and what is counted (``items``
@@ -74,12 +74,13 @@ class Engine:
         rules: Optional[Mapping[str, Any]] = None,
         calibration: Optional[Mapping[str, Any]] = None,
         recognizability: Optional[Mapping[str, Any]] = None,
+        liveness_models: Union[str, os.PathLike[str], None] = None,
     ) -> None:
         """Opens an installed pack, or one in a folder (a path with a separator).
 
         ``threads``: how many photos are worked on at once, 0 for one per processor. ``mode``: ``fast`` or
         ``accurate``. ``rules``: what is wanted of a photo, with the keys ``decode``, ``seek``, ``face`` and
-        ``quality`` (docs/python.md).
+        ``quality`` (docs/python.md). ``liveness_models``: other liveness networks than ``liveness``, as a pack.
         """
         decode = (rules or {}).get("decode") or {}
         self._limit = decode.get("max_bytes", MAX_BYTES) if isinstance(decode, Mapping) else MAX_BYTES
@@ -93,6 +94,7 @@ class Engine:
                 rules=rules,
                 calibration=calibration,
                 recognizability=recognizability,
+                liveness_models=path_text(liveness_models),
             )
         )
 
@@ -164,12 +166,20 @@ class Engine:
         similarity: Optional[float] = None,
         mode: Optional[str] = None,
         mixed_photos: bool = False,
+        liveness: Optional[str] = None,
+        liveness_min_score: Optional[float] = None,
     ) -> Decision:
         """Whether two photos, or two sets of photos, show one person: at a false match rate of 0.001 unless another
-        rate or a similarity is given."""
+        rate or a similarity is given. ``liveness``: ``report`` the probe's score, or ``require`` that it is above
+        ``liveness_min_score`` (0.6)."""
         first, others = all_bytes(probe, self._limit), all_bytes(gallery, self._limit)
         body = request(
-            probe=len(first), operating_point=point(fmr, fpir, similarity), mode=mode, mixed_photos=mixed_photos
+            probe=len(first),
+            operating_point=point(fmr, fpir, similarity),
+            mode=mode,
+            mixed_photos=mixed_photos,
+            liveness=liveness,
+            liveness_min_score=liveness_min_score,
         )
         return read(Decision, json.loads(self._native.call("compare", body, first + others)))
 
@@ -191,6 +201,21 @@ class Engine:
             mode=mode,
         )
         return read(Decision, json.loads(self._native.call("compare_encodings", body, [])))
+
+    def liveness(
+        self, photos: Union[Photo, Picture, Sequence[Photo]], *, min_score: Optional[float] = None
+    ) -> LivenessReport:
+        """Whether photos of one face, or a picture, seem to show a living person: the score is above ``min_score``
+        (0.6). Networks that look at single pictures are weak evidence; several shots count together."""
+        body = request(min_score=min_score)
+        if isinstance(photos, np.ndarray):
+            return read(LivenessReport, self._of_one("liveness", body, photos))
+        sent = all_bytes(photos, self._limit)
+        return read(LivenessReport, json.loads(self._native.call("liveness", body, sent)))
+
+    def liveness_model(self) -> str:
+        """The name of the liveness networks, which are loaded by this; an error where they are not installed."""
+        return str(self.call("liveness_model")["model"])
 
     @property
     def closed(self) -> bool:

@@ -9,7 +9,18 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _native
 from ._engine import ProgressCall, request, written
-from ._keeping_records import AuditPage, AuditReport, Changes, CheckReport, Purged, Reencoded, VaultInfo
+from ._keeping_records import (
+    AuditPage,
+    AuditReport,
+    Changes,
+    CheckReport,
+    NewToken,
+    Purged,
+    ReceiptCheck,
+    Reencoded,
+    Token,
+    VaultInfo,
+)
 from ._photos import MAX_BYTES, Photo, all_bytes, listed
 from ._reading import instant, read
 
@@ -58,6 +69,10 @@ class Keeping:
     def changes(self, since: int = 0) -> Changes:
         """Who was added, changed or removed since a revision."""
         return read(Changes, self.call("changes", {"since": since}))
+
+    def require_in_place(self) -> None:
+        """Raises an error where the vault's file was moved, removed or replaced since it was opened."""
+        self.call("require_in_place")
 
     def clients(self) -> List[str]:
         """The clients whose people the vault holds."""
@@ -171,6 +186,33 @@ class Keeping:
     def person_key(self, id: str) -> int:
         """The number by which the trail and :meth:`changes` name a person."""
         return int(self.call("person_key", {"id": id})["key"])
+
+    def check_receipt(self, receipt: str, *, id: Optional[str] = None, photos: Sequence[Photo] = ()) -> ReceiptCheck:
+        """The removal that a receipt is of, and whether a person and photos were what was removed. Nobody can say that
+        without the receipt."""
+        body = {"receipt": receipt, "id": id}
+        return read(ReceiptCheck, self.call("check_receipt", body, photos))
+
+    # -- tokens
+
+    def create_token(self, *, expires_at: Union[datetime, str, None] = None) -> NewToken:
+        """Makes a token with which a program acts for this client over HTTP."""
+        expires = expires_at.isoformat() if isinstance(expires_at, datetime) else expires_at
+        return read(NewToken, self.call("create_token", {"expires_at": expires}))
+
+    def tokens(self) -> List[Token]:
+        """This client's tokens, oldest first."""
+        return [read(Token, one) for one in self.call("tokens")]
+
+    def revoke_token(self, id: str) -> None:
+        """Revokes a token of this client by its id, the part before the dot."""
+        self.call("revoke_token", {"id": id})
+
+    def authenticate(self, token: str) -> Tuple[str, Optional[str]]:
+        """What a token that somebody shows is good for, and for which client: ``granted``, ``expired`` or ``unknown``.
+        :meth:`Vault.derived` with ``token`` gives the vault as its holder uses it."""
+        found = self.call("authenticate", {"token": token})
+        return found["access"], found["client"]
 
     # -- closing
 

@@ -50,6 +50,7 @@ class VaultInfo:
     client: str
     read_only: bool
     limits: Dict[str, int]
+    min_liveness: Optional[float]
     model: Optional[ModelInfo]
     encoding_mode: Optional[str]
     engine: Optional[EngineInfo]
@@ -138,6 +139,36 @@ class AuditPage:
     entries: Tuple[AuditEntry, ...]
     next: Optional[int]
     head: Optional[str]
+
+
+@dataclass(frozen=True)
+class ReceiptCheck:
+    """What a receipt of a removal says. ``person``: whether it is of the person who was named; ``photos``: whether each
+    photo was among those that were removed."""
+
+    entry: AuditEntry
+    person: Optional[bool]
+    photos: Tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a program shows to act for a client over HTTP, without its secret. ``status`` is ``active``, ``expired`` or
+    ``revoked``."""
+
+    id: str
+    client: str
+    status: str
+    created_at: datetime
+    expires_at: Optional[datetime]
+    revoked_at: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class NewToken(Token):
+    """A token that was made just now. ``token`` is shown this once: a vault keeps its hash."""
+
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True)

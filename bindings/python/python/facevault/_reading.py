@@ -17,6 +17,7 @@ Read = Callable[[Any], Any]
 
 # Fields that have another name in JSON.
 _ALIASES = {"id": "_id", "created_at": "createdAt", "updated_at": "updatedAt", "score": "detection_score"}
+_ALIASES.update(expires_at="expiresAt", revoked_at="revokedAt")
 
 # A dataclass is looked at once.
 _readers: Dict[Any, Read] = {}

@@ -96,12 +96,35 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether two sets of photos show one person."""
+    """Whether two sets of photos show one person. ``liveness``: the probe's score, where it was asked for."""
 
     accepted: bool
     similarity: float
     fmr: Optional[float]
     threshold: Threshold
+    liveness: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class LivenessShot:
+    """The main face of a photo, and how sure the networks are that it is live: together and each, 0 to 1."""
+
+    face: Face
+    turned: int
+    score: float
+    networks: Tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LivenessReport:
+    """Whether photos of one face seem to show a living person. ``live``: ``score`` is above ``min_score``."""
+
+    live: bool
+    score: float
+    min_score: float
+    networks: Tuple[float, ...]
+    model: str
+    shots: Tuple[LivenessShot, ...]
 
 
 @dataclass(frozen=True)
@@ -239,7 +262,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Identification:
-    """Who it is: candidates, best first. None, or none that is accepted, means "unknown"."""
+    """Who it is: candidates, best first. None, or none that is accepted, means "unknown". ``liveness``: the probe's
+    score, where it was asked for."""
 
     candidates: Tuple[Candidate, ...]
     threshold: Threshold
@@ -247,6 +271,7 @@ class Identification:
     people_searched: int
     people_without_encoding: int
     generation: int
+    liveness: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -261,7 +286,8 @@ class IdentifiedFace:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether a probe is that person; ``image`` is the most similar photo."""
+    """Whether a probe is that person; ``image`` is the most similar photo. ``liveness``: the probe's score, where it was
+    asked for."""
 
     person: str
     image: str
@@ -269,6 +295,7 @@ class Verification:
     similarity: float
     fmr: Optional[float]
     threshold: Threshold
+    liveness: Optional[float] = None
 
 
 @dataclass(frozen=True)

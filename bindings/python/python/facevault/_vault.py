@@ -14,6 +14,7 @@ from . import _native
 from ._collections import KEEP, Collections, Keep
 from ._engine import Engine, ProgressCall, point, request, written
 from ._errors import Error
+from ._keys import key_fields
 from ._photos import MAX_BYTES, Photo, all_bytes
 from ._reading import encoded, read
 from ._records import (
@@ -24,10 +25,10 @@ from ._records import (
     NewPerson,
     Person,
     PersonPage,
-    Refusal,
     Removal,
     Verification,
 )
+from ._searching import identified, liveness_fields, search_fields
 
 Photos = Union[Photo, Sequence[Photo]]
 Day = Union[date, str]
@@ -68,20 +69,27 @@ class Vault(Collections):
         client: Optional[str] = None,
         actor: Optional[str] = None,
         mixed_photos: bool = False,
+        min_liveness: Optional[float] = None,
         limits: Optional[Mapping[str, int]] = None,
+        key: Optional[bytes] = None,
+        passphrase: Optional[str] = None,
     ) -> None:
         """Opens a vault; without a path one in memory.
 
         ``mode``: ``open`` (the default), ``create``, ``open_or_create`` or ``read_only``. Without ``engine`` a vault
         reads, searches given encodings and updates everything but photos. ``client``: whose people are seen.
-        ``actor``: who acts, as the audit trail notes it. ``limits``: ``max_images``, ``max_image_bytes``.
+        ``actor``: who acts, as the audit trail notes it. ``min_liveness``: a photo is enrolled only if the liveness
+        score of its face is above this one. ``limits``: ``max_images``, ``max_image_bytes``. ``key``, 32 random bytes,
+        or ``passphrase``: what the vault is encrypted with, and a new one gets (:data:`ENCRYPTION`).
         """
         options = request(
             mode=mode,
             client=client,
             actor=actor,
             mixed_photos=mixed_photos,
+            min_liveness=min_liveness,
             limits=None if limits is None else dict(limits),
+            **key_fields(key, passphrase),
         )
         if engine is not None and not isinstance(engine, Engine):
             raise TypeError(f"engine must be a facevault.Engine, not {type(engine).__name__}")
@@ -102,9 +110,19 @@ class Vault(Collections):
         add_client: bool = False,
         actor: Optional[str] = None,
         mixed_photos: Optional[bool] = None,
+        min_liveness: Optional[float] = None,
+        token: Optional[str] = None,
     ) -> Vault:
-        """Another handle of the same open vault: of another client, with another actor or with ``mixed_photos``."""
-        options = request(client=client, add_client=add_client, actor=actor, mixed_photos=mixed_photos)
+        """Another handle of the same open vault: of another client, with another actor, with ``mixed_photos`` or with
+        another ``min_liveness``; or as the holder of a ``token`` uses it."""
+        options = request(
+            client=client,
+            add_client=add_client,
+            actor=actor,
+            mixed_photos=mixed_photos,
+            min_liveness=min_liveness,
+            token=token,
+        )
         return self._of(self._native.derived(options), self._limit)
 
     # -- persons
@@ -291,10 +309,14 @@ class Vault(Collections):
         similarity: Optional[float] = None,
         below_threshold: bool = False,
         mode: Optional[str] = None,
+        liveness: Optional[str] = None,
+        liveness_min_score: Optional[float] = None,
     ) -> Identification:
         """Searches for the person in one or more photos of one person. ``fpir`` is the rate of searches for strangers
-        that may return somebody. ``below_threshold`` also lists the most similar people below the threshold."""
-        body = _search(collections, max_results, point(fmr, fpir, similarity), below_threshold, mode)
+        that may return somebody. ``below_threshold`` also lists the most similar people below the threshold.
+        ``liveness``: ``report`` the score of the probe, or ``require`` that it is above ``liveness_min_score`` (0.6)."""
+        body = search_fields(collections, max_results, point(fmr, fpir, similarity), below_threshold, mode)
+        body.update(liveness_fields(liveness, liveness_min_score))
         sent = all_bytes(photos, self._limit)
         return read(Identification, json.loads(self._native.call("identify", request(**body), sent)))
 
@@ -311,7 +333,7 @@ class Vault(Collections):
         below_threshold: bool = False,
     ) -> List[Identification]:
         """As :meth:`identify`, for encodings of the vault's model: one answer each."""
-        body = _search(collections, max_results, point(fmr, fpir, similarity), below_threshold, None)
+        body = search_fields(collections, max_results, point(fmr, fpir, similarity), below_threshold, None)
         body = {**body, "encodings": _vectors(encodings), "model": model}
         answers = json.loads(self._native.call("identify_encodings", request(**body), []))
         return [read(Identification, one) for one in answers]
@@ -327,11 +349,15 @@ class Vault(Collections):
         similarity: Optional[float] = None,
         below_threshold: bool = False,
         mode: Optional[str] = None,
+        liveness: Optional[str] = None,
+        liveness_min_score: Optional[float] = None,
     ) -> List[IdentifiedFace]:
-        """Who is in a group photo: each face with its candidates or why it gave no encoding."""
-        body = _search(collections, max_results, point(fmr, fpir, similarity), below_threshold, mode)
+        """Who is in a group photo: each face with its candidates or why it gave no encoding. Each must be live by itself
+        where that is required."""
+        body = search_fields(collections, max_results, point(fmr, fpir, similarity), below_threshold, mode)
+        body.update(liveness_fields(liveness, liveness_min_score))
         answers = json.loads(self._native.call("identify_faces", request(**body), all_bytes(photo, self._limit)))
-        return [_identified(one) for one in answers]
+        return [identified(one) for one in answers]
 
     def verify(
         self,
@@ -342,9 +368,12 @@ class Vault(Collections):
         fpir: Optional[float] = None,
         similarity: Optional[float] = None,
         mode: Optional[str] = None,
+        liveness: Optional[str] = None,
+        liveness_min_score: Optional[float] = None,
     ) -> Verification:
-        """Do the photos show that person?"""
-        body = request(id=id, operating_point=point(fmr, fpir, similarity), mode=mode)
+        """Do the photos show that person? ``liveness`` is as for :meth:`identify`."""
+        asked = liveness_fields(liveness, liveness_min_score)
+        body = request(id=id, operating_point=point(fmr, fpir, similarity), mode=mode, **asked)
         return read(Verification, json.loads(self._native.call("verify", body, all_bytes(photos, self._limit))))
 
     def verify_encoding(
@@ -398,30 +427,3 @@ class Vault(Collections):
 
     def __repr__(self) -> str:
         return "<facevault.Vault (closed)>" if self.closed else "<facevault.Vault>"
-
-
-def _search(
-    collections: Optional[Sequence[str]],
-    max_results: Optional[int],
-    operating_point: Optional[Dict[str, float]],
-    below_threshold: bool,
-    mode: Optional[str],
-) -> Dict[str, Any]:
-    fields = {
-        "collections": None if collections is None else list(collections),
-        "max_results": max_results,
-        "operating_point": operating_point,
-        "below_threshold": below_threshold or None,
-        "mode": mode,
-    }
-    return {key: value for key, value in fields.items() if value is not None}
-
-
-def _identified(answer: Dict[str, Any]) -> IdentifiedFace:
-    found = answer["status"] == "ok"
-    data = {
-        **answer,
-        "identification": answer if found else None,
-        "refusal": None if found else answer,
-    }
-    return read(IdentifiedFace, data)
