@@ -2,7 +2,7 @@
 
 use facevault::geometry::Rect;
 use facevault::image::RgbImage;
-use facevault::wire::{FaceAnswer, encode_base64};
+use facevault::wire::{EncodedFaceAnswer, FaceAnswer, encode_base64};
 use facevault::{
     CompareOptions, Detection, EncodedFace, Engine, Error, ErrorKind, FaceEncoding, FaceOutcome, ImageBytes,
     ImageReport, Progress, Refusal, Result, Rule, Similarity, index,
@@ -39,7 +39,7 @@ const PICTURE_VERBS: &[PictureVerb] = &[
     }),
     ("encode", |engine, request, picture| {
         request.finish()?;
-        json_text(&encoded(&engine.encode_picture(picture)?))
+        json_text(&EncodedFaceAnswer::new(&engine.encode_picture(picture)?))
     }),
     ("encode_at", |engine, request, picture| boxes_encoded(engine, request, |_| Ok(picture.clone()))),
     ("encode_faces", |engine, request, picture| {
@@ -85,9 +85,9 @@ pub fn engine_call(
 }
 
 /// Calls a verb with a picture of the host's own instead of a photo's bytes: `detect`, `encode`, `encode_at`,
-/// `encode_faces`, `liveness`. `encode` answers one outcome, not a list. `encode_faces` encodes all faces that `detect` finds in the
-/// picture as it stands: of a photo's bytes it also tries other orientations, and leaves out faces below the engine's
-/// `min_score`.
+/// `encode_faces`, `liveness`. `encode` answers one outcome, not a list. `encode_faces` encodes all faces that `detect`
+/// finds in the picture as it stands: of a photo's bytes it also tries other orientations, and leaves out faces below
+/// the engine's `min_score`.
 ///
 /// # Errors
 /// As for [`engine_call`].
@@ -170,14 +170,40 @@ fn encode(engine: &Engine, call: &mut Call<'_>) -> Result<String> {
     call.request.finish()?;
     let photos = std::mem::take(&mut call.photos);
     if let [photo] = photos.as_slice() {
-        return json_text(&[encoded(&one(engine, photo)?)]);
+        return json_text(&[EncodedFaceAnswer::new(&one(engine, photo)?)]);
     }
-    let mut outcomes = vec![Value::Null; photos.len()];
+    let mut outcomes: Vec<_> = photos.iter().map(|_| None).collect();
     engine.encode_each(photos, call.progress, |index, outcome| {
-        outcomes[index] = encoded(&outcome);
+        outcomes[index] = Some(outcome);
         Ok(())
     })?;
-    json_text(&outcomes)
+    json_text(&outcomes.iter().flatten().map(EncodedFaceAnswer::new).collect::<Vec<_>>())
+}
+
+/// The outcome of `encode` for one photo, with the vector beside the JSON, whose `encoding` is empty: for bindings that
+/// hand vectors over as they are. A refused photo has none.
+///
+/// # Errors
+/// As for [`engine_call`].
+pub fn encode_apart(engine: &Engine, photo: &[u8]) -> Result<(String, Option<Vec<f32>>)> {
+    guard(|| apart(&one(engine, photo)?))
+}
+
+/// As [`encode_apart`], for a picture.
+///
+/// # Errors
+/// As for [`engine_call`].
+pub fn encode_picture_apart(engine: &Engine, picture: &RgbImage) -> Result<(String, Option<Vec<f32>>)> {
+    guard(|| apart(&engine.encode_picture(picture)?))
+}
+
+fn apart(outcome: &Result<EncodedFace, Refusal>) -> Result<(String, Option<Vec<f32>>)> {
+    let mut answer = EncodedFaceAnswer::new(outcome);
+    if let EncodedFaceAnswer::Ok { encoding, .. } = &mut answer {
+        encoding.clear();
+    }
+    let vector = outcome.as_ref().ok().map(|face| face.encoding.vector().to_vec());
+    Ok((json_text(&answer)?, vector))
 }
 
 /// One photo on this thread; a refusal is no error.

@@ -1,7 +1,7 @@
 //! The engine.
 
 use facevault::{Engine, Error, ImageReport, Refusal};
-use facevault_bindings::{engine_call, open_engine, picture, picture_call};
+use facevault_bindings::{encode_apart, encode_picture_apart, engine_call, open_engine, picture, picture_call};
 use napi::Env;
 use napi::bindgen_prelude::{Function, Object, Uint8ArraySlice};
 use napi_derive::napi;
@@ -97,13 +97,43 @@ impl NativeEngine {
         })
     }
 
+    /// The encoding of a photo's one face, with the vector beside the JSON.
+    #[napi]
+    pub fn encode<'env>(&self, env: &'env Env, photo: JsPhoto<'_>, watch: &Watch) -> napi::Result<Object<'env>> {
+        let (engine, photo) = (self.slot.get(), Photo::from(photo));
+        start(env, &self.lanes.photos, watch, None, move |_| {
+            let engine = engine?;
+            let bytes = photo.read(engine.rules().decode.max_bytes)?;
+            let (json, floats) = encode_apart(&engine, &bytes)?;
+            Ok(Done { json, floats, ..Done::default() })
+        })
+    }
+
+    /// The same of a picture.
+    #[napi]
+    pub fn encode_picture<'env>(
+        &self,
+        env: &'env Env,
+        data: Uint8ArraySlice<'_>,
+        width: u32,
+        height: u32,
+        watch: &Watch,
+    ) -> napi::Result<Object<'env>> {
+        let engine = self.slot.get();
+        let taken = picture(width, height, width as usize * 3, &data);
+        start(env, &self.lanes.photos, watch, None, move |_| {
+            let (json, floats) = encode_picture_apart(&engine?, &taken?)?;
+            Ok(Done { json, floats, ..Done::default() })
+        })
+    }
+
     /// The pixels of a photo.
     #[napi]
     pub fn decode<'env>(&self, env: &'env Env, photo: JsPhoto<'_>, watch: &Watch) -> napi::Result<Object<'env>> {
         let (engine, photo) = (self.slot.get(), Photo::from(photo));
         start(env, &self.lanes.photos, watch, None, move |_| {
             let engine = engine?;
-            let bytes = photo.read(engine.rules().decode.max_bytes)?.map_err(refused)?;
+            let bytes = photo.read(engine.rules().decode.max_bytes)?;
             let picture = engine.decode(&bytes).map_err(refused)?;
             let json = json!({"width": picture.width(), "height": picture.height()}).to_string();
             Ok(Done { json, bytes: Some(picture.into_raw()), ..Done::default() })
@@ -125,7 +155,7 @@ impl NativeEngine {
         let (engine, photo) = (self.slot.get(), Photo::from(photo));
         start(env, &self.lanes.photos, watch, None, move |_| {
             let engine = engine?;
-            let bytes = photo.read(engine.rules().decode.max_bytes)?.map_err(refused)?;
+            let bytes = photo.read(engine.rules().decode.max_bytes)?;
             let start = std::time::Instant::now();
             engine.encode(&bytes)?;
             Ok(Done::json(start.elapsed().as_secs_f64().to_string()))

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use facevault::{Error, ErrorKind, ImageBytes, ImageReport, Refusal, RefusalCode, Result};
+use facevault::{Error, ErrorKind, ImageBytes, Result};
 use napi::bindgen_prelude::{Either, Uint8ArraySlice};
 
 /// A path or the bytes of a file.
@@ -31,24 +31,17 @@ pub(crate) fn take(photos: Vec<JsPhoto<'_>>) -> Vec<Photo> {
     photos.into_iter().map(Photo::from).collect()
 }
 
-/// Reads photos in their order; a file of more than `limit` bytes is refused unread.
+/// Reads photos in their order.
 pub(crate) fn read_all(photos: Vec<Photo>, limit: u64) -> Result<Vec<ImageBytes>> {
-    let mut images = Vec::with_capacity(photos.len());
-    let mut refused = Vec::new();
-    for (index, photo) in photos.into_iter().enumerate() {
-        match photo.read(limit)? {
-            Ok(bytes) => images.push(bytes),
-            Err(refusal) => refused.push(ImageReport::new(index, Some(refusal))),
-        }
-    }
-    if refused.is_empty() { Ok(images) } else { Err(Error::refused(refused)) }
+    photos.into_iter().map(|photo| photo.read(limit)).collect()
 }
 
 impl Photo {
-    /// The photo's bytes, or why it is not read.
-    pub(crate) fn read(self, limit: u64) -> Result<Result<ImageBytes, Refusal>> {
+    /// The photo's bytes. Of a file with more than `limit` bytes, one more than that: so it is refused as too large, like
+    /// bytes that are given, and among many photos it is that photo's own outcome.
+    pub(crate) fn read(self, limit: u64) -> Result<ImageBytes> {
         let path = match self {
-            Self::Bytes(bytes) => return Ok(Ok(bytes)),
+            Self::Bytes(bytes) => return Ok(bytes),
             Self::File(path) => path,
         };
         let cannot = |error: io::Error| cannot_read(&path, &error);
@@ -58,13 +51,10 @@ impl Photo {
             // Nobody waits at the other end of a pipe, and a device has no end.
             return Err(Error::new(ErrorKind::Invalid, format!("{} is not a regular file", path.display())));
         }
-        if metadata.len() > limit {
-            return Ok(Err(too_large(metadata.len(), limit)));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
-        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
-        let size = bytes.len() as u64;
-        Ok(if size > limit { Err(too_large(size, limit)) } else { Ok(bytes.into()) })
+        let most = limit.saturating_add(1);
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or_default() + 1);
+        file.take(most).read_to_end(&mut bytes).map_err(cannot)?;
+        Ok(bytes.into())
     }
 }
 
@@ -77,10 +67,4 @@ fn cannot_read(path: &Path, error: &io::Error) -> Error {
         _ => ErrorKind::Io,
     };
     Error::new(kind, format!("cannot read {}: {error}", path.display()))
-}
-
-fn too_large(size: u64, limit: u64) -> Refusal {
-    let message =
-        format!("the photo has {size} bytes, at most {limit} are taken; save it smaller or with a higher compression");
-    Refusal::measured(RefusalCode::ImageTooLarge, size as f64, limit as f64, message)
 }

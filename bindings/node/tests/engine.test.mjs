@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 
-import { Engine, FacevaultError } from '../index.mjs';
+import { Engine, FacevaultError, Vault } from '../index.mjs';
 import { needs, sample } from './data.mjs';
 
 const options = needs('standard');
@@ -122,6 +122,25 @@ test('what is no photo is refused with the reason', options, async () => {
   await rejects(engine.encode('/no/such/photo.jpg'), 'not_found');
   await rejects(engine.encode('/'), 'invalid');
   await rejects(engine.encode('/dev/zero'), 'invalid');
+});
+
+test('a photo that is too large is refused by itself, as a path and as bytes', options, async () => {
+  const small = await Engine.open({ threads: 1, rules: { decode: { max_bytes: 1000 } } });
+  const one = Buffer.from('no picture');
+  const outcomes = await small.encodeMany([photo, one, bytes, one]);
+  assert.deepEqual(
+    outcomes.map(({ code }) => code),
+    ['image_too_large', 'undecodable_image', 'image_too_large', 'undecodable_image'],
+  );
+  assert.equal(outcomes[0].limit, 1000);
+  await rejects(small.encode(photo), 'refused');
+  const vault = await Vault.inMemory({ engine, limits: { max_image_bytes: 1000 } });
+  const created = await vault.createPersons([{ name: 'A', images: [photo] }, { name: 'B' }]);
+  assert.deepEqual(
+    created.map(({ status }) => status),
+    ['failed', 'ok'],
+  );
+  await Promise.all([vault.close(), small.close()]);
 });
 
 test('arguments of the wrong type are named', options, async () => {

@@ -24,6 +24,7 @@ before(() => {
   const names = files.map(({ path }) => path).sort();
   for (const name of [
     'LICENSE',
+    'LICENSE-THIRD-PARTY',
     'README.md',
     'facevault.linux-x64.node',
     'index.d.mts',

@@ -6,6 +6,7 @@ use facevault_bindings::facevault::{self, Error, ImageBytes, ImageReport};
 use facevault_bindings::{engine_call, guard, open_engine, picture_call};
 use numpy::{PyArray3, PyReadonlyArray3};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::error::{closed, raised};
 use crate::exit::Running;
@@ -42,9 +43,14 @@ pub(crate) struct Engine {
     pub(crate) handle: Handle<facevault::Engine>,
 }
 
-/// The bytes of photos, which are copied: the interpreter may change or free its own while facevault works.
-pub(crate) fn copied(photos: &[Bound<'_, pyo3::types::PyBytes>]) -> Vec<ImageBytes> {
-    photos.iter().map(|photo| photo.as_bytes().into()).collect()
+/// The bytes of photos. The objects never change, and whoever holds them may let the interpreter go meanwhile.
+pub(crate) fn lent<'a>(photos: &'a [Bound<'_, PyBytes>]) -> Vec<&'a [u8]> {
+    photos.iter().map(|photo| photo.as_bytes()).collect()
+}
+
+/// A copy of them, which a job on other threads may keep. It is made without the interpreter: it takes a while.
+pub(crate) fn copied(photos: &[&[u8]]) -> Vec<ImageBytes> {
+    photos.iter().map(|photo| ImageBytes::from(*photo)).collect()
 }
 
 #[pymethods]
@@ -62,13 +68,13 @@ impl Engine {
         py: Python<'_>,
         verb: &str,
         request: &str,
-        photos: Vec<Bound<'_, pyo3::types::PyBytes>>,
+        photos: Vec<Bound<'_, PyBytes>>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<String> {
         let _running = Running::begin(py)?;
         let engine = self.handle.get(py)?;
-        let photos = copied(&photos);
-        watched(py, progress, |progress| engine_call(&engine, verb, request.as_bytes(), photos, progress))
+        let photos = lent(&photos);
+        watched(py, progress, |progress| engine_call(&engine, verb, request.as_bytes(), copied(&photos), progress))
     }
 
     fn picture_call(

@@ -8,7 +8,7 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::engine::{Engine, Handle, copied};
+use crate::engine::{Engine, Handle, copied, lent};
 use crate::error::raised;
 use crate::exit::Running;
 use crate::progress::watched;
@@ -42,8 +42,8 @@ impl Vault {
     ) -> PyResult<String> {
         let _running = Running::begin(py)?;
         let vault = self.handle.get(py)?;
-        let photos = copied(&photos);
-        watched(py, progress, |progress| vault_call(&vault, verb, request.as_bytes(), photos, progress))
+        let photos = lent(&photos);
+        watched(py, progress, |progress| vault_call(&vault, verb, request.as_bytes(), copied(&photos), progress))
     }
 
     fn bytes<'py>(&self, py: Python<'py>, verb: &str, request: &str) -> PyResult<Bound<'py, PyBytes>> {
