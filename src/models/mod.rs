@@ -1,7 +1,7 @@
 //! Model packs: manifests, installation, checks and conversions.
 
-#[cfg(feature = "install")]
 mod addon;
+#[cfg(feature = "install")]
 mod archive;
 mod artifact;
 mod calibration;
