@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -52,6 +52,8 @@ pub(super) struct Shared {
     /// Whether the vault's file was in its place at the last check.
     pub(super) in_place: AtomicBool,
     pub(super) hosts: Vec<String>,
+    /// Whether the console is served.
+    pub(super) console: bool,
     pub(super) max_body: u64,
     /// The most requests of one client at once.
     pub(super) max_requests: usize,
@@ -80,6 +82,8 @@ pub(super) struct Shared {
     pub(super) file: WorkQueue<ClientId>,
     /// Lookups of tokens.
     pub(super) token_work: WorkQueue<Shower>,
+    /// Held by work that goes through the whole vault.
+    whole: Mutex<()>,
 }
 
 impl std::ops::Deref for App {
@@ -114,6 +118,7 @@ impl App {
         Self(Arc::new(Shared {
             in_place: AtomicBool::new(true),
             hosts: options.hosts,
+            console: options.console,
             max_body: options.max_body,
             max_requests: (options.max_connections / 2).max(1),
             patience: options.patience,
@@ -132,6 +137,7 @@ impl App {
             readings: WorkQueue::new(1 + threads / READERS, FILE_QUEUE, READ_GUESS),
             file: WorkQueue::new(FILE_THREADS, FILE_QUEUE, FILE_GUESS),
             token_work: WorkQueue::new(TOKEN_THREADS, TOKEN_QUEUE, FILE_GUESS),
+            whole: Mutex::default(),
             vault,
         }))
     }
@@ -213,6 +219,20 @@ impl App {
             room.and_then(|()| asked.check()).and_then(|()| work(&asked.vault)).unwrap_or_else(ApiError::into_reply)
         };
         Ok(queue.run(caller.client(), cost, work).await?.into_response(&caller, self.longest))
+    }
+
+    /// Work that goes through the whole vault: one at a time, so that other work on the file has threads.
+    ///
+    /// # Errors
+    /// 503 with `Retry-After` while there is such work.
+    pub(super) fn alone<T>(&self, work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+        let _held = match self.whole.try_lock() {
+            Ok(held) => held,
+            // Work that panicked left nothing behind.
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(ApiError::busy()),
+        };
+        work()
     }
 
     /// The scale of scores.

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::app::App;
 use super::connection::ConnectionHandle;
+use super::console;
 use super::error::ApiError;
 use super::observe::ClientMetrics;
 use super::routes::{DOCS, HEALTH, OPENAPI};
@@ -31,7 +32,8 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    if path == HEALTH {
+    // The console's files are the same for everybody; what they show is asked for with a token.
+    if path == HEALTH || (app.console && console::is_file(path)) {
         return next.run(request).await;
     }
     let challenge = if [DOCS, OPENAPI].contains(&path) { "Basic realm=\"facevault\"" } else { "Bearer" };

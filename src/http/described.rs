@@ -9,8 +9,10 @@ use super::live_request::{
     CompareLiveRequest, CompareThenLiveRequest, LivePersonRequest, LiveSearchRequest, LivenessRequest,
 };
 use super::openapi;
-use super::request::{ActiveUserRequest, CompareRequest, DetectRequest, SearchRequest, VerifyRequest};
+use super::request::{ActiveUserRequest, CompareRequest, DetectRequest, FacesRequest, SearchRequest, VerifyRequest};
+use super::routes::duplicates::DuplicatesQuery;
 use super::routes::listing::{ListQuery, LookupQuery, RemoveQuery};
+use super::routes::thumbnails::ThumbnailQuery;
 use super::routes::{matching, persons};
 use crate::error::{Result, Rule, Violation};
 use crate::person::{
@@ -25,7 +27,7 @@ type ReadBody = fn(&[u8]) -> Result<()>;
 type ReadQuery = fn(&axum::http::Uri) -> bool;
 
 /// What reads the body of each schema.
-const BODIES: [(&str, ReadBody); 15] = [
+const BODIES: [(&str, ReadBody); 16] = [
     ("NewPerson", |body| NewPerson::from_json_within(body, &Limits::default(), persons::MAX_IMAGES).map(drop)),
     ("PersonUpdate", |body| {
         let (limits, person) = (Limits::default(), person());
@@ -36,6 +38,7 @@ const BODIES: [(&str, ReadBody); 15] = [
     ("CollectionUpdate", |body| CollectionUpdate::from_json_with_name(body, &collection()).map(drop)),
     ("SearchRequest", |body| SearchRequest::from_json(body, matching::LEAST_SCORE).map(drop)),
     ("CropsRequest", |body| SearchRequest::from_json(body, matching::LEAST_SCORE_OF_CROPS).map(drop)),
+    ("FacesRequest", |body| FacesRequest::from_json(body).map(drop)),
     ("ActiveUserRequest", |body| ActiveUserRequest::from_json(body).map(drop)),
     ("VerifyRequest", |body| VerifyRequest::from_json(body).map(drop)),
     ("CompareRequest", |body| CompareRequest::from_json(body).map(drop)),
@@ -48,9 +51,11 @@ const BODIES: [(&str, ReadBody); 15] = [
 ];
 
 /// What reads the query of each operation.
-const QUERIES: [(&str, ReadQuery); 3] = [
+const QUERIES: [(&str, ReadQuery); 5] = [
     ("listPersons", |uri| ListQuery::read(uri).is_ok()),
     ("lookupPersons", |uri| LookupQuery::read(uri).is_ok()),
+    ("readThumbnail", |uri| ThumbnailQuery::read(uri).is_ok()),
+    ("duplicates", |uri| DuplicatesQuery::read(uri).is_ok()),
     ("removePerson", |uri| RemoveQuery::read(uri).is_ok()),
 ];
 

@@ -334,7 +334,7 @@ fn sentence(violation: &Violation) -> String {
 }
 
 /// The service's word for a refusal. It has eleven, and no others are answered; the `code` beside it is more exact.
-fn word(code: RefusalCode) -> &'static str {
+pub(super) fn word(code: RefusalCode) -> &'static str {
     match code {
         // Where nothing can be looked at, nobody is found.
         RefusalCode::NoFaceDetected

@@ -27,7 +27,7 @@
 //! (what is no request), `observe` (its id, log line and metrics), `drain` (the unread rest of its body), `framing`,
 //! `host`, `auth` (which client it is for), a file of `routes`, `body` (how much of it), `request` (what it asks),
 //! `photos` (what that costs), `work_queue` and `turns` (off the network's threads, each client in its turn), `answer`
-//! or `error`, `delivery`.
+//! or `error`, `delivery`. The page in the browser (`console`) is files alone, and asks the same routes.
 
 mod answer;
 mod app;
@@ -35,6 +35,7 @@ mod auth;
 mod body;
 mod budget;
 mod connection;
+mod console;
 mod delivery;
 #[cfg(test)]
 mod described;

@@ -20,6 +20,9 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// Whether [`Self::listen`] may be an address that other machines reach.
     pub allow_remote: bool,
+    /// Whether the console, a page in the browser, is served at `/console/`; [`Self::listen`] must be a loopback address
+    /// then.
+    pub console: bool,
     /// Where the numbers of the whole process are served to Prometheus at `/metrics`, without a
     /// token and with nothing of any client in them; a loopback address. Nowhere where `None`.
     pub metrics: Option<SocketAddr>,
@@ -69,6 +72,7 @@ impl Default for ServerOptions {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
             allow_remote: false,
+            console: false,
             metrics: None,
             hosts: Vec::new(),
             tls: None,

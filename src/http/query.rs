@@ -112,6 +112,17 @@ impl Query {
         otherwise
     }
 
+    /// A number from `min` to `max`; `None` where it is not named.
+    pub(super) fn fraction(&mut self, name: &str, min: f64, max: f64) -> Option<f64> {
+        match f64::from_str(&self.text(name)?) {
+            Ok(number) if number < min => self.broken(name, Rule::AtLeast(min)),
+            Ok(number) if number > max => self.broken(name, Rule::AtMost(max)),
+            Ok(number) if number.is_finite() => return Some(number),
+            _ => self.broken(name, Rule::Type("a number")),
+        }
+        None
+    }
+
     /// A text read by `parse`.
     pub(super) fn parsed<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Option<T> {
         match parse(&self.text(name)?) {

@@ -1,10 +1,12 @@
 //! Request bodies of the routes that search, compare and detect.
 
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::photos::Photos;
 use crate::error::{Result, Rule};
 use crate::person::{ImageBytes, PersonId};
+use crate::spec::EncodingMode;
 use crate::wire::{Fields, parse};
 
 /// The most photos of one person as a probe.
@@ -14,15 +16,17 @@ pub(super) const MAX_SIDE: usize = 10;
 /// The most results, and the default number of results.
 const MAX_RESULTS: u32 = 100;
 const RESULTS: u32 = 10;
+/// The most results of each face, where all faces of a photo are searched for.
+const MAX_RESULTS_OF_FACES: u32 = 10;
 
 /// How a probe is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) enum SearchMode {
     /// One view of the face.
-    #[schema(rename = "FAST")]
+    #[serde(rename = "FAST")]
     Fast,
     /// Also its mirror image.
-    #[schema(rename = "ACCURATE")]
+    #[serde(rename = "ACCURATE")]
     Accurate,
 }
 
@@ -32,6 +36,24 @@ impl SearchMode {
             "FAST" => Ok(Self::Fast),
             "ACCURATE" => Ok(Self::Accurate),
             _ => Err(crate::Error::invalid("search_mode", Rule::OneOf(&["FAST", "ACCURATE"]))),
+        }
+    }
+}
+
+impl From<SearchMode> for EncodingMode {
+    fn from(mode: SearchMode) -> Self {
+        match mode {
+            SearchMode::Fast => Self::Fast,
+            SearchMode::Accurate => Self::Accurate,
+        }
+    }
+}
+
+impl From<EncodingMode> for SearchMode {
+    fn from(mode: EncodingMode) -> Self {
+        match mode {
+            EncodingMode::Fast => Self::Fast,
+            EncodingMode::Accurate => Self::Accurate,
         }
     }
 }
@@ -121,6 +143,46 @@ pub(super) struct CropsRequest {
     /// `min_score`.
     #[schema(default = false, required = false)]
     top: bool,
+}
+
+/// Which persons do the faces of this photo show?
+#[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FacesRequest {
+    /// A photo of one or more people, in base64.
+    #[schema(value_type = String)]
+    pub(super) image: ImageBytes,
+    /// Only scores above this one.
+    #[schema(minimum = 0.2, maximum = 1.0)]
+    pub(super) min_score: f64,
+    pub(super) search_mode: SearchMode,
+    /// Only members of this collection, by `_id` or `code`.
+    #[schema(nullable = false)]
+    pub(super) collection_id: Option<String>,
+    /// The most persons of each face.
+    #[schema(minimum = 1, maximum = 10, default = 1, required = false)]
+    pub(super) max_results: u32,
+    /// Answer with the most similar persons whatever their score; `recognized` then says whose score is above
+    /// `min_score`.
+    #[schema(default = false, required = false)]
+    pub(super) top: bool,
+}
+
+impl FacesRequest {
+    pub(super) fn from_json(body: &[u8]) -> Result<Self> {
+        let mut fields = Fields::new(parse(body)?)?;
+        fields.required(&["image", "min_score", "search_mode"]);
+        let request = Self {
+            image: one_photo(&mut fields, "image"),
+            min_score: fields.number("min_score", 0.2, 1.0).set().unwrap_or(1.0),
+            search_mode: mode(&mut fields),
+            collection_id: fields.text("collection_id").set(),
+            max_results: fields.whole("max_results", 1, MAX_RESULTS_OF_FACES).set().unwrap_or(1),
+            top: fields.flag("top").set().unwrap_or(false),
+        };
+        fields.no_nulls();
+        fields.finish(request)
+    }
 }
 
 /// Which person does this photo from a device show?
@@ -263,6 +325,12 @@ impl DetectRequest {
 impl Photos for SearchRequest {
     fn photos(&self) -> Vec<&ImageBytes> {
         self.images.iter().collect()
+    }
+}
+
+impl Photos for FacesRequest {
+    fn photos(&self) -> Vec<&ImageBytes> {
+        vec![&self.image]
     }
 }
 

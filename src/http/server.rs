@@ -11,7 +11,7 @@ use super::options::ServerOptions;
 use super::places::Bounded;
 use super::retention::Retention;
 use super::unread::Explaining;
-use super::{routes, tending, tls};
+use super::{console, routes, tending, tls};
 use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::vault::Vault;
 
@@ -57,13 +57,17 @@ impl Server {
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where [`ServerOptions::listen`] is an address that other machines reach and
-    /// [`ServerOptions::allow_remote`] is off, where [`ServerOptions::metrics`] is such an address, and where the
+    /// [`ServerOptions::allow_remote`] is off or [`ServerOptions::console`] is on, where [`ServerOptions::metrics`] is such an address, and where the
     /// certificate or key cannot be used; [`Io`](ErrorKind::Io) where an address cannot be taken.
     pub fn bind(vault: Vault, options: ServerOptions) -> Result<Self> {
         let asked = options.listen;
         if !asked.ip().to_canonical().is_loopback() && !options.allow_remote {
             let rule =
                 format!("must be a loopback address such as 127.0.0.1 unless remote clients are allowed, is {asked}");
+            return Err(Error::invalid("listen", Rule::Other(rule)));
+        }
+        if options.console && !asked.ip().to_canonical().is_loopback() {
+            let rule = format!("must be a loopback address such as 127.0.0.1 where the console is served, is {asked}");
             return Err(Error::invalid("listen", Rule::Other(rule)));
         }
         let tls = options.tls.as_ref().map(tls::configuration).transpose()?.map(RustlsConfig::from_config);
@@ -86,6 +90,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Where the console is, if it is served.
+    #[must_use]
+    pub fn console_url(&self) -> Option<String> {
+        self.options.console.then(|| format!("{}{}", self.url(), console::PAGE))
     }
 
     /// Where the numbers of the whole process are, if they were asked for.

@@ -17,6 +17,24 @@ impl Vault {
         self.store().check()
     }
 
+    /// The vault's generation: it counts the changes of the gallery.
+    ///
+    /// # Errors
+    /// As for every read.
+    #[cfg(feature = "http")]
+    pub(crate) fn generation(&self) -> Result<u64> {
+        self.store().generation()
+    }
+
+    /// Bytes of the vault's file and of the log beside it; 0 for a vault in memory.
+    #[cfg(feature = "http")]
+    pub(crate) fn bytes(&self) -> u64 {
+        let mut log = self.path().as_os_str().to_owned();
+        log.push("-wal");
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        size(self.path()) + size(Path::new(&log))
+    }
+
     /// Whether the log beside the vault may still hold what was removed or replaced, by this or another process:
     /// [`Erasure::Pending`], else [`Erasure::Nothing`].
     ///

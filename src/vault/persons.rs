@@ -99,6 +99,15 @@ impl Vault {
         self.store().photo_bytes(&self.client, id)
     }
 
+    /// The id of a person's photo by its place, from 0; `None` where there are fewer.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
+    #[cfg(feature = "http")]
+    pub(crate) fn image_at(&self, id: &PersonId, place: usize) -> Result<Option<ImageId>> {
+        self.store().image_at(&self.client, id, place)
+    }
+
     /// One page of the persons, oldest first, without photos and encodings.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::error::{Error, Rule, Violation};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
-use crate::person::{Cursor, DateOfBirth, PersonQuery, Status};
+use crate::person::{Cursor, DateOfBirth, MAX_NAME, PersonQuery, Status};
 
 /// The most persons of a page, and the last page that can be asked for.
 const MAX_LIMIT: u64 = 100;
@@ -42,6 +42,9 @@ pub(in crate::http) struct ListQuery {
     /// Only members of this collection, by `_id` or `code`
     #[param(nullable = false)]
     pub(super) collection: Option<String>,
+    /// Only persons whose name contains this text, without regard to case
+    #[param(min_length = 1, max_length = 100, nullable = false)]
+    name: Option<String>,
     /// Only persons of this status
     #[param(nullable = false)]
     status: Option<Status>,
@@ -64,6 +67,10 @@ impl ListQuery {
             query.broken("after", Rule::Other("must not come with \"page\": name one of them".to_owned()));
         }
         let collection = query.text("collection");
+        let name = query.text("name");
+        if name.as_ref().is_some_and(|name| !(1..=MAX_NAME).contains(&name.chars().count())) {
+            query.broken("name", Rule::Length { min: 1, max: MAX_NAME });
+        }
         let status = query.parsed("status", Status::parse);
         let names = query.list("populates");
         let populates: Vec<_> = names.iter().filter_map(|name| Populated::parse(name)).collect();
@@ -79,7 +86,7 @@ impl ListQuery {
         if !violations.is_empty() {
             return Err(ApiError::invalid_query(&violations));
         }
-        Ok(Self { page, after, limit, collection, status, populates, attribute })
+        Ok(Self { page, after, limit, collection, name, status, populates, attribute })
     }
 
     /// What is asked of the vault.
@@ -89,8 +96,8 @@ impl ListQuery {
             Err(error) => return Err(ApiError::invalid_query(error.violations())),
         };
         let (page, limit, collection, status) = (self.page, self.limit, self.collection.clone(), self.status);
-        let attributes = self.attribute.clone();
-        Ok(PersonQuery { page, after, limit, collection, status, attributes, ..PersonQuery::default() })
+        let (name_contains, attributes) = (self.name.clone(), self.attribute.clone());
+        Ok(PersonQuery { page, after, limit, collection, status, name_contains, attributes, ..PersonQuery::default() })
     }
 
     pub(super) fn populates(&self, what: Populated) -> bool {
@@ -133,7 +140,7 @@ impl LookupQuery {
         let mut violations = query.finish();
         let short = match name.trim().chars().count() {
             0 => Some(("name is required", Rule::Required)),
-            1..MIN_LOOKUP => Some(("name_too_short", Rule::Length { min: MIN_LOOKUP, max: crate::person::MAX_NAME })),
+            1..MIN_LOOKUP => Some(("name_too_short", Rule::Length { min: MIN_LOOKUP, max: MAX_NAME })),
             _ => None,
         };
         if let Some((message, rule)) = short {

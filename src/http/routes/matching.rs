@@ -18,11 +18,11 @@ use crate::http::error::ApiError;
 use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors, NotFoundErrors};
 use crate::http::query::NoQuery;
 use crate::http::request::{ActiveUserRequest, CompareRequest, CropsRequest, SearchMode, SearchRequest, VerifyRequest};
+use crate::http::score::Scale;
 use crate::http::thumbnail;
 use crate::liveness::LivenessCheck;
 use crate::person::{CollectionId, Gender, ImageBytes, ImageId, PersonId};
-use crate::spec::EncodingMode;
-use crate::vault::{Candidate, IdentifyOptions, Probe, Vault};
+use crate::vault::{Candidate, Identification, IdentifyOptions, Probe, Vault};
 use crate::wire::{DateParts, encode_base64, sorted};
 
 /// The lowest minimum scores that may be asked of a search.
@@ -60,7 +60,7 @@ pub(super) struct Found {
 
 /// A small picture.
 #[derive(Debug, Serialize, ToSchema)]
-struct Thumbnail {
+pub(super) struct Thumbnail {
     /// The photo's id.
     id: String,
     /// JPEG in base64, at most 160 pixels a side.
@@ -327,14 +327,26 @@ pub(super) fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<(Vec
         .with_operating_point(any()?);
     let mut answers = vault.search_encodings(std::slice::from_ref(&probe), &options).map_err(collection)?;
     let Some(answer) = answers.pop() else { return Ok((Vec::new(), liveness)) };
+    Ok((noted(vault, scale, answer, search.min_score, search.top)?, liveness))
+}
+
+/// The candidates of a search above the minimum score, or all where they are asked for, best first, with their scores.
+/// The audit trail notes those above it.
+pub(super) fn noted(
+    vault: &Vault,
+    scale: &Scale,
+    answer: Identification,
+    min_score: f64,
+    top: bool,
+) -> Result<Vec<Found>, ApiError> {
     let scored = answer.candidates.into_iter().map(|candidate| {
         let score = scale.score(candidate.similarity);
-        Found { candidate, score, is_recognized: score > search.min_score }
+        Found { candidate, score, is_recognized: score > min_score }
     });
-    let found: Vec<Found> = scored.filter(|found| found.is_recognized || search.top).collect();
+    let found: Vec<Found> = scored.filter(|found| found.is_recognized || top).collect();
     let recognized = found.iter().filter(|found| found.is_recognized).map(|found| &found.candidate.person);
-    vault.note_identification(above(search.min_score), answer.people_searched, &recognized.collect::<Vec<_>>())?;
-    Ok((found, liveness))
+    vault.note_identification(above(min_score), answer.people_searched, &recognized.collect::<Vec<_>>())?;
+    Ok(found)
 }
 
 /// Results with names and thumbnails; who was removed meanwhile is left out.
@@ -355,7 +367,7 @@ pub(super) fn shown(vault: &Vault, found: Vec<Found>, top: bool) -> Result<Vec<S
 
 /// The thumbnail of the photo that was most similar; none where the photo was replaced meanwhile, or has no
 /// thumbnail yet and cannot be decoded any more.
-fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Result<Vec<Thumbnail>> {
+pub(super) fn thumbnails(vault: &Vault, person: &PersonId, image: &ImageId) -> crate::Result<Vec<Thumbnail>> {
     match vault.thumbnail(person, image) {
         Ok(small) => Ok(vec![Thumbnail { id: image.to_string(), thumbnail: encode_base64(&small) }]),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => Ok(Vec::new()),
@@ -377,12 +389,8 @@ pub(super) fn probe_live(
     mode: SearchMode,
     check: &LivenessCheck,
 ) -> Result<Probe, ApiError> {
-    let mode = match mode {
-        SearchMode::Fast => EncodingMode::Fast,
-        SearchMode::Accurate => EncodingMode::Accurate,
-    };
     loaded(vault)?;
-    Ok(vault.probe(photos.into(), Some(mode), prepare, check)?)
+    Ok(vault.probe(photos.into(), Some(mode.into()), prepare, check)?)
 }
 
 /// A photo is looked at as it is.
@@ -394,7 +402,7 @@ fn engine(vault: &Vault) -> Result<&Engine, ApiError> {
     Ok(loaded(vault)?)
 }
 
-fn loaded(vault: &Vault) -> crate::Result<&Engine> {
+pub(super) fn loaded(vault: &Vault) -> crate::Result<&Engine> {
     vault.engine().ok_or_else(|| {
         Error::new(ErrorKind::ModelUnavailable, "the server runs without models: photos cannot be looked at")
     })
@@ -406,7 +414,7 @@ pub(super) fn above(min_score: f64) -> String {
 }
 
 /// Any similarity passes: what counts is the score, which is asked afterwards.
-fn any() -> crate::Result<OperatingPoint> {
+pub(super) fn any() -> crate::Result<OperatingPoint> {
     OperatingPoint::similarity(f64::MIN)
 }
 

@@ -5,12 +5,16 @@
 
 pub(super) mod collections;
 pub(super) mod detect;
+pub(super) mod duplicates;
+pub(super) mod faces;
 pub(super) mod listing;
 pub(super) mod liveness;
 pub(super) mod matching;
 pub(super) mod models;
 pub(super) mod persons;
 pub(super) mod service;
+pub(super) mod thumbnails;
+pub(super) mod vault;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -22,7 +26,7 @@ use utoipa_axum::routes;
 use super::app::App;
 use super::error::ApiError;
 use super::openapi::Description;
-use super::{auth, connection, drain, framing, host, observe};
+use super::{auth, connection, console, drain, framing, host, observe};
 
 pub(super) const BASE: &str = "/v2/face-recognition";
 pub(super) const HEALTH: &str = "/healthz";
@@ -36,10 +40,12 @@ pub(super) fn described() -> OpenApiRouter<App> {
         .routes(routes!(persons::list, persons::create))
         .routes(routes!(persons::lookup))
         .routes(routes!(persons::read, persons::update, persons::remove))
+        .routes(routes!(thumbnails::thumbnail))
         .routes(routes!(collections::list, collections::create))
         .routes(routes!(collections::read, collections::update, collections::remove))
         .routes(routes!(matching::search))
         .routes(routes!(matching::search_crops))
+        .routes(routes!(faces::search_faces))
         .routes(routes!(matching::search_active_user))
         .routes(routes!(matching::verify))
         .routes(routes!(matching::compare))
@@ -49,6 +55,9 @@ pub(super) fn described() -> OpenApiRouter<App> {
         .routes(routes!(liveness::compare_live))
         .routes(routes!(liveness::compare_with_liveness))
         .routes(routes!(liveness::create_live_person))
+        .routes(routes!(duplicates::duplicates))
+        .routes(routes!(vault::state))
+        .routes(routes!(vault::check))
         .routes(routes!(models::models));
     OpenApiRouter::with_openapi(Description::openapi())
         .nest(BASE, faces)
@@ -60,7 +69,11 @@ pub(super) fn described() -> OpenApiRouter<App> {
 
 /// All routes, and what every request goes through before them.
 pub(super) fn router(app: App) -> Router {
-    Router::from(described())
+    let mut routes = Router::from(described());
+    if app.console {
+        routes = routes.merge(console::routes());
+    }
+    routes
         .fallback(|| async { ApiError::no_such_route() })
         .method_not_allowed_fallback(|| async { ApiError::no_such_method() })
         .layer(from_fn_with_state(app.clone(), auth::check))

@@ -43,7 +43,7 @@ pub(in crate::http) struct Removal<'a> {
 }
 
 /// The person that a path names. An id that none can have is an unknown person's.
-pub(in crate::http) struct PersonPath(PersonId);
+pub(in crate::http) struct PersonPath(pub(super) PersonId);
 
 impl<S: Send + Sync> FromRequestParts<S> for PersonPath {
     type Rejection = ApiError;

@@ -54,6 +54,18 @@ impl Store {
         })
     }
 
+    /// The id of a person's photo by its place, from 0; `None` where there are fewer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for an unknown person, and as for every read.
+    #[cfg(feature = "http")]
+    pub(crate) fn image_at(&self, client: &ClientId, person: &PersonId, place: usize) -> Result<Option<ImageId>> {
+        self.read(|connection| {
+            let owner = persons::require_key(connection, clients::require(connection, client)?, person)?;
+            Ok(rows(connection, owner)?.into_iter().nth(place).map(|image| image.id))
+        })
+    }
+
     /// One photo of a person.
     ///
     /// # Errors

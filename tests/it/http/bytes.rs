@@ -255,3 +255,23 @@ fn answers_are_as_described_and_byte_for_byte_what_they_always_were() {
     let different = text.lines().zip(EXPECTED.lines()).find(|(found, expected)| found != expected);
     assert!(text.trim_end() == EXPECTED.trim_end(), "{different:#?}\n\n{text}");
 }
+
+#[test]
+fn answers_about_faces_duplicates_and_the_vault_are_as_described() {
+    for service in [Service::new(), Service::of_one_client()] {
+        for (id, seed) in [("ada", 1), ("ada_again", 1), ("bob", 2)] {
+            service.enroll(id, id, seed);
+        }
+        let mut transcript = Transcript::new(&service);
+        for faces in 0..3 {
+            let asked = json!({"image": photo_of(1, faces), "min_score": 0.85, "search_mode": "FAST", "top": true});
+            transcript.post("/search/faces", asked);
+        }
+        transcript.post("/search/faces", json!({"image": "bm90aGluZw==", "min_score": 0.85, "search_mode": "FAST"}));
+        for path in ["/duplicates", "/duplicates?min_score=2", "/vault", "/vault/check", "/vault?x=1"] {
+            transcript.get(path);
+        }
+        transcript.get("/persons/ada/thumbnail?photo=9");
+        assert_eq!(transcript.compared, 10);
+    }
+}

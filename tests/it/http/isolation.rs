@@ -32,6 +32,17 @@ fn requests() -> Vec<(&'static str, &'static str, String, Value)> {
         ),
         (
             "POST",
+            "/search/faces",
+            "/search/faces".into(),
+            json!({"image": photo(1), "min_score": 0.2, "search_mode": "FAST", "top": true}),
+        ),
+        ("GET", "/persons", "/persons?name=ada".into(), Value::Null),
+        ("GET", "/persons/{id}/thumbnail", "/persons/ada/thumbnail".into(), Value::Null),
+        ("GET", "/duplicates", "/duplicates?min_score=0.5".into(), Value::Null),
+        ("GET", "/vault", "/vault".into(), Value::Null),
+        ("GET", "/vault/check", "/vault/check".into(), Value::Null),
+        (
+            "POST",
             "/search-active-user",
             "/search-active-user".into(),
             json!({"image": photo(1), "os": "IOS", "min_score": 0.2, "search_mode": "FAST"}),

@@ -4,8 +4,11 @@ mod audit;
 mod auth;
 mod bytes;
 mod collections;
+mod console;
 mod contract;
 mod documents;
+mod duplicates;
+mod faces;
 mod fairness;
 mod framing;
 mod hostile;
@@ -20,6 +23,8 @@ mod process;
 mod scripts;
 mod tending;
 mod texts;
+mod thumbnails;
+mod vault;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -121,10 +126,21 @@ impl Service {
 
     /// A server of a vault with these options.
     fn of_vault(options: VaultOptions, set: impl FnOnce(&mut ServerOptions)) -> Self {
+        Self::of_clients(options, true, set)
+    }
+
+    /// A server of a vault with the client `a` alone.
+    fn of_one_client() -> Self {
+        Self::of_clients(VaultOptions::default().with_engine(fakes::engine()), false, |_| {})
+    }
+
+    fn of_clients(options: VaultOptions, with_b: bool, set: impl FnOnce(&mut ServerOptions)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let options = options.with_client(client("a"));
         let vault = Vault::create(folder.path().join("people.vault"), options).expect("a vault");
-        vault.add_client(&client("b")).expect("a client");
+        if with_b {
+            vault.add_client(&client("b")).expect("a client");
+        }
         let (secret, _) = vault.create_token(None).expect("a token");
         let mut options = ServerOptions {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -181,7 +197,8 @@ impl Service {
     }
 
     fn send_with(&self, headers: &[(&str, &str)], method: &str, path: &str, body: Option<&[u8]>) -> Answered {
-        let own = ["/healthz", "/metrics", "/openapi.json", "/docs"].iter().any(|own| path.starts_with(own));
+        let own =
+            ["/healthz", "/metrics", "/openapi.json", "/docs", "/console"].iter().any(|own| path.starts_with(own));
         let url = format!("{}{}{path}", self.url, if own { "" } else { BASE });
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {

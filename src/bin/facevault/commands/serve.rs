@@ -18,6 +18,7 @@ use crate::{core_dumps, interrupt};
 const EXAMPLES: &str = "\
 Examples:
   facevault serve people.vault
+  facevault serve people.vault --console                     also a page for people, in the browser
   facevault serve people.vault --listen 127.0.0.1:0          any free port; the answer names it
   facevault serve people.vault --tls-cert cert.pem --tls-key key.pem
   facevault serve people.vault --listen 0.0.0.0:8443 --allow-remote --host kiosk.example \\
@@ -49,6 +50,10 @@ pub(crate) struct Arguments {
     /// The address and port to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8780")]
     listen: SocketAddr,
+
+    /// Serve the console, a page in the browser, at /console/; only on a loopback address
+    #[arg(long)]
+    console: bool,
 
     /// Let other machines connect; --listen must name an address that they can reach
     #[arg(long)]
@@ -136,8 +141,12 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
     let stop = server.stop_handle();
     guard.wakes(move || stop.stop());
     let (url, metrics, file) = (server.url(), server.metrics_url(), path(&arguments.vault));
-    context.output.answer(&json!({"url": url, "metrics": metrics, "vault": file}), |text| {
+    let console = server.console_url();
+    context.output.answer(&json!({"url": url, "console": console, "metrics": metrics, "vault": file}), |text| {
         text.line(format!("serving {file} at {url}; Ctrl-C stops"))?;
+        console.iter().try_for_each(|console| {
+            text.line(format!("open {console} in a browser; `facevault token create {file}` makes a token to sign in"))
+        })?;
         metrics.iter().try_for_each(|metrics| text.line(format!("the process's numbers are at {metrics}")))
     })?;
     Ok(server.run()?)
@@ -150,6 +159,7 @@ fn options(arguments: &Arguments) -> Result<ServerOptions> {
     Ok(ServerOptions {
         listen: arguments.listen,
         allow_remote: arguments.allow_remote,
+        console: arguments.console,
         metrics: arguments.metrics,
         hosts: arguments.host.clone(),
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
