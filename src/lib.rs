@@ -137,7 +137,9 @@ pub use vault::{
 #[cfg(feature = "encryption")]
 pub use vault_key::VaultKey;
 pub use vision::disable_runtime_telemetry;
-pub use watch::{Answer, BestShot, Event, Recognition, UnknownReason, VisitState, WatchCounts, WatchOptions, Watcher};
+pub use watch::{
+    Answer, BestShot, Event, Recognition, UnknownReason, VisitLiveness, VisitState, WatchCounts, WatchOptions, Watcher,
+};
 
 /// The README's code is compiled with the tests.
 #[cfg(doctest)]

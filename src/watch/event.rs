@@ -17,7 +17,8 @@ use crate::vision::{Face, Quality};
 ///
 /// Each visit has one [`Appeared`](Self::Appeared) and, at the end, one [`Left`](Self::Left). In between it is
 /// [`Recognized`](Self::Recognized) or [`Unknown`](Self::Unknown) once, unless a cool-down keeps that back;
-/// [`Updated`](Self::Updated) follows where better shots change the answer before it is final.
+/// [`Updated`](Self::Updated) follows where better shots change the answer before it is final, and where the answer
+/// becomes final while the face is in view. After an event that is final only `Left` follows.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -44,6 +45,8 @@ pub enum Event {
         shot: BestShot,
         /// Whether the answer stays.
         is_final: bool,
+        /// What its shots say about liveness; `None` where that is not asked for, and before the first shot.
+        liveness: Option<VisitLiveness>,
     },
     /// It cannot be said whose face it is.
     #[non_exhaustive]
@@ -58,8 +61,10 @@ pub enum Event {
         shot: Option<BestShot>,
         /// Whether the answer stays.
         is_final: bool,
+        /// What its shots say about liveness; `None` where that is not asked for, and before the first shot.
+        liveness: Option<VisitLiveness>,
     },
-    /// Better shots changed the answer.
+    /// Better shots changed the answer, or it is the same and final now.
     #[non_exhaustive]
     Updated {
         /// The visit's number.
@@ -72,6 +77,8 @@ pub enum Event {
         shot: Option<BestShot>,
         /// Whether the answer stays.
         is_final: bool,
+        /// What its shots say about liveness; `None` where that is not asked for, and before the first shot.
+        liveness: Option<VisitLiveness>,
     },
     /// The face has left.
     #[non_exhaustive]
@@ -84,6 +91,8 @@ pub enum Event {
         last_seen: Duration,
         /// The final answer, also where a cool-down kept it back.
         answer: Answer,
+        /// What all its shots say about liveness; `None` where that is not asked for, and without a shot.
+        liveness: Option<VisitLiveness>,
     },
 }
 
@@ -188,9 +197,30 @@ pub enum UnknownReason {
     /// No shot was good enough to be encoded.
     #[non_exhaustive]
     NotRecognizable {
-        /// Why the last one was refused; `None` where the face was covered or gone before there was one.
+        /// Why the last one was refused; `None` where the face was covered or gone before there was one. With the
+        /// code [`LivenessFailed`](crate::RefusalCode::LivenessFailed), the face left before it had as many shots as
+        /// [`WatchOptions::live_shots`](crate::WatchOptions::live_shots) asks for.
         refusal: Option<Refusal>,
     },
+    /// The face does not seem to be that of a living person in front of the camera, which is required.
+    #[non_exhaustive]
+    Attack {
+        /// What the shots say.
+        liveness: VisitLiveness,
+        /// The score must be above this one.
+        min_score: f64,
+    },
+}
+
+/// What the shots of a visit say about liveness.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct VisitLiveness {
+    /// How sure the networks are that the face is live, 0 to 1: the mean over all shots that were encoded before the
+    /// answer was final.
+    pub score: f64,
+    /// How many shots these are.
+    pub shots: u32,
 }
 
 /// The best shot of a visit. Cloning is cheap. `Debug` does not show the picture.

@@ -10,20 +10,24 @@
 //! | another visit that is in doubt | both exchange their tracks, and the other takes the shot |
 //! | a visit that is not seen, as surely as one pair in ten thousand does | the same |
 //! | none, but another one that agreed with none half a second ago | the track is a new visit |
+//! | the same, of a visit that has few shots and whose track was not in doubt | those were poor: they are forgotten |
 //! | none | it is set aside |
 //!
 //! The limit for visits that are not seen is stricter, because whoever continues one bears its answer: a stranger who
-//! comes as somebody leaves must not.
+//! comes as somebody leaves must not. A new visit is compared with them until it is said to have appeared, and that is
+//! not said while it may be one of them. If it turns out to be the same person as one of them, it was that visit.
 
 use std::time::Duration;
 
 use crate::encoding::FaceEncoding;
 use crate::error::Result;
 use crate::index::compare;
+use crate::person::PersonId;
 
 use super::Watcher;
+use super::event::Answer;
 use super::shot::Shot;
-use super::visit::{BETWEEN_CHECKS, Place, Visit};
+use super::visit::{BETWEEN_CHECKS, FEW_SHOTS, Place, Visit};
 
 impl Watcher {
     /// Gives a shot of a visit's track to the visit that it shows.
@@ -32,9 +36,9 @@ impl Watcher {
         let own = visit.probe().map(|probe| self.similarity(probe, &shot.encoding)).transpose()?;
         let disagrees = own.is_some_and(|own| !self.agrees(own));
         // Without a limit every shot would agree: then motion alone decides.
-        let is_open = self.linked.is_some() && own.is_none() && !visit.has_appeared;
-        if (visit.is_unsure || disagrees || is_open)
-            && let Some((rival, similarity)) = self.nearest_rival(number, &shot.encoding)?
+        let is_open = self.linked.is_some() && !visit.has_appeared;
+        if (visit.is_unsure() || disagrees || is_open)
+            && let Some((rival, similarity)) = self.nearest_rival(number, &shot.encoding, own.is_none())?
             && own.is_none_or(|own| similarity > own)
         {
             return self.exchange(number, rival, shot);
@@ -52,15 +56,17 @@ impl Watcher {
     }
 
     /// Of the other visits whose face could be here and with which the shot agrees, the one that is most similar.
-    fn nearest_rival(&self, number: u64, encoding: &FaceEncoding) -> Result<Option<(u64, f64)>> {
+    /// With the first shot of a visit, it must agree more surely with one that is not seen: there is no similarity to the
+    /// visit's own shots that it would have to exceed.
+    fn nearest_rival(&self, number: u64, encoding: &FaceEncoding, is_first: bool) -> Result<Option<(u64, f64)>> {
         let mut nearest: Option<(u64, f64)> = None;
         for (other, visit) in &self.visits {
-            let Some(probe) = visit.probe().filter(|_| *other != number && (visit.is_unsure || !visit.is_seen()))
+            let Some(probe) = visit.probe().filter(|_| *other != number && (visit.is_unsure() || !visit.is_seen()))
             else {
                 continue;
             };
             let similarity = self.similarity(probe, encoding)?;
-            let limit = if visit.is_seen() { self.linked } else { self.joined };
+            let limit = if visit.is_seen() || !is_first { self.linked } else { self.joined };
             if limit.is_some_and(|limit| similarity < limit) {
                 continue;
             }
@@ -86,7 +92,7 @@ impl Watcher {
             visit.place = here;
         }
         if let Some(visit) = self.visits.get_mut(&number) {
-            (visit.place, visit.is_unsure, visit.doubt) = (there, true, None);
+            (visit.place, visit.is_confused, visit.doubt) = (there, true, None);
             // Nobody was told of it, and there is nothing left of it.
             if !visit.has_appeared && !visit.is_seen() {
                 self.visits.remove(&number);
@@ -98,6 +104,10 @@ impl Watcher {
     /// The shot agrees with nobody.
     fn doubt(&mut self, number: u64, shot: Shot, time: Duration) -> Result<()> {
         let Some(visit) = self.visits.get(&number) else { return Ok(()) };
+        // What another face hides a part of may agree with nobody.
+        if visit.place.is_touched {
+            return Ok(());
+        }
         let before = match &visit.doubt {
             Some(doubt) if self.agrees(self.similarity(&doubt.encoding, &shot.encoding)?) => {
                 // Two frames in a row may be equally bad: the face half hidden, or turned away.
@@ -108,17 +118,48 @@ impl Watcher {
             }
             _ => {
                 if let Some(visit) = self.visits.get_mut(&number) {
-                    (visit.is_unsure, visit.doubt) = (true, Some(shot));
+                    visit.doubt = Some(shot);
                 }
                 return Ok(());
             }
         };
         let place = visit.place;
+        if visit.shot_count < FEW_SHOTS && !visit.is_confused && !visit.is_final {
+            if let Some(visit) = self.visits.get_mut(&number) {
+                visit.start_over();
+            }
+            self.take(number, before)?;
+            return self.take(number, shot);
+        }
         if let Some(visit) = self.visits.get_mut(&number) {
             (visit.place, visit.doubt) = (Place { track: None, face: None, ..place }, None);
         }
-        let new = self.begin(Visit::new(place, time));
+        let mut new = Visit::new(place, time);
+        new.is_split = true;
+        let new = self.begin(new);
         self.take(new, before)?;
         self.take(new, shot)
+    }
+
+    /// A new visit of the same person as one that is not seen is that visit.
+    pub(super) fn rejoin(&mut self) -> Result<()> {
+        let (metric, most) = (self.metric, self.options.shots);
+        let who = |visit: &Visit| visit.answer.as_ref().and_then(Answer::person).cloned();
+        let new: Vec<(u64, PersonId)> = (self.visits.iter())
+            .filter(|(_, visit)| !visit.has_appeared && visit.is_seen())
+            .filter_map(|(number, visit)| Some((*number, who(visit)?)))
+            .collect();
+        for (number, person) in new {
+            let gone = (self.visits.iter())
+                .filter(|(other, visit)| **other != number && !visit.is_seen() && who(visit).as_ref() == Some(&person))
+                .max_by_key(|(_, visit)| visit.place.last_seen);
+            let Some(gone) = gone.map(|(other, _)| *other) else { continue };
+            if let Some(new) = self.visits.remove(&number)
+                && let Some(visit) = self.visits.get_mut(&gone)
+            {
+                visit.take_over(new, metric, most)?;
+            }
+        }
+        Ok(())
     }
 }

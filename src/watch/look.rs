@@ -8,10 +8,11 @@ use crate::vault::Identification;
 
 use super::Watcher;
 use super::event::{Answer, Event, Recognition, UnknownReason};
-use super::visit::Visit;
+use super::visit::{FEW_SHOTS, Visit};
 
-/// How long it is not said that a face appeared, while somebody else is not seen who may be it.
-const MAY_BE_BACK: Duration = Duration::from_millis(500);
+/// How long it is not said that a face appeared, while somebody else is not seen who may be it, unless it is recognised
+/// or there are enough shots that agree with nobody.
+const MAY_BE_BACK: Duration = Duration::from_millis(1000);
 
 impl Watcher {
     /// Says who appeared.
@@ -19,7 +20,9 @@ impl Watcher {
         let anybody_gone = self.visits.values().any(|visit| visit.probe().is_some() && !visit.is_seen());
         for (number, visit) in &mut self.visits {
             let is_old = time.saturating_sub(visit.began) >= MAY_BE_BACK;
-            let is_clear = !anybody_gone || visit.probe().is_some() || is_old || is_over(visit);
+            let is_recognized = visit.answer.as_ref().is_some_and(|answer| answer.person().is_some());
+            let is_other = is_recognized || (visit.shot_count >= FEW_SHOTS && !visit.is_split);
+            let is_clear = !anybody_gone || is_other || is_old || is_over(visit);
             if !visit.has_appeared && is_clear {
                 visit.has_appeared = true;
                 self.events.push(Event::Appeared { visit: *number, time, bounds: visit.place.bounds });
@@ -27,7 +30,7 @@ impl Watcher {
         }
     }
 
-    /// Looks faces up for which it is time, in one search, and gives the answers that are new.
+    /// Looks faces up for which it is time, in one search.
     pub(super) fn look_up(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) -> Result<()> {
         let wants = |visit: &Visit| visit.wants_look(time, is_over(visit), &self.options);
         let (numbers, probes): (Vec<u64>, Vec<_>) = (self.visits.iter())
@@ -53,22 +56,35 @@ impl Watcher {
                 visit.answer = Some(Answer::Unknown(UnknownReason::NotRecognizable { refusal }));
             }
         }
-        let numbers: Vec<u64> = self.visits.keys().copied().collect();
-        numbers.into_iter().try_for_each(|number| self.give(number, time))
+        Ok(())
     }
 
-    /// Gives a visit's answer where it differs from the one that was given.
-    fn give(&mut self, number: u64, time: Duration) -> Result<()> {
+    /// Gives the answers that are new.
+    pub(super) fn answer(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) -> Result<()> {
+        let numbers: Vec<(u64, bool)> = self.visits.iter().map(|(number, visit)| (*number, is_over(visit))).collect();
+        numbers.into_iter().try_for_each(|(number, is_over)| self.give(number, time, is_over))
+    }
+
+    /// Gives a visit's answer where it differs from the one that was given, or is final now. What is final because the
+    /// visit is over, its end says.
+    fn give(&mut self, number: u64, time: Duration, is_over: bool) -> Result<()> {
         let Some(visit) = self.visits.get(&number).filter(|visit| visit.has_appeared) else { return Ok(()) };
-        let Some(answer) = visit.answer.clone() else { return Ok(()) };
-        let is_same = visit.given.as_ref().is_some_and(|given| given.is_same(&answer));
+        let Some(answer) = visit.said(&self.options) else { return Ok(()) };
+        let is_confirmed = visit.is_final && !visit.given_final && !is_over;
+        let is_same = visit.given.as_ref().is_some_and(|given| given.is_same(&answer)) && !is_confirmed;
         // Nobody is unknown before there was time for better shots; nor is somebody who is recognised.
-        let is_early = matches!(answer, Answer::Unknown(UnknownReason::NobodySimilar { .. })) && !visit.is_final;
+        let is_early = match answer {
+            Answer::Unknown(UnknownReason::NobodySimilar { .. }) => !visit.is_final,
+            Answer::Unknown(UnknownReason::Attack { .. }) => !visit.is_final && !visit.is_due(time, &self.options),
+            _ => false,
+        };
         let is_kept_back = visit.kept_back.is_some() && visit.kept_back.as_ref() == answer.person();
         if is_same || is_early || is_kept_back {
             return Ok(());
         }
-        self.note(&answer)?;
+        if !visit.given.as_ref().is_some_and(|given| given.is_same(&answer)) {
+            self.note(&answer)?;
+        }
         // A correction is always said.
         let is_first = visit.given.is_none();
         let kept_back =
@@ -79,6 +95,8 @@ impl Watcher {
             return Ok(());
         }
         let (before, shot, is_final) = (visit.given.replace(answer.clone()), visit.best(), visit.is_final);
+        let liveness = visit.liveness();
+        visit.given_final = is_final;
         // Who it was taken for before was not here.
         if let Some(person) = before.as_ref().and_then(Answer::person)
             && self.recognized.get(person).is_some_and(|(_, visit)| *visit == number)
@@ -90,10 +108,12 @@ impl Watcher {
         }
         let event = match (before, answer, shot) {
             (None, Answer::Recognized(recognition), Some(shot)) => {
-                Event::Recognized { visit: number, time, recognition, shot, is_final }
+                Event::Recognized { visit: number, time, recognition, shot, is_final, liveness }
             }
-            (None, Answer::Unknown(reason), shot) => Event::Unknown { visit: number, time, reason, shot, is_final },
-            (_, answer, shot) => Event::Updated { visit: number, time, answer, shot, is_final },
+            (None, Answer::Unknown(reason), shot) => {
+                Event::Unknown { visit: number, time, reason, shot, is_final, liveness }
+            }
+            (_, answer, shot) => Event::Updated { visit: number, time, answer, shot, is_final, liveness },
         };
         self.events.push(event);
         Ok(())
@@ -119,12 +139,13 @@ impl Watcher {
 
     /// Ends the visits that are over.
     pub(super) fn close(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) {
-        let (events, missing) = (&mut self.events, Answer::Unknown(UnknownReason::NotRecognizable { refusal: None }));
+        let (events, options, missing) =
+            (&mut self.events, &self.options, Answer::Unknown(UnknownReason::NotRecognizable { refusal: None }));
         self.visits.retain(|number, visit| {
             let is_over = is_over(visit);
             if is_over {
-                let (answer, last_seen) = (visit.answer.take().unwrap_or(missing.clone()), visit.place.last_seen);
-                events.push(Event::Left { visit: *number, time, last_seen, answer });
+                let (answer, last_seen) = (visit.said(options).unwrap_or(missing.clone()), visit.place.last_seen);
+                events.push(Event::Left { visit: *number, time, last_seen, answer, liveness: visit.liveness() });
             }
             !is_over
         });

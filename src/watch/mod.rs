@@ -27,6 +27,7 @@
 
 mod event;
 mod identity;
+mod live;
 mod look;
 mod options;
 mod pace;
@@ -41,7 +42,7 @@ use std::time::Duration;
 use image::RgbImage;
 
 use crate::comparison::OperatingPoint;
-use crate::engine::{Engine, FilmEngine};
+use crate::engine::{Engine, FilmEngine, each_shot};
 use crate::error::{Error, ImageReport, Result};
 use crate::frame::Frame;
 use crate::geometry::Rect;
@@ -50,7 +51,7 @@ use crate::spec::Metric;
 use crate::tracking::{Observation, Tracker, TrackerOptions};
 use crate::vault::{IdentifyOptions, Vault};
 
-pub use event::{Answer, BestShot, Event, Recognition, UnknownReason};
+pub use event::{Answer, BestShot, Event, Recognition, UnknownReason, VisitLiveness};
 pub use options::WatchOptions;
 
 use pace::Pace;
@@ -89,6 +90,8 @@ const JOINED_FMR: f64 = 1e-4;
 /// face it shows, or as a new visit. The vault's model needs a table for that
 /// ([`Vault::calibration`](crate::Vault::calibration)), or an operating point that is a similarity; without either,
 /// motion alone decides.
+///
+/// Liveness ([`WatchOptions::liveness`]) is judged on the same shots that are encoded, and all of them count together.
 ///
 /// Where the vault's audit trail notes searches, each answer of a visit has its entry.
 ///
@@ -145,6 +148,8 @@ pub struct VisitState {
     pub is_seen: bool,
     /// The answer that was given; `None` before the first, and where a cool-down keeps it back.
     pub answer: Option<Answer>,
+    /// What its shots say about liveness so far; `None` where that is not asked for, and before the first shot.
+    pub liveness: Option<VisitLiveness>,
 }
 
 impl fmt::Debug for Watcher {
@@ -163,11 +168,17 @@ impl Watcher {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for options out of range, an unknown collection, or an operating point
     /// that the model's table cannot carry over the people of the vault;
-    /// [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) where the vault was opened without an engine;
+    /// [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) where the vault was opened without an engine, or liveness
+    /// is asked for and its networks are not installed;
     /// [`ModelMismatch`](crate::ErrorKind::ModelMismatch) where all its encodings are of another model.
     pub fn new(vault: &Vault, options: WatchOptions) -> Result<Self> {
         options.check()?;
-        let engine = vault.engine_in(options.mode)?;
+        // Shots of one face count together: none is refused by itself.
+        let engine = vault.engine_in(options.mode)?.with_liveness_check(each_shot(&options.liveness, true));
+        if options.liveness.is_asked() {
+            // What is missing shows now, and the networks are in memory.
+            engine.liveness_model()?;
+        }
         let search = IdentifyOptions::default()
             .with_operating_point(options.of_one_look()?)
             .with_collections(options.collections.clone())
@@ -300,6 +311,7 @@ impl Watcher {
             bounds: visit.place.bounds,
             is_seen: visit.is_seen(),
             answer: visit.given.clone(),
+            liveness: visit.liveness(),
         };
         appeared.map(state).collect()
     }
@@ -345,8 +357,10 @@ impl Watcher {
     }
 
     fn end(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) -> Result<()> {
-        self.announce(time, &is_over);
         self.look_up(time, &is_over)?;
+        self.rejoin()?;
+        self.announce(time, &is_over);
+        self.answer(time, &is_over)?;
         self.close(time, &is_over);
         Ok(())
     }

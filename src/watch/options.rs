@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::comparison::OperatingPoint;
 use crate::error::{Error, Result, Rule};
 use crate::geometry::Rect;
+use crate::liveness::LivenessCheck;
 use crate::setters::setters;
 use crate::spec::EncodingMode;
 
@@ -45,6 +46,16 @@ pub struct WatchOptions {
     pub min_face: f32,
     /// The most faces that are followed at once, 1 to 100; of more, those with the highest scores. 16 by default.
     pub max_faces: usize,
+    /// What is done about liveness (presentation attack detection); nothing by default. Where it is not off, each shot
+    /// that is encoded is judged too, which takes some milliseconds more, and events have the mean score of all shots.
+    /// Where it is required, nobody is recognised before [`Self::live_shots`] shots were judged and while their mean
+    /// does not pass, and whoever still does not pass after [`Self::decide_within`] is unknown because of an
+    /// [`Attack`](crate::UnknownReason::Attack), which further shots may correct: that answer is final when the visit
+    /// is over.
+    pub liveness: LivenessCheck,
+    /// How many shots must have been judged, where liveness is required, before anybody is recognised or taken for an
+    /// attack, 1 to 20. 3 by default: the networks are weak evidence, and one shot is hardly any.
+    pub live_shots: u32,
 }
 
 impl Default for WatchOptions {
@@ -63,6 +74,8 @@ impl Default for WatchOptions {
             region: None,
             min_face: 60.0,
             max_faces: 16,
+            liveness: LivenessCheck::default(),
+            live_shots: 3,
         }
     }
 }
@@ -80,6 +93,8 @@ setters!(WatchOptions {
     region: with_region(impl Into<Option<Rect>>),
     min_face: with_min_face(f32),
     max_faces: with_max_faces(usize),
+    liveness: with_liveness(LivenessCheck),
+    live_shots: with_live_shots(u32),
 });
 
 impl WatchOptions {
@@ -90,6 +105,8 @@ impl WatchOptions {
         };
         range("looks", f64::from(self.looks), 1.0, 10.0)?;
         range("shots", self.shots as f64, 1.0, 20.0)?;
+        range("live_shots", f64::from(self.live_shots), 1.0, 20.0)?;
+        self.liveness.validate()?;
         range("max_faces", self.max_faces as f64, 1.0, 100.0)?;
         range("leave_after", self.leave_after.as_secs_f64(), 0.0, 3_600.0)?;
         range("min_face", f64::from(self.min_face), 16.0, f64::from(u16::MAX))?;
@@ -154,6 +171,8 @@ mod tests {
             ("looks", usual().with_looks(11)),
             ("shots", usual().with_shots(0)),
             ("max_faces", usual().with_max_faces(0)),
+            ("live_shots", usual().with_live_shots(0)),
+            ("min_score", usual().with_liveness(LivenessCheck::require(1.5))),
             ("min_face", usual().with_min_face(f32::NAN)),
             ("min_face", usual().with_min_face(8.0)),
             ("region", usual().with_region(empty)),

@@ -53,13 +53,16 @@ pub(super) struct Shot {
     /// The former alone, which is known before there is an encoding.
     pub(super) seen: f64,
     pub(super) encoding: FaceEncoding,
+    /// How live the face is, where that is asked for.
+    pub(super) liveness: Option<f64>,
     pub(super) best: BestShot,
 }
 
 impl Shot {
     /// The shot of a face; `limit` is how recognisable a face must be.
     pub(super) fn new(time: Duration, encoded: EncodedFace, limit: Option<f64>, picture: &RgbImage) -> Self {
-        let EncodedFace { face, quality, encoding, recognizability, .. } = encoded;
+        let EncodedFace { face, quality, encoding, recognizability, liveness, .. } = encoded;
+        let liveness = liveness.map(|liveness| liveness.score);
         let recognizable = match (recognizability, limit) {
             (Some(value), Some(limit)) if limit > 0.0 => value / limit,
             _ => 1.0,
@@ -67,7 +70,7 @@ impl Shot {
         let seen = score(&quality);
         let score = seen * recognizable;
         let picture = Arc::new(shown(picture, &face));
-        Self { score, seen, encoding, best: BestShot { time, face, score, quality, picture } }
+        Self { score, seen, encoding, liveness, best: BestShot { time, face, score, quality, picture } }
     }
 }
 

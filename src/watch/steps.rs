@@ -71,14 +71,15 @@ impl Watcher {
         }
         for tracked in &update.tracks {
             let Some(face) = faces.get(tracked.observation) else { continue };
-            let is_covered = tracked.covered >= COVERED;
+            let (is_touched, is_covered) = (tracked.covered >= TOUCHED, tracked.covered >= COVERED);
             let (track, observation) = (Some(tracked.track), Some(tracked.observation));
-            let place = Place { track, bounds: face.bounds, last_seen: time, face: observation, is_covered };
+            let place =
+                Place { track, bounds: face.bounds, last_seen: time, face: observation, is_touched, is_covered };
             let known = self.visits.iter().find(|(_, visit)| visit.place.track == track).map(|(number, _)| *number);
             let number = known.unwrap_or_else(|| self.begin(Visit::new(place, time)));
             if let Some(visit) = self.visits.get_mut(&number) {
                 visit.place = place;
-                visit.is_unsure |= tracked.covered >= TOUCHED || tracked.doubtful;
+                visit.is_confused |= is_touched || tracked.doubtful;
             }
         }
     }
@@ -97,7 +98,7 @@ impl Watcher {
             let Some((place, face)) = visit.place.face.and_then(|place| Some((place, faces.get(place)?))) else {
                 continue;
             };
-            let would_count = match visit.least_score(self.options.shots) {
+            let would_count = match visit.least_score(&self.options) {
                 Some(least) => shot::score(&Quality::measure(picture, face)) > least,
                 None => true,
             };

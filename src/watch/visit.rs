@@ -9,7 +9,8 @@ use crate::geometry::Rect;
 use crate::person::PersonId;
 use crate::spec::Metric;
 
-use super::event::{Answer, BestShot};
+use super::event::{Answer, BestShot, VisitLiveness};
+use super::live::{self, Judged};
 use super::options::WatchOptions;
 use super::shot::Shot;
 
@@ -17,6 +18,8 @@ use super::shot::Shot;
 /// to tell whether it is still the same face.
 const BETWEEN_SHOTS: Duration = Duration::from_millis(80);
 pub(super) const BETWEEN_CHECKS: Duration = Duration::from_millis(500);
+/// With fewer shots than these a visit may not be known from its shots yet: the first ones may be poor.
+pub(super) const FEW_SHOTS: u32 = 3;
 
 /// Where a visit's face is.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +33,8 @@ pub(super) struct Place {
     pub(super) face: Option<usize>,
     /// Whether another face covers a part of it.
     pub(super) is_covered: bool,
+    /// Whether another face is so near that both may be confused.
+    pub(super) is_touched: bool,
 }
 
 /// One visit.
@@ -39,25 +44,31 @@ pub(super) struct Visit {
     pub(super) began: Duration,
     /// Whether it was said that it appeared.
     pub(super) has_appeared: bool,
-    /// Whether the next shot has to tell whether it is still the same face.
-    pub(super) is_unsure: bool,
+    /// Whether its track may have gone over to another face since the last shot that agreed.
+    pub(super) is_confused: bool,
+    /// Whether it began because shots of another visit's track did not agree with that one.
+    pub(super) is_split: bool,
     /// A shot that does not agree with the others.
     pub(super) doubt: Option<Shot>,
     /// The best shots, best first, and one encoding of them.
     shots: Vec<Shot>,
     probe: Option<FaceEncoding>,
     /// How many shots there were, when the first of them was taken, and when one was tried last.
-    shot_count: u32,
+    pub(super) shot_count: u32,
     first_shot: Option<Duration>,
     pub(super) last_try: Option<Duration>,
+    /// What the shots say about liveness, and whether the answer waits for more of them because of that.
+    pub(super) judged: Judged,
+    waits_for_live: bool,
     /// Why the last one that was tried was refused.
     pub(super) refusal: Option<Refusal>,
     /// How often it was looked up, and whether there are better shots since.
     pub(super) looks: u32,
     has_better: bool,
-    /// The answer so far, and the one that was given.
+    /// The answer so far, whatever the liveness, and the one that was given; whether the latter was given as final.
     pub(super) answer: Option<Answer>,
     pub(super) given: Option<Answer>,
+    pub(super) given_final: bool,
     /// The person, where the face was recognised and this is not said because of the cool-down.
     pub(super) kept_back: Option<PersonId>,
     /// Whether the answer stays.
@@ -70,18 +81,22 @@ impl Visit {
             place,
             began,
             has_appeared: false,
-            is_unsure: false,
+            is_confused: false,
+            is_split: false,
             doubt: None,
             shots: Vec::new(),
             probe: None,
             shot_count: 0,
             first_shot: None,
             last_try: None,
+            judged: Judged::default(),
+            waits_for_live: false,
             refusal: None,
             looks: 0,
             has_better: false,
             answer: None,
             given: None,
+            given_final: false,
             kept_back: None,
             is_final: false,
         }
@@ -102,6 +117,11 @@ impl Visit {
         self.shots.first().map(|shot| shot.best.clone())
     }
 
+    /// Whether the next shot has to tell whether it is still the same face.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.is_confused || self.doubt.is_some()
+    }
+
     /// Whether the face is in the latest frame.
     pub(super) fn is_seen(&self) -> bool {
         self.place.face.is_some()
@@ -109,10 +129,11 @@ impl Visit {
 
     /// Takes a shot that shows the same face. Once the answer is final, it only counts as a check.
     pub(super) fn take(&mut self, shot: Shot, metric: Metric, most: usize) -> Result<()> {
-        (self.is_unsure, self.doubt) = (false, None);
+        (self.is_confused, self.doubt) = (false, None);
         if self.is_final {
             return Ok(());
         }
+        self.judged.add(shot.liveness);
         self.shot_count += 1;
         self.first_shot.get_or_insert(shot.best.time);
         let better_than = self.shots.partition_point(|other| other.score >= shot.score);
@@ -127,10 +148,39 @@ impl Visit {
         Ok(())
     }
 
+    /// Takes the shots of another visit, which turned out to be the same.
+    pub(super) fn take_over(&mut self, other: Self, metric: Metric, most: usize) -> Result<()> {
+        let judged = self.judged;
+        let shot_count = self.shot_count;
+        self.place = other.place;
+        other.shots.into_iter().try_for_each(|shot| self.take(shot, metric, most))?;
+        // All shots count, also those that were not kept.
+        if !self.is_final {
+            (self.judged, self.shot_count) = (judged.and(other.judged), shot_count + other.shot_count);
+        }
+        Ok(())
+    }
+
+    /// Forgets the shots: they were poor. How often the face was looked up, and what they said about liveness, stays.
+    pub(super) fn start_over(&mut self) {
+        self.shots.clear();
+        self.probe = None;
+    }
+
+    /// What is said of the visit, as far as the liveness that is required allows an answer.
+    pub(super) fn said(&self, options: &WatchOptions) -> Option<Answer> {
+        live::said(self.answer.as_ref(), &self.judged, self.is_final, options)
+    }
+
+    /// What its shots say about liveness.
+    pub(super) fn liveness(&self) -> Option<VisitLiveness> {
+        self.judged.mean()
+    }
+
     /// Whether a shot would help now.
     pub(super) fn wants_shot(&self, time: Duration) -> bool {
         let since = self.last_try.map(|last| time.saturating_sub(last));
-        let least = match (self.is_unsure, self.is_final) {
+        let least = match (self.is_unsure(), self.is_final || self.waits_for_live) {
             (true, _) if self.doubt.is_none() => Duration::ZERO,
             (true, _) | (false, false) => BETWEEN_SHOTS,
             (false, true) => BETWEEN_CHECKS,
@@ -140,8 +190,10 @@ impl Visit {
 
     /// What a shot's score must exceed to be among the best, as far as that can be told before it is encoded; `None`
     /// where any shot helps.
-    pub(super) fn least_score(&self, most: usize) -> Option<f64> {
-        if self.is_unsure || self.is_final || self.fused() < most {
+    pub(super) fn least_score(&self, options: &WatchOptions) -> Option<f64> {
+        // Where liveness is required, each shot counts until it is there.
+        let is_live = live::allows(&self.judged, options);
+        if self.is_unsure() || self.is_final || !is_live || self.fused() < options.shots {
             return None;
         }
         self.shots.iter().map(|shot| shot.seen).min_by(f64::total_cmp)
@@ -150,7 +202,7 @@ impl Visit {
     /// How urgently it needs a shot: the smaller the sooner. Whoever has waited longest is first, so that faces which
     /// never give a shot, or are always in doubt, do not keep the others from theirs.
     pub(super) fn urgency(&self) -> (Option<Duration>, bool, u32) {
-        (self.last_try, !self.is_unsure, self.shot_count)
+        (self.last_try, !self.is_unsure(), self.shot_count)
     }
 
     /// Whether the time for better shots is over.
@@ -181,6 +233,9 @@ impl Visit {
     /// Decides whether the answer stays.
     pub(super) fn settle(&mut self, time: Duration, is_last: bool, options: &WatchOptions) {
         let is_looked_up = self.looks >= options.looks || self.is_due(time, options);
-        self.is_final |= is_last || (is_looked_up && self.answer.is_some());
+        let is_settled = is_looked_up && self.answer.is_some();
+        let is_live = live::allows(&self.judged, options);
+        self.waits_for_live = is_settled && !is_live && !live::lacks_shots(&self.judged, options);
+        self.is_final |= is_last || (is_settled && is_live);
     }
 }

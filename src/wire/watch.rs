@@ -6,18 +6,19 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::person::PersonId;
-use crate::watch::{Answer, BestShot, Event, Recognition, UnknownReason};
+use crate::watch::{Answer, BestShot, Event, Recognition, UnknownReason, VisitLiveness};
 
 use super::face::{FaceAnswer, FaceBox};
 
 /// What happened before a camera: `{"event": "appeared", "visit", "time", "box"}`, `{"event": "recognized", "visit",
 /// "time", "person", "name", "image", "similarity", "fmr", "margin", "threshold", "shots", "shot", "is_final"}`,
 /// `{"event": "unknown", "visit", "time", "reason", ..., "shot", "is_final"}`, `{"event": "updated", "visit", "time",
-/// "answer", "shot", "is_final"}` or `{"event": "left", "visit", "time", "last_seen", "answer"}`.
+/// "answer", "shot", "is_final"}` or `{"event": "left", "visit", "time", "last_seen", "answer"}`. All but the first have
+/// `liveness` where that is asked for and there was a shot: `{"score", "shots"}`.
 ///
 /// Times are in seconds. An answer is `"recognized"` or `"unknown"`, with the fields of that event. A reason is
-/// `"nobody_similar"`, with `similarity` and `threshold`, or `"not_recognizable"`, with `refusal`. A shot has its
-/// `time`, its `score` and the `face`; its picture is left out.
+/// `"nobody_similar"`, with `similarity` and `threshold`, `"not_recognizable"`, with `refusal`, or `"attack"`, with
+/// `min_score`. A shot has its `time`, its `score` and the `face`; its picture is left out.
 ///
 /// It has no `Debug`, because it knows names.
 pub struct EventAnswer<'a> {
@@ -47,20 +48,21 @@ impl EventAnswer<'_> {
     fn fields(&self) -> (&'static str, Value) {
         match self.event {
             Event::Appeared { bounds, .. } => ("appeared", json!({"box": FaceBox::new(bounds)})),
-            Event::Recognized { recognition, shot: best, is_final, .. } => {
+            Event::Recognized { recognition, shot: best, is_final, liveness, .. } => {
                 let rest = json!({"shot": shot(best), "is_final": is_final});
-                ("recognized", with(self.recognition(recognition), rest))
+                ("recognized", with(with(self.recognition(recognition), rest), live(liveness.as_ref())))
             }
-            Event::Unknown { reason: why, shot: best, is_final, .. } => {
+            Event::Unknown { reason: why, shot: best, is_final, liveness, .. } => {
                 let rest = json!({"shot": best.as_ref().map(shot), "is_final": is_final});
-                ("unknown", with(reason(why), rest))
+                ("unknown", with(with(reason(why), rest), live(liveness.as_ref())))
             }
-            Event::Updated { answer, shot: best, is_final, .. } => {
+            Event::Updated { answer, shot: best, is_final, liveness, .. } => {
                 let rest = json!({"shot": best.as_ref().map(shot), "is_final": is_final});
-                ("updated", with(self.answer(answer), rest))
+                ("updated", with(with(self.answer(answer), rest), live(liveness.as_ref())))
             }
-            Event::Left { last_seen, answer, .. } => {
-                ("left", with(json!({"last_seen": last_seen.as_secs_f64()}), self.answer(answer)))
+            Event::Left { last_seen, answer, liveness, .. } => {
+                let rest = with(json!({"last_seen": last_seen.as_secs_f64()}), live(liveness.as_ref()));
+                ("left", with(self.answer(answer), rest))
             }
         }
     }
@@ -89,7 +91,14 @@ fn reason(reason: &UnknownReason) -> Value {
             json!({"reason": "nobody_similar", "similarity": similarity, "threshold": threshold})
         }
         UnknownReason::NotRecognizable { refusal } => json!({"reason": "not_recognizable", "refusal": refusal}),
+        UnknownReason::Attack { min_score, .. } => json!({"reason": "attack", "min_score": min_score}),
     }
+}
+
+/// The liveness, where it is known.
+fn live(liveness: Option<&VisitLiveness>) -> Value {
+    let fields = liveness.map(|VisitLiveness { score, shots }| json!({"liveness": {"score": score, "shots": shots}}));
+    fields.unwrap_or_else(|| json!({}))
 }
 
 fn shot(shot: &BestShot) -> Value {
@@ -147,6 +156,7 @@ mod tests {
             r#""reason":"not_recognizable","refusal":"#,
             r#"{"code":"face_too_small","measured":20.0,"limit":40.0,"message":"too small"}"#
         );
+        let live = r#""liveness":{"score":0.75,"shots":3}"#;
         let best = r#""shot":{"time":0.04,"score":0.25,"face":F}"#;
         let head = |kind: &str| format!(r#""event":"{kind}","visit":3,"time":1.5"#);
         let names = HashMap::from([(PersonId::new("ada").expect("an id"), "Ada".to_owned())]);
@@ -156,11 +166,18 @@ mod tests {
                 format!(r#"{},"box":{{"top":2.0,"left":1.0,"right":3.0,"bottom":4.0}}"#, head("appeared")),
             ),
             (
-                Event::Recognized { visit, time, recognition: recognition.clone(), shot: shot(), is_final: false },
-                format!(r#"{},{recognized},{best},"is_final":false"#, head("recognized")),
+                Event::Recognized {
+                    visit,
+                    time,
+                    recognition: recognition.clone(),
+                    shot: shot(),
+                    is_final: false,
+                    liveness: Some(VisitLiveness { score: 0.75, shots: 3 }),
+                },
+                format!(r#"{},{recognized},{best},"is_final":false,{live}"#, head("recognized")),
             ),
             (
-                Event::Unknown { visit, time, reason: near, shot: Some(shot()), is_final: true },
+                Event::Unknown { visit, time, reason: near, shot: Some(shot()), is_final: true, liveness: None },
                 format!(r#"{},{nobody},{best},"is_final":true"#, head("unknown")),
             ),
             (
@@ -170,12 +187,35 @@ mod tests {
                     answer: Answer::Recognized(recognition),
                     shot: Some(shot()),
                     is_final: true,
+                    liveness: None,
                 },
                 format!(r#"{},"answer":"recognized",{recognized},{best},"is_final":true"#, head("updated")),
             ),
             (
-                Event::Left { visit, time, last_seen: Duration::from_secs(1), answer: Answer::Unknown(none) },
+                Event::Left {
+                    visit,
+                    time,
+                    last_seen: Duration::from_secs(1),
+                    answer: Answer::Unknown(none),
+                    liveness: None,
+                },
                 format!(r#"{},"last_seen":1.0,"answer":"unknown",{refused}"#, head("left")),
+            ),
+            (
+                Event::Left {
+                    visit,
+                    time,
+                    last_seen: Duration::from_secs(1),
+                    answer: Answer::Unknown(UnknownReason::Attack {
+                        liveness: VisitLiveness { score: 0.75, shots: 3 },
+                        min_score: 0.875,
+                    }),
+                    liveness: Some(VisitLiveness { score: 0.75, shots: 3 }),
+                },
+                format!(
+                    r#"{},"last_seen":1.0,"answer":"unknown","reason":"attack","min_score":0.875,{live}"#,
+                    head("left")
+                ),
             ),
         ] {
             let fill = expected

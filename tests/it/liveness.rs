@@ -91,7 +91,7 @@ pub(crate) fn models(test: &str, other: bool) -> Option<TempDir> {
 }
 
 /// An engine with these liveness networks.
-fn engine(pack: &Path, liveness: &Path) -> Engine {
+pub(crate) fn engine(pack: &Path, liveness: &Path) -> Engine {
     let options = EngineOptions::default().with_pack(pack).with_liveness(liveness).with_threads(2);
     Engine::open(&options).expect("an engine")
 }

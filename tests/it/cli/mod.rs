@@ -1,6 +1,7 @@
 //! The command `facevault`, as people and programs use it.
 
 mod audit;
+mod cameras;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod full_disk;

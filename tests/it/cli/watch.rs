@@ -18,7 +18,7 @@ const SHOWN: usize = 12;
 const EMPTY: usize = 14;
 
 /// Commands on a vault with Clooney, and the picture of him that comes before the camera.
-fn enrolled(name: &str) -> Option<(Photos, RgbImage)> {
+pub(super) fn enrolled(name: &str) -> Option<(Photos, RgbImage)> {
     let test = Photos::new(name)?;
     let [one, two] = CLOONEY.map(|photo| test.photo(photo));
     test.run(&["person", "add", "v", "--id", "clooney", "--name", "George", "--image", &one, "--image", &two]).ok();
@@ -31,7 +31,7 @@ fn nobody(like: &RgbImage) -> RgbImage {
 }
 
 /// A stream of YUV4MPEG2 with the full range of BT.601.
-fn film(frames: &[&RgbImage]) -> Vec<u8> {
+pub(super) fn film(frames: &[&RgbImage]) -> Vec<u8> {
     let (width, height) = frames[0].dimensions();
     let mut stream = format!("YUV4MPEG2 W{width} H{height} F5:1 Ip A1:1 C420jpeg XCOLORRANGE=FULL\n").into_bytes();
     for frame in frames {
@@ -58,15 +58,15 @@ fn written(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
 }
 
 /// The events as programs read them.
-fn events(stdout: &str) -> Vec<Value> {
+pub(super) fn events(stdout: &str) -> Vec<Value> {
     stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-fn kinds(events: &[Value]) -> Vec<&str> {
+pub(super) fn kinds(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["event"].as_str().unwrap_or_default()).collect()
 }
 
-const WATCH: [&str; 5] = ["watch", "v", "-", "--similarity", "0.3"];
+pub(super) const WATCH: [&str; 5] = ["watch", "v", "-", "--similarity", "0.3"];
 
 #[test]
 fn films_pictures_and_folders_give_one_answer_a_visit() {
@@ -78,6 +78,10 @@ fn films_pictures_and_folders_give_one_answer_a_visit() {
     for (number, frame) in frames.iter().enumerate() {
         std::fs::write(folder.join(format!("{number:03}.png")), written(frame, ImageFormat::Png)).expect("written");
     }
+    // What is no picture of the film.
+    std::fs::create_dir(folder.join("005")).expect("a folder");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere.png", folder.join("006b.png")).expect("a link");
     let pictures = frames.iter().flat_map(|frame| written(frame, ImageFormat::Jpeg)).collect::<Vec<u8>>();
     let told = test.test.pipe([&WATCH[..], &["--recorded"]].concat(), &film(&frames)).ok();
     for said in [
@@ -90,7 +94,7 @@ fn films_pictures_and_folders_give_one_answer_a_visit() {
     }
     for (options, source) in [
         (&["--recorded", "--draw", "drawn"][..], film(&frames)),
-        (&["--rate", "5"], pictures),
+        (&["--recorded", "--rate", "5"], pictures),
         (&["--rate", "5"], Vec::new()),
     ] {
         let mut arguments = [&WATCH[..], options, &["--json"]].concat();
@@ -99,12 +103,16 @@ fn films_pictures_and_folders_give_one_answer_a_visit() {
         }
         let run = test.test.pipe(&arguments, &source).ok();
         let events = events(&run.stdout);
-        assert_eq!(kinds(&events), ["appeared", "recognized", "left", "ended"], "{run:#?}");
+        assert_eq!(kinds(&events), ["appeared", "recognized", "updated", "left", "ended"], "{run:#?}");
         assert_eq!((events[1]["person"].as_str(), events[1]["name"].as_str()), (Some("clooney"), Some("George")));
         assert!(events[1]["time"].as_f64() < Some(1.0), "{events:?}");
-        assert!(events[2]["time"].as_f64() > Some(3.0), "{events:?}");
-        assert_eq!((events[3]["looked_at"].as_u64(), events[3]["dropped"].as_u64()), (Some(26), Some(0)));
+        assert_eq!((events[2]["is_final"].as_bool(), events[2]["person"].as_str()), (Some(true), Some("clooney")));
+        assert!(events[3]["time"].as_f64() > Some(3.0), "{events:?}");
+        let ended = &events[4];
+        assert_eq!((ended["looked_at"].as_u64(), ended["dropped"].as_u64()), (Some(26), Some(0)));
+        assert!(ended["error"].is_null(), "{ended}");
     }
+    test.run(&[&WATCH[..], &["--draw", "drawn"]].concat()).fails(2, "the folder drawn is not empty");
     let drawn = |number: usize| {
         let file = test.test.path().join(format!("drawn/frame-{number:06}.jpg"));
         image::open(file).expect("a drawn frame").into_rgb8()
@@ -134,6 +142,7 @@ fn what_is_no_source_ends_with_a_reason() {
     }
     let folder = test.test.run([&WATCH[..2], &["nowhere"], &WATCH[3..]].concat());
     assert!(folder.code == 2 && folder.stderr.contains("cannot list nowhere as a folder of pictures"), "{folder:#?}");
+    test.run(&[&WATCH[..], &["--rate", "5"]].concat()).fails(2, "is of a recording: add --recorded");
     for wrong in [&["--rotate", "45"][..], &["--rate", "0"], &["--region", "1,2,3"], &["--timeout", "0"]] {
         assert_eq!(test.run(&[&WATCH[..], wrong].concat()).code, 2, "{wrong:?}");
     }

@@ -1,7 +1,6 @@
 //! Makes films of photos: people who walk in, come nearer, turn away, cross each other, are hidden for a while, leave
 //! and come back, in light that changes, with noise and blur.
 
-use std::path::Path;
 use std::time::Duration;
 
 use facevault::vision::{DecodeLimits, decode};
@@ -20,14 +19,20 @@ const FACE: f32 = 92.0;
 const FADE: f32 = 0.12;
 const HAIR: [f32; 3] = [62.0, 46.0, 38.0];
 
+/// Whether a face in a photo of LFW with this middle is seen in a film of the head: a film of a photo with somebody else
+/// beside it shows two people.
+pub(crate) fn is_seen(x: f32, y: f32) -> bool {
+    let (u, v) = ((x - MIDDLE.0) / HALF.0, (y - MIDDLE.1) / HALF.1);
+    u.hypot(v) < 1.3
+}
+
 /// A photo of a head.
 pub(crate) struct Head(RgbImage);
 
 impl Head {
-    /// The head of a photo of LFW.
-    pub(crate) fn read(photo: &Path) -> Self {
-        let bytes = std::fs::read(photo).expect("a photo");
-        Self(decode(&bytes, &DecodeLimits::default()).expect("a picture"))
+    /// The head of a photo of LFW, of the file's bytes.
+    pub(crate) fn decode(photo: &[u8]) -> Self {
+        Self(decode(photo, &DecodeLimits::default()).expect("a picture"))
     }
 
     /// The colour at a point, between pixels.
@@ -76,7 +81,19 @@ pub(crate) fn time(frame: u32) -> Duration {
 
 /// A frame: heads, the last one in front, and before all of them pillars, each from a left to a right side.
 pub(crate) fn frame(heads: &[Head], poses: &[Pose], light: Light, pillars: &[(f32, f32)], seed: u32) -> RgbImage {
-    let (width, height) = SIZE;
+    frame_of(SIZE, heads, poses, light, pillars, seed)
+}
+
+/// The same, of another size.
+pub(crate) fn frame_of(
+    size: (u32, u32),
+    heads: &[Head],
+    poses: &[Pose],
+    light: Light,
+    pillars: &[(f32, f32)],
+    seed: u32,
+) -> RgbImage {
+    let (width, height) = size;
     // A wall with a darker lower part and some lines, so that there is something to be seen behind people.
     let mut colors: Vec<[f32; 3]> = Vec::with_capacity((width * height) as usize);
     for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
@@ -84,7 +101,7 @@ pub(crate) fn frame(heads: &[Head], poses: &[Pose], light: Light, pillars: &[(f3
         colors.push([wall, wall * 0.97, wall * 0.9]);
     }
     for pose in poses {
-        draw(&mut colors, &heads[pose.head], pose);
+        draw(&mut colors, size, &heads[pose.head], pose);
     }
     for (left, right) in pillars {
         for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
@@ -110,8 +127,8 @@ pub(crate) fn frame(heads: &[Head], poses: &[Pose], light: Light, pillars: &[(f3
     RgbImage::from_raw(width, height, bytes).expect("as many bytes as pixels")
 }
 
-fn draw(colors: &mut [[f32; 3]], head: &Head, pose: &Pose) {
-    let (width, height) = (SIZE.0 as f32, SIZE.1 as f32);
+fn draw(colors: &mut [[f32; 3]], size: (u32, u32), head: &Head, pose: &Pose) {
+    let (width, height) = (size.0 as f32, size.1 as f32);
     let scale = pose.size / FACE;
     let narrow = (pose.turned * std::f32::consts::FRAC_PI_2).cos().max(0.55);
     let away = ((pose.turned - 0.3) / 0.3).clamp(0.0, 1.0);
@@ -127,7 +144,7 @@ fn draw(colors: &mut [[f32; 3]], head: &Head, pose: &Pose) {
                 continue;
             }
             let seen = head.at(MIDDLE.0 + u * HALF.0, MIDDLE.1 + v * HALF.1);
-            let color = &mut colors[y as usize * SIZE.0 as usize + x as usize];
+            let color = &mut colors[y as usize * size.0 as usize + x as usize];
             for i in 0..3 {
                 let value = seen[i] * (1.0 - away) + HAIR[i] * away;
                 color[i] += (value - color[i]) * edge.min(1.0);

@@ -140,6 +140,48 @@ fn an_hour_leaves_nothing_behind() {
     assert!(events >= 3 * 3600 / 8, "{events}");
 }
 
+/// A number of the process's state, as Linux tells it.
+#[cfg(target_os = "linux")]
+fn state(name: &str) -> u64 {
+    let state = std::fs::read_to_string("/proc/self/status").expect("the process's state");
+    let line = state.lines().find_map(|line| line.strip_prefix(name)).expect("it is told");
+    line.split_whitespace().next().expect("a number").parse().expect("a number")
+}
+
+/// The long form, which has to run alone: FACEVAULT_VISITS=hour plays an hour of ten frames a second. What the process
+/// holds after ten minutes it holds at the end, and its threads are those that it had.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_hour_of_frames_leaves_memory_flat_and_no_thread_behind() {
+    if std::env::var_os("FACEVAULT_VISITS").is_none_or(|value| value != "hour") {
+        return eprintln!("skipped: watch::laws: FACEVAULT_VISITS=hour plays an hour");
+    }
+    let known: Vec<u8> = (0..20).collect();
+    let vault = vault(&known);
+    let threads = state("Threads:");
+    let options = WatchOptions::default().with_cool_down(Duration::from_secs(60));
+    let mut watcher = Watcher::new(&vault, options).expect("a watcher");
+    let (mut after_ten_minutes, mut visits) = (0, 0);
+    for frame in 0..36_000u32 {
+        let second = frame / 10;
+        let mut actors = vec![Actor { y: 150.0, ..Actor::new((200 + second / 900) as u8, 200.0) }];
+        if second % 8 < 5 {
+            actors.push(Actor { y: 40.0, ..Actor::new((second / 8 % 30) as u8, (frame % 80) as f32 * 3.0) });
+        }
+        let events = watcher.push_picture(&picture(&actors), Duration::from_millis(100) * frame).expect("a frame");
+        visits += events.iter().filter(|event| matches!(event, Event::Left { .. })).count();
+        if frame == 6_000 {
+            after_ten_minutes = state("VmRSS:");
+        }
+    }
+    let grown = state("VmRSS:").saturating_sub(after_ten_minutes);
+    println!("{visits} visits, {after_ten_minutes} kB after ten minutes, {grown} kB more after an hour");
+    assert!(visits > 400, "{visits}");
+    assert!(grown < 2_048, "{grown} kB more than after ten minutes");
+    drop(watcher);
+    assert_eq!(state("Threads:"), threads);
+}
+
 fn actors() -> impl Strategy<Value = Vec<(u8, f32, f32, f32, u32, u8)>> {
     let actor = (0u8..6, 0.0f32..240.0, -8.0f32..8.0, 0.0f32..(HEIGHT - 80) as f32, 0u32..60, 60u8..250);
     proptest::collection::vec(actor, 1..5)

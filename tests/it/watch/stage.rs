@@ -1,13 +1,13 @@
 //! A camera without networks: pictures that say themselves which faces they show.
 //!
 //! A face is a rectangle of one colour. Its first pixels are marks that the detector reads; the colour says whose face
-//! it is and how noisy, which is all that the embedder sees. Where faces overlap, the one that is painted later hides
+//! it is and how noisy, which is all that the embedder sees, and how live it is. Where faces overlap, the one that is painted later hides
 //! the other.
 
 use std::time::Duration;
 
 use facevault::geometry::{LandmarkScheme, Landmarks, Point, Rect};
-use facevault::vision::{AlignedFace, Detector, Embedder, Face, QualityLimits};
+use facevault::vision::{AlignedFace, Detector, Embedder, Face, LivenessModel, QualityLimits};
 use facevault::{
     AlignmentTemplate, Answer, CalibrationPoint, CalibrationTable, ColorOrder, EmbedderSpec, Engine, EngineParts,
     Event, ImageBytes, MeasuredOn, Metric, ModelId, NewPerson, Normalization, PersonId, PhotoRules, Vault,
@@ -37,13 +37,15 @@ pub(super) struct Actor {
     pub(super) side: u32,
     /// The detector's score in parts of 255.
     pub(super) score: u8,
+    /// How live the face is, in parts of 200.
+    pub(super) live: u8,
     /// Whether the head is turned so far that the face is refused.
     pub(super) is_turned: bool,
 }
 
 impl Actor {
     pub(super) fn new(id: u8, x: f32) -> Self {
-        Self { id, noise: 10, x, y: 80.0, side: 80, score: 230, is_turned: false }
+        Self { id, noise: 10, x, y: 80.0, side: 80, score: 230, live: 200, is_turned: false }
     }
 }
 
@@ -53,7 +55,7 @@ pub(super) fn picture(actors: &[Actor]) -> RgbImage {
     for actor in actors {
         let on_grid = |at: f32, most: u32| ((at.max(0.0) as u32).min(most) / GRID) * GRID;
         let (x, y) = (on_grid(actor.x, WIDTH - actor.side), on_grid(actor.y, HEIGHT - actor.side));
-        let color = Rgb([actor.id, 200, actor.noise]);
+        let color = Rgb([actor.id, actor.live, actor.noise]);
         for (dx, dy) in (0..actor.side).flat_map(|dy| (0..actor.side).map(move |dx| (dx, dy))) {
             picture.put_pixel(x + dx, y + dy, color);
         }
@@ -87,6 +89,20 @@ impl Detector for MarkDetector {
         }
         faces.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(faces)
+    }
+}
+
+struct ColorLiveness;
+
+impl LivenessModel for ColorLiveness {
+    fn name(&self) -> &str {
+        "colours"
+    }
+
+    fn judge(&self, picture: &RgbImage, bounds: Rect) -> facevault::Result<Vec<f64>> {
+        let middle = bounds.center();
+        let Rgb([_, live, _]) = *picture.get_pixel(middle.x as u32, middle.y as u32);
+        Ok(vec![f64::from(live) / 200.0])
     }
 }
 
@@ -180,6 +196,12 @@ pub(super) fn vault_without_table(known: &[u8]) -> Vault {
     vault_of(Engine::from_parts(parts()).expect("threads"), known)
 }
 
+/// The same, with a network for liveness.
+pub(super) fn vault_with_liveness(known: &[u8]) -> Vault {
+    let model: Box<dyn LivenessModel> = Box::new(ColorLiveness);
+    vault_of(Engine::from_parts(parts().with_calibration(table()).with_liveness(model)).expect("threads"), known)
+}
+
 fn vault_of(engine: Engine, known: &[u8]) -> Vault {
     let vault = Vault::in_memory(VaultOptions::default().with_engine(engine)).expect("a vault");
     for id in known {
@@ -213,14 +235,21 @@ pub(super) fn events_of(
     play(&mut Watcher::new(&vault(known), options).expect("a watcher"), PACE, frames, film)
 }
 
-/// Every visit appears, then has one answer and changes of it, then leaves; times do not go back. `is_whole` where each
-/// visit must have an answer.
+/// Every visit appears, then has one answer and changes of it until one is final, then leaves; times do not go back.
+/// `is_whole` where each visit must have an answer.
 pub(super) fn assert_in_order(events: &[Event], is_whole: bool) {
     let mut visits: Vec<(u64, u32, u32)> = Vec::new();
     let mut time = Duration::ZERO;
+    let mut finals: Vec<u64> = Vec::new();
     for event in events {
         assert!(event.time() >= time, "{event:?} after {time:?}");
         time = event.time();
+        if let Event::Recognized { is_final, .. } | Event::Unknown { is_final, .. } | Event::Updated { is_final, .. } =
+            event
+        {
+            assert!(!finals.contains(&event.visit()), "{event:?} follows a final answer");
+            finals.extend(is_final.then_some(event.visit()));
+        }
         let known = visits.iter_mut().find(|(visit, _, _)| *visit == event.visit());
         match (event, known) {
             (Event::Appeared { visit, .. }, None) => visits.push((*visit, 0, 0)),
@@ -236,8 +265,16 @@ pub(super) fn assert_in_order(events: &[Event], is_whole: bool) {
     assert!(visits.iter().all(|(_, _, left)| *left == 1), "somebody has not left: {visits:?}");
 }
 
-/// Events in short: `1 appeared`, `1 p3`, `1 unknown`, `1 now p4`, `1 left as p4`.
+/// Events in short: `1 appeared`, `1 p3`, `1 unknown`, `1 now p4`, `1 left as p4`. That an answer is final is left out.
 pub(super) fn told(events: &[Event]) -> Vec<String> {
+    let mut given: Vec<(u64, Option<PersonId>)> = Vec::new();
+    let mut confirms = |event: &Event| {
+        let now = (event.visit(), event.person().cloned());
+        let before = given.iter().rfind(|(visit, _)| *visit == now.0).cloned();
+        given.push(now.clone());
+        matches!(event, Event::Updated { is_final: true, .. }) && before == Some(now)
+    };
+    let events = events.iter().filter(|event| !confirms(event));
     let answer = |answer: &Answer| answer.person().map_or("unknown".to_owned(), ToString::to_string);
     let tell = |event: &Event| match event {
         Event::Appeared { visit, .. } => format!("{visit} appeared"),
@@ -247,5 +284,5 @@ pub(super) fn told(events: &[Event]) -> Vec<String> {
         Event::Left { visit, answer: last, .. } => format!("{visit} left as {}", answer(last)),
         _ => panic!("an event that this test does not know"),
     };
-    events.iter().map(tell).collect()
+    events.map(tell).collect()
 }

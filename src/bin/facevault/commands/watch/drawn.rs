@@ -1,29 +1,42 @@
-//! Frames with boxes, the numbers of visits and names drawn on them, as files.
+//! Frames with boxes, the numbers of visits and names drawn on them, as files or as a film.
 
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use facevault::{Engine, Error, ErrorKind, Frame, Result, VisitState};
-use image::ImageFormat;
+use image::{ImageFormat, RgbImage};
 
 use super::events::Events;
+use super::film::{Film, is_film};
 use crate::failure::Failure;
 use crate::{draw, photo};
 
-/// A folder that frames are written into, as `frame-000001.jpg` and so on.
+/// What frames are drawn into.
 pub(super) struct Drawn {
-    folder: PathBuf,
+    into: Into,
     engine: Engine,
-    count: u64,
+}
+
+enum Into {
+    /// A folder: `frame-000001.jpg` and so on.
+    Folder {
+        folder: PathBuf,
+        count: u64,
+    },
+    Film(Film),
 }
 
 impl Drawn {
-    /// Makes the folder where there is none.
-    pub(super) fn new(folder: PathBuf, engine: Engine) -> Result<Self> {
-        std::fs::create_dir_all(&folder).map_err(|error| {
-            Error::new(ErrorKind::Io, format!("cannot make the folder {}: {error}", folder.display())).caused_by(error)
-        })?;
-        Ok(Self { folder, engine, count: 0 })
+    /// Makes the film, or the folder where there is none.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists) where there is something in the folder, or a file of that name.
+    pub(super) fn new(path: PathBuf, engine: Engine) -> Result<Self> {
+        let into = match is_film(&path) {
+            true => Into::Film(Film::new(path)?),
+            false => Into::Folder { folder: empty(&path).map(|()| path)?, count: 0 },
+        };
+        Ok(Self { into, engine })
     }
 
     /// Writes a frame with the visits that are in view.
@@ -40,12 +53,41 @@ impl Drawn {
             let text = [visit.visit.to_string()].into_iter().chain(name).collect::<Vec<_>>().join(" ");
             draw::named(&mut picture, &visit.bounds, &text);
         }
-        self.count += 1;
-        let path = self.folder.join(format!("frame-{:06}.jpg", self.count));
-        let mut bytes = Cursor::new(Vec::new());
-        picture.write_to(&mut bytes, ImageFormat::Jpeg).map_err(|error| {
-            Error::new(ErrorKind::Io, format!("cannot make {}: {error}", path.display())).caused_by(error)
-        })?;
-        Ok(photo::write_private(&path, bytes.get_ref())?)
+        match &mut self.into {
+            Into::Film(film) => Ok(film.add(picture, frame.time())?),
+            Into::Folder { folder, count } => {
+                *count += 1;
+                Ok(write(&folder.join(format!("frame-{count:06}.jpg")), &picture)?)
+            }
+        }
     }
+
+    /// Completes the film.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        match &mut self.into {
+            Into::Film(film) => film.finish(),
+            Into::Folder { .. } => Ok(()),
+        }
+    }
+}
+
+fn write(path: &Path, picture: &RgbImage) -> Result<()> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Jpeg).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("cannot make {}: {error}", path.display())).caused_by(error)
+    })?;
+    photo::write_private(path, bytes.get_ref())
+}
+
+/// Makes a folder that is empty: frames of two runs in one would be one film.
+fn empty(folder: &Path) -> Result<()> {
+    let cannot = |error: std::io::Error| {
+        Error::new(ErrorKind::Io, format!("cannot make the folder {}: {error}", folder.display())).caused_by(error)
+    };
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    if std::fs::read_dir(folder).map_err(cannot)?.next().is_some() {
+        let message = format!("the folder {} is not empty: name a new one for the frames", folder.display());
+        return Err(Error::new(ErrorKind::AlreadyExists, message));
+    }
+    Ok(())
 }

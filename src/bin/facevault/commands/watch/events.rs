@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use facevault::wire::EventAnswer;
-use facevault::{Answer, Error, Event, Recognition, UnknownReason, Vault, WatchCounts};
+use facevault::{Answer, Error, Event, Recognition, UnknownReason, Vault, VisitLiveness, WatchCounts};
 use serde_json::json;
 
 use crate::commands::matching::{Names, names};
@@ -44,13 +44,30 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    /// Prints what was done when all is over.
-    pub(super) fn print_end(&self, counts: WatchCounts, passed_over: u64) -> Result<(), Failure> {
+    /// Says that the camera is gone, and why, or that it is back.
+    pub(super) fn print_camera(&self, time: Duration, gone: Option<&Error>) -> Result<(), Failure> {
+        let why = gone.map(ToString::to_string);
+        if self.context.output.is_json() {
+            let kind = if gone.is_some() { "gone" } else { "back" };
+            let mut line = json!({"event": kind, "time": time.as_secs_f64()});
+            if let Some(why) = why {
+                line["reason"] = why.into();
+            }
+            return self.context.output.json_line(&line);
+        }
+        let said = why.map_or("the camera is back".to_owned(), |why| format!("the camera is gone: {why}"));
+        self.context.output.say(|text| text.line(format!("{:>9.3} s  {said}", time.as_secs_f64())))
+    }
+
+    /// Prints what was done when all is over, and why that is, where it is an error.
+    pub(super) fn print_end(&self, counts: WatchCounts, passed_over: u64, why: Option<&str>) -> Result<(), Failure> {
         let looked_at = counts.frames - counts.dropped;
         let dropped = counts.dropped + passed_over;
         if self.context.output.is_json() {
             let visits = self.visits;
-            let ended = json!({"event": "ended", "visits": visits, "looked_at": looked_at, "dropped": dropped});
+            let ended = json!({
+                "event": "ended", "visits": visits, "looked_at": looked_at, "dropped": dropped, "error": why,
+            });
             return self.context.output.json_line(&ended);
         }
         self.context.output.say(|text| {
@@ -58,6 +75,11 @@ impl<'a> Events<'a> {
                 (output::count(self.visits, "visit", "visits"), output::count(looked_at, "frame", "frames"));
             text.line(format!("ended after {visits}; {frames} looked at, {dropped} dropped"))
         })
+    }
+
+    /// Says how many frames in a row were passed over.
+    pub(super) fn passed_over(&self, frames: u64) {
+        self.context.output.notice(&format!("{frames} frames in a row were passed over"));
     }
 
     /// Says that a frame was refused.
@@ -82,8 +104,11 @@ impl<'a> Events<'a> {
             Event::Appeared { bounds, .. } => {
                 format!("appeared, {:.0} x {:.0} at {:.0}, {:.0}", bounds.width, bounds.height, bounds.x, bounds.y)
             }
-            Event::Recognized { recognition, .. } => format!("recognised: {}", self.recognition(recognition)),
+            Event::Recognized { recognition, liveness, .. } => {
+                format!("recognised: {}{}", self.recognition(recognition), live(liveness.as_ref()))
+            }
             Event::Unknown { reason, .. } => format!("unknown: {}", reason_of(reason)),
+            Event::Updated { answer, is_final: true, .. } => format!("final: {}", self.answer(answer)),
             Event::Updated { answer, .. } => format!("corrected: {}", self.answer(answer)),
             Event::Left { answer, last_seen, .. } => {
                 format!("left, last seen at {}: {}", seconds(*last_seen), self.said_of(answer))
@@ -117,8 +142,17 @@ fn reason_of(reason: &UnknownReason) -> String {
         UnknownReason::NobodySimilar { .. } => "there is nobody to compare with".to_owned(),
         UnknownReason::NotRecognizable { refusal: Some(refusal), .. } => format!("not recognisable: {refusal}"),
         UnknownReason::NotRecognizable { .. } => "not recognisable".to_owned(),
+        UnknownReason::Attack { liveness, min_score, .. } => format!(
+            "does not seem to be a living person: liveness {:.3} of {}, more than {min_score} is needed",
+            liveness.score,
+            output::count(u64::from(liveness.shots), "shot", "shots")
+        ),
         _ => "for a reason that this version has no words for".to_owned(),
     }
+}
+
+fn live(liveness: Option<&VisitLiveness>) -> String {
+    liveness.map(|liveness| format!(", liveness {:.3}", liveness.score)).unwrap_or_default()
 }
 
 fn seconds(time: Duration) -> String {

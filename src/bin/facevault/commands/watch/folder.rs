@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 
 use facevault::{Engine, Error, ErrorKind, ImageReport, Limits, PixelFormat, Result, YuvMatrix, YuvRange};
 
-use super::source::{Shot, Source};
+use super::shot::{Shot, Source, damaged};
 use crate::failure::Failure;
 use crate::photo;
 
@@ -16,7 +16,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Lists a folder; hidden files are passed over.
+    /// Lists a folder. Hidden files, folders and links to nothing are passed over.
     pub(super) fn open(folder: &Path, engine: Engine) -> Result<Self> {
         let cannot = |error: std::io::Error| {
             let kind = match error.kind() {
@@ -32,6 +32,7 @@ impl Folder {
             files.push(entry.map_err(cannot)?.path());
         }
         files.retain(|file| file.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')));
+        files.retain(|file| file.is_file());
         files.sort();
         Ok(Self { files: files.into_iter(), engine })
     }
@@ -42,7 +43,7 @@ impl Source for Folder {
         let Some(file) = self.files.next() else { return Ok(None) };
         let photos =
             photo::read_files(std::slice::from_ref(&file), &Limits::default()).map_err(|failure| match failure {
-                Failure::Error { error, .. } => error,
+                Failure::Error { error, .. } => damaged(error.to_string()),
                 other => Error::new(ErrorKind::Io, format!("cannot read {}: {other:?}", file.display())),
             })?;
         let photo = photos.first().map(|photo| photo.as_slice()).unwrap_or_default();

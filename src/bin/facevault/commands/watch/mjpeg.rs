@@ -1,14 +1,15 @@
 //! MJPEG: JPEG pictures one after the other.
 //!
 //! Where a picture ends follows from its markers (ITU-T T.81, annex B): a segment states its length, and after a scan's
-//! header data runs to the next `FF` that is followed by neither `00` nor a restart marker.
+//! header data runs to the next `FF` that is followed by neither `00` nor a restart marker. A damaged picture is passed
+//! over: reading goes on at the next start of a picture.
 
 use std::io::{BufRead, Read};
 
 use facevault::vision::DecodeLimits;
 use facevault::{Error, ErrorKind, PixelFormat, Result, YuvMatrix, YuvRange};
 
-use super::source::{Shot, Source, cannot_read, wrong};
+use super::shot::{Shot, Source, cannot_read, damaged, wrong};
 
 /// What a picture begins with.
 pub(super) const START: &[u8] = &[0xff, START_OF_IMAGE];
@@ -26,11 +27,23 @@ pub(super) struct Mjpeg<R> {
     max_bytes: u64,
     /// How many pictures were read.
     count: u64,
+    place: Place,
+}
+
+/// Where the stream stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    /// Where a picture should begin.
+    Between,
+    /// Behind the start of a picture.
+    Begun,
+    /// Somewhere in a damaged picture, or behind it.
+    Lost,
 }
 
 impl<R: BufRead> Mjpeg<R> {
     pub(super) fn new(input: R, limits: &DecodeLimits) -> Self {
-        Self { input, max_bytes: limits.max_bytes, count: 0 }
+        Self { input, max_bytes: limits.max_bytes, count: 0, place: Place::Between }
     }
 
     /// Steps over zeros; whether anything follows.
@@ -55,14 +68,50 @@ impl<R: BufRead> Mjpeg<R> {
     }
 }
 
+impl<R: BufRead> Mjpeg<R> {
+    /// Reads on to behind the next start of a picture; `false` at the end of the stream.
+    fn find_start(&mut self) -> Result<bool> {
+        let mut is_marker = false;
+        loop {
+            let waiting = self.input.fill_buf().map_err(cannot_read)?;
+            if waiting.is_empty() {
+                return Ok(false);
+            }
+            let (mut read, mut found) = (0, false);
+            while read < waiting.len() && !found {
+                let byte = waiting[read];
+                found = is_marker && byte == START_OF_IMAGE;
+                is_marker = byte == 0xff;
+                read += 1;
+            }
+            self.input.consume(read);
+            if found {
+                return Ok(true);
+            }
+        }
+    }
+}
+
 impl<R: BufRead> Source for Mjpeg<R> {
     fn next(&mut self) -> Result<Option<Shot>> {
-        let number = self.count + 1;
-        if !self.skip_padding()? {
+        let there = match self.place {
+            Place::Between => self.skip_padding()?,
+            Place::Begun => true,
+            Place::Lost => self.find_start()?,
+        };
+        if !there {
             return Ok(None);
         }
-        let mut picture = Picture { input: (&mut self.input).take(self.max_bytes), bytes: Vec::new(), number };
-        let (width, height) = picture.read()?;
+        let number = self.count + 1;
+        let bytes = if self.place == Place::Between { Vec::new() } else { START.to_vec() };
+        let mut picture = Picture { input: (&mut self.input).take(self.max_bytes), bytes, number, follows: false };
+        let read = picture.read();
+        self.place = match (&read, picture.follows) {
+            (Ok(_), _) => Place::Between,
+            (Err(_), true) => Place::Begun,
+            (Err(_), false) => Place::Lost,
+        };
+        let (width, height) = read?;
         let bytes = picture.bytes;
         self.count = number;
         let color = (YuvRange::Full, YuvMatrix::Bt601);
@@ -75,24 +124,32 @@ struct Picture<R> {
     input: R,
     bytes: Vec<u8>,
     number: u64,
+    /// Whether it ended with the start of the next picture.
+    follows: bool,
 }
 
 impl<R: BufRead> Picture<std::io::Take<R>> {
     /// Reads to the end marker; width and height as the frame's header states them.
     fn read(&mut self) -> Result<(u32, u32)> {
         let mut size = None;
-        let start = [self.byte()?, self.byte()?];
-        if start != START {
-            let [a, b] = start;
-            return Err(wrong(format!(
-                "picture {} of the stream should begin with FF D8, not with {a:02X} {b:02X}",
-                self.number
-            )));
+        if self.bytes.is_empty() {
+            let start = [self.byte()?, self.byte()?];
+            if start != START {
+                let [a, b] = start;
+                return Err(damaged(format!(
+                    "picture {} of the stream should begin with FF D8, not with {a:02X} {b:02X}",
+                    self.number
+                )));
+            }
         }
         let mut marker = self.marker()?;
         while marker != END_OF_IMAGE {
-            // Restarts, the start of an image and the temporary marker have no segment.
-            if matches!(marker, 0xd0..=0xd7 | START_OF_IMAGE | 0x01) {
+            if marker == START_OF_IMAGE {
+                self.follows = true;
+                return Err(damaged(format!("picture {} of the stream ends without an end marker", self.number)));
+            }
+            // Restarts and the temporary marker have no segment.
+            if matches!(marker, 0xd0..=0xd7 | 0x01) {
                 marker = self.marker()?;
                 continue;
             }
@@ -105,14 +162,14 @@ impl<R: BufRead> Picture<std::io::Take<R>> {
             }
             marker = if marker == START_OF_SCAN { self.marker_behind_scan()? } else { self.marker()? };
         }
-        size.ok_or_else(|| wrong(format!("picture {} of the stream has no frame header", self.number)))
+        size.ok_or_else(|| damaged(format!("picture {} of the stream has no frame header", self.number)))
     }
 
     /// The next marker, which has to follow at once; it may be filled up with `FF`.
     fn marker(&mut self) -> Result<u8> {
         let first = self.byte()?;
         if first != 0xff {
-            return Err(wrong(format!(
+            return Err(damaged(format!(
                 "picture {} of the stream has {first:02X} at byte {} where a marker is expected",
                 self.number,
                 self.bytes.len() - 1
@@ -167,7 +224,7 @@ impl<R: BufRead> Picture<std::io::Take<R>> {
     fn ended(&self) -> Error {
         if self.input.limit() == 0 {
             let bytes = self.bytes.len();
-            return wrong(format!("picture {} of the stream does not end within {bytes} bytes", self.number));
+            return damaged(format!("picture {} of the stream does not end within {bytes} bytes", self.number));
         }
         Error::new(ErrorKind::Io, format!("the stream ends within picture {}", self.number))
     }
@@ -203,23 +260,44 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_told() {
+    fn a_damaged_picture_is_told_and_passed_over() {
         let whole = picture();
         let endless = [START, &SIZE, &[0xff, 0xda, 0, 2], &[7; 500]].concat();
-        for (stream, said) in [
-            ([&whole[..], b"--boundary"].concat(), "picture 2 of the stream should begin with FF D8, not with 2D 2D"),
+        for (damaged, said) in [
+            (b"--boundary".to_vec(), "picture 1 of the stream should begin with FF D8, not with 2D 2D"),
             ([START, b"GIF"].concat(), "has 47 at byte 2 where a marker is expected"),
             ([START, &SCAN, &[0xff, 0xd9]].concat(), "picture 1 of the stream has no frame header"),
             (endless, "does not end within 100 bytes"),
             ([START, &[0xff, 0xe1, 0xff, 0xff], &[7; 500]].concat(), "does not end within 100 bytes"),
+            // Without its end, in data and between segments.
+            ([START, &SIZE, &SCAN, &[5, 6]].concat(), "picture 1 of the stream ends without an end marker"),
+            ([START, &SIZE[..]].concat(), "picture 1 of the stream ends without an end marker"),
         ] {
-            let error = read(&stream).map(|shots| shots.len()).expect_err(said);
-            assert_eq!(error.kind(), ErrorKind::Invalid);
+            let stream = [&damaged[..], &whole, &whole].concat();
+            let mut pictures = Mjpeg::new(&stream[..], &DecodeLimits::default().with_max_bytes(100));
+            let error = pictures.next().map(drop).expect_err(said);
+            assert_eq!(error.kind(), ErrorKind::Refused);
             assert!(error.to_string().contains(said), "{error}");
+            for _ in 0..2 {
+                let shot = pictures.next().expect("a picture").expect("a picture");
+                assert_eq!((shot.bytes == whole, shot.width, shot.height), (true, 5, 3), "behind {said:?}");
+            }
+            assert!(pictures.next().expect("the end").is_none());
         }
         for cut in 1..whole.len() {
             let error = read(&whole[..cut]).map(|shots| shots.len()).expect_err("cut short");
             assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Io, "the stream ends within picture 1"));
         }
+    }
+
+    #[test]
+    fn garbage_is_read_to_its_end_and_padding_is_not_endless() {
+        let garbage: Vec<u8> = (0..5_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 & 0xfe).collect();
+        let stream = [&b"?"[..], &garbage].concat();
+        let mut pictures = Mjpeg::new(&stream[..], &DecodeLimits::default());
+        assert_eq!(pictures.next().map(drop).expect_err("garbage").kind(), ErrorKind::Refused);
+        assert!(pictures.next().expect("the end").is_none());
+        let zeros = vec![0; 3 << 20];
+        assert_eq!(read(&zeros).map(|shots| shots.len()).expect_err("zeros").kind(), ErrorKind::Invalid);
     }
 }

@@ -1,41 +1,50 @@
 //! `facevault watch`
 
+mod camera;
 mod drawn;
 mod events;
+mod ffmpeg;
+mod film;
 mod folder;
 mod mjpeg;
+mod shot;
 mod slot;
 mod source;
 mod y4m;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use facevault::geometry::Rect;
-use facevault::{Error, ErrorKind, Rotation, WatchOptions, Watcher};
+use facevault::{Error, ErrorKind, LivenessCheck, LivenessPolicy, Rotation, Rule, WatchOptions, Watcher};
 
 use super::Outcome;
-use super::matching::SearchSureness;
+use super::matching::{SearchSureness, score};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::output::count;
 
 use drawn::Drawn;
 use events::Events;
-use slot::{Pace, Slot, Taken, silent};
-use source::{Shot, is_stdin};
+use shot::Shot;
+use slot::{Pace, Slot, Taken, seconds, silent};
+use source::{is_camera, is_stdin};
 
 const EXAMPLES: &str = "\
 Examples:
-  ffmpeg -loglevel error -f v4l2 -i /dev/video0 -pix_fmt yuv420p -f yuv4mpegpipe - | facevault watch people.vault -
+  facevault watch people.vault /dev/video0
   ffmpeg -loglevel error -i rtsp://camera.example/1 -pix_fmt yuv420p -f yuv4mpegpipe - \\
       | facevault watch people.vault - --json | jq -c 'select(.event == \"recognized\") | {name, time}'
   ffmpeg -loglevel error -i door.mp4 -pix_fmt yuv420p -f yuv4mpegpipe - | facevault watch people.vault - --recorded
   facevault watch people.vault frames/ --rate 10 --draw drawn/
+  facevault watch people.vault /dev/video0 --liveness require --draw door.mp4
 
 Exit code 0: the source ended, or Ctrl-C. 2: the source is not what can be read. 4: no frame came for too long, or
 the source ended within a frame.";
+/// How many damaged frames in a row are told one by one.
+const TOLD: u64 = 3;
 
 /// Say who comes before a camera, until Ctrl-C
 ///
@@ -43,16 +52,19 @@ the source ended within a frame.";
 /// has one answer, from its best frames together; --fpir is the share of strangers' visits that get a name, not of
 /// frames. Names are those of the vault; people who are added meanwhile are found.
 ///
-/// The source is standard input (`-`) with YUV4MPEG2 or MJPEG, which ffmpeg writes from any camera, or a folder of
-/// pictures in the order of their names. Of a camera, the newest frame is looked at, and those that came meanwhile are
-/// dropped, so answers are never late. Of a recording (--recorded, a folder) every frame is looked at.
+/// The source is a camera of the system (/dev/video0), which ffmpeg reads where it is installed, standard input (`-`)
+/// with YUV4MPEG2 or MJPEG, which ffmpeg writes from any camera, or a folder of pictures in the order of their names. Of
+/// a camera, the newest frame is looked at, and those that came meanwhile are dropped, so answers are never late. Of a
+/// recording (--recorded, a folder) every frame is looked at.
+///
+/// A camera of the system that is gone is connected again, and both is said. Whoever was in view has left.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The vault's file
     vault: PathBuf,
 
-    /// `-` for frames on standard input, or a folder of pictures
+    /// A camera such as /dev/video0, `-` for frames on standard input, or a folder of pictures
     source: PathBuf,
 
     #[command(flatten)]
@@ -66,11 +78,21 @@ pub(crate) struct Arguments {
     #[arg(long)]
     recorded: bool,
 
+    /// Whether a face must be that of a living person: off, report (events have a score) or require (nobody else is
+    /// recognised). Needs `facevault models install liveness`
+    #[arg(long, value_name = "POLICY", default_value = "off", hide_default_value = true)]
+    liveness: LivenessPolicy,
+
+    /// With --liveness: a face counts as live if the mean score of its shots is above this one, 0 to 1
+    #[arg(long, value_name = "SCORE", requires = "liveness", default_value_t = LivenessCheck::DEFAULT_MIN_SCORE, value_parser = score)]
+    liveness_min_score: f64,
+
     /// Frames a second of a recording, instead of what it states or 25
     #[arg(long, value_name = "FPS", value_parser = parse_rate)]
     rate: Option<f64>,
 
-    /// End with an error when no frame comes for this many seconds
+    /// End with an error when no frame comes for this many seconds, or only damaged ones; a camera of the system is
+    /// connected again instead
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     timeout: u32,
 
@@ -90,19 +112,26 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=86_400))]
     cool_down: u32,
 
-    /// Write each frame that was looked at into this folder, with boxes, the numbers of visits and names
-    #[arg(long, value_name = "DIR")]
+    /// Write each frame that was looked at, with boxes, the numbers of visits and names, into this empty folder, or as a
+    /// film (.mp4, .mkv, .mov, .webm, .avi), for which ffmpeg must be installed
+    #[arg(long, value_name = "DIR|FILM")]
     draw: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
+    let (is_stdin, is_camera) = (is_stdin(&arguments.source), is_camera(&arguments.source));
+    let is_live = is_camera || (is_stdin && !arguments.recorded);
+    if is_live && arguments.rate.is_some() {
+        let rule = "is of a recording: add --recorded, or leave it out".to_owned();
+        return Err(Error::invalid("rate", Rule::Other(rule)).into());
+    }
     // An unknown collection is reported before models are loaded.
     let vault = context.vault_for_reading(&arguments.vault)?;
     arguments.collections.iter().try_for_each(|name| vault.collection(name).map(drop))?;
     let vault = context.vault_for_searching(&arguments.vault)?;
     let engine =
         vault.engine().cloned().ok_or_else(|| Error::new(ErrorKind::ModelUnavailable, "no models are loaded"))?;
-    let (options, pace) = match is_stdin(&arguments.source) && !arguments.recorded && arguments.rate.is_none() {
+    let (options, pace) = match is_live {
         true => (options(arguments, context), Pace::Live),
         // Every frame of a recording, however fast they follow each other.
         false => (options(arguments, context).with_interval(Duration::ZERO), Pace::Recorded(arguments.rate)),
@@ -113,14 +142,34 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let guard = interrupt::Guard::new();
     let (stopped, path) = (slot.clone(), arguments.source.clone());
     guard.wakes(move || stopped.stop());
-    slot.read(move || source::open(&path, &engine), pace)
+    slot.read(move || source::open(&path, &engine), pace, is_camera)
         .map_err(|error| Error::new(ErrorKind::Io, format!("the source's thread cannot be started: {error}")))?;
-    let mut watch = Watch { arguments, slot, watcher, events: Events::new(&vault, context), drawn, size: None };
+    let mut watch = Watch {
+        arguments,
+        slot,
+        watcher,
+        events: Events::new(&vault, context),
+        drawn,
+        size: None,
+        is_endless: is_stdin || is_camera,
+        is_camera,
+        worked: false,
+        last: (Duration::ZERO, Instant::now()),
+        damaged: 0,
+    };
     let ended = watch.until_the_end();
+    // Also where an error ended it: nobody hangs on a source that is not read any more.
+    watch.slot.stop();
     // Whatever ended it: whoever is still in view has left.
     let left = watch.all_leave();
-    watch.events.print_end(watch.watcher.counts(), watch.slot.dropped())?;
-    ended.and(left)
+    let drawn = watch.drawn.as_mut().map_or(Ok(()), Drawn::finish).map_err(Failure::from);
+    let all = ended.and(left).and(drawn);
+    let why = match &all {
+        Err(Failure::Error { error, .. }) => Some(error.to_string()),
+        _ => None,
+    };
+    watch.events.print_end(watch.watcher.counts(), watch.slot.dropped(), why.as_deref())?;
+    all
 }
 
 /// What watches.
@@ -132,6 +181,15 @@ struct Watch<'a> {
     drawn: Option<Drawn>,
     /// Width and height of the frames.
     size: Option<(u32, u32)>,
+    /// Whether there is a source that could send damaged frames for ever.
+    is_endless: bool,
+    /// Whether the source is a camera that is connected again, and whether it gave a frame.
+    is_camera: bool,
+    worked: bool,
+    /// The time of the last frame that was whole, and when it was taken.
+    last: (Duration, Instant),
+    /// How many damaged frames came since.
+    damaged: u64,
 }
 
 impl Watch<'_> {
@@ -140,7 +198,15 @@ impl Watch<'_> {
         loop {
             match self.slot.take(patience) {
                 Taken::Shot(Ok((shot, time))) => self.look_at(&shot, time)?,
-                Taken::Shot(Err(refused)) => self.events.refused(&refused),
+                Taken::Shot(Err(refused)) => self.pass_over(&refused, patience)?,
+                Taken::Gone(why) => {
+                    self.all_leave()?;
+                    self.size = None;
+                    self.events.print_camera(self.last.0, Some(&why))?;
+                }
+                Taken::Back => self.events.print_camera(self.last.0, None)?,
+                // What hangs is ended and connected again; what is being connected takes its time.
+                Taken::Silent if self.is_camera && self.worked => _ = self.slot.cut(),
                 // Ctrl-C also ends the program that writes the frames, wherever it is.
                 Taken::Stopped | Taken::Ended(_) if interrupt::requested() => return Ok(()),
                 Taken::Ended(ended) => return Ok(ended?),
@@ -148,6 +214,20 @@ impl Watch<'_> {
                 Taken::Stopped => return Ok(()),
             }
         }
+    }
+
+    /// Says that a frame is damaged; an error where nothing else comes.
+    fn pass_over(&mut self, refused: &Error, patience: Duration) -> Outcome {
+        self.damaged += 1;
+        if self.damaged <= TOLD {
+            self.events.refused(refused);
+        }
+        if self.is_endless && self.last.1.elapsed() > patience {
+            let frames = count(self.damaged, "damaged frame", "damaged frames");
+            let message = format!("{frames} and no other came for {}: {refused}", seconds(patience));
+            return Err(Error::new(ErrorKind::Io, message).into());
+        }
+        Ok(())
     }
 
     /// Ends all visits. Where an error comes after other events, the watcher gives the events first and the error when
@@ -178,11 +258,14 @@ impl Watch<'_> {
         match self.watcher.push(&frame) {
             Ok(events) => self.events.print(&events)?,
             Err(error) if error.kind() == ErrorKind::Refused => {
-                self.events.refused(&error);
-                return Ok(());
+                return self.pass_over(&error, Duration::from_secs(u64::from(self.arguments.timeout)));
             }
             Err(error) => return Err(error.into()),
         }
+        if self.damaged > TOLD {
+            self.events.passed_over(self.damaged);
+        }
+        (self.worked, self.last, self.damaged) = (true, (time, Instant::now()), 0);
         match &mut self.drawn {
             Some(drawn) if is_wanted => drawn.write(&frame, &self.watcher.visits(), &self.events),
             _ => Ok(()),
@@ -194,6 +277,9 @@ fn options(arguments: &Arguments, context: &Context) -> WatchOptions {
     let mut options = WatchOptions::default()
         .with_collections((!arguments.collections.is_empty()).then(|| arguments.collections.clone()))
         .with_region(arguments.region)
+        .with_liveness(
+            LivenessCheck::default().with_policy(arguments.liveness).with_min_score(arguments.liveness_min_score),
+        )
         .with_cool_down(Duration::from_secs(u64::from(arguments.cool_down)));
     options.operating_point = arguments.sureness.asked().unwrap_or(options.operating_point);
     options.min_face = context.min_face().unwrap_or(options.min_face);

@@ -1,11 +1,12 @@
-//! The frame that waits to be looked at: the thread that reads a source puts it there.
+//! The frame that waits to be looked at: the thread that reads a source puts it there, and connects it again where it
+//! is a camera.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use facevault::{Error, ErrorKind, Result};
 
-use super::source::{Shot, Source};
+use super::shot::{Cut, Shot, Source};
 use crate::output::count;
 
 /// Frames a second of a recording that does not say.
@@ -28,9 +29,17 @@ pub(super) enum Taken {
     Ended(Result<()>),
     /// No frame came for as long as was waited.
     Silent,
+    /// A camera that worked is gone, and why; it is connected again.
+    Gone(Error),
+    /// It is back: frames follow.
+    Back,
     /// Somebody asked to stop.
     Stopped,
 }
+
+/// The times between two attempts to connect a camera again: twice as long each time, up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// A place for one frame, shared by the thread that reads and the one that looks.
 #[derive(Clone, Default)]
@@ -41,6 +50,11 @@ pub(super) struct Slot {
 #[derive(Default)]
 struct State {
     waiting: Option<Result<(Shot, Duration)>>,
+    /// That the camera is gone, and that it is back, as far as nobody was told.
+    gone: Option<Error>,
+    back: bool,
+    /// What ends a source that is being read, wherever it hangs.
+    cut: Option<Cut>,
     /// How many frames a newer one took the place of.
     dropped: u64,
     ended: Option<Result<()>>,
@@ -49,23 +63,58 @@ struct State {
 
 impl Slot {
     /// Opens and reads a source on a thread of its own, which ends with the source, or with the first frame that
-    /// nobody takes any more. One that waits for its source ends with the process.
+    /// nobody takes any more. One that waits for its source ends with the process. A source that `reconnects` is
+    /// opened again when it ends, unless it gave no frame the first time.
     pub(super) fn read(
         &self,
-        open: impl FnOnce() -> Result<Box<dyn Source>> + Send + 'static,
+        open: impl Fn() -> Result<Box<dyn Source>> + Send + 'static,
         pace: Pace,
+        reconnects: bool,
     ) -> std::io::Result<()> {
         let slot = self.clone();
         let read = move || {
-            let ended = open().and_then(|mut source| slot.pass_on(source.as_mut(), pace));
-            slot.lock().ended = Some(ended);
-            slot.shared.1.notify_all();
+            let end = End(slot);
+            let ended = end.0.read_on(open, pace, reconnects);
+            end.0.lock().ended = Some(ended);
         };
         std::thread::Builder::new().name("facevault-source".to_owned()).spawn(read).map(drop)
     }
 
-    fn pass_on(&self, source: &mut dyn Source, pace: Pace) -> Result<()> {
-        let began = Instant::now();
+    fn read_on(&self, open: impl Fn() -> Result<Box<dyn Source>>, pace: Pace, reconnects: bool) -> Result<()> {
+        let (began, mut wait, mut worked) = (Instant::now(), FIRST_WAIT, false);
+        loop {
+            let mut frames = 0;
+            let ended = open().and_then(|mut source| self.pass_on(source.as_mut(), pace, began, &mut frames, worked));
+            worked |= frames > 0;
+            if !reconnects || !worked || self.lock().stopped {
+                return ended;
+            }
+            let mut state = self.lock();
+            if frames > 0 {
+                wait = FIRST_WAIT;
+                let why = ended.err().unwrap_or_else(|| Error::new(ErrorKind::Io, "it sends no more frames"));
+                // What was not taken is older than this.
+                (state.waiting, state.back, state.gone) = (None, false, Some(why));
+                self.shared.1.notify_all();
+            }
+            let is_going_on = |state: &mut State| !state.stopped;
+            let waited = self.shared.1.wait_timeout_while(state, wait, is_going_on);
+            if waited.unwrap_or_else(PoisonError::into_inner).0.stopped {
+                return Ok(());
+            }
+            wait = (2 * wait).min(LONGEST_WAIT);
+        }
+    }
+
+    fn pass_on(
+        &self,
+        source: &mut dyn Source,
+        pace: Pace,
+        began: Instant,
+        frames: &mut u64,
+        is_again: bool,
+    ) -> Result<()> {
+        self.lock().cut = source.cut();
         let rate = match pace {
             Pace::Live => None,
             Pace::Recorded(rate) => Some(rate.or(source.rate()).unwrap_or(USUAL_RATE)),
@@ -77,6 +126,10 @@ impl Slot {
                 Err(error) if error.kind() == ErrorKind::Refused => Err(error),
                 Err(error) => return Err(error),
             };
+            if shot.is_ok() {
+                self.lock().back |= is_again && *frames == 0;
+                *frames += 1;
+            }
             let time = rate.map_or_else(|| began.elapsed(), |rate| Duration::from_secs_f64(f64::from(number) / rate));
             if !self.put(shot.map(|shot| (shot, time)), pace) {
                 break;
@@ -99,9 +152,20 @@ impl Slot {
 
     /// Waits for the next frame, for at most `patience`.
     pub(super) fn take(&self, patience: Duration) -> Taken {
-        let is_empty = |state: &mut State| state.waiting.is_none() && state.ended.is_none() && !state.stopped;
+        let is_empty = |state: &mut State| {
+            state.waiting.is_none() && state.ended.is_none() && state.gone.is_none() && !state.stopped
+        };
         let waited = self.shared.1.wait_timeout_while(self.lock(), patience, is_empty);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if !state.stopped
+            && let Some(why) = state.gone.take()
+        {
+            return Taken::Gone(why);
+        }
+        if state.back && !state.stopped && state.waiting.is_some() {
+            state.back = false;
+            return Taken::Back;
+        }
         let taken = match (state.stopped, state.waiting.take(), state.ended.take()) {
             (true, ..) => Taken::Stopped,
             (false, Some(shot), ended) => {
@@ -115,10 +179,18 @@ impl Slot {
         taken
     }
 
-    /// Makes whoever waits stop.
+    /// Makes whoever waits stop, and ends the source.
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.shared.1.notify_all();
+        self.cut();
+    }
+
+    /// Ends the source that is being read, where it can be ended: whoever reads it sees its end. `false` where it
+    /// cannot be.
+    pub(super) fn cut(&self) -> bool {
+        let cut = self.lock().cut.take();
+        cut.map(|cut| cut()).is_some()
     }
 
     /// How many frames came too early to be looked at.
@@ -131,9 +203,28 @@ impl Slot {
     }
 }
 
+/// The end of the thread that reads: also where it panics, so that nobody waits for it.
+struct End(Slot);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if state.ended.is_none() {
+            let message = "the thread that reads the source has failed: this is a fault of facevault";
+            state.ended = Some(Err(Error::new(ErrorKind::Runtime, message)));
+        }
+        self.0.shared.1.notify_all();
+    }
+}
+
+/// A time in words.
+pub(super) fn seconds(time: Duration) -> String {
+    count(time.as_secs(), "second", "seconds")
+}
+
 /// What is said where no frame came for so long.
 pub(super) fn silent(patience: Duration) -> Error {
-    let time = count(patience.as_secs(), "second", "seconds");
+    let time = seconds(patience);
     Error::new(ErrorKind::Io, format!("no frame came for {time}: the camera is gone, or the source hangs"))
 }
 
@@ -165,7 +256,9 @@ mod tests {
 
     fn reading(frames: Vec<Result<u32>>, pace: Pace) -> Slot {
         let slot = Slot::default();
-        slot.read(move || Ok(Box::new(Counted { left: frames })), pace).expect("a thread");
+        let frames = Mutex::new(frames);
+        let open = move || Ok(Box::new(Counted { left: std::mem::take(&mut *frames.lock().expect("once")) }) as _);
+        slot.read(open, pace, false).expect("a thread");
         slot
     }
 
@@ -219,7 +312,39 @@ mod tests {
         assert!(matches!(patient(&slot), Taken::Stopped));
         stops.join().expect("stopped");
         let mut source = Counted { left: (1..).take(1_000).map(Ok).collect() };
-        slot.pass_on(&mut source, Pace::Recorded(None)).expect("nothing goes wrong");
+        slot.pass_on(&mut source, Pace::Recorded(None), Instant::now(), &mut 0, false).expect("nothing goes wrong");
         assert_eq!(source.left.len(), 999, "nobody will take a frame any more");
+    }
+
+    #[test]
+    fn a_camera_is_connected_again_and_a_fault_of_the_reader_is_told() {
+        let slot = Slot::default();
+        let attempts = Arc::new(Mutex::new(0));
+        let open = move || {
+            let mut attempts = attempts.lock().expect("one thread");
+            *attempts += 1;
+            let left = match *attempts {
+                1 => vec![Ok(1), Err(Error::new(ErrorKind::Io, "unplugged"))],
+                2 => return Err(Error::new(ErrorKind::Io, "not there yet")),
+                3 => vec![Ok(3)],
+                _ => panic!("the reader fails"),
+            };
+            Ok(Box::new(Counted { left }) as Box<dyn Source>)
+        };
+        slot.read(open, Pace::Live, true).expect("a thread");
+        let mut told = Vec::new();
+        let fault = loop {
+            match patient(&slot) {
+                Taken::Shot(shot) => told.push(format!("frame {}", shot.expect("whole").0.width)),
+                Taken::Gone(why) => told.push(why.to_string()),
+                Taken::Back => told.push("back".to_owned()),
+                Taken::Ended(ended) => break ended.expect_err("a fault"),
+                _ => panic!("nobody stops it"),
+            }
+        };
+        // The frames may have been too old by the time when they were taken.
+        told.retain(|told| !told.starts_with("frame") && told != "back");
+        assert_eq!(told, ["unplugged", "it sends no more frames"]);
+        assert!(fault.to_string().contains("a fault of facevault"), "{fault}");
     }
 }

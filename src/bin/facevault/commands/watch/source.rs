@@ -1,54 +1,34 @@
-//! Where frames come from: standard input or a folder, read by a thread of its own.
+//! Where frames come from: a camera, standard input or a folder, read by a thread of its own.
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
-use std::time::Duration;
 
-use facevault::{Engine, Error, ErrorKind, Frame, PixelFormat, Result, YuvMatrix, YuvRange};
+use facevault::{Engine, Error, ErrorKind, Result};
 
+use super::camera::Camera;
 use super::folder::Folder;
 use super::mjpeg::{self, Mjpeg};
+use super::shot::{Source, cannot_read, wrong};
 use super::y4m::{self, Y4m};
 
 /// The path that means standard input.
 const STDIN: &str = "-";
-
-/// One frame that was read.
-pub(super) struct Shot {
-    pub(super) format: PixelFormat,
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) bytes: Vec<u8>,
-    pub(super) color: (YuvRange, YuvMatrix),
-}
-
-impl Shot {
-    /// The frame, taken at `time`.
-    pub(super) fn frame(&self, time: Duration) -> Result<Frame<'_>> {
-        let frame = Frame::new(self.format, self.width, self.height, &self.bytes)?;
-        let (range, matrix) = self.color;
-        Ok(frame.with_color(range, matrix).with_time(time))
-    }
-}
-
-/// Where frames come from.
-pub(super) trait Source {
-    /// The next frame; `None` at the end. After an error of kind `Refused` others may follow.
-    fn next(&mut self) -> Result<Option<Shot>>;
-
-    /// Frames a second as the source states them.
-    fn rate(&self) -> Option<f64> {
-        None
-    }
-}
 
 /// Whether a source is standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == STDIN
 }
 
-/// Opens a folder, or standard input, whose first bytes it waits for.
+/// Whether a source is a camera of the system (Video for Linux).
+pub(super) fn is_camera(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.starts_with("/dev/video") || path.starts_with("/dev/v4l/"))
+}
+
+/// Opens a camera, a folder, or standard input, whose first bytes it waits for.
 pub(super) fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Source>> {
+    if is_camera(path) {
+        return Ok(Box::new(Camera::open(path, &engine.rules().decode)?));
+    }
     if !is_stdin(path) {
         return Ok(Box::new(Folder::open(path, engine.clone())?));
     }
@@ -87,15 +67,6 @@ impl Kind {
             start.escape_ascii()
         )))
     }
-}
-
-/// An error of a source that is not what it should be.
-pub(super) fn wrong(message: String) -> Error {
-    Error::new(ErrorKind::Invalid, message)
-}
-
-pub(super) fn cannot_read(error: io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("the source cannot be read: {error}")).caused_by(error)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::io::{BufRead, Read};
 use facevault::vision::DecodeLimits;
 use facevault::{Error, ErrorKind, PixelFormat, Result, YuvMatrix, YuvRange};
 
-use super::source::{Shot, Source, cannot_read, wrong};
+use super::shot::{Shot, Source, cannot_read, wrong};
 
 /// What a stream begins with.
 pub(super) const START: &[u8] = b"YUV4MPEG2 ";
