@@ -15,7 +15,7 @@ use facevault::{
 use image::{Rgb, RgbImage};
 
 use super::fakes::{DIMENSION, engine, engine_of};
-use super::scratch;
+use super::scratch::{self, HowFar};
 
 /// Flips in a quick run; `FACEVAULT_FLIPS` asks for another number.
 const FLIPS: usize = 300;
@@ -342,6 +342,7 @@ fn no_flipped_bit_changes_an_answer_that_a_check_calls_clean() {
     };
     let places: Vec<(usize, u8)> = (0..flips).map(|_| (used[next(used.len())], 1 << next(8))).collect();
     let (begun, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<Outcome, Vec<String>>::new()));
+    let how_far = Mutex::new(HowFar::new(flips, "flips"));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
     let walk = |number: usize| {
         let folder = scratch::folder();
@@ -357,6 +358,7 @@ fn no_flipped_bit_changes_an_answer_that_a_check_calls_clean() {
             let (outcome, what) = outcome(&path, &asked, &right);
             let what = format!("page {} byte {} bit {bit:#04x}: {what}", place / 8192 + 1, place % 8192);
             results.lock().expect("no panic").entry(outcome).or_default().push(what);
+            how_far.lock().expect("no panic").is(begun.load(Ordering::Relaxed).min(flips));
         }
     };
     let walk = &walk;

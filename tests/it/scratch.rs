@@ -1,6 +1,7 @@
-//! What tests need that try things at random: numbers, and a quick folder.
+//! What tests need that try things at random: numbers, a quick folder, and a word on how far they are.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Numbers that are always the same (SplitMix64, Steele, Lea and Flood 2014).
 #[derive(Debug, Clone)]
@@ -25,4 +26,26 @@ pub(crate) fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     folder.expect("a folder")
+}
+
+/// Says on standard error how far long work is, every half minute; a quick run says nothing.
+pub(crate) struct HowFar {
+    of: usize,
+    what: &'static str,
+    started: Instant,
+    said: Instant,
+}
+
+impl HowFar {
+    pub(crate) fn new(of: usize, what: &'static str) -> Self {
+        let now = Instant::now();
+        Self { of, what, started: now, said: now }
+    }
+
+    pub(crate) fn is(&mut self, done: usize) {
+        if self.said.elapsed() >= Duration::from_secs(30) {
+            self.said = Instant::now();
+            eprintln!("{done} of {} {} in {} s", self.of, self.what, self.started.elapsed().as_secs());
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::script::{Model, Op, Subject};
 use super::state::State;
 use super::{Numbers, from_environment};
 use crate::children;
-use crate::scratch::folder;
+use crate::scratch::{HowFar, folder};
 
 /// Operations of one script.
 const LENGTH: usize = 60;
@@ -205,6 +205,7 @@ impl Tester {
         let mut disk = Disk::default();
         let mut numbers = Numbers(seed);
         let (goal, mut passed) = (self.images + wanted, 0);
+        let mut how_far = HowFar::new(goal, "crash images");
         for (place, event) in events.iter().enumerate() {
             disk.apply(event);
             if let Event::Mark(mark) = event {
@@ -215,6 +216,7 @@ impl Tester {
                 continue;
             }
             self.moments += 1;
+            how_far.is(self.images);
             // What earlier moments did not need is left to the later ones. The first tries of a moment are those
             // that leave all and nothing.
             let (left, remaining) = (goal.saturating_sub(self.images), moments - passed + 1);
