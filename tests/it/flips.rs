@@ -316,7 +316,7 @@ fn used(bytes: &[u8]) -> Vec<usize> {
     (0..bytes.len()).filter(|at| is_used(*at)).collect()
 }
 
-/// `FACEVAULT_FLIPS=10000 cargo test --release --test it -- flips:: --nocapture` is the long run.
+/// `FACEVAULT_FLIPS=10000 cargo test --test it -- flips:: --nocapture` is the long run.
 #[test]
 fn no_flipped_bit_changes_an_answer_that_a_check_calls_clean() {
     let folder = scratch::folder();

@@ -1,5 +1,7 @@
 //! Looks at every byte of a vault.
 
+use std::sync::OnceLock;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
@@ -140,18 +142,31 @@ fn references(connection: &Connection, report: &mut CheckReport) -> Outcome<()> 
     Ok(())
 }
 
-/// Whether tables, indexes and triggers are what this version makes.
+/// Tables, indexes and triggers: type, name, table and statement of each.
+type Schema = Vec<[Option<String>; 4]>;
+
+fn schema_of(connection: &Connection) -> Outcome<Schema> {
+    let mut statement = connection.prepare(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2",
+    )?;
+    let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether the schema is what this version makes.
 fn schema_itself(connection: &Connection, report: &mut CheckReport) -> Outcome<()> {
-    let mut fresh = Connection::open_in_memory()?;
-    schema::create(&mut fresh)?;
-    let described = |connection: &Connection| -> Outcome<Vec<[Option<String>; 4]>> {
-        let mut statement = connection.prepare(
-            "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2",
-        )?;
-        let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    // Made once: to go through all migrations takes longer than to check a small vault.
+    static FRESH: OnceLock<Schema> = OnceLock::new();
+    let fresh = match FRESH.get() {
+        Some(fresh) => fresh,
+        None => {
+            let mut made = Connection::open_in_memory()?;
+            schema::create(&mut made)?;
+            let found = schema_of(&made)?;
+            FRESH.get_or_init(|| found)
+        }
     };
-    if described(connection)? != described(&fresh)? {
+    if schema_of(connection)? != *fresh {
         report.add(None, format!("the tables are not those of schema version {}", schema::VERSION));
     }
     Ok(())

@@ -84,7 +84,11 @@ fn a_failing_call_leaves_a_whole_vault_and_an_honest_answer() {
         }
         crash(&mut tester, &events, &states(&work));
         if all {
-            eprintln!("{name}: {injected} faults and {} images so far, {} findings", tester.images, tester.findings.len());
+            eprintln!(
+                "{name}: {injected} faults and {} images so far, {} findings",
+                tester.images,
+                tester.findings.len()
+            );
         }
     }
     eprintln!("{injected} faults, {refused} operations refused, {} images opened", tester.images);
