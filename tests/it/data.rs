@@ -1,6 +1,7 @@
 //! Where the tests find photos, models and golden values that are not part of the project.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The test data's folder: `$FACEVAULT_TEST_DATA`, else `../shared` beside the project. Where it is
 /// absent, says that `test` is skipped.
@@ -20,6 +21,16 @@ pub(crate) fn skip(test: &str, why: &str) {
     let required = std::env::var_os("FACEVAULT_REQUIRE_DATA").is_some_and(|value| value == "1");
     assert!(!required, "{test}: {why}");
     eprintln!("skipped: {test}: {why}");
+}
+
+/// Whether ffmpeg is there; else the test is left out, and named.
+pub(crate) fn has_ffmpeg(test: &str) -> bool {
+    let version = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).output();
+    let is_there = version.is_ok_and(|output| output.status.success());
+    if !is_there {
+        eprintln!("skipped: {test}: ffmpeg is not installed");
+    }
+    is_there
 }
 
 /// Whether vaults of the tests are encrypted unless they say otherwise; see the feature `test-encrypted`.

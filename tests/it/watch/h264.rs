@@ -8,20 +8,10 @@ use image::RgbImage;
 
 use super::command::each_frame;
 use super::film::{RATE, SIZE};
-use crate::data;
 
 /// Whether films are to be compressed: FACEVAULT_FILMS=h264.
 pub(super) fn is_asked() -> bool {
     std::env::var_os("FACEVAULT_FILMS").is_some_and(|value| value == "h264")
-}
-
-/// Whether ffmpeg is there; else the test is left out, and named.
-pub(super) fn is_there(test: &str) -> bool {
-    let there = ffmpeg().arg("-version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    if !there {
-        data::skip(test, "ffmpeg is not installed");
-    }
-    there
 }
 
 fn ffmpeg() -> Command {

@@ -192,7 +192,7 @@ pub(super) fn crossing(vault: &Vault, heads: &[Head], seed: u32) -> Outcome {
 fn a_few_films_of_real_faces() {
     let test = "watch::people";
     let Some((people, engine)) = people(test).zip(engine(test)) else { return };
-    if h264::is_asked() && !h264::is_there(test) {
+    if h264::is_asked() && !data::has_ffmpeg(test) {
         return;
     }
     let known = &people[..12];

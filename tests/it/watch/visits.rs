@@ -86,7 +86,7 @@ fn two_hundred_visits_two_hundred_strangers_and_fifty_crossings() {
     };
     let plays = |part: &str| parts == "all" || parts == part;
     let Some((mut people, engine)) = people(test).zip(engine(test)) else { return };
-    if h264::is_asked() && !h264::is_there(test) {
+    if h264::is_asked() && !data::has_ffmpeg(test) {
         return;
     }
     let engine = engine.with_rules(PhotoRules::default().with_face(FacePolicy::Central));
