@@ -104,8 +104,8 @@ pub use comparison::{
 };
 pub use encoding::{FaceEncoding, ModelId};
 pub use engine::{
-    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, EngineParts, FaceLiveness, FaceOutcome, PackSource,
-    PhotoRules, RewritingGain, RewritingStep, Timing, hog_detector,
+    CompareOptions, Detection, EncodedFace, Engine, EngineOptions, EngineParts, FaceLiveness, FaceOutcome, NetworkTest,
+    PackSource, PhotoRules, RewritingGain, RewritingStep, SelfTest, TestOutcome, TestedNetwork, Timing, hog_detector,
 };
 pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
@@ -124,7 +124,7 @@ pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
 pub use spec::{
     AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, LivenessCrop, LivenessSpec,
-    Metric, Normalization, PackLimits,
+    Metric, Normalization, PackLimits, SelfTestFace, SelfTestValues,
 };
 pub use store::{ChangesSince, PersonChange, PersonChanges};
 pub use token::{Token, TokenSecret};

@@ -11,12 +11,14 @@ use crate::input::Input;
 use crate::liveness::{Liveness, LivenessCheck, LivenessPolicy};
 use crate::models::{Home, LivenessPack};
 use crate::onnx::rewrite::{RewritingRules, rewrite};
+use crate::spec::SelfTestValues;
 use crate::vision::{
     Face, LivenessModel, LivenessNetworks, Network, NetworkClock, NetworkOptions, Quality, Runtime, Turn, Workload,
     must_show,
 };
 
 use super::open::Parts;
+use super::self_test::stated_for_liveness;
 use super::timing::Step;
 use super::{EncodedFace, Engine, EngineOptions, PackSource};
 
@@ -29,7 +31,7 @@ pub(super) enum LivenessPart {
     /// What the host gave.
     Given(Arc<dyn LivenessModel>),
     /// Networks of a folder.
-    Pack(LivenessLoader),
+    Pack(Box<LivenessLoader>),
 }
 
 /// Loads liveness networks when they are first needed.
@@ -41,7 +43,14 @@ pub(super) struct LivenessLoader {
     rewriting: RewritingRules,
     clock: NetworkClock,
     workload: Workload,
-    loaded: Mutex<Option<Arc<dyn LivenessModel>>>,
+    loaded: Mutex<Option<Loaded>>,
+}
+
+#[derive(Clone)]
+struct Loaded {
+    model: Arc<dyn LivenessModel>,
+    /// What it gives for the drawn face of the self-test.
+    stated: Option<SelfTestValues>,
 }
 
 impl LivenessLoader {
@@ -61,13 +70,17 @@ impl LivenessLoader {
     /// The networks. What failed is tried again the next time: somebody may have installed them meanwhile.
     fn get(&self) -> Result<Arc<dyn LivenessModel>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = &*loaded {
-            return Ok(Arc::clone(model));
+        if let Some(found) = &*loaded {
+            return Ok(Arc::clone(&found.model));
         }
-        Ok(Arc::clone(loaded.insert(self.load()?)))
+        Ok(Arc::clone(&loaded.insert(self.load()?).model))
     }
 
-    fn load(&self) -> Result<Arc<dyn LivenessModel>> {
+    fn loaded(&self) -> Option<Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn load(&self) -> Result<Loaded> {
         let pack = match &self.source {
             PackSource::Named(name) => LivenessPack::installed(&self.home, name)?,
             PackSource::Folder(folder) => LivenessPack::open_dir(folder)?,
@@ -81,7 +94,8 @@ impl LivenessLoader {
             Ok((network, spec.clone()))
         });
         let networks = networks.collect::<Result<Vec<_>>>()?;
-        Ok(Arc::new(LivenessNetworks::new(pack.manifest().name.clone(), networks)?))
+        let model = Arc::new(LivenessNetworks::new(pack.manifest().name.clone(), networks)?);
+        Ok(Loaded { model, stated: stated_for_liveness(pack.manifest()) })
     }
 }
 
@@ -173,6 +187,15 @@ impl Engine {
     #[must_use]
     pub fn with_liveness_check(&self, check: LivenessCheck) -> Self {
         Self { liveness: check, ..self.clone() }
+    }
+
+    /// The liveness model if it is loaded, and what it must give for the drawn face of the self-test.
+    pub(super) fn liveness_at_hand(&self) -> Option<(Arc<dyn LivenessModel>, Option<SelfTestValues>)> {
+        match &self.inner.origin.liveness {
+            LivenessPart::Given(model) => Some((Arc::clone(model), self.inner.origin.self_test.clone())),
+            LivenessPart::Pack(loader) => loader.loaded().map(|found| (found.model, found.stated)),
+            LivenessPart::None => None,
+        }
     }
 
     fn loaded_liveness(&self) -> Result<Arc<dyn LivenessModel>> {

@@ -15,6 +15,7 @@ mod liveness;
 mod open;
 mod parts;
 mod rewriting;
+mod self_test;
 mod tables;
 mod timing;
 
@@ -32,7 +33,7 @@ use crate::liveness::{Liveness, LivenessCheck};
 use crate::models::Manifest;
 use crate::recognizability::Recognizability;
 use crate::setters::setters;
-use crate::spec::{EmbedderSpec, EncodingMode};
+use crate::spec::{EmbedderSpec, EncodingMode, SelfTestValues};
 use crate::vision::{
     AlignedFace, DecodeLimits, Detector, Embedder, Face, FacePolicy, NetworkClock, Quality, QualityLimits, RuntimeInfo,
     SeekOptions, Sieve, Turn, Workload,
@@ -49,6 +50,7 @@ pub(crate) use liveness::{each_shot, require_live};
 pub use open::{EngineOptions, PackSource};
 pub use parts::EngineParts;
 pub use rewriting::{RewritingGain, RewritingStep};
+pub use self_test::{NetworkTest, SelfTest, TestOutcome, TestedNetwork};
 pub use timing::Timing;
 
 /// Rules for photos: how large they may be, how they are searched, and what their face must be like.
@@ -147,6 +149,8 @@ struct Origin {
     workload: Workload,
     tables: tables::Tables,
     liveness: liveness::LivenessPart,
+    /// What the networks of a host give for the pictures of the self-test.
+    self_test: Option<SelfTestValues>,
 }
 
 impl Inner {

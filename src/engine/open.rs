@@ -206,7 +206,8 @@ impl Engine {
             workload: parts.workload.clone(),
             tables: Tables::find(&home, &manifest, options)?,
             manifest: Some(manifest),
-            liveness: LivenessPart::Pack(LivenessLoader::new(&parts, &home, options)),
+            liveness: LivenessPart::Pack(Box::new(LivenessLoader::new(&parts, &home, options))),
+            self_test: None,
         };
         let engine = Self::assemble(name, detector?, embedder?, options.rules.clone(), threads, origin)?;
         Ok(options.mode.map_or(engine.clone(), |mode| engine.in_mode(mode)))

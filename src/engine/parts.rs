@@ -4,7 +4,7 @@ use crate::comparison::CalibrationTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::recognizability::Recognizability;
 use crate::setters::setters;
-use crate::spec::EncodingMode;
+use crate::spec::{EncodingMode, SelfTestValues};
 use crate::vision::{Detector, Embedder, LivenessModel};
 
 use super::liveness::LivenessPart;
@@ -34,6 +34,9 @@ pub struct EngineParts {
     pub recognizability: Option<Recognizability>,
     /// Judges whether a face is live. Without it, liveness cannot be asked for.
     pub liveness: Option<Box<dyn LivenessModel>>,
+    /// What the networks must give for the pictures of the self-test ([`Engine::self_test_values`]). What is not stated
+    /// is not tested.
+    pub self_test: Option<SelfTestValues>,
 }
 
 impl EngineParts {
@@ -51,6 +54,7 @@ impl EngineParts {
             calibration: None,
             recognizability: None,
             liveness: None,
+            self_test: None,
         }
     }
 }
@@ -62,6 +66,7 @@ setters!(EngineParts {
     calibration: with_calibration(impl Into<Option<CalibrationTable>>),
     recognizability: with_recognizability(impl Into<Option<Recognizability>>),
     liveness: with_liveness(impl Into<Option<Box<dyn LivenessModel>>>),
+    self_test: with_self_test(impl Into<Option<SelfTestValues>>),
 });
 
 impl std::fmt::Debug for EngineParts {
@@ -141,8 +146,8 @@ impl Engine {
     /// [`ErrorKind::Invalid`] where `recognizability` is of vectors of another dimension,
     /// [`ErrorKind::Runtime`] where the operating system gives no threads.
     pub fn from_parts(parts: EngineParts) -> Result<Self> {
-        let EngineParts { name, detector, embedder, rules, threads, mode, calibration, recognizability, liveness } =
-            parts;
+        let EngineParts { name, detector, embedder, rules, threads, mode, .. } = parts;
+        let EngineParts { calibration, recognizability, liveness, self_test, .. } = parts;
         let spec = embedder.spec();
         if let Some(rule) = &recognizability {
             let fits = rule.must_fit(spec.dimension);
@@ -151,7 +156,7 @@ impl Engine {
         let mode = mode.unwrap_or(spec.mode);
         let tables = Tables::given(spec.mode, mode, calibration, recognizability);
         let liveness = liveness.map_or(LivenessPart::None, |model| LivenessPart::Given(model.into()));
-        let origin = Origin { tables, liveness, ..Origin::default() };
+        let origin = Origin { tables, liveness, self_test, ..Origin::default() };
         Ok(Self::assemble(name, detector, embedder, rules, threads, origin)?.in_mode(mode))
     }
 }

@@ -13,6 +13,8 @@
 //! sha256 = "b329..."
 //! format = "onnx"
 //! color = "bgr"                        # from here on: the fields of `LivenessSpec`
+//!
+//! [self_test]                          # optional: `SelfTestValues`, the scores `live` for the drawn face
 //! ```
 
 use std::io::ErrorKind as Io;
@@ -30,7 +32,7 @@ use super::{missing, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::onnx::{Layout, precheck};
-use crate::spec::LivenessSpec;
+use crate::spec::{LivenessSpec, SelfTestValues};
 
 /// The most networks of an add-on.
 const MOST_NETWORKS: usize = 16;
@@ -51,6 +53,8 @@ pub struct LivenessManifest {
     pub accept_licence: bool,
     /// The networks, at least one.
     pub networks: Vec<NetworkEntry<LivenessSpec>>,
+    /// What the networks give for the drawn face of the self-test.
+    pub self_test: Option<SelfTestValues>,
     text: String,
 }
 
@@ -64,6 +68,7 @@ struct Head {
     terms: String,
     #[serde(default)]
     accept_licence: bool,
+    self_test: Option<SelfTestValues>,
 }
 
 impl LivenessManifest {
@@ -101,8 +106,9 @@ impl LivenessManifest {
         };
         let networks = networks.into_iter().enumerate().map(network).collect::<Result<_, _>>().map_err(wrong)?;
         let head: Head = table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
-        let Head { name, title, licence, terms, accept_licence } = head;
-        let manifest = Self { name, title, licence, terms, accept_licence, networks, text: text.to_owned() };
+        let Head { name, title, licence, terms, accept_licence, self_test } = head;
+        let text = text.to_owned();
+        let manifest = Self { name, title, licence, terms, accept_licence, networks, self_test, text };
         validate::liveness(&manifest).map_err(wrong)?;
         Ok(manifest)
     }

@@ -17,6 +17,7 @@
 //! [calibration]                        # optional: a `CalibrationTable`
 //! [recognizability]                    # optional: a `Recognizability`
 //! [limits]                             # optional: `PackLimits`, stricter limits on photos
+//! [self_test]                          # optional: `SelfTestValues`, what the networks give for drawn pictures
 //! ```
 
 use std::fmt;
@@ -32,7 +33,7 @@ use crate::comparison::CalibrationTable;
 use crate::encoding::ModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::recognizability::Recognizability;
-use crate::spec::{DetectorSpec, EmbedderSpec, PackLimits};
+use crate::spec::{DetectorSpec, EmbedderSpec, PackLimits, SelfTestValues};
 
 /// The manifest format that this version reads.
 const SCHEMA: i64 = 1;
@@ -147,6 +148,8 @@ pub struct Manifest {
     pub recognizability: Option<Recognizability>,
     /// What the embedder asks of photos beyond what is customary.
     pub limits: PackLimits,
+    /// What the networks give for the pictures of the self-test.
+    pub self_test: Option<SelfTestValues>,
     text: String,
 }
 
@@ -164,6 +167,7 @@ struct Head {
     recognizability: Option<Recognizability>,
     #[serde(default)]
     limits: PackLimits,
+    self_test: Option<SelfTestValues>,
 }
 
 /// The keys of a role that belong to its file; the others belong to its specification.
@@ -219,6 +223,7 @@ impl Manifest {
             calibration: head.calibration,
             recognizability: head.recognizability,
             limits: head.limits,
+            self_test: head.self_test,
             text: text.to_owned(),
         };
         validate::manifest(&manifest).map_err(wrong)?;

@@ -33,6 +33,7 @@ mod pack;
 mod package_client;
 #[cfg(feature = "install")]
 mod pip;
+mod self_test;
 mod source;
 #[cfg(feature = "install")]
 mod staging;
@@ -51,4 +52,5 @@ pub use manifest::{Format, Manifest, ModelFile, NetworkEntry, Role};
 pub use missing::unavailable;
 pub use optimized::OptimizedNetwork;
 pub use pack::Pack;
+pub use self_test::self_test_section;
 pub use source::{Archive, Source, Wheel};

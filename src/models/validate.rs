@@ -4,7 +4,9 @@
 use super::liveness::LivenessManifest;
 use super::manifest::{Format, Manifest, ModelFile, NetworkEntry, Role, is_pack_name};
 use crate::geometry::LandmarkScheme;
-use crate::spec::{AlignmentTemplate, DetectorKind, DetectorSpec, EmbedderSpec, LivenessSpec, Normalization};
+use crate::spec::{
+    AlignmentTemplate, DetectorKind, DetectorSpec, EmbedderSpec, LivenessSpec, Normalization, SelfTestValues,
+};
 
 /// The largest file that a manifest may name. An ONNX file is one protobuf message, and those end
 /// at 2 GiB.
@@ -32,6 +34,9 @@ pub(super) fn manifest(manifest: &Manifest) -> Check {
             return Err(format!("[limits] {name} must be a finite number above 0, is {limit}"));
         }
     }
+    if let Some(values) = &manifest.self_test {
+        self_test(values, manifest.embedder.spec.dimension).map_err(|what| format!("[self_test] {what}"))?;
+    }
     agreement(manifest)
 }
 
@@ -49,7 +54,41 @@ pub(super) fn liveness(manifest: &LivenessManifest) -> Check {
         }
         seen.push(&model.file);
     }
-    Ok(())
+    let wrong = |what: &str| Err(format!("[self_test] {what}"));
+    match &manifest.self_test {
+        Some(values) if values.vector.is_some() || values.face.is_some() => {
+            wrong("vector and face belong to the manifest of a pack")
+        }
+        Some(SelfTestValues { live: Some(scores), .. }) => {
+            if scores.len() != manifest.networks.len() {
+                return wrong("live must have one score for each network");
+            }
+            scores.iter().try_for_each(|score| within("[self_test] live", *score, 0.0, 1.0))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn self_test(values: &SelfTestValues, dimension: usize) -> Check {
+    if let Some(vector) = &values.vector {
+        if vector.len() != dimension {
+            return Err(format!("vector must have {dimension} components as the embedder's, has {}", vector.len()));
+        }
+        if vector.iter().any(|value| !value.is_finite()) || vector.iter().all(|value| *value == 0.0) {
+            return Err("vector must be finite and must not be all zeros".to_owned());
+        }
+    }
+    if let Some(face) = &values.face {
+        let numbers = face.bounds.iter().chain(face.landmarks.iter().flatten()).chain([&face.score]);
+        if numbers.into_iter().any(|value| !value.is_finite()) || face.bounds[2].max(face.bounds[3]) <= 0.0 {
+            return Err("face must be finite, its box with a width or a height above 0".to_owned());
+        }
+        within("face.within", face.within, 0.0, 0.5)?;
+    }
+    match values.live {
+        Some(_) => Err("live belongs to the manifest of liveness networks".to_owned()),
+        None => Ok(()),
+    }
 }
 
 fn liveness_network(spec: &LivenessSpec) -> Check {

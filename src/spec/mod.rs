@@ -4,6 +4,7 @@ pub(crate) mod hog_model;
 mod liveness;
 pub(crate) mod mmod_scan;
 mod pack_limits;
+mod self_test;
 pub(crate) mod shape_model;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::setters::setters;
 
 pub use liveness::{LivenessCrop, LivenessSpec};
 pub use pack_limits::PackLimits;
+pub use self_test::{SelfTestFace, SelfTestValues};
 
 /// The order of the three colour planes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

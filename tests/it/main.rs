@@ -53,6 +53,7 @@ mod rows;
 mod rules;
 mod scratch;
 mod search;
+mod self_test;
 mod sessions;
 mod small_faces;
 mod statistics;

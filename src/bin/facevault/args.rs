@@ -58,6 +58,7 @@ Exit codes:
     2  the request is wrong: a rule is broken, an id is unknown, a version is out of date
     3  models or the inference runtime: see `facevault doctor`
     4  the vault's file or the disk
+    5  the self-test failed: see `facevault doctor --self-test`
   130  interrupted by Ctrl-C; unfinished work left nothing behind
 
 Environment:

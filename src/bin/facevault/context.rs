@@ -14,6 +14,7 @@ use facevault::{Error, VaultKey};
 use facevault::{Vault, VaultOptions};
 
 use crate::args::Global;
+use crate::failure::Failure;
 use crate::output::Output;
 
 /// The smallest face, in pixels of its shorter side, where nothing else is said.
@@ -131,6 +132,17 @@ impl Context {
             self.output.notice(notice);
         }
         Ok(engine)
+    }
+
+    /// Runs the self-test of an engine that is about to serve or watch. Says so where a network could not be tested.
+    pub(crate) fn self_test(&self, engine: &Engine) -> std::result::Result<(), Failure> {
+        let found = engine.self_test().map_err(Failure::SelfTest)?;
+        for network in found.not_stated() {
+            let name = network.as_str();
+            self.output
+                .notice(&format!("{name} not tested: the manifest does not state what it gives for the self-test"));
+        }
+        found.require().map_err(Failure::SelfTest)
     }
 
     /// Opens a vault for everything but photos: no models are loaded.

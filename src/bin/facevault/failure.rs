@@ -18,6 +18,8 @@ pub(crate) enum Failure {
         /// How the command line called each photo.
         photos: Vec<String>,
     },
+    /// The networks do not give what the manifest states: the models are there and cannot be trusted.
+    SelfTest(Error),
     /// What is wrong has been printed as the command's answer.
     Told(u8),
     /// Somebody pressed Ctrl-C; what was not finished left nothing behind.
@@ -34,6 +36,10 @@ impl Failure {
                 output.error(&error, &photos);
                 ExitCode::from(exit_code(error.kind()))
             }
+            Self::SelfTest(error) => {
+                output.error(&error, &[]);
+                ExitCode::from(SELF_TEST)
+            }
             Self::Told(code) => ExitCode::from(code),
             Self::Interrupted(sentence) => {
                 output.interrupted(&sentence);
@@ -49,6 +55,9 @@ impl Failure {
         }
     }
 }
+
+/// The exit code of a failed self-test: neither another start nor another file of the same kind helps.
+pub(crate) const SELF_TEST: u8 = 5;
 
 /// The exit code for an error of this kind: 1 another photo, 2 another request, 3 models and runtime,
 /// 4 the vault and its disk, 130 interrupted.

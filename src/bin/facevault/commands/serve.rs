@@ -121,6 +121,9 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
             // What every photo needs must be there when the server starts.
             engine.liveness_model()?;
         }
+        if let Some(engine) = vault.engine() {
+            context.self_test(engine)?;
+        }
         options.manifest = Some(context.manifest()?);
         vault
     };

@@ -1,13 +1,15 @@
 //! `facevault doctor`
 
 mod bench;
+mod self_test;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use facevault::models::{Artifact, Home, Pack, State};
 use facevault::vision::{Runtime, RuntimeChoice, RuntimeInfo, RuntimeOptions};
-use facevault::{Engine, PackSource};
+use facevault::{Engine, PackSource, SelfTest};
 use facevault::{Error, ErrorKind};
 use image::RgbImage;
 use serde_json::{Value, json};
@@ -15,23 +17,35 @@ use serde_json::{Value, json};
 use self::bench::Bench;
 use super::Outcome;
 use crate::context::Context;
-use crate::failure::{Failure, exit_code};
+use crate::failure::{Failure, SELF_TEST, exit_code};
 use crate::output::{Mark, duration};
 
 const EXAMPLES: &str = "\
 Examples:
   facevault doctor
+  facevault doctor --self-test
   facevault doctor --bench
   facevault doctor --runtime /opt/onnxruntime/lib/libonnxruntime.so
+  facevault doctor --pack ./my-pack/ --self-test --output section.toml
   facevault doctor --pack ./my-pack/ --json | jq '.data.checks[] | select(.status != \"ok\")'";
 
 /// Check the models and the runtime, and show which ones are used
 ///
 /// Checks the data folder, every file of the pack against its SHA-256, and the inference runtime;
-/// then loads the models and runs them once. Any problem gives exit code 3.
+/// then loads the models and runs them once. Any problem gives exit code 3,
+/// a self-test that fails exit code 5.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
+    /// Run the networks on a face that facevault draws and compare with what the manifest states
+    #[arg(long)]
+    self_test: bool,
+
+    /// Write what the networks give for that face, as the section [self_test] of a manifest, for a pack of
+    /// your own
+    #[arg(long, value_name = "FILE", requires = "self_test")]
+    output: Option<PathBuf>,
+
     /// Measure this machine's speed and show what limits it; takes some seconds at full load
     #[arg(long)]
     bench: bool,
@@ -73,8 +87,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     }
     let pack_is_good = pack(&home, context, &mut findings);
     let runtime_is_good = runtime(&home, context, &mut findings);
-    if pack_is_good && runtime_is_good {
-        engine(&home, context, &mut findings);
+    let mut tested = None;
+    if pack_is_good
+        && runtime_is_good
+        && let Some(engine) = engine(&home, context, &mut findings).filter(|_| arguments.self_test)
+    {
+        tested = Some(test(&engine, arguments, &home, context, &mut findings)?);
     }
     let mut bench = None;
     if arguments.bench && findings.is_healthy() {
@@ -84,7 +102,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             None => findings.add(Mark::Note, "bench", "not tried: `facevault demo` installs photos to try it on"),
         }
     }
-    print(&findings, bench.as_ref(), context)
+    print(&findings, bench.as_ref(), tested.as_ref(), context)
 }
 
 fn pack(home: &Home, context: &Context, findings: &mut Findings) -> bool {
@@ -151,11 +169,50 @@ pub(super) fn describe(info: &RuntimeInfo) -> String {
     format!("ONNX Runtime {}, {}", info.version, info.library.display())
 }
 
-fn engine(home: &Home, context: &Context, findings: &mut Findings) {
+/// Runs the self-test, and writes what the networks give where that is asked for.
+fn test(
+    engine: &Engine,
+    arguments: &Arguments,
+    home: &Home,
+    context: &Context,
+    findings: &mut Findings,
+) -> Result<Tested, Failure> {
+    let options = context.engine_options()?;
+    if let Err(error) = self_test::load_liveness(home, &options, engine) {
+        findings.bad("liveness", &error);
+    }
+    let found = match engine.self_test() {
+        Ok(found) => found,
+        Err(error) => {
+            findings.bad("self-test", &error);
+            return Ok(Tested(None));
+        }
+    };
+    self_test::add(findings, &found);
+    if let Some(path) = &arguments.output {
+        self_test::write(path, home, &options, engine)?;
+        findings.add(Mark::Good, "self-test", format!("written: {}", path.display()));
+    }
+    Ok(Tested(Some(found)))
+}
+
+/// What the self-test found; nothing where a network failed.
+struct Tested(Option<SelfTest>);
+
+impl Tested {
+    fn has_failed(&self) -> bool {
+        self.0.as_ref().is_none_or(SelfTest::has_failed)
+    }
+}
+
+fn engine(home: &Home, context: &Context, findings: &mut Findings) -> Option<Engine> {
     let started = Instant::now();
     let engine = match context.engine_options().and_then(|options| Engine::open(&options)) {
         Ok(engine) => engine,
-        Err(error) => return findings.bad("engine", &error),
+        Err(error) => {
+            findings.bad("engine", &error);
+            return None;
+        }
     };
     let took = duration(started.elapsed());
     findings.add(
@@ -184,10 +241,11 @@ fn engine(home: &Home, context: &Context, findings: &mut Findings) {
             let took = duration(started.elapsed());
             findings.add(Mark::Good, "detector", format!("looks at an empty picture of 640 x 480 in {took}"));
         }
-        Err(error) => return findings.bad("detector", &error),
+        Err(error) => findings.bad("detector", &error),
     }
     let Ok(photo) = std::fs::read(home.samples_dir().join("obama.jpg")) else {
-        return findings.add(Mark::Note, "embedder", "not tried: `facevault demo` installs a photo to try it on");
+        findings.add(Mark::Note, "embedder", "not tried: `facevault demo` installs a photo to try it on");
+        return Some(engine);
     };
     let started = Instant::now();
     match engine.encode(&photo) {
@@ -197,21 +255,30 @@ fn engine(home: &Home, context: &Context, findings: &mut Findings) {
         }
         Err(error) => findings.bad("embedder", &error),
     }
+    Some(engine)
 }
 
-fn print(findings: &Findings, bench: Option<&Bench>, context: &Context) -> Outcome {
+fn print(findings: &Findings, bench: Option<&Bench>, tested: Option<&Tested>, context: &Context) -> Outcome {
     let healthy = findings.is_healthy();
     let checks: Vec<Value> = findings
         .0
         .iter()
         .map(|check| json!({"check": check.what, "status": check.mark.as_str(), "message": check.found}))
         .collect();
-    let data = json!({"healthy": healthy, "checks": checks, "bench": bench.map(Bench::answer)});
+    let self_test = tested.map(|tested| match &tested.0 {
+        Some(found) => self_test::answer(found),
+        None => json!({"passed": false, "networks": []}),
+    });
+    let data = json!({"healthy": healthy, "checks": checks, "bench": bench.map(Bench::answer), "self_test": self_test});
     context.output.answer(&data, |text| {
         for check in &findings.0 {
             text.check(check.mark, format!("{:<12} {}", check.what, check.found))?;
         }
         Ok(())
     })?;
-    if healthy { Ok(()) } else { Err(Failure::Told(exit_code(ErrorKind::ModelUnavailable))) }
+    match tested.is_some_and(Tested::has_failed) {
+        true => Err(Failure::Told(SELF_TEST)),
+        false if healthy => Ok(()),
+        false => Err(Failure::Told(exit_code(ErrorKind::ModelUnavailable))),
+    }
 }

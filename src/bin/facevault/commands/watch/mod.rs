@@ -131,6 +131,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let vault = context.vault_for_searching(&arguments.vault)?;
     let engine =
         vault.engine().cloned().ok_or_else(|| Error::new(ErrorKind::ModelUnavailable, "no models are loaded"))?;
+    context.self_test(&engine)?;
     let (options, pace) = match is_live {
         true => (options(arguments, context), Pace::Live),
         // Every frame of a recording, however fast they follow each other.
