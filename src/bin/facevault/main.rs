@@ -12,6 +12,7 @@ mod logging;
 mod output;
 mod photo;
 mod progress;
+mod service;
 
 use std::process::ExitCode;
 

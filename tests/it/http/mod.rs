@@ -21,6 +21,8 @@ mod page;
 mod persons;
 mod process;
 mod scripts;
+#[cfg(unix)]
+mod service;
 mod tending;
 mod texts;
 mod thumbnails;

@@ -19,6 +19,7 @@ mod evaluate;
 mod identify;
 mod init;
 mod liveness;
+mod manual;
 mod matching;
 mod measuring;
 mod models;
@@ -82,6 +83,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Models(models::Command),
     Doctor(doctor::Arguments),
+    #[command(hide = true)]
+    Manual(manual::Arguments),
 }
 
 impl Command {
@@ -131,5 +134,6 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Rekey(arguments) => encryption::rekey(&arguments, context),
         Command::Models(command) => models::run(command, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),
+        Command::Manual(arguments) => manual::run(&arguments, context),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
 
 use clap::Args;
 use facevault::http::{Server, ServerOptions, TlsFiles};
@@ -13,6 +14,7 @@ use super::Outcome;
 use super::matching::EnrolledLiveness;
 use crate::context::Context;
 use crate::output::{count, path};
+use crate::service::{Service, answering};
 use crate::{core_dumps, interrupt};
 
 const EXAMPLES: &str = "\
@@ -142,7 +144,12 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
     let server = Server::bind(vault, options)?;
     let guard = interrupt::Guard::new();
     let stop = server.stop_handle();
-    guard.wakes(move || stop.stop());
+    let service = Arc::new(Service::from_env());
+    let told = Arc::clone(&service);
+    guard.wakes(move || {
+        told.stopping();
+        stop.stop();
+    });
     let (url, metrics, file) = (server.url(), server.metrics_url(), path(&arguments.vault));
     let console = server.console_url();
     context.output.answer(&json!({"url": url, "console": console, "metrics": metrics, "vault": file}), |text| {
@@ -152,7 +159,20 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
         })?;
         metrics.iter().try_for_each(|metrics| text.line(format!("the process's numbers are at {metrics}")))
     })?;
-    Ok(server.run()?)
+    let (running, stopped) = mpsc::channel::<()>();
+    let address = server.address();
+    let watching = service.is_asked().then(|| {
+        let watch = move || answering::watch(&service, address, &stopped);
+        std::thread::Builder::new().name("facevault-watchdog".into()).spawn(watch)
+    });
+    let watching = watching.transpose().map_err(|error| {
+        Error::new(ErrorKind::Io, "the thread that watches the server cannot be started").caused_by(error)
+    })?;
+    let ended = server.run();
+    drop(running);
+    // Whether it panicked changes nothing: it only told systemd what it saw.
+    drop(watching.map(std::thread::JoinHandle::join));
+    Ok(ended?)
 }
 
 fn options(arguments: &Arguments) -> Result<ServerOptions> {
