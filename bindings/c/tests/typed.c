@@ -229,7 +229,7 @@ static void many_opens(facevault_bytes photo) {
     long grown = least[1] - least[0];
     printf("%d engines opened and closed: the second half holds %ld KiB more than %ld\n", OPENS, grown, least[0]);
 #ifndef __SANITIZE_ADDRESS__ /* It keeps freed memory for a while. */
-    CHECK(grown < 20000);
+    CHECK(grown < 60000); /* An engine that was kept would add the 12 MB of its networks each time. */
 #endif
 }
 

@@ -215,5 +215,6 @@ test(`${engines} engines are opened and closed with flat memory`, options, async
     await engine.close();
   });
   t.diagnostic(`${engines} engines: ${before.toFixed(1)} MiB in the first half, ${grown.toFixed(1)} MiB more in the second`);
-  assert.ok(grown < 32, `${grown.toFixed(1)} MiB more`);
+  // An engine that was kept would add the 12 MB of its networks each time.
+  assert.ok(grown < 64, `${grown.toFixed(1)} MiB more`);
 });

@@ -220,7 +220,8 @@ def test_engines_leave_nothing(engine, people):
         with facevault.Engine(threads=1) as engine:
             engine.encode(photo)
 
-    assert grown_by(work, times) < 16 << 20
+    # An engine that was kept would add the 12 MB of its networks each time.
+    assert grown_by(work, times) < 64 << 20
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is read from /proc")
