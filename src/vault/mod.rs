@@ -37,6 +37,7 @@ mod gallery_scan;
 mod model;
 mod persons;
 mod prepare;
+mod recognized;
 mod reencode;
 mod retention;
 mod search;
@@ -62,6 +63,8 @@ pub use create::DuplicatePolicy;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
 pub use encodings::{EncodingMatrix, Encodings};
 pub use persons::Departure;
+#[cfg(feature = "http")]
+pub(crate) use recognized::RecognizedBy;
 pub use reencode::{ReencodeOptions, Reencoded, Unencoded};
 pub use retention::{PurgeOptions, Purged, PurgedPerson};
 #[cfg(feature = "http")]

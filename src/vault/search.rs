@@ -4,7 +4,7 @@ use image::RgbImage;
 
 use crate::comparison::{Decision, Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
-use crate::engine::{self, CompareOptions, EncodedFace, each_shot, fuse, require_live};
+use crate::engine::{self, CompareOptions, each_shot, fuse, require_live};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
 use crate::index::{Gallery, SearchOptions};
 use crate::input::{Input, Inputs};
@@ -15,6 +15,7 @@ use crate::spec::EncodingMode;
 use crate::vision::{Face, Turn};
 
 use super::Vault;
+use super::recognized::RecognizedBy;
 
 /// How a probe is identified.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,8 +168,7 @@ impl Vault {
     /// [`Unsupported`](ErrorKind::Unsupported) where searches are noted and the vault was opened for reading.
     pub fn identify<'a>(&self, photos: impl Into<Inputs<'a>>, options: &IdentifyOptions) -> Result<Identification> {
         let probe = self.probe(photos.into(), options.mode, |picture| picture, &options.liveness)?;
-        let answer =
-            self.noted_searches(std::slice::from_ref(&probe.encoding), options)?.pop().ok_or_else(no_answer)?;
+        let answer = self.noted_search(&probe.encoding, options, RecognizedBy::Threshold)?;
         Ok(Identification { liveness: probe.liveness, ..answer })
     }
 
@@ -179,8 +179,8 @@ impl Vault {
     /// than the engine's, or without an engine than the vault's, made the encoding, or all those of
     /// the vault; [`Invalid`](ErrorKind::Invalid) where liveness is required, which an encoding does not tell.
     pub fn identify_encoding(&self, probe: &FaceEncoding, options: &IdentifyOptions) -> Result<Identification> {
-        let mut answers = self.identify_encodings(std::slice::from_ref(probe), options)?;
-        answers.pop().ok_or_else(no_answer)
+        not_of_encodings(&options.liveness)?;
+        self.noted_search(probe, options, RecognizedBy::Threshold)
     }
 
     /// Who are these? One answer a probe, in their order, in one pass over the gallery.
@@ -193,21 +193,11 @@ impl Vault {
         options: &IdentifyOptions,
     ) -> Result<Vec<Identification>> {
         not_of_encodings(&options.liveness)?;
-        self.noted_searches(probes, options)
+        self.noted_searches(probes, options, RecognizedBy::Threshold)
     }
 
-    /// The answers of a search, each with its entry in the audit trail.
-    fn noted_searches(&self, probes: &[FaceEncoding], options: &IdentifyOptions) -> Result<Vec<Identification>> {
-        let answers = self.search_encodings(probes, options)?;
-        for answer in &answers {
-            let recognized: Vec<&PersonId> = answer.recognized().map(|candidate| &candidate.person).collect();
-            self.note_identification(answer.threshold.to_string(), answer.people_searched, &recognized)?;
-        }
-        Ok(answers)
-    }
-
-    /// As [`Self::identify_encodings`], for whoever decides by something else than the threshold: the search is not
-    /// noted in the audit trail.
+    /// As [`Self::identify_encodings`], but the search is not noted in the audit trail: the watcher notes one for each
+    /// visit, not for each frame.
     pub(crate) fn search_encodings(
         &self,
         probes: &[FaceEncoding],
@@ -267,21 +257,7 @@ impl Vault {
         photo: impl Into<Input<'a>>,
         options: &IdentifyOptions,
     ) -> Result<Vec<IdentifiedFace>> {
-        options.liveness.validate()?;
-        let engine = self.engine_in(options.mode)?.with_liveness_check(options.liveness);
-        let (turned, faces) = engine.encode_faces(photo)?;
-        let probes: Vec<FaceEncoding> =
-            faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
-        let mut answers = self.noted_searches(&probes, options)?.into_iter();
-        let answer = |(face, outcome): (Face, Result<EncodedFace, Refusal>)| IdentifiedFace {
-            face,
-            turned,
-            outcome: outcome.map(|encoded| Identification {
-                liveness: encoded.liveness.map(|liveness| liveness.score),
-                ..answers.next().expect("one answer a probe")
-            }),
-        };
-        Ok(faces.into_iter().map(answer).collect())
+        self.search_faces(photo.into(), options, RecognizedBy::Threshold)
     }
 
     /// Is this that person? Several photos or frames are fused into one probe. A person whose status is
@@ -415,10 +391,6 @@ fn not_of_encodings(check: &LivenessCheck) -> Result<()> {
         return Err(Error::invalid("liveness", rule));
     }
     Ok(())
-}
-
-fn no_answer() -> Error {
-    Error::new(ErrorKind::Runtime, "a search gave no answer")
 }
 
 /// How many comparisons a search of `people` makes, in which a stranger may be taken for somebody:

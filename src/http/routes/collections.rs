@@ -42,6 +42,12 @@ pub(super) fn collection(error: Error) -> ApiError {
     ApiError::from_verb(&error, ApiError::invalid_collection)
 }
 
+/// The id of the collection that a request names by `_id` or `code`, as options take it; `None` for everybody.
+pub(super) fn only(vault: &Vault, named: Option<&str>) -> Result<Option<Vec<String>>, ApiError> {
+    let id = |named| Ok(vec![vault.collection(named).map_err(collection)?.id.to_string()]);
+    named.map(id).transpose()
+}
+
 /// Create a collection
 #[utoipa::path(
     post, path = "/collections", tag = "collections", operation_id = "createCollection",

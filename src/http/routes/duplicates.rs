@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::collections::collection;
+use super::collections::{collection, only};
 use super::matching::{Thumbnail, thumbnails};
 use crate::comparison::OperatingPoint;
 use crate::error::{ErrorKind, Result};
@@ -122,10 +122,7 @@ pub(in crate::http) async fn duplicates(
 }
 
 fn found(app: &App, vault: &Vault, asked: &DuplicatesQuery) -> Result<Duplicates, ApiError> {
-    let collections = match &asked.collection {
-        Some(named) => Some(vec![vault.collection(named).map_err(collection)?.id.to_string()]),
-        None => None,
-    };
+    let collections = only(vault, asked.collection.as_deref())?;
     let scale = app.scale()?;
     let mut options = DuplicatesOptions::default().with_collections(collections).with_max_pairs(asked.limit as usize);
     // Without a table of the model's own, nothing is known of how many are listed without reason.

@@ -6,8 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::collections::collection;
-use super::matching::{SearchResult, any, loaded, noted, shown};
-use crate::encoding::FaceEncoding;
+use super::matching::{SearchResult, above, loaded, options, scored, shown};
 use crate::error::ImageReport;
 use crate::http::answer::{Answer, Reply};
 use crate::http::app::{App, Caller, RequestId};
@@ -16,7 +15,7 @@ use crate::http::error::{ApiError, word};
 use crate::http::openapi::{CollectionErrors, ConflictErrors, Errors};
 use crate::http::query::NoQuery;
 use crate::http::request::FacesRequest;
-use crate::vault::{IdentifyOptions, Vault};
+use crate::vault::{IdentifiedFace, RecognizedBy, Vault};
 use crate::wire::{FaceBox, ImageOutcome, sorted};
 
 /// A face of a photo, and who it may be.
@@ -62,43 +61,28 @@ pub(in crate::http) async fn search_faces(
 
 fn faces(app: &App, vault: &Vault, asked: FacesRequest) -> Result<Vec<SearchedFace>, ApiError> {
     let FacesRequest { image, min_score, search_mode, collection_id, max_results, top } = asked;
-    let collections = match collection_id {
-        Some(named) => Some(vec![vault.collection(&named).map_err(collection)?.id.to_string()]),
-        None => None,
-    };
+    let options =
+        options(vault, collection_id.as_deref(), max_results as usize, top)?.with_mode(Some(search_mode.into()));
     let scale = app.scale()?;
     loaded(vault)?;
-    let (turned, faces) = vault.engine_in(Some(search_mode.into()))?.encode_faces(&image)?;
-    let probes: Vec<FaceEncoding> =
-        faces.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).map(|face| face.encoding.clone()).collect();
-    let options = IdentifyOptions::default()
-        .with_collections(collections)
-        .with_max_results(max_results as usize)
-        .with_operating_point(any()?);
-    let mut answers = match probes.is_empty() {
-        true => Vec::new(),
-        false => vault.search_encodings(&probes, &options).map_err(collection)?,
-    }
-    .into_iter();
-    let mut all = Vec::new();
-    for (index, (face, outcome)) in faces.into_iter().enumerate() {
+    let accepts = |similarity| scale.score(similarity) > min_score;
+    let by = RecognizedBy::Rule { text: &above(min_score), accepts: &accepts };
+    let found = vault.search_faces((&image).into(), &options, by).map_err(collection)?;
+    let searched = found.into_iter().enumerate().map(|(index, IdentifiedFace { face, turned, outcome })| {
         let (persons, refusal) = match outcome {
-            Ok(_) => {
-                let answer = answers.next().ok_or_else(ApiError::internal)?;
-                (shown(vault, noted(vault, scale, answer, min_score, top)?, top)?, None)
-            }
+            Ok(answer) => (shown(vault, scored(scale, answer), top)?, None),
             Err(refusal) => {
                 let reason = word(refusal.code);
                 (Vec::new(), Some(ImageOutcome::new(&ImageReport { index, refusal: Some(refusal) }, Some(reason))))
             }
         };
-        all.push(SearchedFace {
+        Ok(SearchedFace {
             bounds: FaceBox::new(&face.bounds),
             detection_score: f64::from(face.score).clamp(0.0, 1.0),
             persons,
             refusal,
             turned: turned.degrees(),
-        });
-    }
-    Ok(all)
+        })
+    });
+    searched.collect()
 }

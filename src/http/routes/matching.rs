@@ -6,7 +6,7 @@ use image::RgbImage;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::collections::collection;
+use super::collections::{collection, only};
 use crate::comparison::{OperatingPoint, Similarity};
 use crate::encoding::FaceEncoding;
 use crate::engine::{CompareOptions, Engine};
@@ -22,7 +22,7 @@ use crate::http::score::Scale;
 use crate::http::thumbnail;
 use crate::liveness::LivenessCheck;
 use crate::person::{CollectionId, Gender, ImageBytes, ImageId, PersonId};
-use crate::vault::{Candidate, Identification, IdentifyOptions, Probe, Vault};
+use crate::vault::{Candidate, Identification, IdentifyOptions, Probe, RecognizedBy, Vault};
 use crate::wire::{DateParts, encode_base64, sorted};
 
 /// The lowest minimum scores that may be asked of a search.
@@ -52,10 +52,9 @@ pub(super) struct Search<'a> {
 
 /// A person that a search found.
 pub(super) struct Found {
+    /// Accepted where the score exceeds the minimum.
     candidate: Candidate,
     score: f64,
-    /// Whether the score exceeds the minimum.
-    is_recognized: bool,
 }
 
 /// A small picture.
@@ -314,47 +313,41 @@ fn people(app: &App, vault: &Vault, asked: SearchRequest, prepare: Prepare) -> R
 /// Candidates above the minimum score, or all where they are asked for, best first, with their scores; and how live the
 /// probe is, where that was asked.
 pub(super) fn found(app: &App, vault: &Vault, search: Search<'_>) -> Result<(Vec<Found>, Option<f64>), ApiError> {
-    let collections = match search.collection {
-        Some(named) => Some(vec![vault.collection(&named).map_err(collection)?.id.to_string()]),
-        None => None,
-    };
+    let options = options(vault, search.collection.as_deref(), search.max_results, search.top)?;
     let scale = app.scale()?;
-    let Probe { encoding: probe, liveness } =
-        probe_live(vault, search.photos, search.prepare, search.mode, &search.liveness)?;
-    let options = IdentifyOptions::default()
-        .with_collections(collections)
-        .with_max_results(search.max_results)
-        .with_operating_point(any()?);
-    let mut answers = vault.search_encodings(std::slice::from_ref(&probe), &options).map_err(collection)?;
-    let Some(answer) = answers.pop() else { return Ok((Vec::new(), liveness)) };
-    Ok((noted(vault, scale, answer, search.min_score, search.top)?, liveness))
+    let probe = probe_live(vault, search.photos, search.prepare, search.mode, &search.liveness)?;
+    let accepts = |similarity| scale.score(similarity) > search.min_score;
+    let by = RecognizedBy::Rule { text: &above(search.min_score), accepts: &accepts };
+    let answer = vault.noted_search(&probe.encoding, &options, by).map_err(collection)?;
+    Ok((scored(scale, answer), probe.liveness))
 }
 
-/// The candidates of a search above the minimum score, or all where they are asked for, best first, with their scores.
-/// The audit trail notes those above it.
-pub(super) fn noted(
+/// The options of a search by score: its operating point lets every similarity pass.
+pub(super) fn options(
     vault: &Vault,
-    scale: &Scale,
-    answer: Identification,
-    min_score: f64,
+    named: Option<&str>,
+    max_results: usize,
     top: bool,
-) -> Result<Vec<Found>, ApiError> {
-    let scored = answer.candidates.into_iter().map(|candidate| {
-        let score = scale.score(candidate.similarity);
-        Found { candidate, score, is_recognized: score > min_score }
-    });
-    let found: Vec<Found> = scored.filter(|found| found.is_recognized || top).collect();
-    let recognized = found.iter().filter(|found| found.is_recognized).map(|found| &found.candidate.person);
-    vault.note_identification(above(min_score), answer.people_searched, &recognized.collect::<Vec<_>>())?;
-    Ok(found)
+) -> Result<IdentifyOptions, ApiError> {
+    Ok(IdentifyOptions::default()
+        .with_collections(only(vault, named)?)
+        .with_max_results(max_results)
+        .with_below_threshold(top)
+        .with_operating_point(any()?))
+}
+
+/// The candidates of an answer with their scores.
+pub(super) fn scored(scale: &Scale, answer: Identification) -> Vec<Found> {
+    let found = |candidate: Candidate| Found { score: scale.score(candidate.similarity), candidate };
+    answer.candidates.into_iter().map(found).collect()
 }
 
 /// Results with names and thumbnails; who was removed meanwhile is left out.
 pub(super) fn shown(vault: &Vault, found: Vec<Found>, top: bool) -> Result<Vec<SearchResult>, ApiError> {
-    let show = |Found { candidate, score, is_recognized }: Found| {
+    let show = |Found { candidate, score }: Found| {
         let shown = vault.person_summary(&candidate.person).and_then(|summary| {
             let thumbnails = thumbnails(vault, &candidate.person, &candidate.image)?;
-            let recognized = top.then_some(is_recognized);
+            let recognized = top.then_some(candidate.accepted);
             Ok(SearchResult { id: candidate.person.to_string(), name: summary.name, score, thumbnails, recognized })
         });
         match shown {
@@ -414,7 +407,7 @@ pub(super) fn above(min_score: f64) -> String {
 }
 
 /// Any similarity passes: what counts is the score, which is asked afterwards.
-pub(super) fn any() -> crate::Result<OperatingPoint> {
+fn any() -> crate::Result<OperatingPoint> {
     OperatingPoint::similarity(f64::MIN)
 }
 
