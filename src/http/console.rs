@@ -1,7 +1,8 @@
-//! The console: a page in the browser, whose files are a part of the program.
+//! The console: a page in the browser. Its files are compiled into the program.
 //!
-//! The files are the same for everybody and hold no data, so they need no token; what they show they ask of the API,
-//! with the token of whoever signs in. The browser is told to load and ask nothing from elsewhere.
+//! The files are the same for everybody and contain no data, so they are served without a token. The page gets its data
+//! from the API, with the token that the operator signs in with. Headers forbid the browser to load anything from
+//! another server.
 
 use std::sync::LazyLock;
 
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::app::App;
 use super::error::ApiError;
 
-/// Where the page is.
+/// The path of the page.
 pub(super) const PAGE: &str = "/console/";
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -24,7 +25,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
 
-/// What the browser may do with the page: its own scripts, styles and pictures, requests to this server, the camera.
+/// Headers that restrict the page to its own scripts, styles and pictures, requests to this server, and the camera.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -45,14 +46,14 @@ struct File {
     text: &'static str,
 }
 
-/// The files, each with its type.
+/// Lists files by name, each with its content type.
 macro_rules! files {
     ($($name:literal: $kind:expr),+ $(,)?) => {
         [$(File { name: $name, kind: $kind, text: include_str!(concat!("console/", $name)) }),+]
     };
 }
 
-const FILES: [File; 27] = files![
+const FILES: [File; 28] = files![
     "index.html": HTML,
     "console.css": STYLE,
     "controls.css": STYLE,
@@ -76,26 +77,27 @@ const FILES: [File; 27] = files![
     "person.js": SCRIPT,
     "photos.js": SCRIPT,
     "pictures.js": SCRIPT,
+    "probe.js": SCRIPT,
     "scores.js": SCRIPT,
     "signin.js": SCRIPT,
     "strings.js": SCRIPT,
     "verify.js": SCRIPT,
 ];
 
-/// The tag of each file, in the order of [`FILES`]: it changes with the file.
+/// The `ETag` of each file, in the order of [`FILES`]. It changes when the file changes.
 static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| FILES.iter().map(|file| tag(file.text)).collect());
 
-/// Whether a path is one of the console's, whose files need no token.
+/// Whether a path belongs to the console: then it needs no token.
 pub(super) fn is_file(path: &str) -> bool {
     path == "/" || path == "/console" || path.starts_with(PAGE)
 }
 
-/// The page and its files; what leads to it.
+/// The routes of the page and its files, and redirects to the page.
 pub(super) fn routes() -> Router<App> {
-    let there = || async { Redirect::temporary(PAGE) };
+    let to_page = || async { Redirect::temporary(PAGE) };
     Router::new()
-        .route("/", get(there))
-        .route("/console", get(there))
+        .route("/", get(to_page))
+        .route("/console", get(to_page))
         .route(PAGE, get(|headers: HeaderMap| async move { file("index.html", &headers) }))
         .route(
             "/console/{file}",
@@ -128,7 +130,7 @@ fn tag(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What would run or load something that the policy forbids, or read data as HTML.
+    /// Code that the headers would block, or that would read data as HTML.
     const FORBIDDEN: [&str; 12] = [
         "innerHTML",
         "outerHTML",
@@ -148,7 +150,7 @@ mod tests {
     fn no_file_loads_or_runs_anything_from_elsewhere() {
         for file in &FILES {
             for word in FORBIDDEN {
-                // The name of a vocabulary is no address that is asked.
+                // The namespace of SVG looks like an address, but no browser requests it.
                 let text = file.text.replace("http://www.w3.org/2000/svg", "");
                 assert!(!text.contains(word), "{} has {word}", file.name);
             }

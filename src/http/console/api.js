@@ -135,3 +135,11 @@ export function pause(milliseconds, signal) {
     });
   });
 }
+
+// A controller that ends by itself when `signal` ends.
+export function within(signal) {
+  const made = new AbortController();
+  if (signal.aborted) made.abort();
+  else signal.addEventListener("abort", () => made.abort(), { signal: made.signal });
+  return made;
+}

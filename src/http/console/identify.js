@@ -1,14 +1,13 @@
 // Who is it? By a photo, or live by the camera, with boxes and names on the picture.
 
-import { ask, pause } from "./api.js";
-import { draw, framed, overlay } from "./boxes.js";
-import { camera } from "./camera.js";
-import { button, field, fill, h } from "./dom.js";
+import { ask } from "./api.js";
+import { field, h } from "./dom.js";
 import { explain, refusedLines } from "./messages.js";
-import { readOut, shown, trouble, waiting } from "./notices.js";
+import { shown } from "./notices.js";
 import { choices } from "./people.js";
-import { encoded, image, size, small } from "./pictures.js";
-import { atOnce, least, strictness } from "./scores.js";
+import { small } from "./pictures.js";
+import { byCamera, byFile } from "./probe.js";
+import { least, strictness } from "./scores.js";
 import { score, words } from "./strings.js";
 
 // The most similar persons of a face that are shown beside a photo.
@@ -43,37 +42,30 @@ async function content(signal) {
       h("summary", {}, words.identify.settings),
       h("div", { class: "pair" }, field(words.identify.collection, collection), limit.element),
     ),
-    h("div", { class: "columns" }, fromCamera(asked, signal), fromFile(asked, signal)),
+    h(
+      "div",
+      { class: "columns" },
+      byCamera(signal, (data, boxes, running) => seen(data, boxes, asked(), running)),
+      byFile(signal, (data, boxes, running) => searched(data, boxes, asked(), running)),
+    ),
   ];
 }
 
-function fromFile(asked, signal) {
-  const results = h("div", { "aria-live": "polite" });
-  const input = h("input", { type: "file", accept: "image/*", class: "unseen", tabindex: "-1" });
-  input.setAttribute("aria-label", words.identify.choose);
-  const choose = button(words.identify.choose, () => input.click(), { class: "main" });
-  input.addEventListener("change", async () => {
-    const [file] = input.files;
-    input.value = "";
-    if (!file) return;
-    fill(results, waiting());
-    try {
-      const data = await encoded(file);
-      fill(results, await searched(data, asked(), signal));
-    } catch (failure) {
-      if (failure.name !== "AbortError") fill(results, trouble(explain(failure)));
-    }
-  });
-  return h("section", { class: "panel" }, h("h2", {}, words.identify.file), input, h("div", { class: "row" }, choose), results);
+async function searched(data, boxes, asked, running) {
+  const body = { image: data, ...asked, top: true, max_results: CANDIDATES };
+  const faces = await ask("POST", "/search/faces", { body, signal: running });
+  await boxes(faces.length === 1 ? faces.map((face) => labelled(face)) : faces.map(numbered));
+  const list = faces.length === 0 ? h("p", {}, words.identify.noFace) : h("ol", { class: "faces" }, faces.map(item));
+  return [h("h3", {}, words.identify.results), list];
 }
 
-async function searched(data, asked, signal) {
-  const body = { image: data, ...asked, top: true, max_results: CANDIDATES };
-  const [faces, seen] = await Promise.all([ask("POST", "/search/faces", { body, signal }), size(data)]);
-  const drawing = overlay();
-  if (seen) draw(drawing, faces.length === 1 ? faces.map((face) => labelled(face)) : faces.map(numbered), seen);
-  const list = faces.length === 0 ? h("p", {}, words.identify.noFace) : h("ol", { class: "faces" }, faces.map(item));
-  return [framed(image(data, words.identify.file), drawing), h("h3", {}, words.identify.results), list];
+// Who stands before the camera.
+async function seen(data, boxes, asked, running) {
+  const faces = await ask("POST", "/search/faces", { body: { image: data, ...asked }, signal: running });
+  const named = faces.map((face) => labelled(face));
+  boxes(named);
+  const names = named.map((face) => face.label || words.identify.refused).join(", ");
+  return { text: names ? words.identify.seen(names) : words.camera.nobody, kind: "live-said" };
 }
 
 // The same with its number in the list.
@@ -116,54 +108,4 @@ export function candidate(person) {
     h("a", { href: `#/people/${encodeURIComponent(person.id)}` }, person.name),
     h("span", { class: "hint" }, words.identify.score(score(person.score))),
   );
-}
-
-function fromCamera(asked, signal) {
-  const said = h("p", { class: "live-said" });
-  const pace = h("p", { class: "hint" });
-  let last = "";
-  const watch = async (running) => {
-    const rate = atOnce();
-    while (!running.aborted) {
-      const seen = document.hidden ? null : await eye.still();
-      if (!seen) {
-        await pause(100, running);
-        continue;
-      }
-      const faces = await ask("POST", "/search/faces", { body: { image: seen.data, ...asked() }, signal: running });
-      if (running.aborted) return;
-      const named = faces.map((face) => labelled(face));
-      draw(eye.drawing, named, seen, eye.isMirrored());
-      const names = named.map((face) => face.label || words.identify.refused).join(", ");
-      const text = names ? words.identify.seen(names) : words.camera.nobody;
-      if (text !== last) readOut(text);
-      last = text;
-      fill(said, text);
-      fill(pace, words.camera.pace(rate()));
-    }
-  };
-  const started = async (running) => {
-    last = "";
-    try {
-      await repeated(watch, running);
-    } catch (failure) {
-      if (failure.name !== "AbortError") eye.fail(explain(failure));
-    }
-    fill(said);
-    fill(pace);
-  };
-  const eye = camera(signal, started);
-  return h("section", { class: "panel" }, h("h2", {}, words.identify.live), eye.element, said, pace);
-}
-
-// Goes on after a pause where the server is busy.
-export async function repeated(work, running) {
-  for (;;) {
-    try {
-      return await work(running);
-    } catch (failure) {
-      if (failure.status !== 503 || !failure.retryAfter) throw failure;
-      await pause(failure.retryAfter * 1000, running);
-    }
-  }
 }

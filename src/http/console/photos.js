@@ -7,7 +7,7 @@ import { button, fill, h, working } from "./dom.js";
 import { open } from "./dialog.js";
 import { refusals, refusedLines } from "./messages.js";
 import { notify } from "./notices.js";
-import { encoded, image, size } from "./pictures.js";
+import { encoded, image, picker, size } from "./pictures.js";
 import { bytes, words } from "./strings.js";
 
 // A tile of a photo that is not stored yet. Its face is looked for at once, so that the box is there before it is sent.
@@ -76,8 +76,6 @@ export function refuse(tiles, failure, from = 0) {
 
 // Ways to choose photos: from files, by dropping them, by the camera. `taken` gets each as {data, name}.
 export function chooser(limits, most, taken, isFull) {
-  const input = h("input", { type: "file", accept: "image/*", multiple: true, class: "unseen", tabindex: "-1" });
-  input.setAttribute("aria-label", words.photos.add);
   const take = async (files) => {
     for (const file of files) {
       if (isFull()) return notify(words.photos.tooMany(most));
@@ -87,12 +85,7 @@ export function chooser(limits, most, taken, isFull) {
       } else await taken({ data: await encoded(file), name: file.name }).catch(() => {});
     }
   };
-  input.addEventListener("change", async () => {
-    const files = [...input.files];
-    input.value = "";
-    await take(files);
-  });
-  const choose = button(words.photos.add, () => input.click(), { class: "main" });
+  const { input, choose } = picker(words.photos.add, take, true);
   const photograph = button(words.photos.camera, async () => {
     if (isFull()) return notify(words.photos.tooMany(most));
     const data = await photographed();

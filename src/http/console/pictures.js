@@ -1,6 +1,6 @@
 // Pictures: from files to texts that requests hold, and back to what an image shows.
 
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 import { words } from "./strings.js";
 
 // What the first characters of base64 say of a file's type.
@@ -14,6 +14,26 @@ export function encoded(file) {
     reader.addEventListener("error", () => reject(new Error(words.photos.unreadable)));
     reader.readAsDataURL(file);
   });
+}
+
+// A button by which pictures are chosen from files, and the hidden input behind it. `chosen` gets the files, one at
+// least.
+export function picker(label, chosen, isSeveral = false) {
+  const input = h("input", {
+    type: "file",
+    accept: "image/*",
+    multiple: isSeveral,
+    class: "unseen",
+    tabindex: "-1",
+    "aria-label": label,
+  });
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    // So that the same file can be chosen again.
+    input.value = "";
+    if (files.length > 0) chosen(files);
+  });
+  return { input, choose: button(label, () => input.click(), { class: "main" }) };
 }
 
 // What an image shows of a photo that an answer holds.

@@ -1,13 +1,11 @@
 // Is it that person? By a photo, or live by the camera.
 
-import { ask, page, pause } from "./api.js";
-import { draw, overlay, framed } from "./boxes.js";
-import { camera } from "./camera.js";
+import { ask, page, within } from "./api.js";
 import { button, field, fill, h } from "./dom.js";
-import { candidate, repeated } from "./identify.js";
+import { candidate } from "./identify.js";
 import { explain } from "./messages.js";
-import { readOut, shown, trouble, waiting } from "./notices.js";
-import { encoded, image, size } from "./pictures.js";
+import { shown, trouble } from "./notices.js";
+import { byCamera, byFile } from "./probe.js";
 import { strictness } from "./scores.js";
 import { words } from "./strings.js";
 
@@ -32,12 +30,11 @@ async function content(signal) {
   let leaving = null;
   const who = chooser(signal, (person) => {
     leaving?.abort();
-    leaving = new AbortController();
-    signal.addEventListener("abort", () => leaving.abort());
+    leaving = within(signal);
     const mode = vault.search_mode || "FAST";
     const asked = () => ({ id: person._id, min_score: limit.value(), search_mode: mode });
     if (person.status !== "active") fill(ways, trouble(words.verify.inactive));
-    else fill(ways, fromCamera(person, asked, leaving.signal), fromFile(person, asked, leaving.signal));
+    else fill(ways, byCamera(leaving.signal, seen(person, asked)), byFile(leaving.signal, checked(person, asked)));
   }, () => {
     leaving?.abort();
     fill(ways);
@@ -87,31 +84,15 @@ function chooser(signal, chosen, cleared) {
   return h("div", {}, h("h2", {}, words.verify.who), place);
 }
 
-function fromFile(person, asked, signal) {
-  const results = h("div", { "aria-live": "polite" });
-  const input = h("input", { type: "file", accept: "image/*", class: "unseen", tabindex: "-1" });
-  input.setAttribute("aria-label", words.identify.choose);
-  const choose = button(words.identify.choose, () => input.click(), { class: "main" });
-  input.addEventListener("change", async () => {
-    const [file] = input.files;
-    input.value = "";
-    if (!file) return;
-    fill(results, waiting());
-    const drawing = overlay();
-    let shownPhoto = null;
-    try {
-      const data = await encoded(file);
-      shownPhoto = framed(image(data, words.identify.file), drawing);
-      const [faces, seen] = await Promise.all([detected(data, signal), size(data)]);
-      if (seen) draw(drawing, faces.map((face) => ({ ...face, kind: "unknown" })), seen);
-      const { match } = await ask("POST", "/verify", { body: { images: [data], ...asked() }, signal });
-      if (seen) draw(drawing, faces.map((face) => marked(face, match, person)), seen);
-      fill(results, shownPhoto, decided(match, person));
-    } catch (failure) {
-      if (failure.name !== "AbortError") fill(results, shownPhoto, trouble(explain(failure)));
-    }
-  });
-  return h("section", { class: "panel" }, h("h2", {}, words.identify.file), input, h("div", { class: "row" }, choose), results);
+// What is said of a photo.
+function checked(person, asked) {
+  return async (data, boxes, running) => {
+    const faces = await detected(data, running);
+    await boxes(faces.map((face) => ({ ...face, kind: "unknown" })));
+    const { match } = await ask("POST", "/verify", { body: { images: [data], ...asked() }, signal: running });
+    await boxes(faces.map((face) => marked(face, match, person)));
+    return decided(match, person);
+  };
 }
 
 function detected(data, signal) {
@@ -130,47 +111,27 @@ function decided(match, person) {
   ];
 }
 
-function fromCamera(person, asked, signal) {
-  const said = h("div", {});
-  let last = "";
-  const say = (text, kind) => {
-    if (text !== last) readOut(text);
-    last = text;
-    fill(said, h("p", { class: kind }, text));
-  };
-  const look = async (seen, running) => {
-    const faces = await detected(seen.data, running);
+// What is said of a picture of the camera.
+function seen(person, asked) {
+  return async (data, boxes, running) => {
+    const faces = await detected(data, running);
+    const refused = (text) => {
+      boxes(faces.map((face) => ({ ...face, kind: "refused" })));
+      return { text, kind: "hint" };
+    };
     if (faces.length !== 1) {
-      draw(eye.drawing, faces.map((face) => ({ ...face, kind: "refused" })), seen, eye.isMirrored());
-      return say(faces.length === 0 ? words.camera.nobody : words.refusals.multiple_faces_detected, "hint");
+      return refused(faces.length === 0 ? words.camera.nobody : words.refusals.multiple_faces_detected);
     }
     let match = null;
     try {
-      ({ match } = await ask("POST", "/verify", { body: { images: [seen.data], ...asked() }, signal: running }));
+      ({ match } = await ask("POST", "/verify", { body: { images: [data], ...asked() }, signal: running }));
     } catch (failure) {
       if (!failure.body?.images) throw failure;
-      draw(eye.drawing, faces.map((face) => ({ ...face, kind: "refused" })), seen, eye.isMirrored());
-      return say(explain(failure)[0], "hint");
+      return refused(explain(failure)[0]);
     }
-    draw(eye.drawing, faces.map((face) => marked(face, match, person)), seen, eye.isMirrored());
-    say(match ? words.verify.yes(person.name) : words.verify.no(person.name), match ? "verdict yes" : "verdict no");
+    boxes(faces.map((face) => marked(face, match, person)));
+    return match
+      ? { text: words.verify.yes(person.name), kind: "verdict yes" }
+      : { text: words.verify.no(person.name), kind: "verdict no" };
   };
-  const watch = async (running) => {
-    while (!running.aborted) {
-      const seen = document.hidden ? null : await eye.still();
-      if (seen) await look(seen, running);
-      else await pause(100, running);
-    }
-  };
-  const started = async (running) => {
-    last = "";
-    try {
-      await repeated(watch, running);
-    } catch (failure) {
-      if (failure.name !== "AbortError") eye.fail(explain(failure));
-    }
-    fill(said);
-  };
-  const eye = camera(signal, started);
-  return h("section", { class: "panel" }, h("h2", {}, words.identify.live), eye.element, said);
 }
