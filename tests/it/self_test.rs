@@ -200,4 +200,22 @@ fn the_command_tests_writes_and_refuses() {
     test.run(["watch", "v", &film.display().to_string(), "--pack", &pack]).fails(5, "the self-test failed");
     #[cfg(feature = "http")]
     test.run(["serve", "v", "--listen", "127.0.0.1:0", "--pack", &pack]).fails(5, "the self-test failed");
+
+    // Liveness networks are tested where they are installed (serve) or asked for (watch).
+    std::fs::write(&manifest, format!("{text}\n{section}")).expect("written");
+    let Some(models) = crate::liveness::models(TEST, false) else { return };
+    let manifest = models.path().join("manifest.toml");
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    let wrong = SelfTestValues::new(SelfTestValues::DRAWING).with_live(vec![0.0, 1.0]);
+    std::fs::write(&manifest, format!("{text}\n{}", self_test_section(&wrong, &[]))).expect("written");
+    let networks = models.path().display().to_string();
+    let film = film.display().to_string();
+    let watch = ["watch", "v", &film, "--similarity", "0.3", "--pack", &pack, "--liveness-models", &networks];
+    let run = test.run(watch);
+    assert!(run.code != 5 && !run.stderr.contains("self-test"), "nobody asks for liveness: {run:?}");
+    let failed = "the self-test failed: the liveness scores differ";
+    test.run([&watch[..], &["--liveness", "report"]].concat()).fails(5, failed);
+    #[cfg(feature = "http")]
+    test.run(["serve", "v", "--listen", "127.0.0.1:0", "--pack", &pack, "--liveness-models", &networks])
+        .fails(5, failed);
 }

@@ -4,13 +4,13 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use facevault::models::Home;
+#[cfg(feature = "encryption")]
+use facevault::VaultKey;
+use facevault::models::{Home, LivenessPack};
 use facevault::store::Erasure;
 use facevault::vision::{FacePolicy, QualityLimits, RuntimeChoice, SeekOptions};
-use facevault::{Actor, AuditScope, ClientId, ErrorKind, Limits, Result};
+use facevault::{Actor, AuditScope, ClientId, Error, ErrorKind, Limits, Result};
 use facevault::{EncodingMode, Engine, EngineOptions, PackSource, PhotoRules};
-#[cfg(feature = "encryption")]
-use facevault::{Error, VaultKey};
 use facevault::{Vault, VaultOptions};
 
 use crate::args::Global;
@@ -134,6 +134,15 @@ impl Context {
         Ok(engine)
     }
 
+    /// Loads the liveness networks where they are installed, so that the self-test covers them.
+    ///
+    /// # Errors
+    /// As for [`load_liveness`].
+    #[cfg(feature = "http")]
+    pub(crate) fn load_liveness(&self, engine: &Engine) -> Result<()> {
+        load_liveness(&self.engine_options()?, engine)
+    }
+
     /// Runs the self-test of an engine that is about to serve or watch. Says so where a network could not be tested.
     pub(crate) fn self_test(&self, engine: &Engine) -> std::result::Result<(), Failure> {
         let found = engine.self_test().map_err(Failure::SelfTest)?;
@@ -238,6 +247,21 @@ impl Context {
     #[cfg(feature = "encryption")]
     fn key_file(&self) -> Option<&Path> {
         self.global.key_file.as_deref().filter(|file| !file.as_os_str().is_empty())
+    }
+}
+
+/// Loads the liveness networks where they are installed. Where they are not, nothing happens.
+///
+/// # Errors
+/// Where what is installed cannot be used.
+pub(crate) fn load_liveness(options: &EngineOptions, engine: &Engine) -> Result<()> {
+    let home = options.home.clone().map_or_else(Home::from_env, Ok)?;
+    let is_missing = |error: &Error| error.kind() == ErrorKind::ModelUnavailable;
+    match &options.liveness {
+        PackSource::Named(name) if LivenessPack::installed(&home, name).is_err_and(|error| is_missing(&error)) => {
+            Ok(())
+        }
+        _ => engine.liveness_model().map(drop),
     }
 }
 

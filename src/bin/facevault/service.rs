@@ -1,12 +1,12 @@
-//! What a service tells systemd: that it is ready, that it stops, and that it still works.
+//! Messages to systemd: the service is ready, is stopping, or still works.
 //!
 //! The protocol is that of sd_notify(3): datagrams of `NAME=value` lines to the socket that `NOTIFY_SOCKET` names.
-//! Without that variable nothing is sent. The watchdog (`WATCHDOG_USEC`) is no timer that reports whatever happens: each
-//! report says that work was seen to be done.
+//! Without that variable nothing is sent. If systemd watches the service (`WATCHDOG_USEC`), a message is sent each time
+//! the server has answered a request, not by a timer: a server that hangs sends none, and systemd starts it again.
 
 use std::time::Duration;
 
-/// Whom to tell, and how often.
+/// The socket of systemd, and how often systemd wants to hear that the service works.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
     #[cfg(unix)]
@@ -15,7 +15,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// As the environment says.
+    /// Reads `NOTIFY_SOCKET` and the watchdog's variables.
     pub(crate) fn from_env() -> Self {
         Self {
             #[cfg(unix)]
@@ -24,7 +24,7 @@ impl Service {
         }
     }
 
-    /// Whether somebody listens.
+    /// Whether systemd listens.
     pub(crate) fn is_asked(&self) -> bool {
         #[cfg(unix)]
         return self.socket.is_some();
@@ -32,23 +32,23 @@ impl Service {
         false
     }
 
-    /// How often [`Self::works`] must be told: half of the time after which systemd ends the service. `None` where
-    /// nobody asks.
+    /// How often [`Self::works`] must be called: half of the time after which systemd ends the service. `None` without
+    /// a watchdog.
     pub(crate) fn interval(&self) -> Option<Duration> {
         self.watchdog.map(|time| time / 2)
     }
 
-    /// It answers from now on.
+    /// The server answers requests.
     pub(crate) fn ready(&self) {
         self.tell("READY=1");
     }
 
-    /// It takes no more work.
+    /// The server takes no more requests.
     pub(crate) fn stopping(&self) {
         self.tell("STOPPING=1");
     }
 
-    /// It was seen to work.
+    /// The server has answered a request.
     pub(crate) fn works(&self) {
         self.tell("WATCHDOG=1");
     }
@@ -57,7 +57,7 @@ impl Service {
     fn tell(&self, line: &str) {
         let Some((socket, whom)) = &self.socket else { return };
         if let Err(error) = socket.send_to_addr(line.as_bytes(), whom) {
-            tracing::warn!(%error, "systemd was not told {line}");
+            tracing::warn!(%error, "the message {line} could not be sent to systemd");
         }
     }
 
@@ -66,7 +66,7 @@ impl Service {
     fn tell(&self, _: &str) {}
 }
 
-/// The time after which systemd ends this process if it is told nothing.
+/// The time after which systemd ends this process, unless it gets a message.
 fn watchdog(variable: impl Fn(&str) -> Option<String>, process: u32) -> Option<Duration> {
     let is_meant = variable("WATCHDOG_PID").is_none_or(|id| id.parse() == Ok(process));
     let time: u64 = variable("WATCHDOG_USEC")?.parse().ok()?;
@@ -80,9 +80,10 @@ mod unix {
     /// A socket to send from, and the one that `NOTIFY_SOCKET` names: a path, or `@` and an abstract name.
     pub(super) fn socket() -> Option<(UnixDatagram, SocketAddr)> {
         let name = std::env::var_os("NOTIFY_SOCKET")?;
-        let found = address(name.as_encoded_bytes())
-            .and_then(|address| Ok((UnixDatagram::unbound()?, address)))
-            .map_err(|error| tracing::warn!(%error, "NOTIFY_SOCKET cannot be used"));
+        let found =
+            address(name.as_encoded_bytes()).and_then(|address| Ok((UnixDatagram::unbound()?, address))).map_err(
+                |error| tracing::warn!(%error, "systemd gets no messages: the socket in NOTIFY_SOCKET cannot be used"),
+            );
         found.ok()
     }
 
@@ -106,12 +107,12 @@ pub(crate) mod answering {
 
     use super::Service;
 
-    /// How often the server is asked before it has answered for the first time.
+    /// The pause between two requests until the server has answered for the first time.
     const STARTING: Duration = Duration::from_millis(50);
 
-    /// Asks the server at `address` until it answers, and tells systemd that it is ready. From then on asks it again
-    /// and again where there is a watchdog, and tells systemd each time that it answered. Ends when the other end of
-    /// `stopped` is dropped.
+    /// Sends requests to the server at `address` until it answers, and then tells systemd that it is ready. With a
+    /// watchdog it goes on sending requests and tells systemd of each answer. Ends when the other end of `stopped` is
+    /// dropped.
     pub(crate) fn watch(service: &Service, address: SocketAddr, stopped: &Receiver<()>) {
         let goes_on = |pause| stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout);
         while answers(address, Duration::from_secs(1)).is_err() {
@@ -124,7 +125,7 @@ pub(crate) mod answering {
         while goes_on(interval / 2) {
             match answers(address, interval / 2) {
                 Ok(()) => service.works(),
-                Err(error) => tracing::warn!(%error, "the server does not answer itself"),
+                Err(error) => tracing::warn!(%error, "the server did not answer the watchdog's request"),
             }
         }
     }

@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+#[cfg(unix)]
+use image::RgbImage;
 use serde_json::Value;
 
+#[cfg(unix)]
+use super::photos::Photos;
 use super::watch::{WATCH, enrolled, events, film, kinds};
 use crate::{data, liveness};
 
@@ -33,20 +37,81 @@ fn path_with(folder: &std::path::Path) -> PathBuf {
     std::env::join_paths(all).expect("a path").into()
 }
 
+/// Writes a film of one frame as the files `header` and `frame`, and a script as ffmpeg; the folder with the script.
 #[cfg(unix)]
-#[test]
-fn a_camera_that_was_gone_is_connected_again() {
+fn in_place_of_ffmpeg(test: &Photos, shown: &RgbImage, script: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
 
-    let Some((test, shown)) = enrolled("a_camera_that_was_gone_is_connected_again") else { return };
-    let stream = film(&[&shown]);
+    let stream = film(&[shown]);
     let header = stream.iter().position(|byte| *byte == b'\n').expect("a first line") + 1;
     test.test.write("header", &stream[..header]);
     test.test.write("frame", &stream[header..]);
     std::fs::create_dir(test.test.path().join("bin")).expect("a folder");
-    let program = test.test.write("bin/ffmpeg", CAMERA);
+    let program = test.test.write("bin/ffmpeg", script);
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it may be run");
-    let bin = program.parent().expect("a folder").to_path_buf();
+    program.parent().expect("a folder").to_path_buf()
+}
+
+/// The arguments of a unit's command, with the variables that it sets and others, as systemd.service(5) says.
+#[cfg(unix)]
+fn arguments_of(unit: &str, instance: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let setting = |name: &'static str| unit.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='));
+    let set: Vec<(&str, &str)> =
+        setting("Environment").filter_map(|set| set.trim_matches('"').split_once('=')).collect();
+    let value = |name: &str| {
+        let found = variables.iter().chain(&set).find(|(other, _)| *other == name);
+        found.unwrap_or_else(|| panic!("nothing sets {name}")).1
+    };
+    let command = setting("ExecStart").next().expect("a command");
+    let mut words = command.split_whitespace().map(|word| word.replace("%I", instance));
+    assert_eq!(words.next().as_deref(), Some("/usr/bin/facevault"));
+    let expanded = words.flat_map(|word| match word.strip_prefix('$') {
+        Some(name) if name.starts_with('{') => vec![value(name.trim_matches(['{', '}'])).to_owned()],
+        Some(name) => value(name).split_whitespace().map(str::to_owned).collect(),
+        None => vec![word],
+    });
+    expanded.collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_unit_watches_its_camera() {
+    let Some((test, shown)) = enrolled("the_unit_watches_its_camera") else { return };
+    let camera = "#!/bin/sh
+echo \"$@\" > asked
+cat header
+while cat frame; do sleep 0.1; done
+";
+    let bin = in_place_of_ffmpeg(&test, &shown, camera);
+    let unit = include_str!("../../../packaging/facevault-watch@.service");
+    let variables = [("FACEVAULT_VAULT", "v"), ("FACEVAULT_WATCH", "--similarity 0.3")];
+    let arguments = arguments_of(unit, "facevault_camera", &variables);
+    let mut command = test.test.command(&arguments);
+    command.env("PATH", path_with(&bin)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("\"recognized\"") {
+        line.clear();
+        let read = stdout.read_line(&mut line).expect("a line");
+        if read == 0 {
+            panic!("he is recognised: {:?}", child.wait_with_output());
+        }
+    }
+    // As systemd stops it.
+    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
+    stdout.read_to_string(&mut line).expect("the rest");
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let asked = std::fs::read_to_string(test.test.path().join("asked")).expect("it was asked");
+    assert!(asked.contains("-f v4l2 -video_size 1280x720 -framerate 15 -i /dev/facevault_camera -pix_fmt"), "{asked}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_camera_that_was_gone_is_connected_again() {
+    let Some((test, shown)) = enrolled("a_camera_that_was_gone_is_connected_again") else { return };
+    let bin = in_place_of_ffmpeg(&test, &shown, CAMERA);
 
     let mut command =
         test.test.command(["watch", "v", "/dev/video9", "--similarity", "0.3", "--json", "--timeout", "30"]);
@@ -82,8 +147,7 @@ fn a_camera_that_was_gone_is_connected_again() {
     for arguments in [camera.to_vec(), [&WATCH[..], &["--draw", "out.mp4"]].concat()] {
         let run = test.test.command(arguments).env("PATH", &empty).stdin(Stdio::null()).output().expect("run");
         let said = String::from_utf8_lossy(&run.stderr);
-        assert!(!run.status.success() && said.contains("ffmpeg, which"), "{run:?}");
-        assert!(said.contains("install it with the system's packages"), "{said}");
+        assert!(!run.status.success() && said.contains("ffmpeg") && said.contains("install "), "{run:?}");
     }
 }
 
@@ -99,7 +163,7 @@ fn frames_that_are_all_damaged_end_the_command() {
     camera.join().expect("it ends with the command");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains("damaged frames and no other came for 1 second"), "{said}");
+    assert!(said.contains("damaged frames and no good one came for 1 second"), "{said}");
     assert!(said.lines().count() < 10, "not a line for each: {said}");
     let last: Value = events(&String::from_utf8_lossy(&output.stdout)).pop().expect("a last line");
     assert!(last["error"].as_str().is_some_and(|error| error.contains("damaged frames")), "{last}");
@@ -142,7 +206,8 @@ fn a_film_plays_also_when_its_writing_is_interrupted() {
     assert!(read.status.success() && read.stderr.is_empty(), "{}", String::from_utf8_lossy(&read.stderr));
     let size = (shown.width() * shown.height()) as usize;
     assert!(read.stdout.len() >= size && read.stdout.len() % size == 0, "{} bytes", read.stdout.len());
-    test.run(&[&WATCH[..], &["--draw", "out.mp4"]].concat()).fails(2, "out.mp4 is there already");
+    test.run(&[&WATCH[..], &["--draw", "out.mp4"]].concat())
+        .fails(2, "there is a file out.mp4 already: choose another name");
 }
 
 #[test]

@@ -142,7 +142,8 @@ fn what_is_no_source_ends_with_a_reason() {
     }
     let folder = test.test.run([&WATCH[..2], &["nowhere"], &WATCH[3..]].concat());
     assert!(folder.code == 2 && folder.stderr.contains("cannot list nowhere as a folder of pictures"), "{folder:#?}");
-    test.run(&[&WATCH[..], &["--rate", "5"]].concat()).fails(2, "is of a recording: add --recorded");
+    test.run(&[&WATCH[..], &["--rate", "5"]].concat()).fails(2, "add --recorded, or leave it out");
+    test.run(&[&WATCH[..], &["--size", "640x480"]].concat()).fails(2, "is for a camera of the system");
     for wrong in [&["--rotate", "45"][..], &["--rate", "0"], &["--region", "1,2,3"], &["--timeout", "0"]] {
         assert_eq!(test.run(&[&WATCH[..], wrong].concat()).code, 2, "{wrong:?}");
     }
@@ -153,14 +154,14 @@ fn what_is_no_source_ends_with_a_reason() {
     let run =
         test.test.pipe([&WATCH[..], &["--recorded", "--json"]].concat(), &[&broken[..], &jpegs([&small; 2])].concat());
     assert_eq!(run.code, 0, "{run:#?}");
-    assert!(run.stderr.contains("a frame is passed over"), "{run:#?}");
+    assert!(run.stderr.contains("a damaged frame was skipped"), "{run:#?}");
 }
 
 #[test]
 fn a_silent_camera_and_ctrl_c_end_cleanly() {
     let Some((test, shown)) = enrolled("a_silent_camera_and_ctrl_c_end_cleanly") else { return };
     for (patience, interrupt, code, said) in
-        [("1", false, 4, "no frame came for 1 second: the camera is gone, or the source hangs"), ("60", true, 0, "")]
+        [("1", false, 4, "no frame came for 1 second: check the camera"), ("60", true, 0, "")]
     {
         let mut command = test.test.command([&WATCH[..], &["--json", "--timeout", patience]].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -119,11 +119,15 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
     } else {
         let min_liveness = arguments.liveness.min_liveness;
         let vault = context.vault_with_engine(&arguments.vault)?.with_min_liveness(min_liveness);
-        if let (Some(_), Some(engine)) = (min_liveness, vault.engine()) {
-            // What every photo needs must be there when the server starts.
-            engine.liveness_model()?;
-        }
         if let Some(engine) = vault.engine() {
+            match context.load_liveness(engine) {
+                // What every photo needs must be there when the server starts.
+                _ if min_liveness.is_some() => drop(engine.liveness_model()?),
+                Ok(()) => {}
+                Err(error) => context.output.notice(&format!(
+                    "no liveness networks are loaded, so requests about liveness are answered 503: {error}"
+                )),
+            }
             context.self_test(engine)?;
         }
         options.manifest = Some(context.manifest()?);

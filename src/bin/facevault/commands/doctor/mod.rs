@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use self::bench::Bench;
 use super::Outcome;
-use crate::context::Context;
+use crate::context::{Context, load_liveness};
 use crate::failure::{Failure, SELF_TEST, exit_code};
 use crate::output::{Mark, duration};
 
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
         && runtime_is_good
         && let Some(engine) = engine(&home, context, &mut findings).filter(|_| arguments.self_test)
     {
-        tested = Some(test(&engine, arguments, &home, context, &mut findings)?);
+        tested = Some(test(&engine, arguments, context, &mut findings)?);
     }
     let mut bench = None;
     if arguments.bench && findings.is_healthy() {
@@ -170,15 +170,9 @@ pub(super) fn describe(info: &RuntimeInfo) -> String {
 }
 
 /// Runs the self-test, and writes what the networks give where that is asked for.
-fn test(
-    engine: &Engine,
-    arguments: &Arguments,
-    home: &Home,
-    context: &Context,
-    findings: &mut Findings,
-) -> Result<Tested, Failure> {
+fn test(engine: &Engine, arguments: &Arguments, context: &Context, findings: &mut Findings) -> Result<Tested, Failure> {
     let options = context.engine_options()?;
-    if let Err(error) = self_test::load_liveness(home, &options, engine) {
+    if let Err(error) = load_liveness(&options, engine) {
         findings.bad("liveness", &error);
     }
     let found = match engine.self_test() {
@@ -190,7 +184,7 @@ fn test(
     };
     self_test::add(findings, &found);
     if let Some(path) = &arguments.output {
-        self_test::write(path, home, &options, engine)?;
+        self_test::write(path, &options, engine)?;
         findings.add(Mark::Good, "self-test", format!("written: {}", path.display()));
     }
     Ok(Tested(Some(found)))

@@ -2,25 +2,18 @@
 
 use std::path::Path;
 
-use facevault::models::{Home, LivenessPack, self_test_section};
+use facevault::models::self_test_section;
 use facevault::onnx::rewrite::RewritingRules;
-use facevault::{Engine, EngineOptions, PackSource, Result};
+use facevault::{Engine, EngineOptions};
 use facevault::{NetworkTest, SelfTest, SelfTestValues, TestOutcome};
 use serde_json::{Value, json};
 
 use super::Findings;
 use crate::commands::measuring::command_line;
+use crate::context::load_liveness;
 use crate::failure::Failure;
 use crate::output::{Mark, duration};
 use crate::photo;
-
-/// Loads the liveness networks, which are then tested too, if they are there.
-pub(super) fn load_liveness(home: &Home, options: &EngineOptions, engine: &Engine) -> Result<()> {
-    match &options.liveness {
-        PackSource::Named(name) if LivenessPack::installed(home, name).is_err() => Ok(()),
-        _ => engine.liveness_model().map(drop),
-    }
-}
 
 /// What was found of each network, for people.
 pub(super) fn add(findings: &mut Findings, found: &SelfTest) {
@@ -72,9 +65,9 @@ pub(super) fn answer(found: &SelfTest) -> Value {
 
 /// Writes what the networks give, as the section of a manifest. It is what the files as they are give; the networks as
 /// the engine runs them must agree with it.
-pub(super) fn write(path: &Path, home: &Home, options: &EngineOptions, engine: &Engine) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, options: &EngineOptions, engine: &Engine) -> Result<(), Failure> {
     let plain = Engine::open(&options.clone().with_rewriting(RewritingRules::none()))?;
-    load_liveness(home, options, &plain)?;
+    load_liveness(options, &plain)?;
     let values = plain.self_test_values()?;
     engine.self_test_with(&values)?.require().map_err(Failure::SelfTest)?;
     let live = values.live.clone();

@@ -12,6 +12,15 @@ use super::ffmpeg::Ffmpeg;
 use super::shot::{Cut, Shot, Source};
 use super::y4m::Y4m;
 
+/// What a camera is asked for. One that cannot do that gives what comes nearest.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wishes {
+    /// Width and height of the frames, in pixels.
+    pub(super) size: Option<(u32, u32)>,
+    /// Frames a second.
+    pub(super) rate: Option<f64>,
+}
+
 /// A camera.
 pub(super) struct Camera {
     ffmpeg: Arc<Ffmpeg>,
@@ -23,10 +32,17 @@ pub(super) struct Camera {
 
 impl Camera {
     /// Starts ffmpeg on a device.
-    pub(super) fn open(device: &Path, limits: &DecodeLimits) -> Result<Self> {
+    pub(super) fn open(device: &Path, wishes: Wishes, limits: &DecodeLimits) -> Result<Self> {
         let what = format!("which reads {}", device.display());
         let ffmpeg = Ffmpeg::start(&what, |command| {
-            command.args(["-nostdin", "-f", "v4l2", "-i"]).arg(device);
+            command.args(["-nostdin", "-f", "v4l2"]);
+            if let Some((width, height)) = wishes.size {
+                command.args(["-video_size", &format!("{width}x{height}")]);
+            }
+            if let Some(rate) = wishes.rate {
+                command.args(["-framerate", &rate.to_string()]);
+            }
+            command.arg("-i").arg(device);
             command.args(["-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]);
             command.stdin(Stdio::null()).stdout(Stdio::piped());
         })?;
@@ -46,7 +62,7 @@ impl Source for Camera {
     fn next(&mut self) -> Result<Option<Shot>> {
         match self.read() {
             Ok(Some(shot)) => Ok(Some(shot)),
-            // What ffmpeg says is nearer to the cause than how its output ended.
+            // What ffmpeg reports says more about the cause than how its output ended.
             ended => {
                 let unsaid = || Error::new(ErrorKind::Io, "ffmpeg sends no more frames of the camera");
                 Err(self.ffmpeg.failed().unwrap_or_else(|| ended.err().unwrap_or_else(unsaid)))

@@ -46,7 +46,7 @@ impl Drawn {
         visits: &[VisitState],
         events: &Events<'_>,
     ) -> Result<(), Failure> {
-        // A frame that is refused has been reported already.
+        // A damaged frame was reported before.
         let Ok(mut picture) = self.engine.picture(frame) else { return Ok(()) };
         for visit in visits.iter().filter(|visit| visit.is_seen) {
             let name = visit.answer.as_ref().map(|answer| events.said_of(answer));
@@ -79,14 +79,15 @@ fn write(path: &Path, picture: &RgbImage) -> Result<()> {
     photo::write_private(path, bytes.get_ref())
 }
 
-/// Makes a folder that is empty: frames of two runs in one would be one film.
+/// Makes the folder, or takes one that is empty, so that the frames of two runs are not mixed.
 fn empty(folder: &Path) -> Result<()> {
     let cannot = |error: std::io::Error| {
         Error::new(ErrorKind::Io, format!("cannot make the folder {}: {error}", folder.display())).caused_by(error)
     };
     std::fs::create_dir_all(folder).map_err(cannot)?;
     if std::fs::read_dir(folder).map_err(cannot)?.next().is_some() {
-        let message = format!("the folder {} is not empty: name a new one for the frames", folder.display());
+        let message =
+            format!("the folder {} is not empty: choose a new or empty folder for the frames", folder.display());
         return Err(Error::new(ErrorKind::AlreadyExists, message));
     }
     Ok(())

@@ -59,7 +59,7 @@ impl<'a> Events<'a> {
         self.context.output.say(|text| text.line(format!("{:>9.3} s  {said}", time.as_secs_f64())))
     }
 
-    /// Prints what was done when all is over, and why that is, where it is an error.
+    /// Prints the last line: how much was done, and the error that ended it, if one did.
     pub(super) fn print_end(&self, counts: WatchCounts, passed_over: u64, why: Option<&str>) -> Result<(), Failure> {
         let looked_at = counts.frames - counts.dropped;
         let dropped = counts.dropped + passed_over;
@@ -79,14 +79,14 @@ impl<'a> Events<'a> {
 
     /// Says how many frames in a row were passed over.
     pub(super) fn passed_over(&self, frames: u64) {
-        self.context.output.notice(&format!("{frames} frames in a row were passed over"));
+        self.context.output.notice(&format!("{frames} damaged frames in a row were skipped"));
     }
 
     /// Says that a frame was refused.
     pub(super) fn refused(&self, error: &Error) {
         let refusal = error.images().iter().find_map(|image| image.refusal.as_ref());
         let why = refusal.map_or_else(|| error.to_string(), ToString::to_string);
-        self.context.output.notice(&format!("a frame is passed over: {why}"));
+        self.context.output.notice(&format!("a damaged frame was skipped: {why}"));
     }
 
     /// Who it is, in a few words.
@@ -113,7 +113,7 @@ impl<'a> Events<'a> {
             Event::Left { answer, last_seen, .. } => {
                 format!("left, last seen at {}: {}", seconds(*last_seen), self.said_of(answer))
             }
-            _ => "has news that this version has no words for".to_owned(),
+            _ => "an event that this version does not know".to_owned(),
         }
     }
 
@@ -143,11 +143,11 @@ fn reason_of(reason: &UnknownReason) -> String {
         UnknownReason::NotRecognizable { refusal: Some(refusal), .. } => format!("not recognisable: {refusal}"),
         UnknownReason::NotRecognizable { .. } => "not recognisable".to_owned(),
         UnknownReason::Attack { liveness, min_score, .. } => format!(
-            "does not seem to be a living person: liveness {:.3} of {}, more than {min_score} is needed",
+            "does not seem to be a living person: liveness {:.3} over {}, but more than {min_score} is needed",
             liveness.score,
             output::count(u64::from(liveness.shots), "shot", "shots")
         ),
-        _ => "for a reason that this version has no words for".to_owned(),
+        _ => "for a reason that this version does not know".to_owned(),
     }
 }
 

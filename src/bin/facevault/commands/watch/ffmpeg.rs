@@ -7,10 +7,10 @@ use std::thread::JoinHandle;
 
 use facevault::{Error, ErrorKind, Result};
 
-/// What is kept of what it says, in bytes: the end.
+/// How many bytes of its error output are kept: the last ones.
 const KEPT: usize = 2_000;
 
-/// A process that ends with this value.
+/// A running ffmpeg. It is ended when this value is dropped.
 pub(super) struct Ffmpeg {
     what: String,
     child: Mutex<Child>,
@@ -19,18 +19,19 @@ pub(super) struct Ffmpeg {
 }
 
 impl Ffmpeg {
-    /// Starts ffmpeg; `what` says in errors what it is for, and `with` adds arguments and pipes.
+    /// Starts ffmpeg. `what` says in error messages what it is for, such as "which reads /dev/video0"; `with` adds
+    /// arguments and pipes.
     pub(super) fn start(what: &str, with: impl FnOnce(&mut Command)) -> Result<Self> {
         let mut command = Command::new("ffmpeg");
         command.args(["-hide_banner", "-loglevel", "error"]);
         with(&mut command);
-        // Ctrl-C is for facevault, which ends ffmpeg when it is done.
+        // In a process group of its own ffmpeg does not get Ctrl-C; facevault ends it when the work is done.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.stderr(Stdio::piped()).spawn().map_err(|error| {
             let message = match error.kind() {
                 std::io::ErrorKind::NotFound => {
-                    format!("ffmpeg, {what}, is not installed: install it with the system's packages")
+                    format!("ffmpeg, {what}, is not installed: install it, for example with `apt-get install ffmpeg`")
                 }
                 _ => format!("ffmpeg, {what}, cannot be started: {error}"),
             };
@@ -65,15 +66,15 @@ impl Ffmpeg {
         let _ = self.child().kill();
     }
 
-    /// Waits until it has ended, which must be near; an error where it failed.
+    /// Waits until it has ended; the caller has closed its input. An error if it failed.
     pub(super) fn finish(&self) -> Result<()> {
         let status = self.wait()?;
         if status.success() { Ok(()) } else { Err(self.error(Some(status))) }
     }
 
-    /// Why its output has ended, where it failed.
+    /// Why its output ended; `None` if it reported no error.
     pub(super) fn failed(&self) -> Option<Error> {
-        // Whoever closed the output ends soon; what still runs hangs.
+        // ffmpeg ends soon after it has closed its output; if it does not, it hangs.
         self.kill_if_it_hangs();
         let status = self.wait().ok();
         (!self.said().is_empty()).then(|| self.error(status))

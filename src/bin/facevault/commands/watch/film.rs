@@ -12,12 +12,13 @@ use image::RgbImage;
 
 use super::ffmpeg::Ffmpeg;
 
-/// Frames a second of the film: each frame is shown until the next one, so that the film takes as long as it took.
+/// Frames a second of the film. A picture is repeated until the next one came, so that the film lasts as long as the
+/// watching did.
 const RATE: u32 = 25;
-/// A frame is shown for at most this long: nothing happens while a camera is gone.
+/// A picture is repeated at most this often, so that a camera that was gone for an hour does not add an hour.
 const LONGEST: u32 = 10 * RATE;
 
-/// The endings of films, of all else a folder is made.
+/// The file endings that mean a film; anything else is a folder.
 const ENDINGS: [&str; 5] = ["mp4", "mkv", "mov", "webm", "avi"];
 
 /// Whether a path is that of a film.
@@ -33,7 +34,7 @@ pub(super) struct Film {
     /// The frame that is shown now, and how many frames of the film were written before it.
     shown: Option<RgbImage>,
     written: u32,
-    /// The time of the film's first frame, and what was left out since.
+    /// The time of the film's first frame, plus all pauses that were left out since.
     began: Duration,
 }
 
@@ -43,8 +44,8 @@ impl Film {
         let version = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).status();
         if let Err(error) = version {
             let message = format!(
-                "ffmpeg, which writes {}, cannot be started: install it with the system's packages, or name a folder for \
-                 frames ({error})",
+                "{} cannot be written, because ffmpeg cannot be started ({error}): install ffmpeg, or give --draw a \
+                 folder",
                 path.display()
             );
             return Err(Error::new(ErrorKind::Unsupported, message).caused_by(error));
@@ -56,7 +57,7 @@ impl Film {
         match options.open(&path) {
             Ok(_) => Ok(Self { path, writes: None, shown: None, written: 0, began: Duration::ZERO }),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let message = format!("{} is there already: name a new file", path.display());
+                let message = format!("there is a file {} already: choose another name for the film", path.display());
                 Err(Error::new(ErrorKind::AlreadyExists, message))
             }
             Err(error) => {
@@ -92,7 +93,7 @@ impl Film {
             drop(pipe);
             ffmpeg.failed()
         });
-        let message = format!("ffmpeg takes no more frames for {}: {error}", self.path.display());
+        let message = format!("the film {} cannot be written, because ffmpeg ended: {error}", self.path.display());
         Err(why.unwrap_or_else(|| Error::new(ErrorKind::Io, message).caused_by(error)))
     }
 

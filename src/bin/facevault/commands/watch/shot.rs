@@ -33,13 +33,13 @@ pub(super) trait Source {
         None
     }
 
-    /// What ends it from another thread, wherever it hangs; `None` where nothing does.
+    /// A function that ends the source from another thread, even if it hangs; `None` if there is none.
     fn cut(&self) -> Option<Cut> {
         None
     }
 }
 
-/// Ends a source.
+/// A function that ends a source.
 pub(super) type Cut = Box<dyn FnOnce() + Send>;
 
 /// An error of one frame: others may follow.

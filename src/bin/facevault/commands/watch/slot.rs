@@ -1,5 +1,5 @@
-//! The frame that waits to be looked at: the thread that reads a source puts it there, and connects it again where it
-//! is a camera.
+//! The place for the one frame that waits to be looked at. A thread reads the source and puts frames there; if the
+//! source is a camera, the thread also connects it again.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ pub(super) enum Pace {
     Recorded(Option<f64>),
 }
 
-/// What there was to take.
+/// What [`Slot::take`] returns.
 pub(super) enum Taken {
     /// A frame and its time, or why one was refused.
     Shot(Result<(Shot, Duration)>),
@@ -29,7 +29,7 @@ pub(super) enum Taken {
     Ended(Result<()>),
     /// No frame came for as long as was waited.
     Silent,
-    /// A camera that worked is gone, and why; it is connected again.
+    /// A camera that worked is gone, for this reason. It is being connected again.
     Gone(Error),
     /// It is back: frames follow.
     Back,
@@ -50,21 +50,21 @@ pub(super) struct Slot {
 #[derive(Default)]
 struct State {
     waiting: Option<Result<(Shot, Duration)>>,
-    /// That the camera is gone, and that it is back, as far as nobody was told.
+    /// That the camera is gone or back, until `take` has returned it.
     gone: Option<Error>,
     back: bool,
-    /// What ends a source that is being read, wherever it hangs.
+    /// Ends the source that is being read, even if it hangs.
     cut: Option<Cut>,
-    /// How many frames a newer one took the place of.
+    /// How many frames were replaced by newer ones before they were taken.
     dropped: u64,
     ended: Option<Result<()>>,
     stopped: bool,
 }
 
 impl Slot {
-    /// Opens and reads a source on a thread of its own, which ends with the source, or with the first frame that
-    /// nobody takes any more. One that waits for its source ends with the process. A source that `reconnects` is
-    /// opened again when it ends, unless it gave no frame the first time.
+    /// Opens and reads a source on a thread of its own. The thread ends when the source ends, or at the first frame
+    /// after [`Self::stop`]; while it waits for its source, only the end of the process ends it. A source that
+    /// `reconnects` is opened again when it ends, unless it gave no frame at all the first time.
     pub(super) fn read(
         &self,
         open: impl Fn() -> Result<Box<dyn Source>> + Send + 'static,
@@ -93,7 +93,7 @@ impl Slot {
             if frames > 0 {
                 wait = FIRST_WAIT;
                 let why = ended.err().unwrap_or_else(|| Error::new(ErrorKind::Io, "it sends no more frames"));
-                // What was not taken is older than this.
+                // A frame that still waits is older than this news.
                 (state.waiting, state.back, state.gone) = (None, false, Some(why));
                 self.shared.1.notify_all();
             }
@@ -138,7 +138,7 @@ impl Slot {
         Ok(())
     }
 
-    /// Puts a frame there; `false` where nobody will take it.
+    /// Puts a frame there; `false` if nobody will take it, because the watcher has stopped.
     fn put(&self, shot: Result<(Shot, Duration)>, pace: Pace) -> bool {
         let mut state = self.lock();
         if pace != Pace::Live {
@@ -186,14 +186,14 @@ impl Slot {
         self.cut();
     }
 
-    /// Ends the source that is being read, where it can be ended: whoever reads it sees its end. `false` where it
-    /// cannot be.
+    /// Ends the source that is being read, so that the thread that reads it goes on. `false` if this source cannot be
+    /// ended from outside.
     pub(super) fn cut(&self) -> bool {
         let cut = self.lock().cut.take();
         cut.map(|cut| cut()).is_some()
     }
 
-    /// How many frames came too early to be looked at.
+    /// How many frames were dropped, because a newer one came before they were looked at.
     pub(super) fn dropped(&self) -> u64 {
         self.lock().dropped
     }
@@ -203,14 +203,14 @@ impl Slot {
     }
 }
 
-/// The end of the thread that reads: also where it panics, so that nobody waits for it.
+/// Reports the end of the reading thread when it is dropped, even after a panic, so that nobody waits for that thread.
 struct End(Slot);
 
 impl Drop for End {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         if state.ended.is_none() {
-            let message = "the thread that reads the source has failed: this is a fault of facevault";
+            let message = "the thread that reads the source has panicked: this is a bug in facevault";
             state.ended = Some(Err(Error::new(ErrorKind::Runtime, message)));
         }
         self.0.shared.1.notify_all();
@@ -222,10 +222,13 @@ pub(super) fn seconds(time: Duration) -> String {
     count(time.as_secs(), "second", "seconds")
 }
 
-/// What is said where no frame came for so long.
+/// The error if no frame came for this long.
 pub(super) fn silent(patience: Duration) -> Error {
     let time = seconds(patience);
-    Error::new(ErrorKind::Io, format!("no frame came for {time}: the camera is gone, or the source hangs"))
+    Error::new(
+        ErrorKind::Io,
+        format!("no frame came for {time}: check the camera, or the program that sends the frames"),
+    )
 }
 
 #[cfg(test)]
@@ -345,6 +348,6 @@ mod tests {
         // The frames may have been too old by the time when they were taken.
         told.retain(|told| !told.starts_with("frame") && told != "back");
         assert_eq!(told, ["unplugged", "it sends no more frames"]);
-        assert!(fault.to_string().contains("a fault of facevault"), "{fault}");
+        assert!(fault.to_string().contains("a bug in facevault"), "{fault}");
     }
 }

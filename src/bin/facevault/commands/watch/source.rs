@@ -5,7 +5,7 @@ use std::path::Path;
 
 use facevault::{Engine, Error, ErrorKind, Result};
 
-use super::camera::Camera;
+use super::camera::{Camera, Wishes};
 use super::folder::Folder;
 use super::mjpeg::{self, Mjpeg};
 use super::shot::{Source, cannot_read, wrong};
@@ -19,15 +19,21 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == STDIN
 }
 
-/// Whether a source is a camera of the system (Video for Linux).
+/// The names in `/dev` that are a program's own input and output, and no devices.
+const OWN: [&str; 3] = ["stdin", "stdout", "stderr"];
+
+/// Whether a source is a camera of the system (Video for Linux): a device in `/dev` or `/dev/v4l`, whether or not it is
+/// there at the moment. Udev rules give devices names of their own.
 pub(super) fn is_camera(path: &Path) -> bool {
-    path.to_str().is_some_and(|path| path.starts_with("/dev/video") || path.starts_with("/dev/v4l/"))
+    let is_own = path.file_name().and_then(|name| name.to_str()).is_none_or(|name| OWN.contains(&name));
+    let is_in_dev = path.parent() == Some(Path::new("/dev")) && !is_own;
+    (is_in_dev || path.starts_with("/dev/v4l")) && !path.is_dir()
 }
 
-/// Opens a camera, a folder, or standard input, whose first bytes it waits for.
-pub(super) fn open(path: &Path, engine: &Engine) -> Result<Box<dyn Source>> {
+/// Opens a camera, a folder or standard input. Waits for the first bytes of standard input, which tell its format.
+pub(super) fn open(path: &Path, wishes: Wishes, engine: &Engine) -> Result<Box<dyn Source>> {
     if is_camera(path) {
-        return Ok(Box::new(Camera::open(path, &engine.rules().decode)?));
+        return Ok(Box::new(Camera::open(path, wishes, &engine.rules().decode)?));
     }
     if !is_stdin(path) {
         return Ok(Box::new(Folder::open(path, engine.clone())?));
@@ -62,8 +68,8 @@ impl Kind {
             return Ok(Self::Pictures);
         }
         Err(wrong(format!(
-            "standard input begins with \"{}\", which is neither YUV4MPEG2 nor MJPEG: let ffmpeg write it with \
-             -f yuv4mpegpipe -pix_fmt yuv420p -",
+            "standard input begins with \"{}\", which is neither YUV4MPEG2 nor MJPEG: convert it with ffmpeg and the \
+             options -f yuv4mpegpipe -pix_fmt yuv420p -",
             start.escape_ascii()
         )))
     }
@@ -72,6 +78,27 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_cameras_and_folders_are_not() {
+        for (path, expected) in [
+            ("/dev/video0", true),
+            ("/dev/facevault_camera", true),
+            ("/dev/v4l/by-id/usb-camera-video-index0", true),
+            ("/dev", false),
+            ("/dev/stdin", false),
+            ("/dev/fd/0", false),
+            ("/dev/shm", false),
+            ("/dev/shm/frames", false),
+            ("dev/video0", false),
+            ("frames", false),
+            ("-", false),
+            ("", false),
+        ] {
+            assert_eq!(is_camera(Path::new(path)), expected, "{path}");
+        }
+    }
 
     #[test]
     fn the_first_bytes_tell_what_comes() {
