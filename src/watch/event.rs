@@ -12,13 +12,14 @@ use crate::geometry::Rect;
 use crate::person::{ImageId, PersonId};
 use crate::vision::{Face, Quality};
 
-/// What happened before the camera. A *visit* is one face from the moment when it came into view until it left; its
-/// number is 1 for the first, and never given again.
+/// What happened before the camera. A *visit* is one face from the moment it came into view until it left. Visits are
+/// numbered from 1, and no number is used twice.
 ///
-/// Each visit has one [`Appeared`](Self::Appeared) and, at the end, one [`Left`](Self::Left). In between it is
-/// [`Recognized`](Self::Recognized) or [`Unknown`](Self::Unknown) once, unless a cool-down keeps that back;
-/// [`Updated`](Self::Updated) follows where better shots change the answer before it is final, and where the answer
-/// becomes final while the face is in view. After an event that is final only `Left` follows.
+/// Each visit begins with [`Appeared`](Self::Appeared) and ends with [`Left`](Self::Left). In between there is one
+/// [`Recognized`](Self::Recognized) or [`Unknown`](Self::Unknown), unless a cool-down suppresses it
+/// ([`WatchOptions::cool_down`](crate::WatchOptions::cool_down)). [`Updated`](Self::Updated) follows if better shots
+/// change the answer, or if the answer becomes final while the face is still in view. After a final event only `Left`
+/// follows.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -43,12 +44,12 @@ pub enum Event {
         recognition: Recognition,
         /// The best shot so far.
         shot: BestShot,
-        /// Whether the answer stays.
+        /// Whether the answer is final: then no later event changes it.
         is_final: bool,
         /// What its shots say about liveness; `None` where that is not asked for, and before the first shot.
         liveness: Option<VisitLiveness>,
     },
-    /// It cannot be said whose face it is.
+    /// The face was not recognised as that of a person in the vault.
     #[non_exhaustive]
     Unknown {
         /// The visit's number.
@@ -59,12 +60,12 @@ pub enum Event {
         reason: UnknownReason,
         /// The best shot so far; `None` where no shot could be used.
         shot: Option<BestShot>,
-        /// Whether the answer stays.
+        /// Whether the answer is final: then no later event changes it.
         is_final: bool,
         /// What its shots say about liveness; `None` where that is not asked for, and before the first shot.
         liveness: Option<VisitLiveness>,
     },
-    /// Better shots changed the answer, or it is the same and final now.
+    /// Better shots changed the answer, or the same answer has become final.
     #[non_exhaustive]
     Updated {
         /// The visit's number.
@@ -75,7 +76,7 @@ pub enum Event {
         answer: Answer,
         /// The best shot so far.
         shot: Option<BestShot>,
-        /// Whether the answer stays.
+        /// Whether the answer is final: then no later event changes it.
         is_final: bool,
         /// What its shots say about liveness; `None` where that is not asked for, and before the first shot.
         liveness: Option<VisitLiveness>,
@@ -85,11 +86,11 @@ pub enum Event {
     Left {
         /// The visit's number.
         visit: u64,
-        /// The time of the frame in which it was missed for long enough.
+        /// The time of the frame at which the face had been out of view for long enough to count as gone.
         time: Duration,
         /// The time of the last frame that showed it.
         last_seen: Duration,
-        /// The final answer, also where a cool-down kept it back.
+        /// The final answer, even if a cool-down suppressed it before.
         answer: Answer,
         /// What all its shots say about liveness; `None` where that is not asked for, and without a shot.
         liveness: Option<VisitLiveness>,
@@ -132,13 +133,13 @@ impl Event {
     }
 }
 
-/// Whose face a visit's is.
+/// The answer about a visit: who it is, or that nobody was recognised.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// A person's.
+    /// A person was recognised.
     Recognized(Recognition),
-    /// That cannot be said.
+    /// Nobody was recognised.
     Unknown(UnknownReason),
 }
 
@@ -152,7 +153,7 @@ impl Answer {
         }
     }
 
-    /// Whether both say the same, with whatever similarity.
+    /// Whether both name the same person, or neither names one for the same reason. Similarities are not compared.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Recognized(one), Self::Recognized(other)) => one.person == other.person,
@@ -176,13 +177,14 @@ pub struct Recognition {
     pub fmr: Option<Fmr>,
     /// How far the person is ahead of the second; `None` with fewer than two people.
     pub margin: Option<f64>,
-    /// The threshold of one look. What it was asked for is smaller than the rate of a visit.
+    /// The threshold of one look, that is, of one search of the vault. It is stricter than the operating point of a
+    /// visit, because a visit may have several looks.
     pub threshold: Threshold,
     /// How many shots were fused.
     pub shots: usize,
 }
 
-/// Why it cannot be said whose face it is.
+/// Why nobody was recognised.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum UnknownReason {
@@ -197,9 +199,9 @@ pub enum UnknownReason {
     /// No shot was good enough to be encoded.
     #[non_exhaustive]
     NotRecognizable {
-        /// Why the last one was refused; `None` where the face was covered or gone before there was one. With the
-        /// code [`LivenessFailed`](crate::RefusalCode::LivenessFailed), the face left before it had as many shots as
-        /// [`WatchOptions::live_shots`](crate::WatchOptions::live_shots) asks for.
+        /// Why the last shot was refused; `None` if no shot was taken, because the face was covered or soon gone. With
+        /// the code [`LivenessFailed`](crate::RefusalCode::LivenessFailed), the face left before it had as many shots
+        /// as [`WatchOptions::live_shots`](crate::WatchOptions::live_shots) asks for.
         refusal: Option<Refusal>,
     },
     /// The face does not seem to be that of a living person in front of the camera, which is required.
@@ -231,7 +233,7 @@ pub struct BestShot {
     pub time: Duration,
     /// The face, in pixels of that frame's upright picture.
     pub face: Face,
-    /// How good it is beside other shots, from 0 on: the larger the better.
+    /// How good the shot is compared with other shots: 0 or more, larger is better.
     pub score: f64,
     /// What was measured.
     pub quality: Quality,

@@ -1,21 +1,23 @@
-//! Whose face a shot shows: motion and overlap say which visit it should be, and the encoding says whether it is.
+//! Which visit a shot belongs to. The tracker proposes a visit by motion and overlap; the encoding confirms or rejects
+//! it.
 //!
-//! A shot agrees with a visit from the similarity on that one pair of different people in a hundred reaches, as the
-//! photos of one person must. Where tracks may have been confused (faces covered each other, or one was not seen for a
-//! while), each shot is compared with all visits that may have been:
+//! A shot *agrees* with a visit if its similarity to the visit's shots is at least that of one pair of strangers in a
+//! hundred (FMR 0.01), which is also the rule for photos of one person. If tracks may have been confused, because faces
+//! covered each other or one was out of view for a while, each shot is compared with all visits in question:
 //!
 //! | the shot agrees with | what follows |
 //! |---|---|
-//! | its own visit, and no other agrees better | it is taken |
-//! | another visit that is in doubt | both exchange their tracks, and the other takes the shot |
-//! | a visit that is not seen, as surely as one pair in ten thousand does | the same |
-//! | none, but another one that agreed with none half a second ago | the track is a new visit |
-//! | the same, of a visit that has few shots and whose track was not in doubt | those were poor: they are forgotten |
-//! | none | it is set aside |
+//! | its own visit, and no other visit agrees better | the visit takes the shot |
+//! | another visit whose track is in doubt | the two visits exchange tracks, and the other one takes the shot |
+//! | a visit that is out of view, with the similarity of one pair of strangers in ten thousand | the same |
+//! | no visit, but a shot of this track that was set aside half a second ago | the track becomes a new visit |
+//! | the same, of a visit with few shots whose track was not in doubt | its earlier shots were poor and are dropped |
+//! | nothing | the shot is set aside |
 //!
-//! The limit for visits that are not seen is stricter, because whoever continues one bears its answer: a stranger who
-//! comes as somebody leaves must not. A new visit is compared with them until it is said to have appeared, and that is
-//! not said while it may be one of them. If it turns out to be the same person as one of them, it was that visit.
+//! The limit for a visit that is out of view is stricter, because whoever continues it gets its answer, and a stranger
+//! who comes as somebody leaves must not get that person's name. A new visit is compared with such visits until it is
+//! announced, and it is not announced while it may be one of them. If it turns out to be the same person, both become
+//! one visit.
 
 use std::time::Duration;
 
@@ -30,7 +32,7 @@ use super::shot::Shot;
 use super::visit::{BETWEEN_CHECKS, FEW_SHOTS, Place, Visit};
 
 impl Watcher {
-    /// Gives a shot of a visit's track to the visit that it shows.
+    /// Gives a shot to the visit whose face it shows.
     pub(super) fn place_shot(&mut self, number: u64, shot: Shot, time: Duration) -> Result<()> {
         let Some(visit) = self.visits.get(&number) else { return Ok(()) };
         let own = visit.probe().map(|probe| self.similarity(probe, &shot.encoding)).transpose()?;
@@ -55,9 +57,9 @@ impl Watcher {
         compare(self.metric, one, other)
     }
 
-    /// Of the other visits whose face could be here and with which the shot agrees, the one that is most similar.
-    /// With the first shot of a visit, it must agree more surely with one that is not seen: there is no similarity to the
-    /// visit's own shots that it would have to exceed.
+    /// Of the other visits whose face could be here and with which the shot agrees, the most similar one. The first shot
+    /// of a visit must pass the stricter limit of a visit that is out of view, since it cannot be compared with shots of
+    /// its own visit.
     fn nearest_rival(&self, number: u64, encoding: &FaceEncoding, is_first: bool) -> Result<Option<(u64, f64)>> {
         let mut nearest: Option<(u64, f64)> = None;
         for (other, visit) in &self.visits {
@@ -93,7 +95,7 @@ impl Watcher {
         }
         if let Some(visit) = self.visits.get_mut(&number) {
             (visit.place, visit.is_confused, visit.doubt) = (there, true, None);
-            // Nobody was told of it, and there is nothing left of it.
+            // The visit was never announced, and it has no shots left.
             if !visit.has_appeared && !visit.is_seen() {
                 self.visits.remove(&number);
             }
@@ -101,10 +103,10 @@ impl Watcher {
         self.take(rival, shot)
     }
 
-    /// The shot agrees with nobody.
+    /// The shot agrees with no visit.
     fn doubt(&mut self, number: u64, shot: Shot, time: Duration) -> Result<()> {
         let Some(visit) = self.visits.get(&number) else { return Ok(()) };
-        // What another face hides a part of may agree with nobody.
+        // A face that is partly hidden may agree with no visit.
         if visit.place.is_touched {
             return Ok(());
         }
@@ -141,7 +143,7 @@ impl Watcher {
         self.take(new, shot)
     }
 
-    /// A new visit of the same person as one that is not seen is that visit.
+    /// Joins a new visit with one that is out of view, if both are of the same person.
     pub(super) fn rejoin(&mut self) -> Result<()> {
         let (metric, most) = (self.metric, self.options.shots);
         let who = |visit: &Visit| visit.answer.as_ref().and_then(Answer::person).cloned();

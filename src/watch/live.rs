@@ -1,12 +1,12 @@
-//! What the liveness of a visit's shots makes of its answer.
+//! How the liveness of a visit's shots affects the answer about the visit.
 //!
-//! All shots count, also those that are not among the best, and until the answer is final. Where liveness is required,
+//! Every shot counts until the answer is final, even one that is not among the best shots. If liveness is required:
 //!
-//! | the shots | what is said |
+//! | the shots | the answer |
 //! |---|---|
-//! | fewer than asked for | nothing; "not recognisable" when the visit is over |
-//! | their mean does not pass | an attack, whoever it looks like; final when the visit is over |
-//! | their mean passes | whose face it is |
+//! | fewer than `WatchOptions::live_shots` | none yet; "not recognisable" when the visit is over |
+//! | their mean score is too low | "attack", whoever the face looks like; final when the visit is over |
+//! | their mean score passes | who it is |
 
 use crate::error::{Refusal, RefusalCode};
 use crate::liveness::LivenessPolicy;
@@ -45,7 +45,7 @@ fn is_required(options: &WatchOptions) -> bool {
     options.liveness.policy == LivenessPolicy::Require
 }
 
-/// Whether more shots must be judged before anything can be said.
+/// Whether more shots must be judged before there can be an answer.
 pub(super) fn lacks_shots(judged: &Judged, options: &WatchOptions) -> bool {
     is_required(options) && judged.shots < options.live_shots
 }
@@ -56,7 +56,7 @@ pub(super) fn allows(judged: &Judged, options: &WatchOptions) -> bool {
     !is_required(options) || (judged.shots >= options.live_shots && passes)
 }
 
-/// What is said of a visit with this answer about the person; `None` while nothing can be.
+/// The answer about a visit, given the answer about the person alone; `None` while there are too few shots.
 pub(super) fn said(answer: Option<&Answer>, judged: &Judged, is_final: bool, options: &WatchOptions) -> Option<Answer> {
     if allows(judged, options) {
         return answer.cloned();

@@ -10,12 +10,12 @@ use super::Watcher;
 use super::event::{Answer, Event, Recognition, UnknownReason};
 use super::visit::{FEW_SHOTS, Visit};
 
-/// How long it is not said that a face appeared, while somebody else is not seen who may be it, unless it is recognised
-/// or there are enough shots that agree with nobody.
+/// How long the announcement of a new face is held back while it may be somebody who is out of view. It ends earlier
+/// if the face is recognised, or has enough shots that agree with no visit.
 const MAY_BE_BACK: Duration = Duration::from_millis(1000);
 
 impl Watcher {
-    /// Says who appeared.
+    /// Announces new visits.
     pub(super) fn announce(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) {
         let anybody_gone = self.visits.values().any(|visit| visit.probe().is_some() && !visit.is_seen());
         for (number, visit) in &mut self.visits {
@@ -30,7 +30,7 @@ impl Watcher {
         }
     }
 
-    /// Looks faces up for which it is time, in one search.
+    /// Searches the vault for all faces that are due, in one search.
     pub(super) fn look_up(&mut self, time: Duration, is_over: impl Fn(&Visit) -> bool) -> Result<()> {
         let wants = |visit: &Visit| visit.wants_look(time, is_over(visit), &self.options);
         let (numbers, probes): (Vec<u64>, Vec<_>) = (self.visits.iter())
@@ -65,14 +65,14 @@ impl Watcher {
         numbers.into_iter().try_for_each(|(number, is_over)| self.give(number, time, is_over))
     }
 
-    /// Gives a visit's answer where it differs from the one that was given, or is final now. What is final because the
-    /// visit is over, its end says.
+    /// Reports a visit's answer if it differs from the last one that was reported, or has become final. If it is final
+    /// because the visit is over, `Left` reports it instead.
     fn give(&mut self, number: u64, time: Duration, is_over: bool) -> Result<()> {
         let Some(visit) = self.visits.get(&number).filter(|visit| visit.has_appeared) else { return Ok(()) };
         let Some(answer) = visit.said(&self.options) else { return Ok(()) };
         let is_confirmed = visit.is_final && !visit.given_final && !is_over;
         let is_same = visit.given.as_ref().is_some_and(|given| given.is_same(&answer)) && !is_confirmed;
-        // Nobody is unknown before there was time for better shots; nor is somebody who is recognised.
+        // "Unknown" is not reported before there was time for better shots, and never of a face that is recognised.
         let is_early = match answer {
             Answer::Unknown(UnknownReason::NobodySimilar { .. }) => !visit.is_final,
             Answer::Unknown(UnknownReason::Attack { .. }) => !visit.is_final && !visit.is_due(time, &self.options),
@@ -85,7 +85,7 @@ impl Watcher {
         if !visit.given.as_ref().is_some_and(|given| given.is_same(&answer)) {
             self.note(&answer)?;
         }
-        // A correction is always said.
+        // A correction is always reported, whatever the cool-down.
         let is_first = visit.given.is_none();
         let kept_back =
             answer.person().filter(|person| is_first && self.is_cooling_down(person, number, time)).cloned();
@@ -97,7 +97,7 @@ impl Watcher {
         let (before, shot, is_final) = (visit.given.replace(answer.clone()), visit.best(), visit.is_final);
         let liveness = visit.liveness();
         visit.given_final = is_final;
-        // Who it was taken for before was not here.
+        // The person for whom the face was taken before was not here.
         if let Some(person) = before.as_ref().and_then(Answer::person)
             && self.recognized.get(person).is_some_and(|(_, visit)| *visit == number)
         {
@@ -126,8 +126,8 @@ impl Watcher {
             .is_some_and(|(then, visit)| *visit != number && time.saturating_sub(*then) < self.options.cool_down)
     }
 
-    /// Notes an answer in the audit trail, if the vault notes searches: first, since without its entry there is no
-    /// answer.
+    /// Records an answer in the audit trail, if the vault records searches. This comes before the answer is reported,
+    /// so that no answer lacks its entry.
     fn note(&self, answer: &Answer) -> Result<()> {
         let (threshold, recognized) = match answer {
             Answer::Recognized(recognition) => (recognition.threshold, vec![&recognition.person]),

@@ -57,8 +57,8 @@ pub use options::WatchOptions;
 use pace::Pace;
 use visit::Visit;
 
-/// The rates of pairs of different people that set from which similarity on shots agree, and from which on one continues
-/// a visit that is not seen.
+/// The false match rates whose thresholds decide whether two shots agree, and whether a shot continues a visit that is
+/// out of view.
 const LINKED_FMR: f64 = 0.01;
 const JOINED_FMR: f64 = 1e-4;
 
@@ -93,7 +93,7 @@ const JOINED_FMR: f64 = 1e-4;
 ///
 /// Liveness ([`WatchOptions::liveness`]) is judged on the same shots that are encoded, and all of them count together.
 ///
-/// Where the vault's audit trail notes searches, each answer of a visit has its entry.
+/// If the vault's audit trail records searches, it has an entry for each answer of a visit.
 ///
 /// # Memory
 /// What a watcher keeps is bounded by the faces in view: at most [`WatchOptions::shots`] encodings and as many small
@@ -105,17 +105,17 @@ pub struct Watcher {
     options: WatchOptions,
     /// How one look searches.
     search: IdentifyOptions,
-    /// The similarity from which on two shots may be of one face.
+    /// The lowest similarity of two shots that may be of one face; `None` if the model has no table for it.
     linked: Option<f64>,
-    /// The similarity from which on a shot may continue a visit that is not seen: that or a higher one.
+    /// The lowest similarity with which a shot may continue a visit that is out of view.
     joined: Option<f64>,
     pace: Pace,
     tracker: Tracker,
-    /// What sees the faces of pictures of this longer side.
+    /// The detector settings for pictures of this longer side, in pixels.
     film: Option<(u32, FilmEngine)>,
     visits: BTreeMap<u64, Visit>,
     begun: u64,
-    /// Who was recognised when, and in which visit.
+    /// When each person was last recognised, and in which visit.
     recognized: BTreeMap<PersonId, (Duration, u64)>,
     events: Vec<Event>,
     failure: Option<Error>,
@@ -128,7 +128,7 @@ pub struct Watcher {
 pub struct WatchCounts {
     /// Frames that were given.
     pub frames: u64,
-    /// Those of them that were dropped because they came too early.
+    /// How many of these were dropped because they came too soon after the last one.
     pub dropped: u64,
     /// Faces that were encoded, or refused when that was tried.
     pub shots: u64,
@@ -146,7 +146,7 @@ pub struct VisitState {
     pub bounds: Rect,
     /// Whether it is in the latest frame that was looked at.
     pub is_seen: bool,
-    /// The answer that was given; `None` before the first, and where a cool-down keeps it back.
+    /// The last answer that was reported; `None` before the first one, and while a cool-down suppresses it.
     pub answer: Option<Answer>,
     /// What its shots say about liveness so far; `None` where that is not asked for, and before the first shot.
     pub liveness: Option<VisitLiveness>,
@@ -168,15 +168,15 @@ impl Watcher {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for options out of range, an unknown collection, or an operating point
     /// that the model's table cannot carry over the people of the vault;
-    /// [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) where the vault was opened without an engine, or liveness
-    /// is asked for and its networks are not installed;
-    /// [`ModelMismatch`](crate::ErrorKind::ModelMismatch) where all its encodings are of another model.
+    /// [`ModelUnavailable`](crate::ErrorKind::ModelUnavailable) where the vault was opened without an engine, or
+    /// liveness is asked for and its networks are not installed; [`ModelMismatch`](crate::ErrorKind::ModelMismatch)
+    /// where all its encodings are of another model.
     pub fn new(vault: &Vault, options: WatchOptions) -> Result<Self> {
         options.check()?;
         // Shots of one face count together: none is refused by itself.
         let engine = vault.engine_in(options.mode)?.with_liveness_check(each_shot(&options.liveness, true));
         if options.liveness.is_asked() {
-            // What is missing shows now, and the networks are in memory.
+            // Load the networks now, so that a missing file is an error here and not at the first face.
             engine.liveness_model()?;
         }
         let search = IdentifyOptions::default()
@@ -184,7 +184,7 @@ impl Watcher {
             .with_collections(options.collections.clone())
             .with_max_results(1)
             .with_below_threshold(true);
-        // Nobody is looked for yet: what is wrong shows now, and the people of the vault are in memory.
+        // A search for nobody: it loads the people into memory, and wrong options are an error here.
         vault.search_encodings(&[], &search)?;
         let at = |fmr: f64| match (vault.calibration()?, options.operating_point) {
             (Some(table), _) => Ok::<_, Error>(
@@ -231,14 +231,15 @@ impl Watcher {
         })
     }
 
-    /// The next frame of the camera, with its time ([`Frame::with_time`]). Gives what happened, in order; of a frame that
-    /// is dropped, nothing. Such a frame is not converted.
+    /// The next frame of the camera, with its time ([`Frame::with_time`]). Returns what happened, in order. A frame
+    /// that is dropped is not converted, and returns nothing.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a time before that of the frame before; [`Refused`](crate::ErrorKind::Refused) for a
-    /// frame that is too large, or whose JPEG is damaged; [`Runtime`](crate::ErrorKind::Runtime) where a network fails; and as
-    /// for [`Vault::identify`](crate::Vault::identify). The watcher stays usable. Where there are events of the same
-    /// frame, they are given, and the next call gives the error.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a time before that of the frame before;
+    /// [`Refused`](crate::ErrorKind::Refused) for a frame that is too large, or whose JPEG is damaged;
+    /// [`Runtime`](crate::ErrorKind::Runtime) where a network fails; and as for
+    /// [`Vault::identify`](crate::Vault::identify). The watcher stays usable. Where there are events of the same frame,
+    /// they are given, and the next call gives the error.
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Vec<Event>> {
         if !self.takes(frame.time())? {
             return Ok(Vec::new());

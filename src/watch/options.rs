@@ -21,9 +21,9 @@ pub struct WatchOptions {
     pub collections: Option<Vec<String>>,
     /// How faces are encoded; where `None`, as the vault notes, else as the engine does by itself.
     pub mode: Option<EncodingMode>,
-    /// How often the face of a visit is looked up at most, 1 to 10: after its first shot, again after three, six and so
-    /// on, and when the answer has to be final. More looks may correct an answer more often, and each must be surer.
-    /// 3 by default.
+    /// The most searches of the vault for one visit, 1 to 10: after the first shot, after three, after six and so on,
+    /// and when the answer has to be final. With more searches an answer may be corrected more often, and each search
+    /// uses a stricter threshold. 3 by default.
     pub looks: u32,
     /// How many of a visit's best shots are fused, 1 to 20. 5 by default.
     pub shots: usize,
@@ -31,20 +31,21 @@ pub struct WatchOptions {
     /// without one shot that can be used gets the answer "not recognisable", which a shot may still change. 2 seconds
     /// by default.
     pub decide_within: Duration,
-    /// How long nobody must have seen a face until its visit is over. 2 seconds by default.
+    /// How long a face must be out of view until its visit is over. 2 seconds by default.
     pub leave_after: Duration,
     /// The least time between two frames that are looked at: frames in between are dropped. 25 milliseconds by default,
     /// so that every frame of a camera with 30 a second is looked at, and every second one of a camera with 60.
     pub interval: Duration,
-    /// For this long after a visit was recognised as somebody, no other visit is said to be recognised as the same
-    /// person; that it was, is said when it is over. No time by default.
+    /// For this long after a person was recognised, other visits of the same person are not reported as recognised;
+    /// only their end ([`Event::Left`](crate::Event::Left)) names the person. Zero by default.
     pub cool_down: Duration,
     /// The part of the upright picture in which the middle of a face must lie, in pixels; the whole one where `None`.
     pub region: Option<Rect>,
     /// The shorter side of the smallest face that is looked for, in pixels, 16 or more. Smaller ones take longer to
     /// look for: the time grows with the inverse of its square. 60 by default.
     pub min_face: f32,
-    /// The most faces that are followed at once, 1 to 100; of more, those with the highest scores. 16 by default.
+    /// The most faces that are followed at once, 1 to 100. If there are more, those with the highest scores are
+    /// followed. 16 by default.
     pub max_faces: usize,
     /// What is done about liveness (presentation attack detection); nothing by default. Where it is not off, each shot
     /// that is encoded is judged too, which takes some milliseconds more, and events have the mean score of all shots.
@@ -53,8 +54,8 @@ pub struct WatchOptions {
     /// [`Attack`](crate::UnknownReason::Attack), which further shots may correct: that answer is final when the visit
     /// is over.
     pub liveness: LivenessCheck,
-    /// How many shots must have been judged, where liveness is required, before anybody is recognised or taken for an
-    /// attack, 1 to 20. 3 by default: the networks are weak evidence, and one shot is hardly any.
+    /// If liveness is required: how many shots must be judged before there is an answer, "recognised" or "attack", 1 to
+    /// 20. 3 by default, because the score of a single shot means little.
     pub live_shots: u32,
 }
 
@@ -135,7 +136,7 @@ impl WatchOptions {
         }
     }
 
-    /// How many shots a visit must have for its look after `looks` others.
+    /// How many shots a visit must have for its next search, after `looks` searches.
     pub(super) fn shots_for_look(looks: u32) -> u32 {
         if looks == 0 { 1 } else { 3 * looks }
     }

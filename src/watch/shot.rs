@@ -13,20 +13,21 @@ use crate::vision::{Face, Quality};
 
 use super::event::BestShot;
 
-/// The side of a face, in pixels, from which on more pixels make a shot no better: an embedder sees no more.
+/// A face of more pixels a side than this is no better: the embedder gets a smaller crop anyway.
 const FULL_SIZE: f32 = 112.0;
-/// Half of the best value is given for this sharpness, and for this contrast.
+/// The sharpness and the contrast that get half of the full mark.
 const HALF_SHARP: f32 = 0.01;
 const HALF_CONTRAST: f32 = 10.0;
-/// Light is good between these means of the face's luma.
+/// The light is good if the mean luma of the face lies between these.
 const DARK: f32 = 60.0;
 const BRIGHT: f32 = 190.0;
-/// What is around the face in the picture of a shot, in parts of the face's sides, and its longer side at most.
+/// How much around the face the picture of a shot shows, as a fraction of the face's sides, and the most pixels of the
+/// picture's longer side.
 const AROUND: f32 = 0.4;
 const PICTURE_SIDE: u32 = 256;
 
-/// How good a shot is, 0 to 1, as far as its picture says: a product of what is asked of a photo, each part never quite
-/// 0 so that all count. It puts the shots of one face in order and means nothing else.
+/// How good a shot is, 0 to 1, by its picture alone: the product of a mark for each measured quality. No mark is quite
+/// 0, so that the others still count. The value only ranks shots of one face; it is not a probability.
 pub(super) fn score(quality: &Quality) -> f64 {
     let saturated = |value: f32, half: f32| if value > 0.0 { value / (value + half) } else { 0.0 };
     let turned = |degrees: f32| degrees.to_radians().cos().max(0.0);
@@ -50,7 +51,7 @@ pub(super) fn score(quality: &Quality) -> f64 {
 pub(super) struct Shot {
     /// How good it is: [`score`] times how recognisable the encoding says the face is.
     pub(super) score: f64,
-    /// The former alone, which is known before there is an encoding.
+    /// [`score`] alone, which is known before there is an encoding.
     pub(super) seen: f64,
     pub(super) encoding: FaceEncoding,
     /// How live the face is, where that is asked for.

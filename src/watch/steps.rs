@@ -14,14 +14,14 @@ use super::Watcher;
 use super::shot::{self, Shot};
 use super::visit::{Place, Visit};
 
-/// The most shots of one frame, so that a crowd does not hold up the next frame.
+/// The most faces that are encoded of one frame, so that a crowd does not delay the next frame.
 const SHOTS_A_FRAME: usize = 2;
-/// From this part of a face on that others cover, it may be confused with them; from the larger one on it gives no
-/// shot.
+/// If other faces cover more than the first fraction of a face, it may be confused with them; if they cover more than
+/// the second, it is not encoded.
 const TOUCHED: f32 = 0.1;
 const COVERED: f32 = 0.25;
-/// How far around a region faces are looked for, in parts of its sides: a face whose middle lies in the region may
-/// reach beyond it.
+/// How far beyond the region faces are searched for, as a fraction of its sides, because a face whose middle lies in
+/// the region may reach beyond it.
 const AROUND_REGION: f32 = 0.25;
 
 impl Watcher {

@@ -14,11 +14,11 @@ use super::live::{self, Judged};
 use super::options::WatchOptions;
 use super::shot::Shot;
 
-/// The least time between two shots of a face that is being recognised, so that they differ, and between two that are
-/// to tell whether it is still the same face.
+/// The least time between two shots while a face is being recognised, so that the shots differ, and between two shots
+/// that check whether it is still the same face.
 const BETWEEN_SHOTS: Duration = Duration::from_millis(80);
 pub(super) const BETWEEN_CHECKS: Duration = Duration::from_millis(500);
-/// With fewer shots than these a visit may not be known from its shots yet: the first ones may be poor.
+/// A visit with fewer shots than this may not agree with its own later shots, because the first ones may be poor.
 pub(super) const FEW_SHOTS: u32 = 3;
 
 /// Where a visit's face is.
@@ -42,13 +42,13 @@ pub(super) struct Visit {
     pub(super) place: Place,
     /// When it was seen first.
     pub(super) began: Duration,
-    /// Whether it was said that it appeared.
+    /// Whether the visit was announced (`Appeared`).
     pub(super) has_appeared: bool,
     /// Whether its track may have gone over to another face since the last shot that agreed.
     pub(super) is_confused: bool,
     /// Whether it began because shots of another visit's track did not agree with that one.
     pub(super) is_split: bool,
-    /// A shot that does not agree with the others.
+    /// A shot that was set aside, because it does not agree with the others.
     pub(super) doubt: Option<Shot>,
     /// The best shots, best first, and one encoding of them.
     shots: Vec<Shot>,
@@ -65,13 +65,13 @@ pub(super) struct Visit {
     /// How often it was looked up, and whether there are better shots since.
     pub(super) looks: u32,
     has_better: bool,
-    /// The answer so far, whatever the liveness, and the one that was given; whether the latter was given as final.
+    /// The answer so far, without regard to liveness; the answer that was reported; whether it was reported as final.
     pub(super) answer: Option<Answer>,
     pub(super) given: Option<Answer>,
     pub(super) given_final: bool,
-    /// The person, where the face was recognised and this is not said because of the cool-down.
+    /// The person, if the face was recognised but the cool-down suppresses the report.
     pub(super) kept_back: Option<PersonId>,
-    /// Whether the answer stays.
+    /// Whether the answer is final.
     pub(super) is_final: bool,
 }
 
@@ -167,7 +167,7 @@ impl Visit {
         self.probe = None;
     }
 
-    /// What is said of the visit, as far as the liveness that is required allows an answer.
+    /// The answer about the visit; `None` while liveness is required and not enough shots were judged.
     pub(super) fn said(&self, options: &WatchOptions) -> Option<Answer> {
         live::said(self.answer.as_ref(), &self.judged, self.is_final, options)
     }
@@ -199,8 +199,8 @@ impl Visit {
         self.shots.iter().map(|shot| shot.seen).min_by(f64::total_cmp)
     }
 
-    /// How urgently it needs a shot: the smaller the sooner. Whoever has waited longest is first, so that faces which
-    /// never give a shot, or are always in doubt, do not keep the others from theirs.
+    /// How urgently the visit needs a shot: the smallest value comes first. The visit that has waited longest comes
+    /// first, so that a face that never gives a usable shot, or is always in doubt, does not block the others.
     pub(super) fn urgency(&self) -> (Option<Duration>, bool, u32) {
         (self.last_try, !self.is_unsure(), self.shot_count)
     }
@@ -212,8 +212,8 @@ impl Visit {
 
     /// Whether it is time to look the face up; `is_last` where the visit is over.
     ///
-    /// The last of the looks is kept for the end, unless the face is recognised already and is to be confirmed: so
-    /// somebody who comes nearer is not unknown for good because of the first, poor shots.
+    /// The last search is kept for the end of the visit, unless it is to confirm a recognition. So the first, poor
+    /// shots do not make somebody who comes nearer "unknown" for good.
     pub(super) fn wants_look(&self, time: Duration, is_last: bool, options: &WatchOptions) -> bool {
         if self.is_final || !self.has_better || self.looks >= options.looks {
             return false;
