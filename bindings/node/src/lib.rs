@@ -7,6 +7,9 @@
 //!
 //! There is one `unsafe` call, to give memory back; what the macros of napi expand to has more.
 
+// The macros of napi register functions with Node, but not in tests: there nothing would use those of this crate.
+#![cfg_attr(test, allow(dead_code))]
+
 mod call;
 mod engine;
 mod exit;
