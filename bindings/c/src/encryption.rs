@@ -6,8 +6,7 @@ use std::path::Path;
 use facevault_bindings::{has_encryption, rekey};
 
 use crate::arguments::{json, text};
-use crate::buffers::{clear, give};
-use crate::error::ended;
+use crate::error::answered;
 use crate::progress::Watch;
 use crate::types::{facevault_buffer, facevault_error, facevault_progress, facevault_status};
 
@@ -36,12 +35,9 @@ pub unsafe extern "C" fn facevault_rekey(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(answer);
+        answered(answer, error, || {
             let path = Path::new(text("path", path)?);
-            let text = rekey(path, json(options), &mut Watch::new(progress, user))?;
-            give(answer, text.as_bytes());
-            Ok(())
+            rekey(path, json(options), &mut Watch::new(progress, user))
         })
     }
 }

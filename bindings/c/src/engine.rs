@@ -6,8 +6,7 @@ use facevault_bindings::facevault::{Error, ImageReport, Result, Rule};
 use facevault_bindings::{engine_call, guard, open_engine, picture_call, setup};
 
 use crate::arguments::{bytes, json, photos as taken, pixels as taken_pixels, text};
-use crate::buffers::{clear, give};
-use crate::error::ended;
+use crate::error::{answered, ended};
 use crate::handles::{Object, close, find, insert};
 use crate::progress::Watch;
 use crate::types::{
@@ -43,14 +42,7 @@ pub unsafe extern "C" fn facevault_setup(
     error: *mut *mut facevault_error,
 ) -> facevault_status {
     // SAFETY: the caller's promises.
-    unsafe {
-        ended(error, || {
-            clear(answer);
-            let text = setup(json(options), &mut Watch::new(progress, user))?;
-            give(answer, text.as_bytes());
-            Ok(())
-        })
-    }
+    unsafe { answered(answer, error, || setup(json(options), &mut Watch::new(progress, user))) }
 }
 
 /// Opens an engine, which takes some tenths of a second. Options: `pack` (`standard` by default), `data_dir`,
@@ -102,13 +94,10 @@ pub unsafe extern "C" fn facevault_engine_call(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(answer);
+        answered(answer, error, || {
             let (engine, verb) = (find(engine)?, text("verb", verb)?);
             let mut watch = Watch::new(progress, user);
-            let text = engine_call(&engine, verb, json(request), taken(photos, photo_count)?, &mut watch)?;
-            give(answer, text.as_bytes());
-            Ok(())
+            engine_call(&engine, verb, json(request), taken(photos, photo_count)?, &mut watch)
         })
     }
 }
@@ -130,12 +119,9 @@ pub unsafe extern "C" fn facevault_picture_call(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(answer);
+        answered(answer, error, || {
             let (engine, verb) = (find(engine)?, text("verb", verb)?);
-            let text = picture_call(&engine, verb, json(request), &taken_pixels(picture)?)?;
-            give(answer, text.as_bytes());
-            Ok(())
+            picture_call(&engine, verb, json(request), &taken_pixels(picture)?)
         })
     }
 }
@@ -156,8 +142,7 @@ pub unsafe extern "C" fn facevault_decode(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(pixels);
+        answered(pixels, error, || {
             let engine = find(engine)?;
             let photo = bytes("photo", photo)?;
             let picture = guard(|| {
@@ -165,8 +150,7 @@ pub unsafe extern "C" fn facevault_decode(
             })?;
             set("width", width, || Ok(picture.width()))?;
             set("height", height, || Ok(picture.height()))?;
-            give(pixels, picture.as_raw());
-            Ok(())
+            Ok(picture.into_raw())
         })
     }
 }

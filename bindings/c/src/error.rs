@@ -8,8 +8,9 @@ use std::sync::Arc;
 use facevault_bindings::error_json;
 use facevault_bindings::facevault::{Error, Result};
 
+use crate::buffers::{clear, give};
 use crate::handles::{ErrorText, Object, close, find, insert};
-use crate::types::{facevault_error, facevault_status};
+use crate::types::{facevault_buffer, facevault_error, facevault_status};
 
 /// The key of the error that stands for one which could not be made. It is in no table (see [`insert`]): its texts are
 /// always there, and freeing it does nothing.
@@ -55,6 +56,26 @@ pub(crate) unsafe fn ended(error: *mut *mut facevault_error, work: impl FnOnce()
             set(fault());
             facevault_status::FACEVAULT_RUNTIME
         }
+    }
+}
+
+/// Ends a call whose answer is bytes: text, a vector, a photo. `answer` is emptied first, so that it can be freed also
+/// after a call that failed.
+///
+/// # Safety
+/// `answer` and `error` are NULL or may be written.
+pub(crate) unsafe fn answered<B: AsRef<[u8]>>(
+    answer: *mut facevault_buffer,
+    error: *mut *mut facevault_error,
+    work: impl FnOnce() -> Result<B>,
+) -> facevault_status {
+    // SAFETY: the caller's promises.
+    unsafe {
+        ended(error, || {
+            clear(answer);
+            give(answer, work()?.as_ref());
+            Ok(())
+        })
     }
 }
 
@@ -123,7 +144,11 @@ pub extern "C" fn facevault_error_free(error: *mut facevault_error) -> facevault
 
 #[cfg(test)]
 mod tests {
+    use facevault_bindings::facevault::ErrorKind;
+
     use super::*;
+    use crate::buffers::facevault_buffer_free;
+    use crate::types::facevault_status::FACEVAULT_OK as OK;
 
     #[test]
     fn a_panic_at_the_boundary_is_an_error_with_texts() {
@@ -142,5 +167,20 @@ mod tests {
             assert_eq!(facevault_error_free(error), facevault_status::FACEVAULT_OK);
         }
         assert_eq!(facevault_error_status(error), status);
+    }
+
+    #[test]
+    fn an_answer_is_given_and_emptied_before_a_call_that_fails() {
+        let mut answer = facevault_buffer { data: ptr::null_mut(), size: 0 };
+        // SAFETY: `answer` may be written, and the caller wants no error.
+        let status = unsafe { answered(&raw mut answer, ptr::null_mut(), || Ok("found")) };
+        assert_eq!((status, answer.size, answer.data.is_null()), (OK, 5, false));
+        let mut given = facevault_buffer { data: answer.data, size: answer.size };
+        let nothing = || Err::<&str, _>(Error::new(ErrorKind::NotFound, "nothing"));
+        // SAFETY: as above.
+        let status = unsafe { answered(&raw mut answer, ptr::null_mut(), nothing) };
+        assert_eq!((status, answer.size, answer.data.is_null()), (ErrorKind::NotFound.into(), 0, true));
+        // SAFETY: it is what the first call gave.
+        assert_eq!(unsafe { facevault_buffer_free(&raw mut given) }, OK);
     }
 }

@@ -6,9 +6,8 @@ use std::path::Path;
 use facevault_bindings::{open_vault, vault_as, vault_bytes, vault_call};
 
 use crate::arguments::{json, photos as taken, text};
-use crate::buffers::{clear, give};
 use crate::engine::set;
-use crate::error::ended;
+use crate::error::{answered, ended};
 use crate::handles::{Object, close, find, insert};
 use crate::progress::Watch;
 use crate::types::{
@@ -95,13 +94,10 @@ pub unsafe extern "C" fn facevault_vault_call(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(answer);
+        answered(answer, error, || {
             let (vault, verb) = (find(vault)?, text("verb", verb)?);
             let mut watch = Watch::new(progress, user);
-            let text = vault_call(&vault, verb, json(request), taken(photos, photo_count)?, &mut watch)?;
-            give(answer, text.as_bytes());
-            Ok(())
+            vault_call(&vault, verb, json(request), taken(photos, photo_count)?, &mut watch)
         })
     }
 }
@@ -121,11 +117,9 @@ pub unsafe extern "C" fn facevault_vault_bytes(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(bytes);
+        answered(bytes, error, || {
             let (vault, verb) = (find(vault)?, text("verb", verb)?);
-            give(bytes, &vault_bytes(&vault, verb, json(request))?);
-            Ok(())
+            vault_bytes(&vault, verb, json(request))
         })
     }
 }

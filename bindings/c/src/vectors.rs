@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json as value};
 use crate::arguments::{bytes, elements, json, pixels, text};
 use crate::buffers::{clear, give};
 use crate::engine::set;
-use crate::error::ended;
+use crate::error::{answered, ended};
 use crate::handles::find;
 use crate::types::{
     facevault_buffer, facevault_bytes, facevault_engine, facevault_error, facevault_picture, facevault_status,
@@ -35,13 +35,11 @@ pub unsafe extern "C" fn facevault_encode(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(vector);
+        answered(vector, error, || {
             let engine = find(engine)?;
             let photo = bytes("photo", photo)?;
             let encoded = guard(|| engine.encode(&photo))?;
-            give(vector, &as_bytes(encoded.encoding.vector()));
-            Ok(())
+            Ok(as_bytes(encoded.encoding.vector()))
         })
     }
 }
@@ -59,14 +57,12 @@ pub unsafe extern "C" fn facevault_encode_picture(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(vector);
+        answered(vector, error, || {
             let engine = find(engine)?;
             let picture = pixels(picture)?;
             let refused = |refusal| Error::refused(vec![ImageReport::new(0, Some(refusal))]);
             let encoded = guard(|| engine.encode_picture(&picture)?.map_err(refused))?;
-            give(vector, &as_bytes(encoded.encoding.vector()));
-            Ok(())
+            Ok(as_bytes(encoded.encoding.vector()))
         })
     }
 }
@@ -120,14 +116,11 @@ pub unsafe extern "C" fn facevault_vault_call_vectors(
 ) -> facevault_status {
     // SAFETY: the caller's promises.
     unsafe {
-        ended(error, || {
-            clear(answer);
+        answered(answer, error, || {
             let (vault, verb) = (find(vault)?, text("verb", verb)?);
             let vectors = elements("vectors", vectors, count.saturating_mul(dimension))?;
             let request = with_encodings(json(request), verb, vectors, count, dimension)?;
-            let text = vault_call(&vault, verb, &request, Vec::new(), &mut ())?;
-            give(answer, text.as_bytes());
-            Ok(())
+            vault_call(&vault, verb, &request, Vec::new(), &mut ())
         })
     }
 }
