@@ -64,6 +64,8 @@ mod person;
 mod progress;
 mod recognizability;
 mod setters;
+#[cfg(feature = "hub")]
+mod share;
 mod spec;
 mod token;
 mod validate;
@@ -73,6 +75,8 @@ mod vault_key;
 pub mod onnx;
 
 // -- the machine room: siblings that never import each other
+#[cfg(feature = "hub")]
+mod hub;
 pub mod index;
 pub mod models;
 pub mod statistics;
@@ -111,6 +115,8 @@ pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
 };
 pub use frame::{Frame, PixelFormat, Rotation, YuvMatrix, YuvRange};
+#[cfg(feature = "hub")]
+pub use hub::{HistoryEntry, Hub, HubStatus, Kiosk, KioskUser};
 pub use input::{Input, Inputs};
 pub use liveness::{Liveness, LivenessCheck, LivenessPolicy};
 pub use patch::Patch;
@@ -122,6 +128,8 @@ pub use person::{
 };
 pub use progress::{Progress, Step, Unit};
 pub use recognizability::{DamageMean, DamageOutcome, Recognizability, RecognizabilityData};
+#[cfg(feature = "hub")]
+pub use share::Conflict;
 pub use spec::{
     AlignmentTemplate, ColorOrder, DetectorKind, DetectorSpec, EmbedderSpec, EncodingMode, LivenessCrop, LivenessSpec,
     Metric, Normalization, PackLimits, SelfTestFace, SelfTestValues,
@@ -133,6 +141,8 @@ pub use vault::{
     Encodings, Identification, IdentifiedFace, IdentifyOptions, PurgeOptions, Purged, PurgedPerson, ReencodeOptions,
     Reencoded, Unencoded, Vault, VaultOptions, Verification,
 };
+#[cfg(feature = "hub")]
+pub use vault::{RemovedElsewhere, SyncOptions, Synced};
 
 #[cfg(feature = "encryption")]
 pub use vault_key::VaultKey;

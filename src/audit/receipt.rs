@@ -33,6 +33,10 @@ pub enum RemovalReason {
     Expired,
     /// The person had not been seen for longer than persons are kept.
     Unseen,
+    /// The person was removed on another machine of the fleet.
+    RemovedElsewhere,
+    /// The person left the share that this vault has of a hub; the hub still has the person.
+    LeftShare,
 }
 
 /// What the trail says of a removed person.

@@ -3,6 +3,7 @@
 pub(crate) mod hog_model;
 mod liveness;
 pub(crate) mod mmod_scan;
+mod model_info;
 mod pack_limits;
 mod self_test;
 pub(crate) mod shape_model;
@@ -15,6 +16,7 @@ use crate::geometry::{LandmarkScheme, Point};
 use crate::setters::setters;
 
 pub use liveness::{LivenessCrop, LivenessSpec};
+pub use model_info::ModelInfo;
 pub use pack_limits::PackLimits;
 pub use self_test::{SelfTestFace, SelfTestValues};
 

@@ -32,10 +32,13 @@ use std::sync::Arc;
 
 use crate::audit::Actor;
 
+pub use crate::spec::ModelInfo;
 pub use changes::{ChangesSince, PersonChange, PersonChanges};
-pub use model::{ImageRef, ModelInfo};
+pub use model::ImageRef;
 pub use prepared::{PreparedImage, PreparedImages};
 pub use retention::Due;
+#[cfg(feature = "hub")]
+pub(crate) use sqlite::Taken;
 pub(crate) use sqlite::not_opened;
 pub use sqlite::{CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};
 pub use written::{CollectionWritten, Erasure, GalleryChanges, GalleryEffect, GalleryPerson, Removed, Written};

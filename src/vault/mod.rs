@@ -41,6 +41,8 @@ mod recognized;
 mod reencode;
 mod retention;
 mod search;
+#[cfg(feature = "hub")]
+mod sync;
 #[cfg(any(feature = "evaluation", feature = "http"))]
 mod thumbnails;
 mod tokens;
@@ -70,6 +72,8 @@ pub use retention::{PurgeOptions, Purged, PurgedPerson};
 #[cfg(feature = "http")]
 pub(crate) use search::Probe;
 pub use search::{Candidate, Identification, IdentifiedFace, IdentifyOptions, Verification};
+#[cfg(feature = "hub")]
+pub use sync::{RemovedElsewhere, SyncOptions, Synced};
 pub use tokens::Access;
 
 /// What a vault is opened with.

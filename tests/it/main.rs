@@ -30,6 +30,8 @@ mod heic;
 mod hog;
 #[cfg(all(feature = "http", feature = "download"))]
 mod http;
+#[cfg(feature = "hub")]
+mod hub;
 mod identify;
 mod install;
 mod layering;

@@ -35,6 +35,8 @@ mod rows;
 mod scan;
 mod schema;
 mod settings;
+#[cfg(feature = "hub")]
+mod share;
 mod snapshot;
 mod thumbnails;
 mod tokens;
@@ -50,4 +52,6 @@ pub(super) use connection::Connections;
 pub use open::CreateOptions;
 pub(crate) use open::not_opened;
 pub use scan::{EncodingRow, Vector};
+#[cfg(feature = "hub")]
+pub(crate) use share::Taken;
 pub use snapshot::Snapshot;

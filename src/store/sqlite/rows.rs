@@ -7,7 +7,7 @@
 //!
 //! Not in this list: `photos`, `thumbnails` and `encodings`, whose checksums cover who they belong to
 //! (`checksum.rs`), the audit trail, `retention` and `seen`, which have checksums of their own, and
-//! `changes`, which triggers write. Each column of `changes` stands in an index
+//! `changes`, `gone`, `unsent` and `unsent_collections`, which triggers write. Each of their columns stands in an index
 //! too, so that SQLite's integrity check compares both.
 
 use std::borrow::Cow;
@@ -56,9 +56,29 @@ pub(super) static TOKENS: Table =
     Table::new("tokens", 1, &["key", "client", "id", "sha256", "created_at", "expires_at", "revoked_at"]);
 pub(super) static REMOVALS: Table = Table::new("removals", 1, &["generation", "person"]);
 
+pub(super) static HUB: Table =
+    Table::new("hub", 1, &["key", "hub", "kiosk", "client", "epoch", "place", "mark", "collections", "photos"]);
+pub(super) static SHARED: Table = Table::new("shared", 1, &["person", "uid", "met", "is_own", "attempt"]);
+pub(super) static SHARED_COLLECTIONS: Table = Table::new("shared_collections", 1, &["collection", "met", "attempt"]);
+
 /// All tables of this list but `persons`, whose columns stand in `person_row.rs`.
-pub(super) static TABLES: [&Table; 9] =
-    [&CLIENTS, &MODELS, &META, &IMAGES, &COLLECTIONS, &MEMBERSHIPS, &ATTRIBUTES, &TOKENS, &REMOVALS];
+pub(super) static TABLES: [&Table; 12] = [
+    &CLIENTS,
+    &MODELS,
+    &META,
+    &IMAGES,
+    &COLLECTIONS,
+    &MEMBERSHIPS,
+    &ATTRIBUTES,
+    &TOKENS,
+    &REMOVALS,
+    &HUB,
+    &SHARED,
+    &SHARED_COLLECTIONS,
+];
+
+/// How many of [`TABLES`] there were when rows got their checksums.
+pub(super) const TABLES_OF_VERSION_5: usize = 9;
 
 impl Table {
     const fn new(name: &'static str, keys: usize, columns: &'static [&'static str]) -> Self {
@@ -353,12 +373,15 @@ mod tests {
                 "audit_state",
                 "changes",
                 "encodings",
+                "gone",
                 "photos",
                 "retention",
                 "seen",
                 "sqlite_schema",
                 "sqlite_sequence",
-                "thumbnails"
+                "thumbnails",
+                "unsent",
+                "unsent_collections"
             ]
         );
     }

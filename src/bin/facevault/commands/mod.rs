@@ -16,6 +16,8 @@ mod encode;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod evaluate;
+#[cfg(feature = "hub")]
+mod hub;
 mod identify;
 mod init;
 mod liveness;
@@ -31,6 +33,8 @@ mod reencode;
 #[cfg(feature = "http")]
 mod serve;
 mod setup;
+#[cfg(feature = "hub")]
+mod sync;
 mod token;
 mod verify;
 mod watch;
@@ -57,6 +61,11 @@ pub(crate) enum Command {
     Compare(compare::Arguments),
     Duplicates(duplicates::Arguments),
     Watch(watch::Arguments),
+    #[cfg(feature = "hub")]
+    #[command(subcommand)]
+    Hub(hub::Command),
+    #[cfg(feature = "hub")]
+    Sync(sync::Arguments),
     #[command(subcommand)]
     Token(token::Command),
     #[cfg(feature = "http")]
@@ -111,6 +120,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Compare(arguments) => compare::run(&arguments, context),
         Command::Duplicates(arguments) => duplicates::run(&arguments, context),
         Command::Watch(arguments) => watch::run(&arguments, context),
+        #[cfg(feature = "hub")]
+        Command::Hub(command) => hub::run(command, context),
+        #[cfg(feature = "hub")]
+        Command::Sync(arguments) => sync::run(&arguments, context),
         Command::Token(command) => token::run(command, context),
         #[cfg(feature = "http")]
         Command::Serve(arguments) => serve::run(arguments, context),
