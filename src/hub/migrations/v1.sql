@@ -42,7 +42,7 @@ CREATE TABLE facevault.members (
 );
 
 -- The client of whoever is connected.
-CREATE FUNCTION facevault.client() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION facevault.client() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
     SET search_path = facevault, pg_temp
     AS $$ SELECT client FROM facevault.members WHERE role = session_user $$;
 
@@ -116,6 +116,9 @@ CREATE TABLE facevault.encodings (
     vector public.vector NOT NULL,
     PRIMARY KEY (image, model)
 );
+-- A vector of 512 components is a little over the size at which PostgreSQL would move it out of its row, and a scan of
+-- all would then look each of them up in another table.
+ALTER TABLE facevault.encodings ALTER COLUMN vector SET STORAGE MAIN;
 CREATE INDEX encodings_by_person ON facevault.encodings (person);
 
 -- `items` and `stamps` as of persons: `name` and `description`. The code names a collection in every vault.
@@ -163,7 +166,7 @@ CREATE TABLE facevault.history (
 );
 CREATE INDEX history_by_person ON facevault.history (person, key);
 
--- Each role sees the rows of its client alone.
+-- Each role sees the rows of its client alone. The client is asked for once a statement, not once a row.
 DO $$
 DECLARE
     name text;
@@ -171,12 +174,12 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['kiosks', 'persons', 'images', 'photos', 'encodings', 'collections', 'tombstones',
                                 'attempts', 'history'] LOOP
         EXECUTE format('ALTER TABLE facevault.%I ENABLE ROW LEVEL SECURITY', name);
-        EXECUTE format('CREATE POLICY own_client ON facevault.%I USING (client = facevault.client())
-                        WITH CHECK (client = facevault.client())', name);
+        EXECUTE format('CREATE POLICY own_client ON facevault.%I USING (client = (SELECT facevault.client()))
+                        WITH CHECK (client = (SELECT facevault.client()))', name);
     END LOOP;
 END $$;
 ALTER TABLE facevault.clients ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_client ON facevault.clients USING (key = facevault.client());
+CREATE POLICY own_client ON facevault.clients USING (key = (SELECT facevault.client()));
 
 INSERT INTO facevault.clients (id, created_at)
     VALUES ('default', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);

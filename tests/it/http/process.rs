@@ -131,7 +131,7 @@ fn what_fails_is_logged_under_the_requests_id_without_being_asked_for() {
     };
     assert_eq!(ask("/persons/ada").status(), 200);
     let file = crate::data::database(test.path().join("v"));
-    file.execute_batch("ALTER TABLE collections RENAME TO gone").expect("renamed");
+    file.execute_batch("ALTER TABLE collections RENAME TO elsewhere").expect("renamed");
     let failed = ask("/collections");
     assert_eq!(failed.status(), 500);
     let id = failed.headers()["x-request-id"].to_str().expect("text").to_owned();
