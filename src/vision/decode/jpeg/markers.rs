@@ -143,17 +143,19 @@ impl Mended {
     const SLACK: usize = 256;
 
     fn new(bytes: &[u8], scan: usize) -> Self {
+        // Only data is shortened: the scan's header may end with the same bytes.
+        let (head, data) = bytes.split_at(scan);
         // In data, an `FF` has a zero behind it.
-        let fills = bytes.iter().rev().take_while(|byte| **byte == 0xff).count();
-        let bytes = &bytes[..bytes.len() - fills];
-        let zeros = bytes.iter().rev().take_while(|byte| **byte == 0).count();
-        let data = &bytes[..bytes.len() - zeros];
-        let end = match (zeros, data.last()) {
-            (0..=2, _) => bytes.len(),
-            (_, Some(0xff)) => data.len() + 1,
-            _ => data.len(),
+        let fills = data.iter().rev().take_while(|byte| **byte == 0xff).count();
+        let data = &data[..data.len() - fills];
+        let zeros = data.iter().rev().take_while(|byte| **byte == 0).count();
+        let without = data.len() - zeros;
+        let end = match (zeros, data[..without].last()) {
+            (0..=2, _) => data.len(),
+            (_, Some(0xff)) => without + 1,
+            _ => without,
         };
-        Self { file: [&bytes[..end.max(scan)], &END_OF_IMAGE].concat(), scan }
+        Self { file: [head, &data[..end], &END_OF_IMAGE].concat(), scan }
     }
 
     pub(super) fn file(&self) -> &[u8] {
@@ -256,5 +258,18 @@ mod tests {
             assert_eq!((mended.file(), mended.shortened()), (&expected[..], shortened.clone()), "{what}");
         }
         assert!(mend(&file(&[&FIRST[..]])).is_none(), "a scan before the frame");
+        // A header that ends with bytes that are left out of data, and no data, or nothing else.
+        let mut long = FINE_REST_OF_TWO.to_vec();
+        long.pop();
+        (long[3], long[9]) = (14, 0);
+        for ending in [[0xff; 6], [0; 6]] {
+            let header = [&long[..], &ending].concat();
+            let whole = [&FRAME[..], &FIRST, &REST_OF_ONE, &ROUGH_REST_OF_TWO, &header];
+            for tail in [&[][..], &[0xff; 9], &[0; 9]] {
+                let mended = mend(&file(&[&whole.concat(), tail])).expect("all scans are there");
+                assert_eq!(mended.file(), file(&[&whole.concat(), &END_OF_IMAGE]), "{ending:?} {tail:?}");
+                assert_eq!(mended.shortened(), mended.file());
+            }
+        }
     }
 }
