@@ -43,6 +43,9 @@ mod docs;
 mod drain;
 mod error;
 mod framing;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod live_request;
 mod metrics;

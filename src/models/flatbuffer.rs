@@ -17,7 +17,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) mod builder;
 #[cfg(test)]
 pub(super) mod damage;

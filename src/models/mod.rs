@@ -13,6 +13,9 @@ pub mod espdl;
 mod flatbuffer;
 #[cfg(feature = "install")]
 mod folder;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 #[cfg(feature = "download")]
 mod https;

@@ -11,10 +11,12 @@ mod network;
 mod ppm;
 mod reader;
 mod resnet;
+#[cfg(any(test, fuzzing))]
+pub(super) mod sample;
 mod shape_predictor;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod writer;
 
 pub use crate::spec::hog_model::{HogFilter, HogModel, HogRules};

@@ -73,6 +73,7 @@ impl Writer {
 }
 
 /// That `read` refuses every beginning of `file` and survives every changed byte of it.
+#[cfg(test)]
 pub(super) fn assert_damage_is_refused<T>(file: &[u8], read: impl Fn(&[u8]) -> crate::Result<T>) {
     assert!(read(file).is_ok());
     for end in 0..file.len() {

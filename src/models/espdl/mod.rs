@@ -14,8 +14,8 @@ mod layers;
 mod network;
 #[cfg(test)]
 mod refusals;
-#[cfg(test)]
-mod sample;
+#[cfg(any(test, fuzzing))]
+pub(super) mod sample;
 #[cfg(test)]
 mod tests;
 mod weights;

@@ -7,8 +7,7 @@ use crate::models::flatbuffer::builder::Fields;
 use crate::models::flatbuffer::damage;
 
 use super::network_onnx;
-use super::sample::{Sample, attribute, float, integer, slopes, weight, words};
-use super::tests::{moves, whole};
+use super::sample::{Sample, attribute, float, integer, moves, slopes, weight, whole, words};
 
 /// The whole sample's file with node `index` replaced.
 fn with_node(index: usize, operator: &str, inputs: &[&str], to: &str, attributes: &[Fields]) -> Vec<u8> {

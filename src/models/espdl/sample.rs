@@ -1,10 +1,10 @@
-//! Small `.espdl` files, for tests: the inverse of [`network`](super::network).
+//! Small `.espdl` files, for tests and fuzzing: the inverse of [`network`](super::network).
 
 use crate::models::flatbuffer::builder::{Field, Fields, build, longs, table, text};
 
 /// A file under construction.
 #[derive(Debug, Clone)]
-pub(super) struct Sample {
+pub(in crate::models) struct Sample {
     pub(super) nodes: Vec<Fields>,
     pub(super) weights: Vec<Fields>,
     pub(super) input: [i64; 4],
@@ -97,6 +97,7 @@ impl Filters {
     }
 
     /// In plain order as little-endian floats.
+    #[cfg(test)]
     pub(super) fn floats(&self) -> Vec<u8> {
         let scale = (self.exponent as f32).exp2();
         self.values.iter().flat_map(|value| (f32::from(*value) * scale).to_le_bytes()).collect()
@@ -116,7 +117,7 @@ impl Sample {
     }
 
     /// The bytes of the file.
-    pub(super) fn file(&self) -> Vec<u8> {
+    pub(in crate::models) fn file(&self) -> Vec<u8> {
         let value = |name: &str, sizes: &[i64]| {
             let size = |size: &i64| table([(0, Field::Table(table([(0, Field::Byte(1)), (1, Field::I64(*size))])))]);
             let shape = table([(0, Field::Tables(sizes.iter().map(size).collect()))]);
@@ -133,4 +134,47 @@ impl Sample {
         let header = [*b"EDL2", [0; 4], (buffers.len() as u32).to_le_bytes(), [0; 4]];
         [header.as_flattened(), &buffers].concat()
     }
+}
+
+/// An empty network for pictures of 5 rows, 4 columns and 3 channels, as the file declares them.
+pub(super) fn started(output: &[i64]) -> Sample {
+    Sample { nodes: Vec::new(), weights: Vec::new(), input: [1, 5, 4, 3], output: output.to_vec() }
+}
+
+pub(super) fn moves(stride: i64, pads: [i64; 4], group: i64) -> Vec<Fields> {
+    vec![
+        attribute("strides", &[stride; 2]),
+        attribute("pads", &pads),
+        integer("group", group),
+        words("activation", "Linear"),
+    ]
+}
+
+pub(super) fn biases(seed: u32, count: usize) -> Vec<i32> {
+    integers(seed, count).iter().map(|value| i32::from(*value) * 70_001).collect()
+}
+
+/// A network of all operators.
+pub(in crate::models) fn whole() -> Sample {
+    let mut sample = started(&[1, 16]);
+    sample.weights = vec![
+        Filters::new(1, [32, 3, 3, 3], -7).packed("first", false),
+        bias("first bias", -12, &biases(2, 32)),
+        slopes("slopes", -6, &integers(3, 32)),
+        Filters::new(4, [32, 1, 3, 3], -3).packed("each", true),
+        bias("each bias", -10, &biases(5, 32)),
+        Filters::new(6, [16, 128, 1, 1], -10).packed("matrix", false),
+        bias("matrix bias", -15, &biases(7, 16)),
+    ];
+    let x = sample.node("Conv", &["input.1", "first", "first bias"], "a", &moves(2, [0, 1, 1, 1], 1));
+    let x = sample.node("PRelu", &[x, "slopes"], "b", &[]);
+    let mut rectified = moves(1, [1; 4], 32);
+    rectified[3] = words("activation", "Relu");
+    let y = sample.node("Conv", &[x, "each", "each bias"], "c", &rectified);
+    let x = sample.node("Add", &[x, y], "d", &[]);
+    let x = sample.node("Relu", &[x], "e", &[]);
+    let x = sample.node("Transpose", &[x], "f", &[attribute("perm", &[0, 3, 1, 2])]);
+    let x = sample.node("Flatten", &[x], "g", &[integer("axis", 1)]);
+    sample.node("Gemm", &[x, "matrix", "matrix bias"], "output", &[float("alpha", 1.0), float("beta", 1.0)]);
+    sample
 }

@@ -1,54 +1,10 @@
 //! Small networks in Espressif's format: what they are as ONNX.
 
-use crate::models::flatbuffer::builder::Fields;
 use crate::onnx::reference::{self, Tensor};
 use crate::onnx::{Convolution, GraphWriter, Size, Window};
 
 use super::network_onnx;
-use super::sample::{Filters, Sample, attribute, bias, float, integer, integers, slopes, words};
-
-/// An empty network for pictures of 5 rows, 4 columns and 3 channels, as the file declares them.
-fn started(output: &[i64]) -> Sample {
-    Sample { nodes: Vec::new(), weights: Vec::new(), input: [1, 5, 4, 3], output: output.to_vec() }
-}
-
-pub(super) fn moves(stride: i64, pads: [i64; 4], group: i64) -> Vec<Fields> {
-    vec![
-        attribute("strides", &[stride; 2]),
-        attribute("pads", &pads),
-        integer("group", group),
-        words("activation", "Linear"),
-    ]
-}
-
-fn biases(seed: u32, count: usize) -> Vec<i32> {
-    integers(seed, count).iter().map(|value| i32::from(*value) * 70_001).collect()
-}
-
-/// A network of all operators.
-pub(super) fn whole() -> Sample {
-    let mut sample = started(&[1, 16]);
-    sample.weights = vec![
-        Filters::new(1, [32, 3, 3, 3], -7).packed("first", false),
-        bias("first bias", -12, &biases(2, 32)),
-        slopes("slopes", -6, &integers(3, 32)),
-        Filters::new(4, [32, 1, 3, 3], -3).packed("each", true),
-        bias("each bias", -10, &biases(5, 32)),
-        Filters::new(6, [16, 128, 1, 1], -10).packed("matrix", false),
-        bias("matrix bias", -15, &biases(7, 16)),
-    ];
-    let x = sample.node("Conv", &["input.1", "first", "first bias"], "a", &moves(2, [0, 1, 1, 1], 1));
-    let x = sample.node("PRelu", &[x, "slopes"], "b", &[]);
-    let mut rectified = moves(1, [1; 4], 32);
-    rectified[3] = words("activation", "Relu");
-    let y = sample.node("Conv", &[x, "each", "each bias"], "c", &rectified);
-    let x = sample.node("Add", &[x, y], "d", &[]);
-    let x = sample.node("Relu", &[x], "e", &[]);
-    let x = sample.node("Transpose", &[x], "f", &[attribute("perm", &[0, 3, 1, 2])]);
-    let x = sample.node("Flatten", &[x], "g", &[integer("axis", 1)]);
-    sample.node("Gemm", &[x, "matrix", "matrix bias"], "output", &[float("alpha", 1.0), float("beta", 1.0)]);
-    sample
-}
+use super::sample::{Filters, biases, integers, whole};
 
 /// The same network, written as ONNX from its numbers in plain order.
 fn whole_onnx() -> Vec<u8> {

@@ -19,8 +19,8 @@ mod picture;
 mod prelu;
 #[cfg(test)]
 mod refusals;
-#[cfg(test)]
-mod sample;
+#[cfg(any(test, fuzzing))]
+pub(super) mod sample;
 #[cfg(test)]
 mod tests;
 

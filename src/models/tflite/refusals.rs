@@ -7,8 +7,8 @@ use crate::models::flatbuffer::builder::Field;
 use crate::models::flatbuffer::damage;
 
 use super::network_onnx;
-use super::sample::{Sample, moves, numbers};
-use super::tests::{activation, flattened, started, whole};
+use super::sample::{Sample, activation, flattened, moves, numbers, started};
+use super::tests::whole;
 
 const INPUT: [i32; 4] = [2, 5, 4, 3];
 

@@ -2,13 +2,13 @@
 
 use prost::Message;
 
-use crate::models::flatbuffer::builder::{Field, Fields, table};
+use crate::models::flatbuffer::builder::{Field, table};
 use crate::onnx::proto::ModelProto;
 use crate::onnx::reference::{self, Tensor};
 
 use super::network_onnx;
 use super::picture::Picture;
-use super::sample::{Sample, moves, numbers};
+use super::sample::{self, Sample, activation, flattened, moves, numbers, pieces, started};
 
 /// Runs the ONNX file of a sample on pictures.
 fn run(sample: &Sample, pictures: &[Picture]) -> Vec<f32> {
@@ -36,51 +36,9 @@ fn picture(seed: u32) -> Picture {
     Picture::new([5, 4, 3], |[y, x, c]| 8.0 * values[(y * 4 + x) * 3 + c])
 }
 
-/// A sample with an input of two such pictures.
-pub(super) fn started() -> Sample {
-    let mut sample = Sample::new();
-    sample.input = sample.value(&[2, 5, 4, 3]);
-    sample
-}
-
-/// The sample's output as one row a picture.
-pub(super) fn flattened(mut sample: Sample, from: i32, count: i32) -> Sample {
-    let shape = sample.integers(&[2, count]);
-    sample.then(22, &[from, shape], &[2, count], None);
-    sample
-}
-
-pub(super) fn activation(kind: u8, number: u8) -> Option<(u8, Fields)> {
-    Some((kind, table([(0, Field::Byte(number))])))
-}
-
-/// PReLU in pieces of tensor `x` with so many channels; `turned` swaps the inputs of product and
-/// sum.
-fn pieces(sample: &mut Sample, x: i32, sizes: &[i32], halves: &[f32], turned: [bool; 2]) -> i32 {
-    let ordered = |turn: bool, a: i32, b: i32| if turn { [b, a] } else { [a, b] };
-    let halves = sample.constant(&[halves.len() as i32], halves);
-    let relu = sample.then(19, &[x], sizes, None);
-    let absolute = sample.then(101, &[x], sizes, None);
-    let difference = sample.then(41, &[x, absolute], sizes, None);
-    let product = sample.then(18, &ordered(turned[0], halves, difference), sizes, activation(21, 0));
-    sample.then(0, &ordered(turned[1], relu, product), sizes, None)
-}
-
-/// A network of most operators; what it gives for one picture stands beside it.
+/// The network of [`sample::whole`], and what it gives for one picture.
 pub(super) fn whole() -> (Sample, fn(&Picture) -> Vec<f32>) {
-    let mut sample = started();
-    let (filters, bias) = (sample.constant(&[4, 3, 3, 3], &numbers(1, 108)), sample.constant(&[4], &numbers(2, 4)));
-    let first = [sample.input, filters, bias];
-    let x = sample.then(3, &first, &[2, 3, 2, 4], Some((1, moves(true, [2, 2], (3, 0)))));
-    let x = pieces(&mut sample, x, &[2, 3, 2, 4], &numbers(3, 4), [false, false]);
-    let (filters, bias) = (sample.constant(&[1, 3, 3, 4], &numbers(4, 36)), sample.constant(&[4], &numbers(5, 4)));
-    let y = sample.then(4, &[x, filters, bias], &[2, 3, 2, 4], Some((2, moves(true, [1, 1], (4, 3)))));
-    let y = sample.then(0, &[x, y], &[2, 3, 2, 4], activation(11, 1));
-    let mut sample = flattened(sample, y, 24);
-    let (matrix, bias) = (sample.constant(&[2, 24], &numbers(6, 48)), sample.constant(&[2], &numbers(7, 2)));
-    let row = sample.output;
-    sample.then(9, &[row, matrix, bias], &[2, 2], activation(8, 0));
-    (sample, |picture| {
+    (sample::whole(), |picture| {
         let halves = numbers(3, 4);
         let x = picture.convolve(3, 2, true, &numbers(1, 108), &numbers(2, 4));
         let x = x.map(|c, v| v.max(0.0) + halves[c] * (v - v.abs()));

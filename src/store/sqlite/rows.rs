@@ -128,7 +128,8 @@ impl Table {
         for index in at..end {
             sum.add(row.get_ref(index)?);
         }
-        Ok(row.get_ref(end)? == ValueRef::Integer(sum.0.finalize().into()))
+        // What is fuzzed is the code behind this: no fuzzer guesses a checksum.
+        Ok(cfg!(fuzzing) || row.get_ref(end)? == ValueRef::Integer(sum.0.finalize().into()))
     }
 
     /// Refuses such a row unless it is as it was written.
