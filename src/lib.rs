@@ -33,6 +33,8 @@
 //! [`models`] (packs and their installation), [`store`] (the file), [`index`] (exact search), [`tracking`] (faces from
 //! frame to frame), [`statistics`] and `evaluation` (error rates).
 //!
+//! The module `transfer` exports the people of a vault and imports them again.
+//!
 //! A [`Watcher`] takes the frames of a camera and says who appeared, who that is, and who left.
 //!
 //! | feature | default | what it adds |
@@ -45,6 +47,7 @@
 //! | `evaluation` | with `cli` | error rates on data sets, and calibration |
 //! | `heic` | yes | photos in HEIC, as telephones store them |
 //! | `more-formats` | yes | photos in BMP, GIF, PNM and TIFF; JPEG, PNG and WebP are always read |
+//! | `transfer` | with `cli` | many people at once, out of a vault and into one |
 //! | `http` | yes | the HTTP surface, and `facevault serve` where there is the command |
 
 // -- vocabulary: plain data, no I/O
@@ -90,6 +93,8 @@ mod engine;
 pub mod evaluation;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 mod vault;
 mod watch;
 pub mod wire;
@@ -144,7 +149,7 @@ pub use vault::{
 #[cfg(feature = "hub")]
 pub use vault::{RemovedElsewhere, SyncOptions, Synced};
 
-#[cfg(feature = "encryption")]
+#[cfg(any(feature = "encryption", feature = "transfer"))]
 pub use vault_key::VaultKey;
 pub use vision::disable_runtime_telemetry;
 pub use watch::{

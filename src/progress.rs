@@ -42,7 +42,7 @@ impl<'a> Step<'a> {
     }
 
     /// A step that reports nothing new and only asks whether to go on.
-    #[cfg(any(feature = "install", test))]
+    #[cfg(any(feature = "install", feature = "transfer", test))]
     pub(crate) fn unchanged() -> Self {
         Self { what: "", done: 0, total: None, unit: Unit::Items }
     }

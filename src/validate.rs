@@ -102,6 +102,16 @@ impl CollectionUpdate {
     }
 }
 
+/// Checks encodings that come with photos, as those that come without one are checked.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid) with every rule that is broken.
+pub(crate) fn validate_encodings<'a>(encodings: impl Iterator<Item = &'a FaceEncoding>) -> Result<()> {
+    let mut check = Check::default();
+    check.encodings(encodings);
+    check.finish()
+}
+
 /// The most broken rules of one request that are reported, with the number of those that are left out.
 pub(crate) const MAX_VIOLATIONS: usize = 100;
 
@@ -238,8 +248,8 @@ impl Check {
     }
 
     /// Vectors are compared by products of their components, which must stay within 32-bit floats.
-    fn encodings(&mut self, encodings: &[FaceEncoding]) {
-        for (index, encoding) in encodings.iter().enumerate() {
+    fn encodings<'a>(&mut self, encodings: impl IntoIterator<Item = &'a FaceEncoding>) {
+        for (index, encoding) in encodings.into_iter().enumerate() {
             let square: f64 = encoding.vector().iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
             if !(MIN_LENGTH..=MAX_LENGTH).contains(&square.sqrt()) {
                 let found = format!("must have a length from 1e-15 to 1e15, has {:e}", square.sqrt());

@@ -1,9 +1,11 @@
-//! What an encrypted vault is opened with.
+//! What an encrypted vault, and an encrypted export, is opened with.
 
-#[cfg(feature = "encryption")]
+#[cfg(any(feature = "encryption", feature = "transfer"))]
 mod secret {
     use std::fmt;
 
+    use argon2::{Algorithm, Argon2, Params, Version};
+    #[cfg(any(feature = "encryption", test))]
     use subtle::ConstantTimeEq as _;
     use zeroize::Zeroizing;
 
@@ -16,12 +18,18 @@ mod secret {
     /// Bytes that a passphrase has at most.
     const LONGEST_PASSPHRASE: usize = 1024;
 
-    /// What an encrypted vault is opened with: 256 random bits, or a passphrase.
+    /// Argon2id as RFC 9106 recommends it where 2 GiB would be too much: KiB of memory, passes, lanes.
+    const MEMORY: u32 = 64 << 10;
+    const PASSES: u32 = 3;
+    const LANES: u32 = 4;
+
+    /// What an encrypted vault or an encrypted export is opened with: 256 random bits, or a passphrase.
     ///
     /// It is never shown, by `Debug` neither, and overwritten in memory when it is dropped. Whoever loses the key has
     /// lost the vault.
     ///
-    /// ```no_run
+    #[cfg_attr(feature = "encryption", doc = "```no_run")]
+    #[cfg_attr(not(feature = "encryption"), doc = "```ignore")]
     /// use facevault::{Vault, VaultKey, VaultOptions};
     ///
     /// # fn main() -> facevault::Result<()> {
@@ -34,7 +42,7 @@ mod secret {
     pub struct VaultKey(Secret);
 
     #[derive(Clone)]
-    pub(crate) enum Secret {
+    enum Secret {
         /// Encrypts as it is.
         Raw(Zeroizing<[u8; 32]>),
         /// What encrypts is derived from it with Argon2id.
@@ -99,11 +107,30 @@ mod secret {
             }
         }
 
-        pub(crate) fn secret(&self) -> &Secret {
-            &self.0
+        /// Whether it is a passphrase, and not 256 bits.
+        pub(crate) fn is_passphrase(&self) -> bool {
+            matches!(self.0, Secret::Passphrase(_))
+        }
+
+        /// The 256 bits that encrypt: as they are, or made of the passphrase and this salt.
+        pub(crate) fn derive(&self, salt: &[u8; 16]) -> Result<Zeroizing<[u8; 32]>> {
+            let mut bits = Zeroizing::new([0; 32]);
+            match &self.0 {
+                Secret::Raw(raw) => bits.copy_from_slice(raw.as_slice()),
+                Secret::Passphrase(text) => Params::new(MEMORY, PASSES, LANES, Some(32))
+                    .and_then(|params| {
+                        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+                        argon2.hash_password_into(text.as_bytes(), salt, bits.as_mut_slice())
+                    })
+                    .map_err(|error| {
+                        Error::new(ErrorKind::Io, format!("no key can be made of the passphrase: {error}"))
+                    })?,
+            }
+            Ok(bits)
         }
 
         /// Whether both are the same, compared in constant time.
+        #[cfg(any(feature = "encryption", test))]
         pub(crate) fn is(&self, other: &Self) -> bool {
             fn bytes(key: &Secret) -> &[u8] {
                 match key {
@@ -172,12 +199,16 @@ mod secret {
     }
 }
 
-#[cfg(feature = "encryption")]
+#[cfg(any(feature = "encryption", feature = "transfer"))]
 pub use secret::VaultKey;
 #[cfg(feature = "encryption")]
-pub(crate) use secret::{Secret, digits};
+pub(crate) use secret::digits;
 
-/// Without the feature there are no keys.
+/// What a vault's file may be opened with.
+#[cfg(feature = "encryption")]
+pub(crate) type FileSecret = VaultKey;
+
+/// Without encrypted vaults there is no such thing.
 #[cfg(not(feature = "encryption"))]
 #[derive(Debug, Clone)]
-pub(crate) enum VaultKey {}
+pub(crate) enum FileSecret {}

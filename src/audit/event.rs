@@ -132,6 +132,17 @@ pub enum AuditEvent {
         /// Whether it was.
         accepted: bool,
     },
+    /// Somebody began to export people, or all of them: their number when it began. The entry stays where the export
+    /// was broken off.
+    #[non_exhaustive]
+    Exported {
+        /// People.
+        people: u64,
+        /// Whether their photos were asked for.
+        photos: bool,
+        /// Whether their face encodings were asked for.
+        encodings: bool,
+    },
     /// What the trail notes and how long was changed to this.
     PolicyChanged(AuditPolicy),
     /// Who is removed because of time was changed to this.
@@ -162,7 +173,7 @@ pub enum AuditEvent {
 }
 
 /// All kinds, as queries take them.
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     "person_created",
     "person_updated",
     "person_removed",
@@ -178,6 +189,7 @@ const KINDS: [&str; 19] = [
     "identified",
     "verified",
     "compared",
+    "exported",
     "policy_changed",
     "retention_changed",
     "trail_cut",
@@ -210,6 +222,7 @@ impl AuditEvent {
             Self::Identified { .. } => "identified",
             Self::Verified { .. } => "verified",
             Self::Compared { .. } => "compared",
+            Self::Exported { .. } => "exported",
             Self::PolicyChanged(_) => "policy_changed",
             Self::RetentionChanged(_) => "retention_changed",
             Self::TrailCut { .. } => "trail_cut",
@@ -268,6 +281,7 @@ mod tests {
             AuditEvent::Identified { threshold: text(), people_searched: 9, recognized: 1 },
             AuditEvent::Verified { threshold: text(), accepted: true },
             AuditEvent::Compared { threshold: text(), accepted: false },
+            AuditEvent::Exported { people: 3, photos: true, encodings: false },
             AuditEvent::PolicyChanged(AuditPolicy::default()),
             AuditEvent::RetentionChanged(RetentionPolicy::default().with_unseen_days(3)),
             AuditEvent::TrailCut { entries: 1, until: 1, hash },

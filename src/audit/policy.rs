@@ -18,7 +18,7 @@ pub enum AuditScope {
     /// Whatever changes the vault.
     #[default]
     Changes,
-    /// Searches and comparisons too.
+    /// Searches, comparisons and exports too.
     All,
 }
 

@@ -18,7 +18,7 @@
 // Below it, in `sqlite`, stand transactions, statements, schema, checksums and settings. A store of
 // another kind is a folder beside `sqlite` that gives the same methods.
 mod changes;
-#[cfg(feature = "encryption")]
+#[cfg(any(feature = "encryption", feature = "transfer"))]
 mod key_file;
 mod model;
 mod photo_plan;

@@ -152,7 +152,7 @@ mod tests {
 
     fn prepared(update: &ImagesUpdate, max_images: usize) -> PreparedImages {
         let images = update.photos().iter().map(|bytes| PreparedImage::new(bytes)).collect();
-        PreparedImages { images, model: None, max_images }
+        PreparedImages { images, model: None, max_images, order: Vec::new() }
     }
 
     /// The keys that go, and of each photo of the request its old key or `+`, and its new position.

@@ -19,12 +19,15 @@ pub struct PreparedImages {
     pub model: Option<ModelInfo>,
     /// The most photos that the person may have after the write.
     pub max_images: usize,
+    /// The order in which the person has them: places in [`Self::images`], each once. Empty for the order of the
+    /// request.
+    pub order: Vec<usize>,
 }
 
 impl Default for PreparedImages {
     /// For a request without photos.
     fn default() -> Self {
-        Self { images: Vec::new(), model: None, max_images: Limits::default().max_images }
+        Self { images: Vec::new(), model: None, max_images: Limits::default().max_images, order: Vec::new() }
     }
 }
 
@@ -50,7 +53,17 @@ impl PreparedImages {
             return Err(Error::invalid("images", Rule::Other(order.to_owned())));
         }
         let bytes = photos.iter().map(Some).chain(given.iter().map(|_| None));
-        Ok(bytes.zip(&self.images).map(|(bytes, prepared)| NewImage { bytes, prepared }).collect())
+        let images: Vec<_> = bytes.zip(&self.images).map(|(bytes, prepared)| NewImage { bytes, prepared }).collect();
+        if self.order.is_empty() {
+            return Ok(images);
+        }
+        let mut places = self.order.clone();
+        places.sort_unstable();
+        if !places.into_iter().eq(0..asked) {
+            let order = format!("must be put in order by their places, each of {asked} once");
+            return Err(Error::invalid("images", Rule::Other(order)));
+        }
+        Ok(self.order.iter().map(|place| images[*place]).collect())
     }
 }
 

@@ -121,6 +121,14 @@ impl Vault {
         self.store().note_search(&self.client, Some(id), AuditEvent::Verified { threshold, accepted })
     }
 
+    /// Notes that so many people are about to be exported, if the vault notes searches. The entry is on the disk then:
+    /// what is exported is worth more than a search.
+    #[cfg(feature = "transfer")]
+    pub(crate) fn note_export(&self, people: u64, photos: bool, encodings: bool) -> Result<()> {
+        self.store().note_search(&self.client, None, AuditEvent::Exported { people, photos, encodings })?;
+        self.store().flush_audit()
+    }
+
     /// The number by which the audit trail names a person of this client.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use super::create::{Faces, refuse_namesake, too_far_behind};
 use super::model::engine_model;
 use super::prepare::BeforeEncoding;
 use super::{DuplicatePolicy, Vault};
+use crate::validate::validate_encodings;
 
 /// The most persons of one transaction: other writers wait for as long as it takes.
 const BATCH_PERSONS: usize = 100;
@@ -67,13 +68,50 @@ impl Vault {
         policy: &DuplicatePolicy,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Result<Person>>> {
-        let mut run = Run::begin(self, new, policy)?;
+        self.create_persons_knowing(new, &[], None, policy, progress)
+    }
+
+    /// As [`Self::create_persons`], for persons of whose photos something is known: `known` has an item for each
+    /// person of `new`, or none. `stated` is what made the encodings, for a vault that has no model yet and was opened
+    /// without an engine.
+    pub(crate) fn create_persons_knowing(
+        &self,
+        new: &[NewPerson],
+        known: &[KnownImages],
+        stated: Option<&ModelInfo>,
+        policy: &DuplicatePolicy,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Result<Person>>> {
+        let mut run = Run::begin(self, new, known, stated, policy)?;
         let ended = run.go(progress);
         // Whoever is ready is added, even where the work was stopped.
         let written = run.write();
         let outcomes = run.finish(written.and(ended));
         outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).for_each(|error| self.note_duplicate(error));
         Ok(outcomes)
+    }
+}
+
+/// What is known of the photos of a new person beforehand.
+#[derive(Debug, Default)]
+pub(crate) struct KnownImages {
+    /// The encodings of [`NewPerson::images`], by the model that is stated and in the vault's mode: such a photo is
+    /// not encoded. Fewer than photos where nothing is known of the last ones.
+    pub(crate) encodings: Vec<Option<FaceEncoding>>,
+    /// The order of photos and given encodings, as in [`PreparedImages::order`].
+    pub(crate) order: Vec<usize>,
+}
+
+static NOTHING_KNOWN: KnownImages = KnownImages { encodings: Vec::new(), order: Vec::new() };
+
+impl KnownImages {
+    /// Whether a photo of this person has to be encoded.
+    fn leaves_any(&self, new: &NewPerson) -> bool {
+        (0..new.images.len()).any(|place| self.encoding(place).is_none())
+    }
+
+    fn encoding(&self, place: usize) -> Option<&FaceEncoding> {
+        self.encodings.get(place).and_then(Option::as_ref)
     }
 }
 
@@ -107,14 +145,23 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Refuses whatever can be refused without encoding a photo.
-    fn begin(vault: &'a Vault, new: &'a [NewPerson], policy: &'a DuplicatePolicy) -> Result<Self> {
+    fn begin(
+        vault: &'a Vault,
+        new: &'a [NewPerson],
+        known: &'a [KnownImages],
+        stated: Option<&ModelInfo>,
+        policy: &'a DuplicatePolicy,
+    ) -> Result<Self> {
+        let known = |index: usize| known.get(index).unwrap_or(&NOTHING_KNOWN);
         let (wanted, active, refused) = vault.store().snapshot(&vault.client, |now| {
             let wanted = policy.collections.as_ref().map(|names| now.collections(names)).transpose()?;
             let active = BeforeEncoding::read(now, None)?.active;
+            let active = active.or_else(|| stated.filter(|stated| vault.may_begin_with(stated)).cloned());
             let mut refused = BTreeMap::new();
             for (index, new) in new.iter().enumerate() {
                 let asked = || {
                     new.validate(vault.limits())?;
+                    validate_encodings(known(index).encodings.iter().flatten())?;
                     new.id.as_ref().map_or(Ok(()), |id| now.require_new(id))?;
                     now.collections(&new.collections)?;
                     vault.prepare_given(&new.encodings, active.as_ref())?;
@@ -129,7 +176,8 @@ impl<'a> Run<'a> {
         })?;
         let is_accepted = |index: usize| !refused.contains_key(&index);
         let has_photos = (0..).zip(new).any(|(index, new)| is_accepted(index) && !new.images.is_empty());
-        let engine = has_photos.then(|| vault.enrolling_engine(active.as_ref())).transpose()?;
+        let is_left = (0..).zip(new).any(|(index, new)| is_accepted(index) && known(index).leaves_any(new));
+        let engine = is_left.then(|| vault.enrolling_engine(active.as_ref())).transpose()?;
         let is_compared = has_photos || new.iter().any(|new| !new.encodings.is_empty());
         if let (Some(point), true) = (policy.face, is_compared) {
             Faces::new(vault, point, wanted.as_deref())?;
@@ -139,7 +187,7 @@ impl<'a> Run<'a> {
             .par_iter()
             .enumerate()
             .map(|(index, new)| match is_accepted(index) {
-                true => prepared(new, model.as_ref(), vault, active.as_ref()),
+                true => prepared(new, known(index), model.as_ref(), vault, active.as_ref()),
                 false => Ok(PreparedImages::none(vault.limits())),
             })
             .collect::<Result<_>>()?;
@@ -158,7 +206,8 @@ impl<'a> Run<'a> {
         for (index, person) in self.people.iter_mut().enumerate().filter(|(_, person)| person.outcome.is_none()) {
             let images = &person.prepared.images;
             let is_first = |at: &usize| images[..*at].iter().all(|image| image.sha256() != images[*at].sha256());
-            let own: Vec<usize> = (0..person.new.images.len()).filter(is_first).collect();
+            let is_unknown = |at: &usize| images[*at].encoding.is_none();
+            let own: Vec<usize> = (0..person.new.images.len()).filter(is_first).filter(is_unknown).collect();
             person.missing = own.len();
             photos.extend(own.iter().map(|at| (index, *at)));
             if own.is_empty() {
@@ -295,14 +344,22 @@ impl<'a> Run<'a> {
 /// The hashes of a person's photos, and the encodings that were given.
 fn prepared(
     new: &NewPerson,
+    known: &KnownImages,
     model: Option<&ModelInfo>,
     vault: &Vault,
     active: Option<&ModelInfo>,
 ) -> Result<PreparedImages> {
     let (given, model_of_given) = vault.prepare_given(&new.encodings, active)?;
-    let model = model.filter(|_| !new.images.is_empty()).cloned().or(model_of_given);
-    let images = new.images.iter().map(|bytes| PreparedImage::new(bytes)).chain(given).collect();
-    Ok(PreparedImages { images, model, max_images: vault.limits().max_images })
+    let model_of_photos = || model.cloned().or_else(|| active.cloned()).or_else(|| vault.engine().map(engine_model));
+    let model = if new.images.is_empty() { model_of_given } else { model_of_photos() };
+    let mut images: Vec<PreparedImage> =
+        new.images.iter().map(|bytes| PreparedImage::new(bytes)).chain(given).collect();
+    for place in 0..new.images.len() {
+        let is_same = |other: &usize| images[*other].sha256() == images[place].sha256();
+        let encoding = (0..new.images.len()).filter(is_same).find_map(|other| known.encoding(other));
+        images[place].encoding = known.encoding(place).or(encoding).cloned();
+    }
+    Ok(PreparedImages { images, model, max_images: vault.limits().max_images, order: known.order.clone() })
 }
 
 /// The date of birth by which namesakes are looked for.

@@ -59,9 +59,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
 use crate::setters::setters;
 use crate::store::{CreateOptions, Store, not_opened};
+use crate::vault_key::FileSecret;
+#[cfg(feature = "encryption")]
 use crate::vault_key::VaultKey;
 
 pub use create::DuplicatePolicy;
+#[cfg(feature = "transfer")]
+pub(crate) use create_many::KnownImages;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
 pub use encodings::{EncodingMatrix, Encodings};
 pub use persons::Departure;
@@ -110,7 +114,7 @@ setters!(VaultOptions {
 setters!(VaultOptions { key: with_key(impl Into<Option<VaultKey>>) });
 
 impl VaultOptions {
-    fn wanted_key(&self) -> Option<&VaultKey> {
+    fn wanted_key(&self) -> Option<&FileSecret> {
         #[cfg(feature = "encryption")]
         return self.key.as_ref();
         #[cfg(not(feature = "encryption"))]

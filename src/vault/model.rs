@@ -60,6 +60,22 @@ impl Vault {
         Ok(())
     }
 
+    /// The model of which new encodings must be, if they come from a vault whose model was `stated`: the vault's own,
+    /// else that one, unless the engine is of another.
+    #[cfg(feature = "transfer")]
+    pub(crate) fn model_for(&self, stated: &ModelInfo) -> Result<Option<ModelInfo>> {
+        let active = self.active_model()?;
+        Ok(active.or_else(|| Some(stated).filter(|stated| self.may_begin_with(stated)).cloned()))
+    }
+
+    /// Whether a vault without a model may take this one, in its mode.
+    pub(super) fn may_begin_with(&self, stated: &ModelInfo) -> bool {
+        self.engine().is_none_or(|engine| {
+            let own = engine_model(engine);
+            (own.id, own.dimension, own.metric) == (stated.id, stated.dimension, stated.metric)
+        })
+    }
+
     fn noted_mode(&self, model: ModelId) -> Result<Option<EncodingMode>> {
         let known = self.store().models()?.into_iter().find(|known| known.id == model);
         Ok(known.and_then(|known| known.mode))

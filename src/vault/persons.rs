@@ -2,6 +2,8 @@
 
 use crate::audit::RemovalReason;
 use crate::error::{Error, ErrorKind, Result, Rule};
+#[cfg(feature = "transfer")]
+use crate::person::PersonImage;
 use crate::person::{ImageBytes, ImageId, NewPerson, Page, Person, PersonId, PersonQuery, PersonSummary, PersonUpdate};
 use crate::store::Removed;
 
@@ -70,6 +72,20 @@ impl Vault {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) where stored bytes are not what was written.
     pub fn person(&self, id: &PersonId) -> Result<Person> {
         self.store().person(&self.client, id)
+    }
+
+    /// The person with encodings and without photos, none of which is read: as if every encoding had been given without
+    /// one.
+    #[cfg(feature = "transfer")]
+    pub(crate) fn person_without_photos(&self, id: &PersonId) -> Result<Person> {
+        self.store().snapshot(&self.client, |now| {
+            let encodings = match now.active_model()? {
+                Some(model) => now.encodings(id, &model.id)?,
+                None => Vec::new(),
+            };
+            let image = |(id, encoding)| PersonImage { id, bytes: None, encoding: Some(encoding) };
+            Ok(now.person_summary(id)?.with_images(self.client.clone(), encodings.into_iter().map(image).collect()))
+        })
     }
 
     /// The person without photos and encodings.

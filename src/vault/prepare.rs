@@ -100,7 +100,8 @@ impl Vault {
             self.require_one_person(&all, &kept)?;
         }
         images.extend(given);
-        Ok(PreparedImages { images, model: model.or(model_of_given), max_images: self.limits().max_images })
+        let max_images = self.limits().max_images;
+        Ok(PreparedImages { images, model: model.or(model_of_given), max_images, order: Vec::new() })
     }
 
     /// Encodings that come without photos, if they are of the vault's model, and that model: before the

@@ -36,7 +36,7 @@ const LAYERS: &[&[&str]] = &[
     &["evaluation", "vault"],
     &["watch"],
     &["wire"],
-    &["http"],
+    &["http", "transfer"],
     &["bin"],
 ];
 

@@ -62,6 +62,8 @@ mod statistics;
 mod store;
 mod stress;
 mod thumbnails;
+#[cfg(feature = "transfer")]
+mod transfer;
 mod turned;
 mod two_processes;
 mod update;

@@ -9,7 +9,6 @@ use std::ffi::{CStr, c_int};
 use std::path::Path;
 use std::sync::Once;
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use zeroize::Zeroizing;
 
@@ -17,7 +16,7 @@ use super::error::{Fault, Outcome};
 use super::schema::PAGE_SIZE;
 use super::vfs;
 use crate::error::{Error, ErrorKind};
-use crate::vault_key::{Secret, VaultKey, digits};
+use crate::vault_key::{VaultKey, digits};
 
 /// What the salt of every encrypted vault begins with.
 const MARK: &[u8; 3] = b"FVE";
@@ -28,11 +27,6 @@ const PLAIN: &[u8; 16] = b"SQLite format 3\0";
 /// How keys are made from what a host gives.
 const RAW: u8 = 1;
 const ARGON2ID: u8 = 2;
-
-/// Argon2id as RFC 9106 recommends it where 2 GiB would be too much: KiB of memory, passes, lanes.
-const MEMORY: u32 = 64 << 10;
-const PASSES: u32 = 3;
-const LANES: u32 = 4;
 
 type Salt = [u8; 16];
 
@@ -49,10 +43,7 @@ impl FileKey {
         let Some(key) = key else { return Ok(None) };
         let mut salt: Salt = [0; 16];
         salt[..3].copy_from_slice(MARK);
-        salt[3] = match key.secret() {
-            Secret::Raw(_) => RAW,
-            Secret::Passphrase(_) => ARGON2ID,
-        };
+        salt[3] = if key.is_passphrase() { ARGON2ID } else { RAW };
         getrandom::fill(&mut salt[4..])
             .map_err(|error| Error::new(ErrorKind::Io, "the operating system gives no random bits").caused_by(error))?;
         Self::derive(key, &salt).map(Some)
@@ -70,8 +61,8 @@ impl FileKey {
         if !salt.starts_with(MARK) {
             return Err(Error::new(ErrorKind::Unsupported, "the file is no vault").into());
         }
-        match (salt[3], key.secret()) {
-            (RAW, Secret::Raw(_)) | (ARGON2ID, Secret::Passphrase(_)) => Self::derive(key, &salt).map(Some),
+        match (salt[3], key.is_passphrase()) {
+            (RAW, false) | (ARGON2ID, true) => Self::derive(key, &salt).map(Some),
             (RAW, _) => Err(key_error("the vault's key has 256 bits, and a passphrase was given")),
             (ARGON2ID, _) => Err(key_error("the vault's key is a passphrase, and a key of 256 bits was given")),
             _ => Err(Error::new(
@@ -83,16 +74,7 @@ impl FileKey {
     }
 
     fn derive(key: &VaultKey, salt: &Salt) -> Outcome<Self> {
-        let mut bits = Zeroizing::new([0; 32]);
-        match key.secret() {
-            Secret::Raw(raw) => bits.copy_from_slice(raw.as_slice()),
-            Secret::Passphrase(text) => Params::new(MEMORY, PASSES, LANES, Some(32))
-                .and_then(|params| {
-                    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-                    argon2.hash_password_into(text.as_bytes(), salt, bits.as_mut_slice())
-                })
-                .map_err(|error| Error::new(ErrorKind::Io, format!("no key can be made of the passphrase: {error}")))?,
-        }
+        let bits = key.derive(salt)?;
         let (key, salt) = (digits(bits.as_slice()), digits(salt));
         let mut spec = Zeroizing::new(String::with_capacity(key.len() + salt.len() + 3));
         for part in ["x'", &key, &salt, "'"] {

@@ -23,6 +23,8 @@ use crate::error::{Error, ErrorKind, Result, Rule};
 use crate::person::ClientId;
 use crate::setters::setters;
 use crate::store::ModelInfo;
+use crate::vault_key::FileSecret;
+#[cfg(feature = "encryption")]
 use crate::vault_key::VaultKey;
 
 /// How a new vault starts.
@@ -47,7 +49,7 @@ setters!(CreateOptions {
 setters!(CreateOptions { key: with_key(impl Into<Option<VaultKey>>) });
 
 impl CreateOptions {
-    fn wanted_key(&self) -> Option<&VaultKey> {
+    fn wanted_key(&self) -> Option<&FileSecret> {
         #[cfg(feature = "encryption")]
         let key = self.key.as_ref();
         #[cfg(not(feature = "encryption"))]
@@ -148,7 +150,7 @@ impl Store {
         Self::open_given(path.as_ref(), Some(key))
     }
 
-    pub(crate) fn open_given(path: &Path, key: Option<&VaultKey>) -> Result<Self> {
+    pub(crate) fn open_given(path: &Path, key: Option<&FileSecret>) -> Result<Self> {
         let path = regular_file(path)?;
         let place = Place::of(&path).map_err(|fault| fault.into_error(&path))?;
         let key = FileKey::of_file(&path, key.or_else(|| cipher::stand_in_for(&path)))
@@ -210,7 +212,7 @@ impl Store {
         Self::open_read_only_given(path.as_ref(), Some(key))
     }
 
-    pub(crate) fn open_read_only_given(path: &Path, key: Option<&VaultKey>) -> Result<Self> {
+    pub(crate) fn open_read_only_given(path: &Path, key: Option<&FileSecret>) -> Result<Self> {
         let path = regular_file(path)?;
         let place = Place::of(&path).map_err(|fault| fault.into_error(&path))?;
         let key = FileKey::of_file(&path, key.or_else(|| cipher::stand_in_for(&path)))

@@ -6,17 +6,17 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::error::{Fault, Outcome};
 use crate::error::{Error, ErrorKind};
-use crate::vault_key::VaultKey;
+use crate::vault_key::FileSecret;
 
 #[derive(Clone)]
 pub(in crate::store) enum FileKey {}
 
 impl FileKey {
-    pub(super) fn fresh(key: Option<&VaultKey>) -> Outcome<Option<Self>> {
+    pub(super) fn fresh(key: Option<&FileSecret>) -> Outcome<Option<Self>> {
         Ok(key.map(|key| match *key {}))
     }
 
-    pub(super) fn of_file(_: &Path, key: Option<&VaultKey>) -> Outcome<Option<Self>> {
+    pub(super) fn of_file(_: &Path, key: Option<&FileSecret>) -> Outcome<Option<Self>> {
         Self::fresh(key)
     }
 
@@ -25,11 +25,11 @@ impl FileKey {
     }
 }
 
-pub(super) fn stand_in() -> Option<&'static VaultKey> {
+pub(super) fn stand_in() -> Option<&'static FileSecret> {
     None
 }
 
-pub(super) fn stand_in_for(_: &Path) -> Option<&'static VaultKey> {
+pub(super) fn stand_in_for(_: &Path) -> Option<&'static FileSecret> {
     None
 }
 
