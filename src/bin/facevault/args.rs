@@ -68,6 +68,8 @@ Environment:
                      as --liveness-models
   FACEVAULT_RUNTIME  as --runtime
   FACEVAULT_KEY_FILE as --key-file, where the feature `encryption` is built in
+  FACEVAULT_BUNDLE_KEY_FILE
+                     as --bundle-key-file of `export` and `import`
   ORT_DYLIB_PATH     an ONNX Runtime library that `--runtime auto` tries first
   FACEVAULT_PYTHON   the Python whose pip fetches packages, instead of `python3`
   FACEVAULT_NPM      the npm that fetches packages, instead of `npm`

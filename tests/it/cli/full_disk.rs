@@ -9,10 +9,10 @@ use std::process::Command;
 use super::Facevault;
 
 /// A file system of 4 MiB with blocks of 1 KiB: smaller than a page of memory.
-struct SmallBlocks(PathBuf);
+pub(super) struct SmallBlocks(PathBuf);
 
 impl SmallBlocks {
-    fn mounted(folder: &Path) -> Option<Self> {
+    pub(super) fn mounted(folder: &Path) -> Option<Self> {
         let (image, place) = (folder.join("image"), folder.join("disk"));
         fs::File::create(&image).expect("a file").set_len(4 << 20).expect("its size");
         fs::create_dir(&place).expect("a folder");

@@ -17,6 +17,7 @@ mod runtime;
 mod streams;
 mod terminals;
 mod tokens;
+mod transfer;
 mod vaults;
 mod watch;
 

@@ -1,4 +1,4 @@
-//! `facevault key`, `encrypt`, `decrypt` and `rekey`
+//! `facevault encrypt`, `decrypt` and `rekey`
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,23 +11,6 @@ use super::Outcome;
 use crate::context::Context;
 use crate::output::{duration, path};
 use crate::progress::watched;
-
-const KEY: &str = "\
-Examples:
-  facevault key people.key
-  facevault init people.vault --key-file people.key";
-
-/// Make a key file for encrypted vaults
-///
-/// The file holds 256 random bits as 64 hexadecimal digits, and only you can read it. You can also write a key
-/// file yourself: a line with a passphrase of at least 12 characters, readable by you alone (`chmod 600`).
-/// Keep a copy of the key where the vault is not: without it the vault is lost.
-#[derive(Debug, Args)]
-#[command(after_help = KEY)]
-pub(crate) struct Key {
-    /// The file to create
-    file: PathBuf,
-}
 
 const ENCRYPT: &str = "\
 Examples:
@@ -77,16 +60,6 @@ pub(crate) struct Rekey {
     /// The file with the new key
     #[arg(long, value_name = "FILE")]
     new_key_file: PathBuf,
-}
-
-pub(super) fn key(arguments: &Key, context: &Context) -> Outcome {
-    VaultKey::create_file(&arguments.file)?;
-    context.output.answer(&json!({"keyFile": path(&arguments.file)}), |text| {
-        text.line(format!(
-            "created {}; without this key the vaults that it encrypts are lost",
-            arguments.file.display()
-        ))
-    })
 }
 
 pub(super) fn encrypt(arguments: &Encrypt, context: &Context) -> Outcome {

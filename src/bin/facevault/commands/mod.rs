@@ -16,10 +16,13 @@ mod encode;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod evaluate;
+mod export;
 #[cfg(feature = "hub")]
 mod hub;
 mod identify;
+mod import;
 mod init;
+mod key;
 mod liveness;
 mod manual;
 mod matching;
@@ -56,6 +59,8 @@ pub(crate) enum Command {
     Person(person::Command),
     #[command(subcommand)]
     Collection(collection::Command),
+    Import(import::Arguments),
+    Export(export::Arguments),
     Identify(identify::Arguments),
     Verify(verify::Arguments),
     Compare(compare::Arguments),
@@ -81,8 +86,7 @@ pub(crate) enum Command {
     Audit(audit::Command),
     Purge(purge::Arguments),
     Backup(backup::Arguments),
-    #[cfg(feature = "encryption")]
-    Key(encryption::Key),
+    Key(key::Key),
     #[cfg(feature = "encryption")]
     Encrypt(encryption::Encrypt),
     #[cfg(feature = "encryption")]
@@ -115,6 +119,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Person(command) => person::run(command, context),
         Command::Collection(command) => collection::run(command, context),
+        Command::Import(arguments) => import::run(&arguments, context),
+        Command::Export(arguments) => export::run(&arguments, context),
         Command::Identify(arguments) => identify::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Compare(arguments) => compare::run(&arguments, context),
@@ -137,8 +143,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Outcome {
         Command::Audit(command) => audit::run(command, context),
         Command::Purge(arguments) => purge::run(&arguments, context),
         Command::Backup(arguments) => backup::run(&arguments, context),
-        #[cfg(feature = "encryption")]
-        Command::Key(arguments) => encryption::key(&arguments, context),
+        Command::Key(arguments) => key::run(&arguments, context),
         #[cfg(feature = "encryption")]
         Command::Encrypt(arguments) => encryption::encrypt(&arguments, context),
         #[cfg(feature = "encryption")]

@@ -41,10 +41,6 @@ pub(super) struct Fields {
     pub(super) expires_at: Option<String>,
 }
 
-/// The columns of a CSV file that are texts of the request body.
-pub(super) const COLUMNS: [&str; 8] =
-    ["_id", "name", "gender", "date_of_birth", "nationality", "notes", "status", "expires_at"];
-
 /// What a person's card shows of fields of one line, by their names; a field without a value is left out.
 pub(super) fn shown(person: &Person) -> Vec<(&'static str, String)> {
     let fields = [

@@ -7,7 +7,7 @@ use crate::commands::matching::SearchSureness;
 
 /// When a new person counts as a duplicate.
 #[derive(Debug, Args)]
-pub(super) struct Known {
+pub(in crate::commands) struct Known {
     /// Refuse a person who seems to be in the vault: somebody has the same name and date of birth, the
     /// same face, or either
     #[arg(long, value_name = "BY", default_value = "none")]
@@ -31,7 +31,7 @@ enum DuplicatesBy {
 
 impl Known {
     /// The policy that the options ask for.
-    pub(super) fn policy(&self) -> Result<DuplicatePolicy, Error> {
+    pub(in crate::commands) fn policy(&self) -> Result<DuplicatePolicy, Error> {
         let by = |way| self.duplicates == way || self.duplicates == DuplicatesBy::Both;
         if self.sureness.asked().is_some() && !by(DuplicatesBy::Face) {
             let rule = "must be `face` or `both` where --fpir, --fmr or --similarity says how alike faces are";

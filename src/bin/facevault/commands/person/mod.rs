@@ -1,10 +1,9 @@
-//! `facevault person`: add, import, update, show, list, remove, and its photos.
+//! `facevault person`: add, update, show, list, remove, and its photos.
 
 mod add;
 mod card;
 mod fields;
 mod image;
-mod import;
 mod known;
 mod list;
 mod remove;
@@ -14,13 +13,21 @@ mod update;
 use clap::Subcommand;
 use facevault::PersonId;
 
-use super::Outcome;
+use super::{Outcome, import};
 use crate::context::Context;
+
+pub(super) use known::Known;
+
+const SAME: &str = "\
+Examples:
+  facevault person import people.vault people/                 the same as `facevault import`, which has more examples";
 
 /// Add, change, show, list and remove people
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Add(add::Arguments),
+    /// The older name of `facevault import`
+    #[command(hide = true, after_help = SAME)]
     Import(import::Arguments),
     Update(update::Arguments),
     Show(show::Arguments),
