@@ -172,8 +172,20 @@ fn has_what_version_4_added(store: &Store) -> Result<()> {
 fn what_version_5_added_is_there() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = vault_of(5, folder.path());
+    has_what_version_5_added(&path)
+}
+
+#[test]
+fn what_version_6_added_is_there() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = vault_of(6, folder.path());
     assert!(Store::open_read_only(&path)?.check()?.is_clean());
-    let store = Store::open(&path)?;
+    has_what_version_5_added(&path)
+}
+
+fn has_what_version_5_added(path: &Path) -> Result<()> {
+    let store = Store::open(path)?;
+    assert!(store.check()?.is_clean());
     let removals = store.audit(&AuditQuery::default().with_kinds(vec!["person_removed".into()]))?;
     assert_eq!(removals.entries.len(), 1);
     let report = store.verify_audit(None)?;
@@ -191,7 +203,7 @@ fn the_present_version_holds_what_was_written() -> Result<()> {
     let path = folder.path().join("written");
     write(&path)?;
     if std::env::var_os("FACEVAULT_WRITE_FORMATS").is_some() {
-        let file = std::fs::File::create(data("vault-v5.gz")).expect("a file");
+        let file = std::fs::File::create(data("vault-v6.gz")).expect("a file");
         let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
         packed.write_all(&std::fs::read(&path).expect("the vault")).expect("writes");
         packed.finish().expect("writes");
