@@ -196,8 +196,8 @@ class Gallery:
             enrolled = self.of_probes()
             cosines = (enrolled * self.photos[mated]).sum(axis=1)
             print(
-                f"Probes: {mated.sum()} mated with cosine {cosines.mean():.3f} ± {cosines.std():.3f} to their own photo,"
-                f" of which the exact search finds {(near[mated, 0] == self.whom[mated]).mean():.4f} at rank 1 and"
+                f"Probes: {mated.sum()} mated with cosine {cosines.mean():.3f} ± {cosines.std():.3f} to their own"
+                f" photo, of which the exact search finds {(near[mated, 0] == self.whom[mated]).mean():.4f} at rank 1 and"
                 f" {(near[mated] == self.whom[mated][:, None]).any(axis=1).mean():.4f} in the top {TOP};"
                 f" {(~mated).sum()} strangers, whose nearest neighbour has cosine"
                 f" {scores[~mated, 0].mean():.3f} ± {scores[~mated, 0].std():.3f}.\n"
@@ -275,7 +275,8 @@ class Gallery:
         halves = time.perf_counter() - start
         for table in ["persons", "images", "encodings", "gallery_halves"]:
             self.owner.execute(f"VACUUM (FREEZE, ANALYZE) facevault.{table}")
-        print(f"| {self.people.count:,} people, {self.dimension} components | rows/s by COPY | MB with indexes, TOAST |")
+        what = f"{self.people.count:,} people, {self.dimension} components"
+        print(f"| {what} | rows/s by COPY | MB with indexes and TOAST |")
         print("|---|---|---|")
         for table, seconds in {**times, "gallery_halves": halves}.items():
             print(f"| {table} | {self.people.count / seconds:,.0f} | {self.size('facevault.' + table):,.0f} |")
@@ -298,7 +299,7 @@ class Gallery:
     # --- searching
 
     def statement(self, kind, where=""):
-        """How a person is looked for. The model stands in the text: a parameter would keep the index from being used."""
+        """How a person is looked for. The model stands in the text: as a parameter it would keep the index unused."""
         cast = f"halfvec({self.dimension})" if kind == "halfvec" else f"vector({self.dimension})"
         join = "JOIN facevault.persons p ON p.key = e.person" if where else ""
         near = f"e.vector::{cast} <=> %(probe)s::{cast}"
@@ -321,6 +322,8 @@ class Gallery:
     def search(self, sql, which, settings=(), enough=None):
         """Asks for each probe. Returns the numbers found and the seconds that each took."""
         found, seconds, process = numpy.full((len(which), TOP), -1), [], self.reader.info.backend_pid
+        # A prepared statement may keep the plan that it was given under other settings: each has statements of its own.
+        sql += f" /* {', '.join(settings)} */"
         # What was set ends with the transaction.
         with self.reader.transaction(), self.reader.cursor(binary=True) as cursor:
             for setting in settings:
@@ -350,6 +353,7 @@ class Gallery:
 
     def exact_scans(self):
         known = self.exact()
+        # The processor's time is that of the leading process.
         print("| exact | workers | median ms | p95 ms | processor ms | queries | rank 1 as computed |")
         print("|---|---|---|---|---|---|---|")
         which = numpy.arange(len(self.photos))
@@ -357,8 +361,8 @@ class Gallery:
             for workers in [0, 1, 2]:
                 settings = [
                     "enable_indexscan = off", "enable_bitmapscan = off",
-                    f"max_parallel_workers_per_gather = {workers}", "parallel_setup_cost = 0", "parallel_tuple_cost = 0",
-                    "min_parallel_table_scan_size = 0",
+                    f"max_parallel_workers_per_gather = {workers}", "parallel_setup_cost = 0",
+                    "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0",
                 ]
                 found, seconds = self.search(self.exact_statement(table), which, settings, self.options.seconds)
                 same = (found[:, 0] == known["near"][: len(found), 0]).mean()
@@ -404,7 +408,8 @@ class Gallery:
         workers = self.one("SHOW max_parallel_maintenance_workers")
         return (
             f"{kind}, m {m}, ef_construction {construction}: built in {seconds:.0f} s with {workers} parallel workers"
-            f" ({sum(used.values()):.0f} s of processors), {size:,.0f} MB, peak of the builder's own memory {peak[0]:,} MB. {notice}"
+            f" ({sum(used.values()):.0f} s of processors), {size:,.0f} MB, peak of the builder's own memory"
+            f" {peak[0]:,} MB, without what it shares with workers. {notice}"
         )
 
     def hnsw(self):
@@ -422,8 +427,9 @@ class Gallery:
         # Caches fill, so that the first of --ef is not slower for it.
         self.search(self.statement(kind), which[:: max(1, len(which) // 500)])
         print(f"| {kind}, ef_search | iterative | median ms | p95 ms | processor ms | nearest, mated |"
-              f" rank 1, mated (exact) | top {TOP}, mated | nearest, strangers |")
-        print("|---|---|---|---|---|---|---|---|---|")
+              f" the same, of cosine {self.options.similar} and more | rank 1, mated (exact) | top {TOP}, mated |"
+              " nearest, strangers |")
+        print("|---|---|---|---|---|---|---|---|---|---|")
         for scan in self.options.iterative.split(","):
             for ef in map(int, self.options.ef.split(",")):
                 settings = [f"hnsw.ef_search = {ef}", f"hnsw.iterative_scan = {scan}"]
@@ -432,13 +438,16 @@ class Gallery:
                 mated = self.whom[:asked] >= 0
                 near = known["near"][:asked]
                 nearest = found[:, 0] == near[:, 0]
+                # A person who is less similar would not be told anyway.
+                clear = mated & (known["scores"][:asked, 0] >= self.options.similar)
                 own = found[mated, 0] == self.whom[:asked][mated]
                 exact = near[mated, 0] == self.whom[:asked][mated]
                 top = numpy.array([len(set(a) & set(b)) / TOP for a, b in zip(found[mated], near[mated])])
                 others = f"{nearest[~mated].mean():.4f}" if (~mated).any() else "-"
                 print(
                     f"| {ef} | {scan} | {seconds} | {nearest[mated].mean():.4f} ({(~nearest[mated]).sum()} of"
-                    f" {mated.sum()} missed) | {own.mean():.4f} ({exact.mean():.4f}) | {top.mean():.4f} | {others} |",
+                    f" {mated.sum()} missed) | {nearest[clear].mean():.4f} ({(~nearest[clear]).sum()} of {clear.sum()})"
+                    f" | {own.mean():.4f} ({exact.mean():.4f}) | {top.mean():.4f} | {others} |",
                     flush=True,
                 )
         if self.options.plans:
@@ -626,6 +635,7 @@ def main():
     about.add_argument("--ef", default="40,100,200,400")
     about.add_argument("--iterative", default="off", help="values of hnsw.iterative_scan, by commas")
     about.add_argument("--candidates", type=int, default=40, help="how many an index gives to be scored anew")
+    about.add_argument("--similar", type=float, default=0.4, help="the similarity from which a match counts")
     about.add_argument("--seconds", type=float, default=10, help="when to stop asking the same exact question")
     about.add_argument("--most", type=float, default=1e9, help="when to stop asking by an index")
     about.add_argument("--plans", action="store_true", help="print plans too")
