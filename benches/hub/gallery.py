@@ -111,18 +111,18 @@ class People:
         return status, {name: generator.random(self.count) < part for name, part in COLLECTIONS.items()}
 
     def probes(self, mated, strangers):
-        """Photos, and the number of the person whom each shows, or -1."""
+        """Probe photos, and beside each the number of the enrolled person in it; -1 for a stranger."""
         chosen = [int(at) for at in numpy.linspace(0, len(self.blocks()) - 1, min(20, len(self.blocks())))]
-        photos, whom = [], []
+        photos, numbers = [], []
         for at, block in enumerate(chosen):
             part = mated * (at + 1) // len(chosen) - mated * at // len(chosen)
             persons = self.persons(block)
             rows = random(5, block).choice(len(persons), min(part, len(persons)), replace=False)
             photos.append(self.photos(persons[rows], random(6, block)))
-            whom.append(block * BLOCK + rows)
+            numbers.append(block * BLOCK + rows)
         photos.append(self.photos(self.draw(strangers, random(7)), random(8)))
-        whom.append(numpy.full(strangers, -1))
-        return numpy.concatenate(photos), numpy.concatenate(whom)
+        numbers.append(numpy.full(strangers, -1))
+        return numpy.concatenate(photos), numpy.concatenate(numbers)
 
 
 def truth(people, probes):
@@ -163,7 +163,7 @@ class Gallery:
         self.marker = hashlib.md5(f"gallery {self.dimension}".encode()).digest()
         self.client = self.one("SELECT key FROM facevault.clients WHERE id = 'default'")
         self.model = self.one("SELECT key FROM facevault.models WHERE id = %s", self.marker)
-        self.photos, self.whom = self.people.probes(options.probes, options.strangers)
+        self.photos, self.person_of = self.people.probes(options.probes, options.strangers)
         self.known = None
 
     def one(self, sql, *values):
@@ -191,26 +191,26 @@ class Gallery:
                 self.known = truth(self.people, self.photos)
                 numpy.savez(path, mark=mark, **self.known)
                 print(f"Exact neighbours of {len(self.photos)} probes computed in {time.perf_counter() - start:.0f} s.")
-            mated = self.whom >= 0
+            mated = self.person_of >= 0
             near, scores = self.known["near"], self.known["scores"]
             enrolled = self.of_probes()
             cosines = (enrolled * self.photos[mated]).sum(axis=1)
             print(
                 f"Probes: {mated.sum()} mated with cosine {cosines.mean():.3f} ± {cosines.std():.3f} to their own"
-                f" photo, of which the exact search finds {(near[mated, 0] == self.whom[mated]).mean():.4f} at rank 1 and"
-                f" {(near[mated] == self.whom[mated][:, None]).any(axis=1).mean():.4f} in the top {TOP};"
+                f" photo, of which the exact search finds {(near[mated, 0] == self.person_of[mated]).mean():.4f} at rank 1"
+                f" and {(near[mated] == self.person_of[mated][:, None]).any(axis=1).mean():.4f} in the top {TOP};"
                 f" {(~mated).sum()} strangers, whose nearest neighbour has cosine"
                 f" {scores[~mated, 0].mean():.3f} ± {scores[~mated, 0].std():.3f}.\n"
             )
         return self.known
 
     def of_probes(self):
-        """The enrolled photos of the people whom mated probes show."""
-        whom = self.whom[self.whom >= 0]
-        vectors = numpy.zeros((len(whom), self.dimension), "f4")
-        for block in numpy.unique(whom // BLOCK):
-            here = whom // BLOCK == block
-            vectors[here] = self.people.enrolled(int(block))[whom[here] - block * BLOCK]
+        """For each mated probe, the enrolled photo of the same person."""
+        numbers = self.person_of[self.person_of >= 0]
+        vectors = numpy.zeros((len(numbers), self.dimension), "f4")
+        for block in numpy.unique(numbers // BLOCK):
+            here = numbers // BLOCK == block
+            vectors[here] = self.people.enrolled(int(block))[numbers[here] - block * BLOCK]
         return vectors
 
     # --- fill
@@ -435,13 +435,13 @@ class Gallery:
                 settings = [f"hnsw.ef_search = {ef}", f"hnsw.iterative_scan = {scan}"]
                 found, seconds = self.search(self.statement(kind), which, settings, self.options.most)
                 asked = len(found)
-                mated = self.whom[:asked] >= 0
+                mated = self.person_of[:asked] >= 0
                 near = known["near"][:asked]
                 nearest = found[:, 0] == near[:, 0]
                 # A person who is less similar would not be told anyway.
                 clear = mated & (known["scores"][:asked, 0] >= self.options.similar)
-                own = found[mated, 0] == self.whom[:asked][mated]
-                exact = near[mated, 0] == self.whom[:asked][mated]
+                own = found[mated, 0] == self.person_of[:asked][mated]
+                exact = near[mated, 0] == self.person_of[:asked][mated]
                 top = numpy.array([len(set(a) & set(b)) / TOP for a, b in zip(found[mated], near[mated])])
                 others = f"{nearest[~mated].mean():.4f}" if (~mated).any() else "-"
                 print(
