@@ -81,8 +81,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             let started = Instant::now();
             let synced = watched(&context.output, |progress| vault.sync(&mut hub, &options, progress))?;
             let took = crate::output::duration(started.elapsed());
-            context.output.answer(&shown(&synced), |text| {
-                tell(&synced, text)?;
+            context.output.answer(&shown(&synced, Values::Shown), |text| {
+                tell(&synced, Values::Shown, text)?;
                 text.line(format!("up to change {} of the hub in {took}", synced.place))?;
                 advise(&synced, &arguments.vault, text)
             })
@@ -139,8 +139,8 @@ fn follow(vault: &Vault, arguments: &Arguments, options: SyncOptions, every: Dur
                 (options.collections, options.photos) = (Patch::Keep, None);
                 if has_moved(&synced) {
                     match context.output.is_json() {
-                        true => context.output.json_line(&shown(&synced))?,
-                        false => context.output.say(|text| tell(&synced, text))?,
+                        true => context.output.json_line(&shown(&synced, Values::Left))?,
+                        false => context.output.say(|text| tell(&synced, Values::Left, text))?,
                     }
                 }
             }
@@ -178,13 +178,24 @@ fn has_moved(synced: &Synced) -> bool {
         || synced.restored
 }
 
-fn shown(synced: &Synced) -> Value {
+/// Whether the values of conflicts are shown. With `--watch` they are not, since a service's output ends in the system's
+/// log, where nothing of people belongs; `facevault hub history` has them.
+#[derive(Clone, Copy)]
+enum Values {
+    Shown,
+    Left,
+}
+
+fn shown(synced: &Synced, values: Values) -> Value {
     let removed = synced.removed.iter().map(
         |removed| json!({"_id": removed.person, "receipt": removed.receipt.as_ref().map(|receipt| receipt.reveal())}),
     );
-    let conflicts = synced.conflicts.iter().map(
-        |conflict| json!({"_id": conflict.person, "item": conflict.item, "kept": conflict.kept, "lost": conflict.lost}),
-    );
+    let conflicts = synced.conflicts.iter().map(|conflict| match values {
+        Values::Shown => {
+            json!({"_id": conflict.person, "item": conflict.item, "kept": conflict.kept, "lost": conflict.lost})
+        }
+        Values::Left => json!({"_id": conflict.person, "item": conflict.item}),
+    });
     json!({
         "sent": synced.sent,
         "removalsSent": synced.removals_sent,
@@ -201,7 +212,7 @@ fn shown(synced: &Synced) -> Value {
     })
 }
 
-fn tell(synced: &Synced, text: &mut Text<'_>) -> std::io::Result<()> {
+fn tell(synced: &Synced, values: Values, text: &mut Text<'_>) -> std::io::Result<()> {
     if synced.restored {
         text.line("the hub was restored from a backup: everything was compared with it")?;
     }
@@ -221,10 +232,11 @@ fn tell(synced: &Synced, text: &mut Text<'_>) -> std::io::Result<()> {
         text.line(format!("{} left the collections that this vault follows", people(synced.left)))?;
     }
     for conflict in &synced.conflicts {
-        text.line(format!(
-            "{} of {} was changed elsewhere too: kept {}, not {}",
-            conflict.item, conflict.person, conflict.kept, conflict.lost
-        ))?;
+        let what = format!("{} of {} was changed elsewhere too: kept", conflict.item, conflict.person);
+        text.line(match values {
+            Values::Shown => format!("{what} {}, not {}", conflict.kept, conflict.lost),
+            Values::Left => format!("{what} the hub's value; facevault hub history shows both"),
+        })?;
     }
     Ok(())
 }
