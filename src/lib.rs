@@ -78,8 +78,6 @@ mod vault_key;
 pub mod onnx;
 
 // -- the machine room: siblings that never import each other
-#[cfg(feature = "hub")]
-mod hub;
 pub mod index;
 pub mod models;
 pub mod statistics;
@@ -120,8 +118,6 @@ pub use error::{
     Duplicate, DuplicateReason, Error, ErrorKind, ImageReport, Refusal, RefusalCode, Result, Rule, Violation,
 };
 pub use frame::{Frame, PixelFormat, Rotation, YuvMatrix, YuvRange};
-#[cfg(feature = "hub")]
-pub use hub::{HistoryEntry, Hub, HubStatus, Kiosk, KioskUser};
 pub use input::{Input, Inputs};
 pub use liveness::{Liveness, LivenessCheck, LivenessPolicy};
 pub use patch::Patch;
@@ -140,6 +136,8 @@ pub use spec::{
     Metric, Normalization, PackLimits, SelfTestFace, SelfTestValues,
 };
 pub use store::{ChangesSince, PersonChange, PersonChanges};
+#[cfg(feature = "hub")]
+pub use store::{HistoryEntry, Hub, HubStatus, Kiosk, KioskUser};
 pub use token::{Token, TokenSecret};
 pub use vault::{
     Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, EncodingMatrix,

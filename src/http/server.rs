@@ -123,17 +123,23 @@ impl Server {
             .enable_time()
             .build()
             .map_err(failed)?;
-        // Dropping the runtime waits for work that has begun: a change is never left half-way.
-        runtime.block_on(self.serve()).map_err(failed)
+        // A vault is asked before and behind the asynchronous part, never in it: a hub's answers are waited for.
+        let vault = self.vault.clone();
+        let app = App::new(vault.clone(), self.options.clone());
+        let served = runtime.block_on(self.serve(app)).map_err(failed);
+        // This waits for work that has begun: a change is never left half-way.
+        drop(runtime);
+        if let Err(error) = vault.audit_flush() {
+            tracing::error!(%error, "entries of searches are not written into the audit trail");
+        }
+        served
     }
 
-    async fn serve(self) -> std::io::Result<()> {
+    async fn serve(self, app: App) -> std::io::Result<()> {
         let Self { listener, metrics, tls, handle, vault, options, .. } = self;
         let patience = options.patience;
         let bounded = Bounded::new(options.max_connections, options.max_connections_per_address, patience);
-        let retention = (!vault.is_read_only()).then(|| Retention::start(vault.clone()));
-        let noted = vault.clone();
-        let app = App::new(vault, options);
+        let retention = (!vault.is_read_only()).then(|| Retention::start(vault));
         let tending = tokio::spawn(tending::tend(app.clone()));
         let process = Handle::new();
         if let Some((listener, _)) = metrics {
@@ -154,9 +160,6 @@ impl Server {
         tending.abort();
         process.shutdown();
         drop(retention);
-        if let Err(error) = noted.audit_flush() {
-            tracing::error!(%error, "entries of searches are not written into the audit trail");
-        }
         served
     }
 }

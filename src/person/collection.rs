@@ -87,3 +87,9 @@ impl CollectionUpdate {
         self.description.apply_text(&mut collection.description);
     }
 }
+
+/// A collection as an error names it, however long its text.
+pub(crate) fn described(name: &str) -> String {
+    let cut: String = name.chars().take(64).collect();
+    format!("collection {cut:?}")
+}

@@ -3,6 +3,7 @@
 mod attributes;
 mod collection;
 mod date_of_birth;
+mod folding;
 mod id;
 mod image;
 mod query;
@@ -17,8 +18,10 @@ use jiff::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use attributes::{Gender, Status};
+pub(crate) use collection::described;
 pub use collection::{Collection, CollectionUpdate, NewCollection};
 pub use date_of_birth::DateOfBirth;
+pub(crate) use folding::fold;
 pub use id::{ClientId, CollectionId, ImageId, PersonId, PersonKey, TokenId};
 pub use image::{ImageBytes, PersonImage};
 pub use query::{Cursor, Page, PersonQuery};

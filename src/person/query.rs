@@ -114,6 +114,28 @@ impl Default for PersonQuery {
     }
 }
 
+/// The most persons on a page.
+const MAX_PAGE: u64 = 1_000;
+
+impl PersonQuery {
+    /// Checks the query, and returns how many persons come before its page.
+    pub(crate) fn skipped(&self) -> Result<i64> {
+        self.validate()?;
+        let range = |field, max: u64| Error::invalid(field, Rule::Range { min: 1.0, max: max as f64 });
+        if !(1..=MAX_PAGE).contains(&self.limit) {
+            return Err(range("limit", MAX_PAGE));
+        }
+        let skipped = self.page.checked_sub(1).and_then(|full| full.checked_mul(self.limit));
+        let Some(offset) = skipped.and_then(|offset| i64::try_from(offset).ok()) else {
+            return Err(range("page", i64::MAX as u64 / MAX_PAGE));
+        };
+        match self.after.is_some() && self.page != 1 {
+            true => Err(Error::invalid("after", Rule::Other("must not come with a page: name one of them".to_owned()))),
+            false => Ok(offset),
+        }
+    }
+}
+
 impl fmt::Debug for PersonQuery {
     /// Without what describes persons.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,13 +18,18 @@
 // Below it, in `sqlite`, stand transactions, statements, schema, checksums and settings. A store of
 // another kind is a folder beside `sqlite` that gives the same methods.
 mod changes;
+mod encoding_row;
 #[cfg(any(feature = "encryption", feature = "transfer"))]
 mod key_file;
 mod model;
+mod noted;
 mod photo_plan;
+#[cfg(feature = "hub")]
+mod postgres;
 mod prepared;
 mod retention;
 mod sqlite;
+mod storage;
 mod written;
 
 use std::fmt;
@@ -32,15 +37,21 @@ use std::sync::Arc;
 
 use crate::audit::Actor;
 
+#[cfg(feature = "hub")]
+pub(crate) use self::postgres::{Changes, HubStore, Timeline};
+#[cfg(feature = "hub")]
+pub use self::postgres::{HistoryEntry, Hub, HubStatus, Kiosk, KioskUser};
 pub use crate::spec::ModelInfo;
 pub use changes::{ChangesSince, PersonChange, PersonChanges};
+pub use encoding_row::{EncodingRow, Vector};
 pub use model::ImageRef;
 pub use prepared::{PreparedImage, PreparedImages};
 pub use retention::Due;
 #[cfg(feature = "hub")]
 pub(crate) use sqlite::Taken;
 pub(crate) use sqlite::not_opened;
-pub use sqlite::{CheckReport, CreateOptions, EncodingRow, Problem, Snapshot, Vector};
+pub use sqlite::{CheckReport, CreateOptions, Problem, Snapshot};
+pub(crate) use storage::{Kept, Look, Moment, Storage};
 pub use written::{CollectionWritten, Erasure, GalleryChanges, GalleryEffect, GalleryPerson, Removed, Written};
 
 /// One vault file, open. Cloning is cheap and gives a handle to the same connections.

@@ -26,13 +26,10 @@ impl Vault {
         self.store().generation()
     }
 
-    /// Bytes of the vault's file and of the log beside it; 0 for a vault in memory.
+    /// Bytes of the vault's file and of the log beside it, or of the hub's database; 0 for a vault in memory.
     #[cfg(feature = "http")]
     pub(crate) fn bytes(&self) -> u64 {
-        let mut log = self.path().as_os_str().to_owned();
-        log.push("-wal");
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-        size(self.path()) + size(Path::new(&log))
+        self.store().bytes().unwrap_or(0)
     }
 
     /// Whether the log beside the vault may still hold what was removed or replaced, by this or another process:
@@ -62,7 +59,7 @@ impl Vault {
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) and as for every write.
     pub fn clean(&self) -> Result<Erasure> {
-        self.store().clean()
+        self.file()?.clean()
     }
 
     /// Whether the vault's file is still where it was opened, and has no second name. Every write asks this
@@ -84,6 +81,6 @@ impl Vault {
     /// [`Cancelled`](crate::ErrorKind::Cancelled) where it was broken off; nothing is left behind
     /// then.
     pub fn backup(&self, path: impl AsRef<Path>, progress: &mut dyn Progress) -> Result<()> {
-        self.store().backup(path.as_ref(), progress)
+        self.file()?.backup(path.as_ref(), progress)
     }
 }

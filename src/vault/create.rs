@@ -9,7 +9,7 @@ use crate::error::{Duplicate, DuplicateReason, Error, ErrorKind, Result};
 use crate::index::{self, Gallery, Match, SearchOptions};
 use crate::person::{CollectionId, DateOfBirth, NewPerson, Person, Status};
 use crate::setters::setters;
-use crate::store::{GalleryPerson, PreparedImage, Snapshot};
+use crate::store::{GalleryPerson, Moment, PreparedImage};
 
 use super::Vault;
 use super::gallery::MOST_CHANGES;
@@ -71,7 +71,7 @@ impl Vault {
             let faces = face.map(|point| Faces::new(self, point, wanted.as_deref())).transpose()?;
             let probe = faces.as_ref().map(|faces| faces.refuse_known(&prepared.images)).transpose()?;
             let mut left_behind = false;
-            let written = self.store().insert_person_if(&self.client, new, &prepared, |vault| {
+            let written = self.store().insert_person_if(&self.client, new, &prepared, &mut |vault| {
                 refuse_namesake(vault, &new.name, born, wanted.as_deref())?;
                 if let (Some(faces), Some(probe)) = (&faces, &probe) {
                     left_behind = !faces.refuse_newcomers(vault, probe)?;
@@ -90,7 +90,7 @@ impl Vault {
 
 /// Refuses a person of the same name who was born on the same day, where a date is asked about.
 pub(super) fn refuse_namesake(
-    vault: &Snapshot<'_>,
+    vault: &dyn Moment,
     name: &str,
     born: Option<DateOfBirth>,
     wanted: Option<&[CollectionId]>,
@@ -136,7 +136,7 @@ impl<'a> Faces<'a> {
 
     /// Refuses the face of somebody who was added since the gallery's generation. Returns `false` where
     /// so much has changed that the gallery has to be brought up to date first.
-    pub(super) fn refuse_newcomers(&self, vault: &Snapshot<'_>, probe: &FaceEncoding) -> Result<bool> {
+    pub(super) fn refuse_newcomers(&self, vault: &dyn Moment, probe: &FaceEncoding) -> Result<bool> {
         let model = self.gallery.model();
         let Some(changes) = vault.changes_since(self.gallery.generation(), &model, MOST_CHANGES)? else {
             return Ok(false);

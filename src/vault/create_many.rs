@@ -312,7 +312,7 @@ impl<'a> Run<'a> {
             }
             let people: Vec<_> = batch.iter().map(|index| &self.people[*index]).map(|p| (p.new, &p.prepared)).collect();
             let mut left_behind = false;
-            let written = vault.store().insert_persons_if(&vault.client, &people, |place, now| {
+            let written = vault.store().insert_persons_if(&vault.client, &people, &mut |place, now| {
                 let new = people[place].0;
                 refuse_namesake(now, &new.name, born(new, self.policy), wanted.as_deref())?;
                 if let (Some(faces), Some(probe)) = (&faces, probes.get(&batch[place])) {

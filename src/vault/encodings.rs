@@ -124,7 +124,7 @@ impl Vault {
             matrix.generation = self.store().generation()?;
             return Ok(matrix);
         }
-        matrix.generation = self.store().all_encodings(Some(&self.client), &id, |row| {
+        matrix.generation = self.store().all_encodings(Some(&self.client), &id, &mut |row| {
             if row.status == Status::Active {
                 matrix.rows.push((row.person.clone(), row.image.clone()));
                 matrix.data.extend(row.vector.components());

@@ -22,7 +22,7 @@ impl Vault {
         let mut apart: HashMap<PersonKey, PersonId> = HashMap::new();
         let mut vector = Vec::with_capacity(model.dimension);
         let before = self.store().generation()?;
-        let scanned = self.store().all_encodings(Some(&self.client), &model.id, |row| {
+        let scanned = self.store().all_encodings(Some(&self.client), &model.id, &mut |row| {
             if row.status != Status::Active {
                 return Ok(());
             }

@@ -58,7 +58,9 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Limits};
 use crate::setters::setters;
-use crate::store::{CreateOptions, Store, not_opened};
+#[cfg(feature = "hub")]
+use crate::store::HubStore;
+use crate::store::{CreateOptions, Storage, Store, not_opened};
 use crate::vault_key::FileSecret;
 #[cfg(feature = "encryption")]
 use crate::vault_key::VaultKey;
@@ -138,8 +140,8 @@ impl VaultOptions {
 #[derive(Clone)]
 pub struct Vault {
     inner: Arc<Inner>,
-    /// The file as whoever acts uses it.
-    store: Store,
+    /// The file or the hub, as whoever acts uses it.
+    store: Arc<dyn Storage>,
     client: ClientId,
     mixed_photos: bool,
     min_liveness: Option<f64>,
@@ -170,7 +172,7 @@ impl Vault {
     pub fn create(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
         let store = Store::create(path.as_ref(), &options.create())?;
         let path = store.path().to_owned();
-        Self::assemble(store, options).map_err(|error| not_opened(&path, error))
+        Self::assemble(Arc::new(store), options).map_err(|error| not_opened(&path, error))
     }
 
     /// Opens the vault at `path`.
@@ -181,7 +183,7 @@ impl Vault {
     /// [`ErrorKind::Key`] where it is encrypted and the key is missing or wrong, or it is not and there is a key,
     /// [`ErrorKind::Corrupt`], [`ErrorKind::Busy`] and [`ErrorKind::Io`] as for every verb.
     pub fn open(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
-        Self::assemble(Store::open_given(path.as_ref(), options.wanted_key())?, options)
+        Self::assemble(Arc::new(Store::open_given(path.as_ref(), options.wanted_key())?), options)
     }
 
     /// Opens the vault at `path`, or makes a new one where there is no file. Of several threads and processes
@@ -191,7 +193,7 @@ impl Vault {
     /// As for [`Self::open`] and [`Self::create`]: a file that is no vault is refused and stays as it is, and
     /// an existing vault without the client of `options` is [`ErrorKind::NotFound`].
     pub fn open_or_create(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
-        Self::assemble(Store::open_or_create(path.as_ref(), &options.create())?, options)
+        Self::assemble(Arc::new(Store::open_or_create(path.as_ref(), &options.create())?), options)
     }
 
     /// Makes a new vault in memory: for tests, and for people who are to be forgotten when the program ends. It
@@ -212,7 +214,7 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::Io`] where there is not enough memory.
     pub fn in_memory(options: VaultOptions) -> Result<Self> {
-        Self::assemble(Store::in_memory(&options.create())?, options)
+        Self::assemble(Arc::new(Store::in_memory(&options.create())?), options)
     }
 
     /// Opens the vault at `path` for reading: nothing of it is written, whatever is asked.
@@ -220,13 +222,32 @@ impl Vault {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_read_only(path: impl AsRef<Path>, options: VaultOptions) -> Result<Self> {
-        Self::assemble(Store::open_read_only_given(path.as_ref(), options.wanted_key())?, options)
+        Self::assemble(Arc::new(Store::open_read_only_given(path.as_ref(), options.wanted_key())?), options)
     }
 
-    fn assemble(store: Store, options: VaultOptions) -> Result<Self> {
+    /// Uses a hub directly, in place of a file: every verb is carried out in the hub, by its owner (whoever made it
+    /// with [`Hub::init`](crate::Hub::init)). A vault that follows the hub sees each change as it sees those of others.
+    ///
+    /// `address` is as for [`Hub::connect`](crate::Hub::connect), and [`VaultOptions::client`] names one of the hub's
+    /// clients; without one it is the first. Galleries are in this process's memory, as those of a vault are.
+    ///
+    /// What a hub does otherwise than a file: `backup`, `clean`, `sync` and encryption are
+    /// [`Unsupported`](ErrorKind::Unsupported); PostgreSQL overwrites what was removed in its own time, so removals
+    /// answer [`Erasure::Pending`](crate::store::Erasure::Pending); a search that is noted is on the disk before its
+    /// answer; texts cannot have the character U+0000.
+    ///
+    /// # Errors
+    /// As for [`Hub::connect`](crate::Hub::connect), [`ErrorKind::Invalid`] for a user who may only follow the hub, and
+    /// [`ErrorKind::NotFound`] where there is no such client.
+    #[cfg(feature = "hub")]
+    pub fn open_hub(address: &str, options: VaultOptions) -> Result<Self> {
+        Self::assemble(Arc::new(HubStore::connect(address)?), options)
+    }
+
+    fn assemble(store: Arc<dyn Storage>, options: VaultOptions) -> Result<Self> {
         let VaultOptions { engine, limits, client, mixed_photos, min_liveness, .. } = options;
         let client = match client {
-            Some(client) => existing_client(&store, client)?,
+            Some(client) => existing_client(&*store, client)?,
             None => store.default_client()?,
         };
         let inner = Arc::new(Inner { engine, limits, galleries: Default::default() });
@@ -294,7 +315,7 @@ impl Vault {
         Self { client, ..self.clone() }
     }
 
-    /// The vault's file; `:memory:` for a vault in memory.
+    /// The vault's file; `:memory:` for a vault in memory, and the address without a password for a hub.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.store.path()
@@ -331,12 +352,17 @@ impl Vault {
         })
     }
 
-    fn store(&self) -> &Store {
-        &self.store
+    fn store(&self) -> &dyn Storage {
+        &*self.store
+    }
+
+    /// The vault's file, for what only a file can do.
+    fn file(&self) -> Result<&Store> {
+        self.store.file()
     }
 }
 
-fn existing_client(store: &Store, client: ClientId) -> Result<ClientId> {
+fn existing_client(store: &dyn Storage, client: ClientId) -> Result<ClientId> {
     if store.clients()?.contains(&client) {
         return Ok(client);
     }

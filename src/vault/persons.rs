@@ -140,7 +140,7 @@ impl Vault {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown person or another client's.
     pub fn remove_person(&self, id: &PersonId) -> Result<Removed> {
-        let removed = self.store().remove_person(&self.client, id, None)?;
+        let removed = self.store().remove_person_because(&self.client, id, None, RemovalReason::Asked)?;
         self.publish_removed(&removed);
         Ok(removed)
     }

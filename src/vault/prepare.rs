@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, ImageReport, Refusal, Result};
 use crate::liveness::LivenessCheck;
 use crate::person::{ImageBytes, ImagesUpdate, PersonId, PersonUpdate};
-use crate::store::{ModelInfo, PreparedImage, PreparedImages, Snapshot};
+use crate::store::{ModelInfo, Moment, PreparedImage, PreparedImages};
 
 use super::Vault;
 use super::model::engine_model;
@@ -26,7 +26,7 @@ pub(super) struct BeforeEncoding {
 
 impl BeforeEncoding {
     /// Reads it; `person` is somebody who is in the vault, or `None` for a new person.
-    pub(super) fn read(vault: &Snapshot<'_>, person: Option<&PersonId>) -> Result<Self> {
+    pub(super) fn read(vault: &dyn Moment, person: Option<&PersonId>) -> Result<Self> {
         let active = vault.active_model()?;
         let known = match (person, &active) {
             (Some(person), Some(model)) => vault.known_encodings(person, &model.id)?,
@@ -37,7 +37,7 @@ impl BeforeEncoding {
     }
 
     /// The same for photos that come beside those of a person that stay.
-    fn with_kept(self, vault: &Snapshot<'_>, person: &PersonId, update: &ImagesUpdate) -> Result<Self> {
+    fn with_kept(self, vault: &dyn Moment, person: &PersonId, update: &ImagesUpdate) -> Result<Self> {
         let (ImagesUpdate::Edit { remove, .. }, Some(model)) = (update, &self.active) else { return Ok(self) };
         let stored = vault.encodings(person, &model.id)?;
         let kept = stored.into_iter().filter(|(image, _)| !remove.contains(image)).map(|(_, encoding)| encoding);

@@ -7,13 +7,12 @@
 
 use crate::audit::{Receipt, RemovalReason};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hub::{Changes, Hub, Timeline};
 use crate::patch::Patch;
 use crate::person::{CollectionId, PersonId};
 use crate::progress::{Progress, Step};
 use crate::setters::setters;
 use crate::share::{Conflict, Place, Share};
-use crate::store::{GalleryEffect, ModelInfo, Taken};
+use crate::store::{Changes, GalleryEffect, Hub, ModelInfo, Taken, Timeline};
 
 use super::model::engine_model;
 use super::{ReencodeOptions, Vault};
@@ -109,7 +108,7 @@ impl Vault {
             if round == 0 {
                 run.encode()?;
             }
-            if self.store().unsent_count(&self.client)? == 0 {
+            if self.file()?.unsent_count(&self.client)? == 0 {
                 break;
             }
         }
@@ -136,7 +135,7 @@ impl<'a> Run<'a> {
         options: &SyncOptions,
         progress: &'a mut dyn Progress,
     ) -> Result<Self> {
-        let store = vault.store();
+        let store = vault.file()?;
         let known = store.share(&vault.client)?;
         let is_new = known.is_none();
         let mut share = match known {
@@ -222,10 +221,10 @@ impl<'a> Run<'a> {
     }
 
     fn tell_removals(&mut self) -> Result<()> {
-        let gone = self.vault.store().gone()?;
+        let gone = self.vault.file()?.gone()?;
         for part in gone.chunks(REMOVED_AT_ONCE) {
             self.hub.remove_all(part)?;
-            self.vault.store().gone_is_known(part)?;
+            self.vault.file()?.gone_is_known(part)?;
             self.done.removals_sent += part.len() as u64;
             self.go_on("telling removals", self.done.removals_sent, gone.len() as u64)?;
         }
@@ -233,7 +232,7 @@ impl<'a> Run<'a> {
     }
 
     fn send_collections(&mut self) -> Result<()> {
-        let store = self.vault.store();
+        let store = self.vault.file()?;
         let sent = store.begin_sending_collections(&self.vault.client)?;
         if sent.is_empty() {
             return Ok(());
@@ -248,7 +247,7 @@ impl<'a> Run<'a> {
     }
 
     fn send_persons(&mut self) -> Result<()> {
-        let store = self.vault.store();
+        let store = self.vault.file()?;
         let total = store.unsent_count(&self.vault.client)?;
         let (mut after, mut count) = (0, 0);
         loop {
@@ -276,7 +275,7 @@ impl<'a> Run<'a> {
     }
 
     fn take_changes(&mut self) -> Result<()> {
-        let store = self.vault.store();
+        let store = self.vault.file()?;
         let mut count = 0;
         loop {
             let wanted = self.model.as_ref().map(|model| model.id);
@@ -314,7 +313,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self, options: &SyncOptions) -> Result<Synced> {
-        let store = self.vault.store();
+        let store = self.vault.file()?;
         self.done.unsent = store.unsent_count(&self.vault.client)?;
         if let Some(active) = store.active_model()? {
             self.done.unencoded = store.count_images_without(&active.id)?;
@@ -331,7 +330,7 @@ impl<'a> Run<'a> {
     }
 
     fn remove_person(&mut self, uid: &str, reason: RemovalReason) -> Result<()> {
-        let store = self.vault.store();
+        let store = self.vault.file()?;
         let Some(here) = store.person_of_uid(uid)? else { return Ok(()) };
         // Whoever was changed here meanwhile is sent first, and looked at again after that.
         if reason == RemovalReason::LeftShare && (here.is_own || here.has_unsent) {
@@ -348,7 +347,7 @@ impl<'a> Run<'a> {
     }
 
     fn remove_collection(&mut self, code: &str) -> Result<()> {
-        if let Some(effect) = self.vault.store().remove_shared_collection(&self.vault.client, code)? {
+        if let Some(effect) = self.vault.file()?.remove_shared_collection(&self.vault.client, code)? {
             self.publish(effect);
         }
         Ok(())

@@ -26,7 +26,7 @@ fn enroll(vault: &Vault) -> Result<Person> {
     let mut image = PreparedImage::new(b"photo");
     image.encoding = Some(probe());
     let prepared = PreparedImages { images: vec![image], model: Some(model), ..PreparedImages::default() };
-    Ok(vault.store().insert_person(&vault.client, &new, &prepared)?.person)
+    Ok(vault.file()?.insert_person(&vault.client, &new, &prepared)?.person)
 }
 
 /// How many people are found, in the gallery of the file's present generation.
@@ -39,9 +39,9 @@ fn found(vault: &Vault) -> Result<usize> {
 
 /// What `verb` gives, and how many transactions read and wrote meanwhile.
 fn counted<T>(vault: &Vault, verb: impl FnOnce() -> Result<T>) -> Result<(T, (u64, u64))> {
-    let before = vault.store().transactions();
+    let before = vault.file().expect("a file").transactions();
     let value = verb()?;
-    let after = vault.store().transactions();
+    let after = vault.file().expect("a file").transactions();
     Ok((value, (after.0 - before.0, after.1 - before.1)))
 }
 

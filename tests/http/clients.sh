@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every program of examples/clients/ whose language is on this machine, with a good token, for
-# an unknown person and with a bad token. What is skipped is named.
+# an unknown person and with a bad token. What is skipped is named. FACEVAULT_TEST_HUB=1: see serve.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/http/serve.sh

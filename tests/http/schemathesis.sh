@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sends what /openapi.json allows and what it does not, with a good token, another client's, an
-# expired one and a bad one: tests/http/schemathesis.sh [EXAMPLES OF EACH OPERATION]
+# expired one and a bad one: tests/http/schemathesis.sh [EXAMPLES OF EACH OPERATION]. FACEVAULT_TEST_HUB=1: see
+# serve.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 examples="${1:-200}"

@@ -1,6 +1,11 @@
 # Sourced by the scripts beside it: starts a server for them and exports where it is.
 #
-# Needs nothing but Rust: the models are stand-ins, the table of scores is made up.
+# Needs nothing but Rust: the models are stand-ins, the table of scores is made up. With FACEVAULT_TEST_HUB=1 the server
+# is one of a hub, on a PostgreSQL server of the test's own: FACEVAULT_POSTGRES names the folder of its programs.
+
+if [ "${FACEVAULT_TEST_HUB:-}" = 1 ]; then
+    : "${FACEVAULT_POSTGRES:?names the folder of the programs of PostgreSQL, which FACEVAULT_TEST_HUB=1 needs}"
+fi
 
 work="$(mktemp -d)"
 mkfifo "$work/stdin"

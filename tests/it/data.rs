@@ -38,6 +38,19 @@ pub(crate) fn vaults_are_encrypted() -> bool {
     cfg!(feature = "test-encrypted") && std::env::var_os("FACEVAULT_TEST_ENCRYPTED").is_some_and(|value| value == "1")
 }
 
+/// Whether vaults are in hubs where a test leaves their place to [`Place`](crate::place::Place).
+pub(crate) fn vaults_are_in_hubs() -> bool {
+    cfg!(feature = "hub") && std::env::var_os("FACEVAULT_TEST_HUB").is_some_and(|value| value == "1")
+}
+
+/// Whether the running test is left out, and named, because vaults are in hubs: it says why only a file will do.
+pub(crate) fn only_of_files(why: &str) -> bool {
+    if vaults_are_in_hubs() {
+        eprintln!("skipped: {}: {why}", std::thread::current().name().unwrap_or_default());
+    }
+    vaults_are_in_hubs()
+}
+
 /// A vault's file as SQLite sees it, for damage and for looking inside.
 pub(crate) fn database(path: impl AsRef<Path>) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(path).expect("a database");

@@ -8,10 +8,15 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::place::Place;
+
 /// A folder to work in, and the environment of the commands.
 pub(crate) struct Facevault {
-    folder: TempDir,
+    /// What commands call the vault.
+    vault: String,
     environment: Vec<(String, String)>,
+    _place: Option<Place>,
+    folder: TempDir,
 }
 
 /// What a command did.
@@ -29,16 +34,53 @@ impl Facevault {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let home = folder.path().join("home").display().to_string();
-        Self { folder, environment: vec![("FACEVAULT_HOME".into(), home)] }
+        Self { vault: "v".to_owned(), environment: vec![("FACEVAULT_HOME".into(), home)], _place: None, folder }
     }
 
     /// With an empty data folder and a vault `v` with a person `ada` and a collection `staff`.
     pub(crate) fn with_ada() -> Self {
         let test = Self::new();
         test.run(["init", "v"]).ok();
-        test.run(["collection", "add", "v", "--name", "Staff", "--id", "staff"]).ok();
-        test.run(["person", "add", "v", "--name", "Ada Lovelace", "--id", "ada", "--notes", "first"]).ok();
-        test
+        test.and_ada()
+    }
+
+    /// With an empty data folder and an empty vault, in a file or in a hub ([`Place`]): commands take
+    /// [`Self::vault`].
+    pub(crate) fn in_any_place() -> Self {
+        let test = Self::new();
+        let file = test.path().join("v");
+        match Place::new(file) {
+            Place::File(_) => {
+                test.run(["init", "v"]).ok();
+                test
+            }
+            #[cfg(feature = "hub")]
+            hub => test.at(hub),
+        }
+    }
+
+    /// The same in a hub, where there is a server for it.
+    #[cfg(feature = "hub")]
+    pub(crate) fn in_a_hub() -> Option<Self> {
+        Place::hub().map(|hub| Self::new().at(hub))
+    }
+
+    #[cfg(feature = "hub")]
+    fn at(self, place: Place) -> Self {
+        Self { vault: place.argument(), _place: Some(place), ..self }
+    }
+
+    /// The same with a person `ada` and a collection `staff`.
+    pub(crate) fn and_ada(self) -> Self {
+        let vault = self.vault();
+        self.run(["collection", "add", vault, "--name", "Staff", "--id", "staff"]).ok();
+        self.run(["person", "add", vault, "--name", "Ada Lovelace", "--id", "ada", "--notes", "first"]).ok();
+        self
+    }
+
+    /// What commands call the vault.
+    pub(crate) fn vault(&self) -> &str {
+        &self.vault
     }
 
     /// The same with ONNX Runtime installed in the data folder, where this machine has it.
@@ -114,7 +156,7 @@ impl Facevault {
 
     /// The version of the person `ada`: it tells whether anything was changed.
     pub(crate) fn version_of_ada(&self) -> u64 {
-        let listed = self.run(["person", "list", "v", "--json"]).ok().json();
+        let listed = self.run(["person", "list", self.vault(), "--json"]).ok().json();
         let ada = listed["data"].as_array().and_then(|all| all.iter().find(|person| person["_id"] == "ada")).cloned();
         ada.and_then(|ada| ada["version"].as_u64()).expect("ada is there")
     }

@@ -31,7 +31,7 @@ const LAYERS: &[&[&str]] = &[
         "vault_key",
     ],
     &["onnx"],
-    &["models", "vision", "store", "hub", "index", "statistics", "tracking"],
+    &["models", "vision", "store", "index", "statistics", "tracking"],
     &["engine"],
     &["evaluation", "vault"],
     &["watch"],

@@ -46,6 +46,7 @@ mod optimized;
 mod orientation;
 mod packs;
 mod photos;
+mod place;
 mod recognizability;
 mod reencode;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

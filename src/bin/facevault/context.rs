@@ -16,6 +16,7 @@ use facevault::{Vault, VaultOptions};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::place;
 
 /// The smallest face, in pixels of its shorter side, where nothing else is said.
 const MIN_FACE: f32 = 40.0;
@@ -156,14 +157,14 @@ impl Context {
 
     /// Opens a vault for everything but photos: no models are loaded.
     pub(crate) fn vault(&self, path: &Path) -> Result<Vault> {
-        Ok(acting(Vault::open(path, self.vault_options(None)?)?))
+        Ok(acting(place::open(path, self.vault_options(None)?)?))
     }
 
     /// Opens a vault for looking only: it may lie where nothing can be written.
     pub(crate) fn vault_for_reading(&self, path: &Path) -> Result<Vault> {
-        match Vault::open_read_only(path, self.vault_options(None)?).map(acting) {
+        match place::open_read_only(path, self.vault_options(None)?).map(acting) {
             // One of an older version is brought up to date first.
-            Err(error) if error.kind() == ErrorKind::Unsupported => self.vault(path),
+            Err(error) if error.kind() == ErrorKind::Unsupported && !place::is_hub(path) => self.vault(path),
             opened => opened,
         }
     }
@@ -172,7 +173,7 @@ impl Context {
     pub(crate) fn vault_with_engine(&self, path: &Path) -> Result<Vault> {
         // A file that is no vault is reported before models are loaded.
         drop(self.vault(path)?);
-        self.told_of_mode(acting(Vault::open(path, self.vault_options(Some(self.engine()?))?)?))
+        self.told_of_mode(acting(place::open(path, self.vault_options(Some(self.engine()?))?)?))
     }
 
     /// Opens a vault for searching by photo: nothing of it is written, unless it notes searches.
@@ -180,16 +181,19 @@ impl Context {
         if self.vault_for_reading(path)?.audit_policy()?.scope == AuditScope::All {
             return self.vault_with_engine(path);
         }
-        self.told_of_mode(acting(Vault::open_read_only(path, self.vault_options(Some(self.engine()?))?)?))
+        self.told_of_mode(acting(place::open_read_only(path, self.vault_options(Some(self.engine()?))?)?))
     }
 
-    /// Says so where what was removed or replaced is still in the log.
+    /// Says so where what was removed or replaced is not overwritten yet.
     pub(crate) fn notice_pending_erasure(&self, vault: &Vault) -> Result<()> {
         if vault.erasure()? == Erasure::Pending {
-            self.output.notice(
-                "another program is reading an older state of the vault: what was removed or replaced stays in the log \
-                 beside it until the next write; `facevault check` says when it is gone",
-            );
+            self.output.notice(match place::is_hub(vault.path()) {
+                true => "what was removed or replaced stays in the hub's files until PostgreSQL's vacuum overwrites it",
+                false => {
+                    "another program is reading an older state of the vault: what was removed or replaced stays in the \
+                     log beside it until the next write; `facevault check` says when it is gone"
+                }
+            });
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod interrupt;
 mod logging;
 mod output;
 mod photo;
+mod place;
 mod progress;
 mod service;
 

@@ -101,7 +101,7 @@ impl Store {
 }
 
 impl CheckReport {
-    pub(super) fn add(&mut self, person: Option<&PersonId>, what: String) {
+    pub(in crate::store) fn add(&mut self, person: Option<&PersonId>, what: String) {
         self.problems.push(Problem { person: person.cloned(), what });
     }
 

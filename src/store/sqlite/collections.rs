@@ -11,7 +11,7 @@ use super::{Store, clients, columns, erasure, generation, schema};
 use crate::audit::AuditEvent;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result, Rule, Violation};
-use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId};
+use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId, described};
 use crate::store::{CollectionWritten, GalleryEffect};
 
 impl Store {
@@ -153,7 +153,7 @@ pub(super) fn resolve(connection: &Connection, client: i64, names: &[String]) ->
         match find(connection, client, name)? {
             Some(key) => keys.push(key),
             None => {
-                unknown.push(Violation { field: format!("collections[{index}]"), rule: Rule::Unknown(describe(name)) })
+                unknown.push(Violation { field: format!("collections[{index}]"), rule: Rule::Unknown(described(name)) })
             }
         }
     }
@@ -197,15 +197,9 @@ pub(super) fn find(connection: &Connection, client: i64, id_or_code: &str) -> Ou
     }
 }
 
-/// A collection as an error names it, however long its text.
-pub(super) fn describe(name: &str) -> String {
-    let cut: String = name.chars().take(64).collect();
-    format!("collection {cut:?}")
-}
-
 fn require(connection: &Connection, client: i64, id_or_code: &str) -> Outcome<i64> {
     find(connection, client, id_or_code)?
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no {}", describe(id_or_code))).into())
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no {}", described(id_or_code))).into())
 }
 
 fn exists(connection: &Connection, client: i64, id: &CollectionId) -> Outcome<bool> {

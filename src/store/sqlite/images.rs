@@ -11,6 +11,7 @@ use super::{Store, checksum, clients, columns, models, persons, thumbnails};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, ImageBytes, ImageId, ImagesUpdate, PersonId, PersonImage};
+use crate::store::noted::ImagesEffect;
 use crate::store::photo_plan::{self, PhotoPlan, Step, StoredImage};
 use crate::store::prepared::{NewImage, PreparedImage, PreparedImages};
 
@@ -40,7 +41,6 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], and as for every read.
-    #[cfg(feature = "http")]
     pub(crate) fn photo_bytes(&self, client: &ClientId, person: &PersonId) -> Result<u64> {
         self.read(|connection| {
             let owner = persons::require_key(connection, clients::require(connection, client)?, person)?;
@@ -58,7 +58,6 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown person, and as for every read.
-    #[cfg(feature = "http")]
     pub(crate) fn image_at(&self, client: &ClientId, person: &PersonId, place: usize) -> Result<Option<ImageId>> {
         self.read(|connection| {
             let owner = persons::require_key(connection, clients::require(connection, client)?, person)?;
@@ -79,19 +78,6 @@ impl Store {
             photo(connection, person, found.key, image)
         })
     }
-}
-
-/// What an update did to a person's photos.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ImagesEffect {
-    /// Photos or encodings came or went.
-    pub(super) changed: bool,
-    /// Photos went.
-    pub(super) removed: bool,
-    /// How many came, encodings without a photo included.
-    pub(super) came: u64,
-    /// How many went.
-    pub(super) went: u64,
 }
 
 /// A person's photos in their order. Which rows are damaged they say themselves.

@@ -22,6 +22,7 @@ mod erasure;
 mod error;
 mod generation;
 mod images;
+mod kept;
 mod models;
 mod open;
 mod person_row;
@@ -51,7 +52,6 @@ pub use check::{CheckReport, Problem};
 pub(super) use connection::Connections;
 pub use open::CreateOptions;
 pub(crate) use open::not_opened;
-pub use scan::{EncodingRow, Vector};
 #[cfg(feature = "hub")]
 pub(crate) use share::Taken;
 pub use snapshot::Snapshot;

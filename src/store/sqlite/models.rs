@@ -14,6 +14,7 @@ use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::ImageBytes;
 use crate::spec::{EncodingMode, Metric};
+use crate::store::model::{require_mode, require_of};
 use crate::store::{Erasure, GalleryEffect, ImageRef, ModelInfo};
 
 /// The photos, and the encodings that were given without one, that have no encoding by the model ?1.
@@ -245,33 +246,7 @@ impl Store {
 impl ModelRow {
     /// Refuses an encoding of another model or dimension.
     pub(super) fn check(&self, encoding: &FaceEncoding) -> Result<()> {
-        if encoding.model() != self.id {
-            let message =
-                format!("the encoding was made by model {}, the vault takes those of {}", encoding.model(), self.id);
-            return Err(Error::new(ErrorKind::ModelMismatch, message));
-        }
-        if encoding.dimension() != self.dimension {
-            let message = format!(
-                "the encoding has {} components, those of model {} have {}",
-                encoding.dimension(),
-                self.id,
-                self.dimension
-            );
-            return Err(Error::new(ErrorKind::ModelMismatch, message));
-        }
-        Ok(())
-    }
-
-    /// Refuses encodings of another mode than the one that is noted.
-    fn check_mode(&self, made_in: Option<EncodingMode>) -> Result<()> {
-        match (self.mode, made_in) {
-            (Some(noted), Some(made_in)) if noted != made_in => {
-                let message =
-                    format!("the encoding was made in the {made_in} mode, the vault takes those of the {noted} mode");
-                Err(Error::new(ErrorKind::ModelMismatch, message))
-            }
-            _ => Ok(()),
-        }
+        require_of(&self.id, self.dimension, encoding)
     }
 }
 
@@ -305,7 +280,7 @@ impl Store {
                 active(connection)
             }
             (Some(known), Some(made_by)) if known.id == made_by.id => {
-                known.check_mode(made_by.mode)?;
+                require_mode(known.mode, made_by.mode)?;
                 Ok(Some(known))
             }
             (known, _) => Ok(known),

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Row, Statement};
 
+use super::columns;
 use super::error::{Fault, Outcome};
 use super::rows::{self, Table};
-use super::{columns, persons};
-use crate::person::{Gender, NewPerson, PersonId, PersonSummary, Status};
+use crate::person::{Gender, NewPerson, PersonId, PersonSummary, Status, fold};
 
 /// A person's row. How many photos there are, and the collections, are in other tables: here the
 /// person has none.
@@ -87,7 +87,7 @@ const COLUMNS: &[Column] = &[
     ),
     column(":name", |row| row.person.name.as_str().into(), |row, from, at| set(&mut row.person.name, from.get(at))),
     // For finding names; nobody reads it.
-    column(":folded_name", |row| ToSqlOutput::Owned(Value::Text(persons::fold(&row.person.name))), |_, _, _| Ok(())),
+    column(":folded_name", |row| ToSqlOutput::Owned(Value::Text(fold(&row.person.name))), |_, _, _| Ok(())),
     column(
         ":nationality",
         |row| optional(row.person.nationality.as_deref()),

@@ -18,6 +18,7 @@ use crate::encoding::ModelId;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::person::{ClientId, NewPerson, Person, PersonId, PersonKey, PersonSummary, PersonUpdate};
+use crate::store::noted::PersonChanged;
 use crate::store::{Erasure, GalleryPerson, PreparedImages, Removed, Written};
 
 impl Store {
@@ -180,19 +181,9 @@ impl Store {
             row.person.version += 1;
             row.person.updated_at = row.person.updated_at.max(clock::now());
             row.save(connection)?;
-            self.note(connection, Some(client), Some(key), || {
-                let mut fields = row.person.differs_in(&before);
-                let others =
-                    [("attributes", !update.attributes.is_keep()), ("collections", moved), ("images", images.changed)];
-                fields.extend(others.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name));
-                fields.sort_unstable();
-                Ok(AuditEvent::PersonUpdated {
-                    fields: fields.into_iter().map(str::to_owned).collect(),
-                    photos_added: images.came,
-                    photos_removed: images.went,
-                })
-            })?;
-            let replaced = images.removed || moved || !update.attributes.is_keep() || replaces(&before, &row.person);
+            let change = PersonChanged { before: &before, after: &row.person, update, moved, images: &images };
+            self.note(connection, Some(client), Some(key), || Ok(change.event()))?;
+            let replaced = change.replaces();
             if replaced {
                 erasure::note(connection)?;
             }
@@ -253,19 +244,6 @@ impl Store {
         })?;
         Ok(Removed { key, gallery, erasure: self.erase(), receipt })
     }
-}
-
-/// Whether a field had a value that it has no longer.
-fn replaces(before: &PersonSummary, after: &PersonSummary) -> bool {
-    fn went<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
-        before.is_some() && before != after
-    }
-    before.name != after.name
-        || went(&before.gender, &after.gender)
-        || went(&before.date_of_birth, &after.date_of_birth)
-        || went(&before.nationality, &after.nationality)
-        || went(&before.notes, &after.notes)
-        || went(&before.expires_at, &after.expires_at)
 }
 
 /// What the audit trail says of a person who is about to be removed.

@@ -10,7 +10,7 @@ use super::person_row::{PERSONS, PersonRow};
 use super::{Store, clients, collections, generation, images, models, persons};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::Result;
-use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, ImageId, PersonId, PersonSummary};
+use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, ImageId, PersonId, PersonSummary, fold};
 use crate::store::{GalleryChanges, ModelInfo};
 
 /// The vault at one moment, as one client sees it: a read snapshot, or the inside of a transaction
@@ -151,7 +151,7 @@ fn namesake(
     born: DateOfBirth,
     wanted: Option<&[CollectionId]>,
 ) -> Outcome<Option<PersonId>> {
-    let name = persons::fold(name);
+    let name = fold(name);
     let mut statement =
         connection.prepare_cached(&PERSONS.select("WHERE client = ?1 AND date_of_birth = ?2 ORDER BY key"))?;
     let folded = PERSONS.place("folded_name");

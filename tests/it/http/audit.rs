@@ -3,7 +3,7 @@
 use facevault::{AuditEvent, AuditPolicy, AuditQuery, AuditScope, Receipt};
 use serde_json::json;
 
-use super::{Service, photo};
+use super::{Service, erasure, photo};
 
 #[test]
 fn requests_are_noted_by_their_token_and_decided_by_their_score() {
@@ -24,7 +24,7 @@ fn requests_are_noted_by_their_token_and_decided_by_their_score() {
         )
         .data();
     let removed = service.delete("/persons/ada");
-    assert_eq!(removed.data(), json!({"_id": "ada", "collections": [], "deleted": true, "erasure": "done"}));
+    assert_eq!(removed.data(), json!({"_id": "ada", "collections": [], "deleted": true, "erasure": erasure()}));
 
     let token = service.token.split('.').next().map(str::to_owned);
     let entries =

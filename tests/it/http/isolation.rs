@@ -1,8 +1,8 @@
-//! Two clients in one file: for every route, one's answers are the same whether the other has data.
+//! Two clients in one vault: for every route, one's answers are the same whether the other has data.
 
 use std::collections::BTreeSet;
 
-use facevault::{NewCollection, NewPerson, Vault, VaultOptions};
+use facevault::{NewCollection, NewPerson, VaultOptions};
 use serde_json::{Value, json};
 
 use super::{BASE, Service, client, photo};
@@ -102,7 +102,7 @@ fn answers(other_has_data: bool) -> Vec<String> {
     if other_has_data {
         // As another process would.
         let options = VaultOptions::default().with_engine(fakes::engine()).with_client(client("a"));
-        let other = Vault::open(service.vault.path(), options).expect("a vault");
+        let other = service.place.open(options);
         let staff = NewCollection { id: "staff".parse().ok(), name: "Staff".into(), description: None };
         other.create_collection(&staff).expect("a collection");
         let body = |id: &str, seed| json!({"_id": id, "name": "Ada Lovelace", "images": [photo(seed)], "collections": ["staff"], "date_of_birth": "1990-01-15", "notes": "secret"});

@@ -6,12 +6,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use facevault::vision::{Detector, Face};
-use facevault::{ErrorKind, Vault, VaultOptions};
+use facevault::{ErrorKind, VaultOptions};
 use image::RgbImage;
 use serde_json::json;
 
 use super::{BASE, Service, photo};
 use crate::fakes;
+use crate::place::Place;
 
 /// A detector that stands still until it is let go.
 #[derive(Clone, Default)]
@@ -331,7 +332,8 @@ fn a_connection_is_not_idle_while_its_request_takes_long() {
 #[test]
 fn an_address_for_others_needs_a_word_and_certificates_are_looked_at() {
     let folder = tempfile::tempdir().expect("a folder");
-    let vault = Vault::create(folder.path().join("v"), VaultOptions::default()).expect("a vault");
+    let place = Place::new(folder.path().join("v"));
+    let vault = place.create(VaultOptions::default());
     let bind = |set: &dyn Fn(&mut facevault::http::ServerOptions)| {
         let mut options = facevault::http::ServerOptions { listen: ([0, 0, 0, 0], 0).into(), ..Default::default() };
         set(&mut options);

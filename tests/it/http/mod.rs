@@ -12,6 +12,8 @@ mod faces;
 mod fairness;
 mod framing;
 mod hostile;
+#[cfg(feature = "hub")]
+mod hub;
 mod isolation;
 mod leaving;
 mod limits;
@@ -38,12 +40,13 @@ use facevault::{CalibrationPoint, CalibrationTable, ClientId, Engine, MeasuredOn
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::fakes;
+use super::{data, fakes};
+use crate::place::Place;
 
 /// Every route, without `/v2/face-recognition`.
 const BASE: &str = "/v2/face-recognition";
 
-/// A server of a vault with two clients, `a` and `b`. Dropping it stops it.
+/// A server of a vault with two clients, `a` and `b`, in any [`Place`]. Dropping it stops it.
 struct Service {
     url: String,
     /// Where the process's numbers are.
@@ -53,6 +56,7 @@ struct Service {
     stop: StopHandle,
     running: Option<JoinHandle<facevault::Result<()>>>,
     agent: ureq::Agent,
+    place: Place,
     _folder: Arc<TempDir>,
 }
 
@@ -138,8 +142,8 @@ impl Service {
 
     fn of_clients(options: VaultOptions, with_b: bool, set: impl FnOnce(&mut ServerOptions)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = options.with_client(client("a"));
-        let vault = Vault::create(folder.path().join("people.vault"), options).expect("a vault");
+        let place = Place::new(folder.path().join("people.vault"));
+        let vault = place.create(options.with_client(client("a")));
         if with_b {
             vault.add_client(&client("b")).expect("a client");
         }
@@ -155,7 +159,7 @@ impl Service {
         let (url, metrics, stop) = (server.url(), server.metrics_url(), server.stop_handle());
         let running = Some(std::thread::spawn(move || server.run()));
         let agent = agent(|config| config);
-        Self { url, metrics, vault, token: secret.reveal(), stop, running, agent, _folder: Arc::new(folder) }
+        Self { url, metrics, vault, token: secret.reveal(), stop, running, agent, place, _folder: Arc::new(folder) }
     }
 
     /// The same server for the client `b`.
@@ -240,6 +244,14 @@ fn agent(
         .allow_non_standard_methods(true)
         .timeout_global(Some(Duration::from_secs(60)));
     set(config).build().new_agent()
+}
+
+/// What answers say of removed bytes in a hub: PostgreSQL overwrites them later.
+const ERASURE_IN_HUBS: &str = "pending";
+
+/// What the answer to a removal says of the removed bytes.
+fn erasure() -> &'static str {
+    if data::vaults_are_in_hubs() { ERASURE_IN_HUBS } else { "done" }
 }
 
 /// A photo of somebody in base64.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Service, photo, photo_of};
+use super::{Service, erasure, photo, photo_of};
 
 fn ids(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().map(|person| person["_id"].as_str().expect("an id")).collect()
@@ -33,7 +33,8 @@ fn a_person_is_created_read_updated_and_removed() {
     let updated = service.put(&path, &json!({"images": [photo(3)], "status": "inactive"})).data();
     assert_eq!((&updated["images"], &updated["status"]), (&json!([photo(3)]), &json!("inactive")));
 
-    assert_eq!(service.delete(&path).data(), json!({"_id": id, "deleted": true, "collections": [], "erasure": "done"}));
+    let removed = json!({"_id": id, "deleted": true, "collections": [], "erasure": erasure()});
+    assert_eq!(service.delete(&path).data(), removed);
     for method in ["GET", "DELETE"] {
         let gone = service.send(method, &path, None);
         assert_eq!(
@@ -263,10 +264,10 @@ fn a_person_leaves_one_collection_and_goes_with_the_last() {
     assert_eq!(service.delete(&path).status, 409);
     service.delete("/persons/ada?where=x").fails(409, "Invalid query parameters", "INVALID_PARAMETERS");
     let left = service.delete(&format!("/persons/ada?collection={two}")).data();
-    assert_eq!(left, json!({"_id": "ada", "deleted": false, "collections": [one], "erasure": "done"}));
+    assert_eq!(left, json!({"_id": "ada", "deleted": false, "collections": [one], "erasure": erasure()}));
     assert_eq!(service.get("/persons/ada").data()["collections"], json!([one]));
     let gone = service.delete(&format!("/persons/ada?collection={one}")).data();
-    assert_eq!(gone, json!({"_id": "ada", "deleted": true, "collections": [], "erasure": "done"}));
+    assert_eq!(gone, json!({"_id": "ada", "deleted": true, "collections": [], "erasure": erasure()}));
     assert_eq!(service.get("/persons/ada").status, 404);
 }
 

@@ -24,8 +24,7 @@ fn signal(server: &Server, name: &str) {
 
 #[test]
 fn systemd_is_told_of_the_start_of_work_and_of_the_end() {
-    let test = Facevault::new();
-    test.run(["init", "v"]).ok();
+    let test = Facevault::in_any_place();
     let path = test.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
     socket.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
@@ -34,7 +33,7 @@ fn systemd_is_told_of_the_start_of_work_and_of_the_end() {
         let length = socket.recv(&mut line).expect("told");
         String::from_utf8(line[..length].to_vec()).expect("text")
     };
-    let mut command = test.command(["serve", "v", "--listen", "127.0.0.1:0", "--without-models"]);
+    let mut command = test.command(["serve", test.vault(), "--listen", "127.0.0.1:0", "--without-models"]);
     // A time that is long enough for a busy machine.
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000").stdin(Stdio::null()).stdout(Stdio::null());
     let mut server = Server(command.spawn().expect("a server"));

@@ -6,9 +6,10 @@ mod crash;
 #[cfg(feature = "cli")]
 mod documents;
 mod following;
+mod migration;
 mod mistakes;
 mod model;
-mod server;
+pub(crate) mod server;
 mod tls;
 
 use facevault::{Hub, Person, SyncOptions, Synced, Vault, VaultOptions};

@@ -42,7 +42,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     #[command(flatten)]
@@ -110,7 +110,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY)]
 pub(crate) struct Verify {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// A head that an earlier verification printed: the trail must still contain it
@@ -129,7 +129,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXPORT)]
 pub(crate) struct Export {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     #[command(flatten)]
@@ -146,7 +146,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = POLICY)]
 pub(crate) struct Policy {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// Record nothing, all changes of the vault, or searches as well
@@ -187,7 +187,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = RECEIPT)]
 pub(crate) struct ReceiptArguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The receipt, as `person remove` or `purge` printed it; `-` reads it from standard input

@@ -11,6 +11,7 @@ use super::Outcome;
 use crate::context::Context;
 use crate::interrupt::Guard;
 use crate::output::{bytes, duration, path};
+use crate::place;
 use crate::progress::watched;
 
 const EXAMPLES: &str = "\
@@ -36,6 +37,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     // Ctrl-C before the last byte leaves nothing; after it, the copy is there and is answered.
     let _whole = Guard::new();
     let started = Instant::now();
+    place::require_file(&arguments.copy, "name the file to copy to")?;
     let vault = context.vault_for_reading(&arguments.vault)?;
     let mut size = 0;
     watched(&context.output, |progress| {

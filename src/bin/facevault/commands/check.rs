@@ -11,6 +11,7 @@ use super::Outcome;
 use crate::context::Context;
 use crate::failure::{Failure, exit_code};
 use crate::output::{Mark, duration};
+use crate::place;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +28,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 }
 
@@ -68,7 +69,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
             text.line(format!("{} of the encodings were given without a photo", report.without_photo))?;
         }
         if report.erasure_pending {
-            text.line("what was removed or replaced is still in the log beside the vault: the next write erases it")?;
+            text.line(match place::is_hub(vault.path()) {
+                true => "what was removed or replaced is in the hub's files until PostgreSQL's vacuum overwrites it",
+                false => "what was removed or replaced is still in the log beside the vault: the next write erases it",
+            })?;
         }
         model.iter().try_for_each(|model| {
             let mode = model.mode.map_or("unknown", EncodingMode::as_str);

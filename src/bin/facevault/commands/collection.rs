@@ -29,7 +29,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = ADD)]
 pub(crate) struct Add {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The name, 1 to 100 characters
@@ -96,7 +96,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 }
 
@@ -120,7 +120,7 @@ pub(crate) struct Remove {
 /// The arguments that name a collection.
 #[derive(Debug, Args)]
 struct Which {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The collection's id or code

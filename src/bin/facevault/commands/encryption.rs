@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Outcome;
 use crate::context::Context;
 use crate::output::{duration, path};
+use crate::place;
 use crate::progress::watched;
 
 const ENCRYPT: &str = "\
@@ -83,6 +84,7 @@ fn recode(
     done: &str,
     work: impl FnOnce(&PathBuf, &mut dyn Progress) -> Result<bool>,
 ) -> Outcome {
+    place::require_file(vault, "encrypt the disk of PostgreSQL's server instead")?;
     let started = Instant::now();
     let changed = watched(&context.output, |progress| work(vault, progress))?;
     context.output.answer(&json!({"vault": path(vault), "changed": changed}), |text| {

@@ -42,7 +42,7 @@ formula (it begins with = + - or @) has a ' before it, which `facevault import` 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The folder, or a file whose name ends with .csv or .bundle; it must not be there yet

@@ -45,7 +45,7 @@ Exit code 0: somebody was found. 1: nobody, or a photo was refused.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// Photos of one person, or with --all-faces of any number of people; `-` is standard input

@@ -52,7 +52,7 @@ added for another reason. All others were added.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The folder, the CSV file, or what was exported

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use facevault::Vault;
 use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
 use crate::interrupt::Guard;
 use crate::output::path;
+use crate::place;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     // From here on Ctrl-C waits: a vault that is there is answered as created.
     let _whole = Guard::new();
-    let vault = Vault::create(&arguments.vault, context.vault_options(None)?)?;
+    let vault = place::create(&arguments.vault, context.vault_options(None)?)?;
     let data = json!({"vault": path(&arguments.vault), "client": vault.client()});
     context.output.answer(&data, |text| {
         text.line(format!("created {}", arguments.vault.display()))?;

@@ -34,7 +34,7 @@ Exit code 1: photos give no encoding by the new model, and the old one stays.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// Keep the old encodings beside the new ones

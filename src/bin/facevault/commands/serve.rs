@@ -14,6 +14,7 @@ use super::Outcome;
 use super::matching::EnrolledLiveness;
 use crate::context::Context;
 use crate::output::{count, path};
+use crate::place;
 use crate::service::{Service, answering};
 use crate::{core_dumps, interrupt};
 
@@ -21,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   facevault serve people.vault
   facevault serve people.vault --console                     also a page for people, in the browser
+  facevault serve postgres://owner@hub.example/facevault     a hub itself, without a vault
   facevault serve people.vault --listen 127.0.0.1:0          any free port; the answer names it
   facevault serve people.vault --tls-cert cert.pem --tls-key key.pem
   facevault serve people.vault --listen 0.0.0.0:8443 --allow-remote --host kiosk.example \\
@@ -36,7 +38,7 @@ http://127.0.0.1:8780/docs describes every route; a browser asks for a name and 
 token is the password. /openapi.json is the same for programs. /metrics gives Prometheus the
 metrics of the token's client; --metrics serves those of the whole process.";
 
-/// Answer HTTP requests for a vault, until Ctrl-C
+/// Answer HTTP requests for a vault or a hub, until Ctrl-C
 ///
 /// Programs send a token (`facevault token create`) and act for its client. Only programs on this
 /// machine can connect unless you pass --allow-remote. Ctrl-C stops the server once running requests
@@ -46,7 +48,7 @@ metrics of the token's client; --metrics serves those of the whole process.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The address and port to listen on; port 0 is any free one
@@ -145,6 +147,7 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
             )),
         }
     }
+    let file = path(place::shown(&arguments.vault, &vault));
     let server = Server::bind(vault, options)?;
     let guard = interrupt::Guard::new();
     let stop = server.stop_handle();
@@ -154,8 +157,7 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
         told.stopping();
         stop.stop();
     });
-    let (url, metrics, file) = (server.url(), server.metrics_url(), path(&arguments.vault));
-    let console = server.console_url();
+    let (url, metrics, console) = (server.url(), server.metrics_url(), server.console_url());
     context.output.answer(&json!({"url": url, "console": console, "metrics": metrics, "vault": file}), |text| {
         text.line(format!("serving {file} at {url}; Ctrl-C stops"))?;
         console.iter().try_for_each(|console| {

@@ -12,6 +12,7 @@ use super::Outcome;
 use crate::context::Context;
 use crate::interrupt::{self, Guard};
 use crate::output::{Text, count};
+use crate::place;
 use crate::progress::watched;
 
 /// The longest pause after a hub could not be reached.
@@ -73,6 +74,7 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     let _guard = Guard::new();
+    place::require_file(&arguments.vault, "only a vault's file follows a hub")?;
     let vault = context.vault(&arguments.vault)?;
     let options = options(arguments);
     match arguments.watch {

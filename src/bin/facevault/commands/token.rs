@@ -1,6 +1,6 @@
 //! `facevault token`: tokens, by which programs may use a vault over HTTP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Outcome;
 use crate::context::{Context, acting};
 use crate::output::{Listing, now, time};
+use crate::place;
 
 /// Create, list and revoke the tokens with which programs use `facevault serve`
 #[derive(Debug, Subcommand)]
@@ -35,7 +36,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = CREATE)]
 pub(crate) struct Create {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// When the token stops working: `90d`, `12h`, `30m`, or a time such as
@@ -57,7 +58,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = LIST)]
 pub(crate) struct List {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 }
 
@@ -69,7 +70,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = REVOKE)]
 pub(crate) struct Revoke {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The token's id: the part before the dot
@@ -86,13 +87,9 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
 
 fn create(arguments: &Create, context: &Context) -> Outcome {
     let vault = match (arguments.new_client, context.client()) {
-        (true, Some(client)) => {
-            let mut options = context.vault_options(None)?;
-            options.client = None;
-            acting(Vault::open(&arguments.vault, options)?).add_client(client)?
-        }
+        (true, Some(client)) => acting(open_whole(&arguments.vault, context)?).add_client(client)?,
         _ => context.vault(&arguments.vault).map_err(|error| match context.client() {
-            Some(client) if error.kind() == ErrorKind::NotFound && arguments.vault.exists() => {
+            Some(client) if error.kind() == ErrorKind::NotFound && open_whole(&arguments.vault, context).is_ok() => {
                 let message = format!("the vault has no client {client}: add it with --new-client");
                 Error::new(ErrorKind::NotFound, message)
             }
@@ -131,6 +128,13 @@ fn create(arguments: &Create, context: &Context) -> Outcome {
         return Err(error.into());
     }
     Ok(())
+}
+
+/// The vault as its first client sees it, whichever client `--client` names.
+fn open_whole(vault: &Path, context: &Context) -> facevault::Result<Vault> {
+    let mut options = context.vault_options(None)?;
+    options.client = None;
+    place::open(vault, options)
 }
 
 fn list(arguments: &List, context: &Context) -> Outcome {

@@ -33,7 +33,7 @@ Exit code 0: it is the person. 1: it is not, or a photo was refused.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The person's id

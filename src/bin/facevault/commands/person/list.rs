@@ -25,7 +25,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// The page, from 1

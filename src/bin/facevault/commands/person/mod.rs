@@ -63,7 +63,7 @@ fn written(headline: &str, person: &facevault::Person, context: &Context) -> Out
 /// The argument that names a person.
 #[derive(Debug, clap::Args)]
 struct Subject {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: std::path::PathBuf,
 
     /// The person's id

@@ -16,7 +16,8 @@ Examples:
 ///
 /// The person, the photos and the encodings are overwritten in the file and its log: nothing of them is left.
 /// Where another program is reading an older state, the log keeps them for a while ("erasure": "pending" in JSON);
-/// whoever writes next erases them, and so does a server. Copies of the file and backups keep them.
+/// whoever writes next erases them, and so does a server. In a hub PostgreSQL's vacuum overwrites them, always later.
+/// Copies of the file and backups keep them.
 ///
 /// With the receipt it can be proved later that this person was removed (`facevault audit receipt`). It reveals
 /// nothing about the person to others. The vault does not keep it.

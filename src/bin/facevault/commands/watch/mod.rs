@@ -64,7 +64,7 @@ const TOLD: u64 = 3;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The vault's file
+    #[arg(help = crate::place::VAULT)]
     vault: PathBuf,
 
     /// A camera such as /dev/video0, `-` for frames on standard input, or a folder of pictures

@@ -97,20 +97,9 @@ impl Hub {
                 continue;
             }
             match is_person {
-                true => {
-                    let sql = "DELETE FROM facevault.persons WHERE client = $1 AND uid = $2";
-                    numbers.transaction.execute(sql, &[&tenant, uid]).map_err(told)?;
-                }
-                false => remove_collection(&mut numbers, uid)?,
+                true => remove_person(&mut numbers, uid)?,
+                false => drop(remove_collection(&mut numbers, uid)?),
             }
-            let (kind, number) = (if *is_person { "person" } else { "collection" }, sql(numbers.next()?));
-            numbers
-                .transaction
-                .execute(
-                    "INSERT INTO facevault.tombstones (uid, client, kind, sequence) VALUES ($1, $2, $3, $4)",
-                    &[uid, &tenant, &kind, &number],
-                )
-                .map_err(told)?;
         }
         numbers.save()?;
         transaction.commit().map_err(told)
@@ -155,14 +144,28 @@ fn confirm(numbers: &mut Numbers<'_, '_>, confirmed: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Takes a collection away, and every membership in it: each member is changed by that.
-fn remove_collection(numbers: &mut Numbers<'_, '_>, code: &str) -> Result<()> {
+/// Takes a person away, if there is one of this name, who is gone for ever then.
+pub(super) fn remove_person(numbers: &mut Numbers<'_, '_>, uid: &str) -> Result<()> {
+    let (tenant, number) = (numbers.tenant, sql(numbers.next()?));
+    let insert = "WITH gone AS (DELETE FROM facevault.persons WHERE client = $2 AND uid = $1 RETURNING key, added)
+                  INSERT INTO facevault.tombstones (uid, client, kind, sequence, person, added)
+                  VALUES ($1, $2, 'person', $3, (SELECT key FROM gone), (SELECT added FROM gone))";
+    numbers.transaction.execute(insert, &[&uid, &tenant, &number]).map_err(told)?;
+    Ok(())
+}
+
+/// Takes a collection away, which is gone for ever then, and every membership in it: each member is changed by that.
+/// Returns how many there were.
+pub(super) fn remove_collection(numbers: &mut Numbers<'_, '_>, code: &str) -> Result<u64> {
     let tenant = numbers.tenant;
+    let number = sql(numbers.next()?);
+    let insert = "INSERT INTO facevault.tombstones (uid, client, kind, sequence) VALUES ($1, $2, 'collection', $3)";
+    numbers.transaction.execute(insert, &[&code, &tenant, &number]).map_err(told)?;
     let row = numbers
         .transaction
         .query_opt("DELETE FROM facevault.collections WHERE client = $1 AND code = $2 RETURNING id", &[&tenant, &code])
         .map_err(told)?;
-    let Some(row) = row else { return Ok(()) };
+    let Some(row) = row else { return Ok(0) };
     let item = format!("collection:{}", cell::<&str>(&row, 0)?);
     let count = "SELECT COUNT(*) FROM facevault.persons WHERE client = $1 AND items ? $2";
     let members: i64 = cell(&numbers.transaction.query_one(count, &[&tenant, &item]).map_err(told)?, 0)?;
@@ -174,12 +177,12 @@ fn remove_collection(numbers: &mut Numbers<'_, '_>, code: &str) -> Result<()> {
                 "WITH members AS (
                      SELECT key, $3 - COUNT(*) OVER () + ROW_NUMBER() OVER (ORDER BY key) AS number
                      FROM facevault.persons WHERE client = $1 AND items ? $2)
-                 UPDATE facevault.persons p SET items = items - $2, changed = m.number,
-                     stamps = stamps || jsonb_build_object($2, m.number)
+                 UPDATE facevault.persons p SET items = items - $2, changed = m.number, version = version + 1,
+                     updated_at = GREATEST(updated_at, $4), stamps = stamps || jsonb_build_object($2, m.number)
                  FROM members m WHERE m.key = p.key",
-                &[&tenant, &item, &sql(last)],
+                &[&tenant, &item, &sql(last), &crate::clock::now().as_microsecond()],
             )
             .map_err(told)?;
     }
-    Ok(())
+    Ok(members.unsigned_abs())
 }

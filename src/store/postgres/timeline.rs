@@ -124,6 +124,16 @@ impl<'a, 'b> Numbers<'a, 'b> {
         Ok(self.last)
     }
 
+    /// The number of the last change, those of this transaction among them.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Forgets the numbers behind `last`, after what took them was rolled back.
+    pub(super) fn go_back_to(&mut self, last: u64) {
+        self.last = last;
+    }
+
     /// Writes down which numbers were taken; to be called before the end of the transaction.
     pub(super) fn save(&mut self) -> Result<()> {
         if self.given {

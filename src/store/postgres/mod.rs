@@ -7,6 +7,7 @@
 
 mod address;
 mod changes;
+mod direct;
 mod error;
 mod exchange;
 mod kiosks;
@@ -28,6 +29,7 @@ use address::{Address, without_password};
 use error::told;
 
 pub(crate) use changes::Changes;
+pub(crate) use direct::HubStore;
 pub use kiosks::{HistoryEntry, HubStatus, Kiosk, KioskUser};
 pub(crate) use timeline::Timeline;
 
@@ -45,6 +47,13 @@ pub struct Hub {
 }
 
 impl Hub {
+    /// Whether a text is meant as a hub's address and not as a file's path: it begins with `postgres://` or
+    /// `postgresql://`.
+    #[must_use]
+    pub fn is_address(text: &str) -> bool {
+        address::is_address(text)
+    }
+
     /// Makes a database a hub, or takes the schema of a hub to the present version, and connects to it. The user has to
     /// be the database's owner. Returns whether it was no hub before.
     ///

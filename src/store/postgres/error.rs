@@ -24,6 +24,9 @@ pub(super) fn told(error: postgres::Error) -> Error {
             ErrorKind::Invalid,
             "this user may not do that in the hub; `facevault hub add-kiosk` makes users who may follow it",
         ),
+        SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::UNTRANSLATABLE_CHARACTER => {
+            (ErrorKind::Invalid, "a hub keeps no texts with the character U+0000; nothing was written")
+        }
         SqlState::DISK_FULL => (ErrorKind::Io, "the hub's disk is full; nothing was written"),
         SqlState::OUT_OF_MEMORY => (ErrorKind::Io, "the hub's server is out of memory; nothing was written"),
         SqlState::TOO_MANY_CONNECTIONS => (ErrorKind::Busy, "the hub's server has no connection to spare"),

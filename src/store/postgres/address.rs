@@ -123,7 +123,7 @@ impl Address {
 }
 
 /// Whether a text is the address of a hub rather than the path of a vault.
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
 }
 

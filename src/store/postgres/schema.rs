@@ -1,12 +1,14 @@
 //! The hub's schema, and the way from one version to the next.
 
-use postgres::{Client, GenericClient};
+use postgres::{Client, GenericClient, Transaction};
 
+use super::direct;
 use super::error::told;
 use crate::error::{Error, ErrorKind, Result};
+use crate::person::fold;
 
 /// One step a version.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql")];
 
 /// The version that this code reads and writes.
 const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -40,6 +42,11 @@ pub(super) fn make(client: &mut Client) -> Result<bool> {
         let sql = "INSERT INTO facevault.hub (key, id, version, created_at, sequence) VALUES (1, $1, $2, $3, 0)
                    ON CONFLICT (key) DO UPDATE SET version = $2";
         transaction.execute(sql, &[&id, &number, &crate::clock::now().as_microsecond()]).map_err(told)?;
+        if number == 2 {
+            fold_names(&mut transaction)?;
+            let id: String = transaction.query_one("SELECT id FROM facevault.hub", &[]).map_err(told)?.get(0);
+            direct::begin_trail(&mut transaction, &id)?;
+        }
     }
     transaction.commit().map_err(told)?;
     Ok(found.is_none())
@@ -61,6 +68,24 @@ pub(super) fn require_current(client: &mut Client) -> Result<()> {
             Err(Error::new(ErrorKind::NotFound, message))
         }
     }
+}
+
+/// Writes the folded name of everybody, which no statement can compute.
+fn fold_names(transaction: &mut Transaction<'_>) -> Result<()> {
+    let select = "SELECT key, name FROM facevault.persons WHERE folded_name IS NULL ORDER BY key LIMIT 10000";
+    loop {
+        let rows = transaction.query(select, &[]).map_err(told)?;
+        if rows.is_empty() {
+            break;
+        }
+        let keys: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+        let names: Vec<String> = rows.iter().map(|row| fold(row.get(1))).collect();
+        let update = "UPDATE facevault.persons p SET folded_name = f.name
+                      FROM unnest($1::bigint[], $2::text[]) f (key, name) WHERE p.key = f.key";
+        transaction.execute(update, &[&keys, &names]).map_err(told)?;
+    }
+    let required = "ALTER TABLE facevault.persons ALTER COLUMN folded_name SET NOT NULL";
+    transaction.batch_execute(required).map_err(told)
 }
 
 fn too_new(found: i32) -> Error {

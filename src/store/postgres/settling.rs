@@ -12,7 +12,7 @@ use super::timeline::{Numbers, sql};
 use crate::clock;
 use crate::encoding::ModelId;
 use crate::error::Result;
-use crate::person::ImageId;
+use crate::person::{ImageId, fold};
 use crate::share::{
     Conflict, EVERYTHING, Incoming, IncomingCollection, Items, Meeting, Sent, SentCollection, SharedImage, Stamps,
     image_item, merge,
@@ -63,8 +63,16 @@ impl Exchanging<'_, '_, '_> {
             self.numbers
                 .transaction
                 .execute(
-                    "UPDATE facevault.persons SET items = $2, stamps = $3, changed = $4 WHERE key = $1",
-                    &[&key, &Json(&theirs.items), &Json(&stamps), &sql(now)],
+                    "UPDATE facevault.persons SET items = $2, stamps = $3, changed = $4, folded_name = $5,
+                            version = version + 1, updated_at = GREATEST(updated_at, $6) WHERE key = $1",
+                    &[
+                        &key,
+                        &Json(&theirs.items),
+                        &Json(&stamps),
+                        &sql(now),
+                        &folded_name(&theirs.items),
+                        &clock::now().as_microsecond(),
+                    ],
                 )
                 .map_err(told)?;
             self.attempted(&sent.attempt, now)?;
@@ -134,8 +142,9 @@ impl Exchanging<'_, '_, '_> {
             .numbers
             .transaction
             .query_one(
-                "INSERT INTO facevault.persons (client, uid, id, created_at, added, changed, items, stamps)
-                 VALUES ($1, $2, $3, $4, $5, $5, $6, '{}') RETURNING key",
+                "INSERT INTO facevault.persons
+                     (client, uid, id, created_at, updated_at, folded_name, added, changed, items, stamps)
+                 VALUES ($1, $2, $3, $4, $7, $8, $5, $5, $6, '{}') RETURNING key",
                 &[
                     &self.numbers.tenant,
                     &person.uid,
@@ -143,6 +152,8 @@ impl Exchanging<'_, '_, '_> {
                     &person.created_at.as_microsecond(),
                     &sql(number),
                     &Json(&items),
+                    &clock::now().max(person.created_at).as_microsecond(),
+                    &folded_name(&items),
                 ],
             )
             .map_err(told)?;
@@ -298,8 +309,9 @@ impl Exchanging<'_, '_, '_> {
             self.numbers
                 .transaction
                 .execute(
-                    "INSERT INTO facevault.collections (client, id, code, created_at, added, changed, items, stamps)
-                     VALUES ($1, $2, $3, $4, $5, $5, $6, '{}')",
+                    "INSERT INTO facevault.collections
+                         (client, id, code, created_at, updated_at, added, changed, items, stamps)
+                     VALUES ($1, $2, $3, $4, $7, $5, $5, $6, '{}')",
                     &[
                         &tenant,
                         &id,
@@ -307,6 +319,7 @@ impl Exchanging<'_, '_, '_> {
                         &collection.created_at.as_microsecond(),
                         &sql(number),
                         &Json(&collection.items),
+                        &clock::now().max(collection.created_at).as_microsecond(),
                     ],
                 )
                 .map_err(told)?;
@@ -330,8 +343,9 @@ impl Exchanging<'_, '_, '_> {
             self.numbers
                 .transaction
                 .execute(
-                    "UPDATE facevault.collections SET items = $2, stamps = $3, changed = $4 WHERE key = $1",
-                    &[&key, &Json(&theirs.items), &Json(&stamps), &sql(now)],
+                    "UPDATE facevault.collections SET items = $2, stamps = $3, changed = $4,
+                            updated_at = GREATEST(updated_at, $5) WHERE key = $1",
+                    &[&key, &Json(&theirs.items), &Json(&stamps), &sql(now), &clock::now().as_microsecond()],
                 )
                 .map_err(told)?;
             self.attempted(&sent.attempt, now)?;
@@ -340,4 +354,9 @@ impl Exchanging<'_, '_, '_> {
         done.batch.collections.push(IncomingCollection { collection: theirs, met: now, sent });
         Ok(())
     }
+}
+
+/// The name among a person's items, as it is looked for.
+fn folded_name(items: &Items) -> String {
+    fold(items.get("name").and_then(serde_json::Value::as_str).unwrap_or_default())
 }
