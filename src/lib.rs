@@ -137,12 +137,12 @@ pub use spec::{
 };
 pub use store::{ChangesSince, PersonChange, PersonChanges};
 #[cfg(feature = "hub")]
-pub use store::{HistoryEntry, Hub, HubStatus, Kiosk, KioskUser};
+pub use store::{HistoryEntry, Hub, HubIndex, HubIndexOptions, HubStatus, Kiosk, KioskUser};
 pub use token::{Token, TokenSecret};
 pub use vault::{
     Access, Candidate, Departure, DuplicatePair, DuplicatePolicy, Duplicates, DuplicatesOptions, EncodingMatrix,
     Encodings, Identification, IdentifiedFace, IdentifyOptions, PurgeOptions, Purged, PurgedPerson, ReencodeOptions,
-    Reencoded, Unencoded, Vault, VaultOptions, Verification,
+    Reencoded, SearchIn, Unencoded, Vault, VaultOptions, Verification,
 };
 #[cfg(feature = "hub")]
 pub use vault::{RemovedElsewhere, SyncOptions, Synced};

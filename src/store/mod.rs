@@ -22,6 +22,7 @@ mod encoding_row;
 #[cfg(any(feature = "encryption", feature = "transfer"))]
 mod key_file;
 mod model;
+mod near;
 mod noted;
 mod photo_plan;
 #[cfg(feature = "hub")]
@@ -40,11 +41,12 @@ use crate::audit::Actor;
 #[cfg(feature = "hub")]
 pub(crate) use self::postgres::{Changes, HubStore, Timeline};
 #[cfg(feature = "hub")]
-pub use self::postgres::{HistoryEntry, Hub, HubStatus, Kiosk, KioskUser};
+pub use self::postgres::{HistoryEntry, Hub, HubIndex, HubIndexOptions, HubStatus, Kiosk, KioskUser};
 pub use crate::spec::ModelInfo;
 pub use changes::{ChangesSince, PersonChange, PersonChanges};
 pub use encoding_row::{EncodingRow, Vector};
 pub use model::ImageRef;
+pub(crate) use near::Near;
 pub use prepared::{PreparedImage, PreparedImages};
 pub use retention::Due;
 #[cfg(feature = "hub")]

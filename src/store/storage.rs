@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::HubStore;
 use super::{
     ChangesSince, CheckReport, CollectionWritten, Due, EncodingRow, Erasure, GalleryChanges, GalleryEffect, ImageRef,
-    ModelInfo, PreparedImages, Removed, Store, Written,
+    ModelInfo, Near, PreparedImages, Removed, Store, Written,
 };
 use crate::audit::{
     Actor, AuditEntry, AuditEvent, AuditHead, AuditPage, AuditPolicy, AuditQuery, AuditReport, RemovalReason,
@@ -42,6 +42,16 @@ pub(crate) trait Kept: Send + Sync {
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "the HTTP surface reports it"))]
     fn bytes(&self) -> Result<u64>;
     fn is_read_only(&self) -> bool;
+    /// Photos of at least `most` people near each probe, or of all, of members of any of `collections` where they are
+    /// named; `None` where the store does not search by itself. Probes are of the model.
+    fn near(
+        &self,
+        client: &ClientId,
+        model: &ModelInfo,
+        probes: &[FaceEncoding],
+        collections: Option<&[CollectionId]>,
+        most: usize,
+    ) -> Result<Option<Near>>;
     /// Calls `look` once; see [`snapshot`].
     fn look(&self, client: &ClientId, look: &mut Look<'_>) -> Result<()>;
     fn insert_person_if(

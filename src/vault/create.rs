@@ -13,8 +13,8 @@ use crate::store::{GalleryPerson, Moment, PreparedImage};
 
 use super::Vault;
 use super::gallery::MOST_CHANGES;
+use super::looked::comparisons_in;
 use super::prepare::BeforeEncoding;
-use super::search::comparisons;
 
 /// When a new person counts as a duplicate of one in the vault. By default, never.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -121,7 +121,7 @@ impl<'a> Faces<'a> {
         let gallery = vault.gallery(&vault.searched_model()?)?;
         let people_searched = gallery.count_people(wanted) as u64;
         let table = vault.calibration()?;
-        let threshold = point.threshold(table, comparisons(&gallery, people_searched))?;
+        let threshold = point.threshold(table, comparisons_in(&gallery, people_searched))?;
         Ok(Self { gallery, table, threshold: Threshold { people_searched, ..threshold }, wanted })
     }
 

@@ -12,7 +12,7 @@ use crate::progress::{Progress, Step};
 use crate::setters::setters;
 
 use super::Vault;
-use super::search::comparisons;
+use super::looked::comparisons_in;
 
 /// Encodings that are searched for at a time.
 const BATCH: usize = 64;
@@ -95,7 +95,7 @@ impl Vault {
         let gallery = &searched.gallery;
         let people_searched = gallery.count_people(collections.as_deref()) as u64;
         // A person is searched for with each of its own encodings as well.
-        let compared = comparisons(gallery, comparisons(gallery, people_searched));
+        let compared = comparisons_in(gallery, comparisons_in(gallery, people_searched));
         let table = self.calibration()?;
         let threshold = options.operating_point.threshold(table, compared)?;
         let threshold = Threshold { people_searched, ..threshold };

@@ -128,16 +128,20 @@ impl Vault {
         if !searched.gallery.is_empty() || searched.without_encoding.is_empty() {
             return Ok(searched);
         }
+        Err(self.nobody_by(model, searched.without_encoding.len() as u64)?)
+    }
+
+    /// The error where `people` people are there and none of them has an encoding by `model`.
+    pub(super) fn nobody_by(&self, model: &ModelInfo, people: u64) -> Result<Error> {
         let by = match self.store().active_model()? {
             Some(active) if active.id != model.id => {
                 format!("open it with the pack of its model, {} ({}), or re-encode it", active.name, active.id)
             }
             _ => "re-encode it".to_owned(),
         };
-        let people = searched.without_encoding.len();
         let message =
             format!("none of the vault's {people} people has an encoding by {} ({}): {by}", model.name, model.id);
-        Err(Error::new(ErrorKind::ModelMismatch, message))
+        Ok(Error::new(ErrorKind::ModelMismatch, message))
     }
 
     /// Step 4 of an update: the galleries in memory take what a write did to a person, without reading

@@ -34,6 +34,7 @@ mod encodings;
 mod encryption;
 mod gallery;
 mod gallery_scan;
+mod looked;
 mod model;
 mod persons;
 mod prepare;
@@ -70,6 +71,7 @@ pub use create::DuplicatePolicy;
 pub(crate) use create_many::KnownImages;
 pub use duplicates::{DuplicatePair, Duplicates, DuplicatesOptions};
 pub use encodings::{EncodingMatrix, Encodings};
+pub use looked::SearchIn;
 pub use persons::Departure;
 #[cfg(feature = "http")]
 pub(crate) use recognized::RecognizedBy;
@@ -99,6 +101,8 @@ pub struct VaultOptions {
     /// `None`. Each photo counts by itself, since somebody can be found by each of them. Photos that are enrolled
     /// already are not asked about, nor are encodings without photos.
     pub min_liveness: Option<f64>,
+    /// Where a hub's encodings are compared with a probe, for a hub that is used directly (`Vault::open_hub`).
+    pub search_in: SearchIn,
     /// What opens an encrypted vault, and what a new one is encrypted with.
     #[cfg(feature = "encryption")]
     pub key: Option<VaultKey>,
@@ -110,6 +114,7 @@ setters!(VaultOptions {
     client: with_client(impl Into<Option<ClientId>>),
     mixed_photos: with_mixed_photos(bool),
     min_liveness: with_min_liveness(impl Into<Option<f64>>),
+    search_in: with_search_in(SearchIn),
 });
 
 #[cfg(feature = "encryption")]
@@ -145,6 +150,7 @@ pub struct Vault {
     client: ClientId,
     mixed_photos: bool,
     min_liveness: Option<f64>,
+    search_in: SearchIn,
 }
 
 struct Inner {
@@ -241,17 +247,20 @@ impl Vault {
     /// [`ErrorKind::NotFound`] where there is no such client.
     #[cfg(feature = "hub")]
     pub fn open_hub(address: &str, options: VaultOptions) -> Result<Self> {
+        if options.wanted_key().is_some() {
+            return Err(Error::new(ErrorKind::Key, "a hub is not encrypted with the key of a vault: name no key"));
+        }
         Self::assemble(Arc::new(HubStore::connect(address)?), options)
     }
 
     fn assemble(store: Arc<dyn Storage>, options: VaultOptions) -> Result<Self> {
-        let VaultOptions { engine, limits, client, mixed_photos, min_liveness, .. } = options;
+        let VaultOptions { engine, limits, client, mixed_photos, min_liveness, search_in, .. } = options;
         let client = match client {
             Some(client) => existing_client(&*store, client)?,
             None => store.default_client()?,
         };
         let inner = Arc::new(Inner { engine, limits, galleries: Default::default() });
-        let vault = Self { inner, store, client, mixed_photos, min_liveness };
+        let vault = Self { inner, store, client, mixed_photos, min_liveness, search_in };
         vault.warn_of_other_mode()?;
         Ok(vault)
     }
@@ -289,6 +298,12 @@ impl Vault {
     #[must_use]
     pub fn with_min_liveness(&self, min_liveness: impl Into<Option<f64>>) -> Self {
         Self { min_liveness: min_liveness.into(), ..self.clone() }
+    }
+
+    /// The same vault with another [`search_in`](VaultOptions::search_in).
+    #[must_use]
+    pub fn with_search_in(&self, search_in: SearchIn) -> Self {
+        Self { search_in, ..self.clone() }
     }
 
     /// The same vault as `actor` uses it: the audit trail says so of whatever this handle does.

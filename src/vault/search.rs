@@ -6,7 +6,6 @@ use crate::comparison::{Decision, Fmr, OperatingPoint, Similarity, Threshold};
 use crate::encoding::FaceEncoding;
 use crate::engine::{self, CompareOptions, each_shot, fuse, require_live};
 use crate::error::{Error, ErrorKind, Refusal, Result, Rule};
-use crate::index::{Gallery, SearchOptions};
 use crate::input::{Input, Inputs};
 use crate::liveness::{LivenessCheck, LivenessPolicy};
 use crate::person::{CollectionId, ImageId, PersonId};
@@ -15,6 +14,7 @@ use crate::spec::EncodingMode;
 use crate::vision::{Face, Turn};
 
 use super::Vault;
+use super::looked::Looked;
 use super::recognized::RecognizedBy;
 
 /// How a probe is identified.
@@ -208,16 +208,13 @@ impl Vault {
         }
         let collections = self.resolve(options.collections.as_deref())?;
         let model = self.searched_model()?;
-        let searched = self.searched_by(&model)?;
-        let gallery = &searched.gallery;
-        let people_searched = gallery.count_people(collections.as_deref()) as u64;
-        let table = self.calibration()?;
-        let threshold = options.operating_point.threshold(table, comparisons(gallery, people_searched))?;
-        let threshold = Threshold { people_searched, ..threshold };
-        let people_without_encoding = searched.without_encoding.len() as u64;
         // The runner-up is wanted for the margin even where one candidate is asked for.
-        let search = SearchOptions { collections, max_results: options.max_results.max(2), min_similarity: None };
-        let answers = gallery.search_many(probes, &search)?.into_iter().map(|found| {
+        let looked = self.look(&model, probes, collections, options.max_results.max(2))?;
+        let Looked { generation, people_searched, without_encoding: people_without_encoding, .. } = looked;
+        let table = self.calibration()?;
+        let threshold = options.operating_point.threshold(table, looked.comparisons)?;
+        let threshold = Threshold { people_searched, ..threshold };
+        let answers = looked.found.into_iter().map(|found| {
             let margin = match found.as_slice() {
                 [best, second, ..] => Some(best.similarity - second.similarity),
                 _ => None,
@@ -233,7 +230,6 @@ impl Vault {
                 let (person, image, rank) = (found.person, found.image, index + 1);
                 candidates.push(Candidate { person, image, similarity, fmr, rank, accepted });
             }
-            let generation = gallery.generation();
             Ok(Identification {
                 candidates,
                 threshold,
@@ -391,11 +387,4 @@ fn not_of_encodings(check: &LivenessCheck) -> Result<()> {
         return Err(Error::invalid("liveness", rule));
     }
     Ok(())
-}
-
-/// How many comparisons a search of `people` makes, in which a stranger may be taken for somebody:
-/// one an encoding, of which a person has as many as the gallery's people have on average.
-pub(super) fn comparisons(gallery: &Gallery, people: u64) -> u64 {
-    let each = gallery.len_encodings() as f64 / gallery.len_people().max(1) as f64;
-    (people as f64 * each).ceil() as u64
 }

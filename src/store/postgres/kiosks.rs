@@ -31,6 +31,8 @@ pub struct HubStatus {
     pub restorations: u64,
     /// Bytes of the database, all clients and indexes included.
     pub bytes: u64,
+    /// Bytes of the index by which the hub searches by itself; `None` where there is none.
+    pub index_bytes: Option<u64>,
     /// The vaults that follow it for the client, the last one to come first.
     pub kiosks: Vec<Kiosk>,
 }
@@ -139,6 +141,9 @@ impl Hub {
                 &[&self.tenant],
             )
             .map_err(told)?;
+        let model = "SELECT COALESCE(active_model, (SELECT MIN(key) FROM facevault.models)) FROM facevault.hub";
+        let model: Option<i64> = cell(&self.connection.query_one(model, &[]).map_err(told)?, 0)?;
+        let index_bytes = model.map_or(Ok(None), |model| self.index_bytes(model))?;
         let kiosks = rows.iter().map(|row| {
             Ok(Kiosk {
                 id: cell(row, 0)?,
@@ -158,6 +163,7 @@ impl Hub {
             conflicts: count(4)?,
             restorations: count(5)?,
             bytes: count(6)?,
+            index_bytes,
             kiosks: kiosks.collect::<Result<_>>()?,
         })
     }

@@ -10,6 +10,7 @@ mod changes;
 mod direct;
 mod error;
 mod exchange;
+mod indexing;
 mod kiosks;
 mod passfile;
 mod rows;
@@ -30,6 +31,7 @@ use error::told;
 
 pub(crate) use changes::Changes;
 pub(crate) use direct::HubStore;
+pub use indexing::{HubIndex, HubIndexOptions};
 pub use kiosks::{HistoryEntry, HubStatus, Kiosk, KioskUser};
 pub(crate) use timeline::Timeline;
 
@@ -41,6 +43,8 @@ pub(crate) use timeline::Timeline;
 pub struct Hub {
     connection: Client,
     address: String,
+    /// The address as it was given, for a second connection.
+    reach: String,
     id: String,
     tenant: i64,
     client: ClientId,
@@ -93,7 +97,7 @@ impl Hub {
             Error::new(ErrorKind::NotFound, format!("there is no client {name} in the hub for this user"))
         })?;
         let client = ClientId::new(&found)?;
-        Ok(Self { connection, address: without_password(address), id, tenant, client })
+        Ok(Self { connection, address: without_password(address), reach: address.to_owned(), id, tenant, client })
     }
 
     /// The hub's id: a UUID that it got when it was made.

@@ -113,6 +113,15 @@ fn require_server(client: &mut impl GenericClient) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
+/// The schema that pgvector is in, quoted.
+pub(super) fn vectors(client: &mut impl GenericClient) -> Result<String> {
+    let select = "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'vector'";
+    let row = client.query_opt(select, &[]).map_err(told)?;
+    let missing = || Error::new(ErrorKind::Unsupported, "the hub's database has lost the extension pgvector");
+    Ok(row.ok_or_else(missing)?.get(0))
+}
+
 /// Has pgvector in the database, and returns the schema that it is in, quoted.
 fn require_pgvector(client: &mut impl GenericClient) -> Result<String> {
     let available = client

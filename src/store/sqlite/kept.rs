@@ -8,7 +8,9 @@ use crate::audit::Actor;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::Result;
 use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, ImageId, NewPerson, PersonId, PersonSummary};
-use crate::store::{EncodingRow, GalleryChanges, Kept, Look, ModelInfo, Moment, PreparedImages, Storage, Written};
+use crate::store::{
+    EncodingRow, GalleryChanges, Kept, Look, ModelInfo, Moment, Near, PreparedImages, Storage, Written,
+};
 
 impl Kept for Store {
     fn file(&self) -> Result<&Store> {
@@ -36,6 +38,17 @@ impl Kept for Store {
 
     fn is_read_only(&self) -> bool {
         Self::is_read_only(self)
+    }
+
+    fn near(
+        &self,
+        _: &ClientId,
+        _: &ModelInfo,
+        _: &[FaceEncoding],
+        _: Option<&[CollectionId]>,
+        _: usize,
+    ) -> Result<Option<Near>> {
+        Ok(None)
     }
 
     fn look(&self, client: &ClientId, look: &mut Look<'_>) -> Result<()> {

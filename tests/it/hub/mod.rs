@@ -9,6 +9,7 @@ mod following;
 mod migration;
 mod mistakes;
 mod model;
+mod searching;
 pub(crate) mod server;
 mod tls;
 

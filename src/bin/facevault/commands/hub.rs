@@ -1,12 +1,13 @@
 //! `facevault hub`: a database of PostgreSQL in which everybody of a fleet is.
 
 use clap::{Args, Subcommand};
-use facevault::{ClientId, Hub, PersonId};
+use facevault::{ClientId, Hub, HubIndexOptions, PersonId};
 use serde_json::json;
 
 use super::Outcome;
 use crate::context::Context;
 use crate::output::{Listing, bytes, count, time};
+use crate::progress::watched;
 
 /// The hub of a fleet: make it, look at it, say who may follow it
 ///
@@ -19,6 +20,7 @@ pub(crate) enum Command {
     AddKiosk(AddKiosk),
     RevokeKiosk(RevokeKiosk),
     History(History),
+    Index(Index),
 }
 
 /// Where a hub is.
@@ -122,6 +124,44 @@ pub(crate) struct History {
     hub_client: Option<ClientId>,
 }
 
+const INDEX: &str = "\
+Examples:
+  facevault hub index postgres://owner@hub.example/facevault --memory 4096
+  facevault hub index postgres://owner@hub.example/facevault --drop";
+
+/// Build the index by which a hub finds people without comparing a photo with everybody
+///
+/// It is for hubs of more people than fit into a server's memory, and for `facevault identify` on hubs of more than
+/// about 100,000 people: `facevault serve` and `watch` search in their own memory, exactly and faster, as long as there
+/// is enough of it. By an index nearly all of the most similar people are found (docs/fleet.md says how many), and it
+/// makes adding people slower. The hub is used as ever while it is built; Ctrl-C leaves nothing behind.
+#[derive(Debug, Args)]
+#[command(after_help = INDEX)]
+pub(crate) struct Index {
+    #[command(flatten)]
+    place: Place,
+
+    /// Memory of the server for the build in megabytes: about 2 kB an encoding; as the server is set if left out
+    #[arg(long, value_name = "MEGABYTES")]
+    memory: Option<u32>,
+
+    /// Processes of the server that build beside the first; as the server is set if left out
+    #[arg(long, value_name = "N")]
+    workers: Option<u32>,
+
+    /// Neighbours of each encoding in the graph, 2 to 100: more find more and take more memory and time
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    neighbors: u32,
+
+    /// Candidates looked at for each encoding while the graph is built, from twice the neighbours to 1,000
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    candidates: u32,
+
+    /// Remove the index
+    #[arg(long, conflicts_with_all = ["memory", "workers", "neighbors", "candidates"])]
+    drop: bool,
+}
+
 pub(super) fn run(command: Command, context: &Context) -> Outcome {
     match command {
         Command::Init(arguments) => init(&arguments, context),
@@ -129,6 +169,7 @@ pub(super) fn run(command: Command, context: &Context) -> Outcome {
         Command::AddKiosk(arguments) => add_kiosk(&arguments, context),
         Command::RevokeKiosk(arguments) => revoke_kiosk(&arguments, context),
         Command::History(arguments) => history(&arguments, context),
+        Command::Index(arguments) => index(&arguments, context),
     }
 }
 
@@ -167,6 +208,7 @@ fn status(arguments: &Status, context: &Context) -> Outcome {
         "conflicts": status.conflicts,
         "restorations": status.restorations,
         "bytes": status.bytes,
+        "indexBytes": status.index_bytes,
         "kiosks": kiosks.collect::<Vec<_>>(),
     });
     context.output.answer(&data, |text| {
@@ -175,6 +217,9 @@ fn status(arguments: &Status, context: &Context) -> Outcome {
         text.line(format!("  photos      {}", status.images))?;
         text.line(format!("  encodings   {}", status.encodings))?;
         text.line(format!("  database    {}", bytes(status.bytes)))?;
+        if let Some(size) = status.index_bytes {
+            text.line(format!("  index       {}", bytes(size)))?;
+        }
         text.line(format!("  last change {}", status.sequence))?;
         if status.conflicts > 0 {
             text.line(format!("  not kept    {}", count(status.conflicts, "value", "values")))?;
@@ -251,5 +296,25 @@ fn history(arguments: &History, context: &Context) -> Outcome {
             ]);
         }
         text.listing(&listing, "every value of this person was kept")
+    })
+}
+
+fn index(arguments: &Index, context: &Context) -> Outcome {
+    let mut hub = Hub::connect(&arguments.place.address, None)?;
+    if arguments.drop {
+        let was_there = hub.drop_index()?;
+        return context.output.answer(&json!({"dropped": was_there}), |text| {
+            text.line(if was_there { "the index is gone" } else { "there was no index" })
+        });
+    }
+    let options = HubIndexOptions::default()
+        .with_neighbors(arguments.neighbors)
+        .with_candidates(arguments.candidates)
+        .with_megabytes(arguments.memory)
+        .with_workers(arguments.workers);
+    let built = watched(&context.output, |progress| hub.build_index(&options, progress))?;
+    let data = json!({"model": {"id": built.model.id.to_string(), "name": built.model.name}, "bytes": built.bytes});
+    context.output.answer(&data, |text| {
+        text.line(format!("the encodings by {} are indexed: {}", built.model.name, bytes(built.bytes)))
     })
 }

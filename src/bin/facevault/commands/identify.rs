@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use facevault::geometry::Rect;
 use facevault::wire::{IdentificationAnswer, IdentifiedFaceAnswer};
-use facevault::{Identification, IdentifiedFace, IdentifyOptions, ImageBytes, PersonId, Vault};
+use facevault::{Identification, IdentifiedFace, IdentifyOptions, ImageBytes, PersonId, SearchIn, Vault};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -87,7 +87,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Outcome {
     // An unknown collection is reported before models are loaded.
     let vault = context.vault_for_reading(&arguments.vault)?;
     arguments.collections.iter().try_for_each(|name| vault.collection(name).map(drop))?;
-    let vault = context.vault_for_searching(&arguments.vault)?;
+    // One search is not worth reading everybody's encodings.
+    let vault = context.vault_for_searching(&arguments.vault)?.with_search_in(SearchIn::Hub);
     if arguments.all_faces {
         return everybody(arguments, &vault, &photos, &options, context);
     }

@@ -38,6 +38,24 @@ http://127.0.0.1:8780/docs describes every route; a browser asks for a name and 
 token is the password. /openapi.json is the same for programs. /metrics gives Prometheus the
 metrics of the token's client; --metrics serves those of the whole process.";
 
+/// Where a hub is searched.
+#[cfg(feature = "hub")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SearchPlace {
+    Memory,
+    Hub,
+}
+
+#[cfg(feature = "hub")]
+impl From<SearchPlace> for facevault::SearchIn {
+    fn from(place: SearchPlace) -> Self {
+        match place {
+            SearchPlace::Memory => Self::Memory,
+            SearchPlace::Hub => Self::Hub,
+        }
+    }
+}
+
 /// Answer HTTP requests for a vault or a hub, until Ctrl-C
 ///
 /// Programs send a token (`facevault token create`) and act for its client. Only programs on this
@@ -79,6 +97,12 @@ pub(crate) struct Arguments {
     /// The certificate's private key: a PEM file
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+
+    /// Where photos are searched for in a hub: in this server's memory, exactly and fastest, or in the hub, for more
+    /// people than fit into memory (`facevault hub index`)
+    #[cfg(feature = "hub")]
+    #[arg(long, value_name = "PLACE", value_enum, default_value_t = SearchPlace::Memory)]
+    search_in: SearchPlace,
 
     /// The table behind the scores, as `facevault calibrate` writes it, instead of the pack's own
     #[arg(long, value_name = "FILE")]
@@ -147,6 +171,8 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Outcome {
             )),
         }
     }
+    #[cfg(feature = "hub")]
+    let vault = vault.with_search_in(arguments.search_in.into());
     let file = path(place::shown(&arguments.vault, &vault));
     let server = Server::bind(vault, options)?;
     let guard = interrupt::Guard::new();

@@ -1,7 +1,7 @@
 //! Connections to a hub, and the transactions that reads and writes are.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postgres::{Client, IsolationLevel, Transaction};
 
@@ -10,6 +10,7 @@ use super::super::rows::cell;
 use super::super::timeline::Numbers;
 use super::super::{address, open, schema};
 use super::HubStore;
+use super::search::Counts;
 use crate::audit::Actor;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,6 +25,9 @@ pub(super) struct Connections {
     /// Without a password.
     shown: PathBuf,
     idle: Mutex<Vec<Client>>,
+    /// The schema that pgvector is in, quoted.
+    vectors: String,
+    counts: Mutex<Counts>,
     /// What was seen of the hub last.
     seen: Mutex<Seen>,
 }
@@ -81,9 +85,16 @@ impl HubStore {
     /// As for [`Hub::connect`](super::super::Hub::connect), and [`ErrorKind::Invalid`] for another user.
     pub(crate) fn connect(hub: &str) -> Result<Self> {
         let shown = PathBuf::from(address::without_password(hub));
-        let connections =
-            Connections { address: hub.to_owned(), shown, idle: Mutex::default(), seen: Mutex::default() };
+        let mut connections = Connections {
+            address: hub.to_owned(),
+            shown,
+            vectors: String::new(),
+            idle: Mutex::default(),
+            counts: Mutex::default(),
+            seen: Mutex::default(),
+        };
         let mut client = connections.open()?;
+        connections.vectors = schema::vectors(&mut client)?;
         let owns = "SELECT pg_has_role(tableowner, 'USAGE') FROM pg_tables
                     WHERE schemaname = 'facevault' AND tablename = 'hub'";
         if !cell::<bool>(&client.query_one(owns, &[]).map_err(told)?, 0)? {
@@ -124,6 +135,15 @@ impl HubStore {
     /// The hub's address without a password.
     pub(super) fn shown(&self) -> &Path {
         &self.connections.shown
+    }
+
+    /// The schema that pgvector is in, quoted.
+    pub(super) fn vectors(&self) -> &str {
+        &self.connections.vectors
+    }
+
+    pub(super) fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.connections.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn as_actor(&self, actor: &Actor) -> Self {

@@ -7,10 +7,12 @@ use super::super::error::told;
 use super::super::rows::cell;
 use super::HubStore;
 use crate::audit::Actor;
-use crate::encoding::ModelId;
+use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::person::{ClientId, NewPerson};
-use crate::store::{EncodingRow, Erasure, Kept, Look, Moment, PreparedImages, Storage, Store, Written};
+use crate::person::{ClientId, CollectionId, NewPerson};
+use crate::store::{
+    EncodingRow, Erasure, Kept, Look, ModelInfo, Moment, Near, PreparedImages, Storage, Store, Written,
+};
 
 impl Kept for HubStore {
     fn file(&self) -> Result<&Store> {
@@ -40,6 +42,17 @@ impl Kept for HubStore {
 
     fn is_read_only(&self) -> bool {
         false
+    }
+
+    fn near(
+        &self,
+        client: &ClientId,
+        model: &ModelInfo,
+        probes: &[FaceEncoding],
+        collections: Option<&[CollectionId]>,
+        most: usize,
+    ) -> Result<Option<Near>> {
+        self.search(client, model, probes, collections, most).map(Some)
     }
 
     fn look(&self, client: &ClientId, look: &mut Look<'_>) -> Result<()> {

@@ -18,6 +18,7 @@ mod people;
 mod photos;
 mod retention;
 mod rows;
+mod search;
 mod thumbnails;
 mod tokens;
 mod without;
@@ -29,6 +30,8 @@ use crate::audit::Actor;
 use connections::Connections;
 
 pub(super) use audit::begin_trail;
+pub(super) use models::active as active_model;
+pub(super) use search::{index_name, seen_by_index};
 
 /// A hub as whoever acts uses it. Cloning is cheap.
 #[derive(Clone)]

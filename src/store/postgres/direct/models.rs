@@ -239,7 +239,7 @@ fn read(row: &Row) -> Result<(i64, ModelInfo)> {
 }
 
 /// The active model with its key; before one was chosen, the first that came.
-pub(super) fn active(transaction: &mut Transaction<'_>) -> Result<Option<(i64, ModelInfo)>> {
+pub(in super::super) fn active(transaction: &mut Transaction<'_>) -> Result<Option<(i64, ModelInfo)>> {
     let select = format!(
         "SELECT {COLUMNS} FROM facevault.models m
          WHERE m.key = COALESCE((SELECT active_model FROM facevault.hub), (SELECT MIN(key) FROM facevault.models))"

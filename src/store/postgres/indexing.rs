@@ -1,0 +1,174 @@
+//! The index by which a hub finds people near a probe without comparing it with everybody.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use postgres::Client;
+
+use super::address::Address;
+use super::direct::{active_model, index_name, seen_by_index};
+use super::error::told;
+use super::rows::cell;
+use super::{Hub, open, schema, tls};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Progress, Step};
+use crate::setters::setters;
+use crate::spec::ModelInfo;
+
+/// How often a build is asked how far it is.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How an index is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HubIndexOptions {
+    /// Neighbours of each encoding in the graph, 2 to 100: more find more and take more memory and time.
+    pub neighbors: u32,
+    /// Candidates that are looked at while the graph is built, at least twice [`Self::neighbors`], at most 1,000.
+    pub candidates: u32,
+    /// Memory for the build in megabytes; the server's own `maintenance_work_mem` where `None`. A graph that does not
+    /// fit in it is built many times more slowly: an encoding of 512 components takes about 2 kB.
+    pub megabytes: Option<u32>,
+    /// Processes of the server that build beside the first; as the server is set where `None`.
+    pub workers: Option<u32>,
+}
+
+setters!(HubIndexOptions {
+    neighbors: with_neighbors(u32),
+    candidates: with_candidates(u32),
+    megabytes: with_megabytes(impl Into<Option<u32>>),
+    workers: with_workers(impl Into<Option<u32>>),
+});
+
+impl Default for HubIndexOptions {
+    /// What found the most in the time that a search may take: see docs/fleet.md.
+    fn default() -> Self {
+        Self { neighbors: 24, candidates: 200, megabytes: None, workers: None }
+    }
+}
+
+/// An index that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HubIndex {
+    /// The model whose encodings it has.
+    pub model: ModelInfo,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl Hub {
+    /// Builds the index of the active model's encodings, by which [`SearchIn::Hub`](crate::SearchIn::Hub) searches from
+    /// then on; one that is there is replaced when the new one is complete. The hub is used as ever meanwhile.
+    /// `progress` counts encodings and may break it off: nothing is left behind then, and an index that was there stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a hub without encodings, [`ErrorKind::Invalid`] for options out of range and for a
+    /// user who is not the hub's owner, [`ErrorKind::Cancelled`], and as for every write.
+    pub fn build_index(&mut self, options: &HubIndexOptions, progress: &mut dyn Progress) -> Result<HubIndex> {
+        let HubIndexOptions { neighbors, candidates, megabytes, workers } = *options;
+        if !(2..=100).contains(&neighbors) || candidates < 2 * neighbors || candidates > 1_000 {
+            let rule = crate::error::Rule::Other("must be 2 to 100, with twice to 1,000 candidates".into());
+            return Err(Error::invalid("neighbors", rule));
+        }
+        let (key, model) = self.indexed_model()?;
+        let schema = schema::vectors(&mut self.connection)?;
+        let (seen, _, class) = seen_by_index(&schema, &model);
+        let name = index_name(key);
+        self.connection.batch_execute("SET lock_timeout = 0").map_err(told)?;
+        // One that was not finished is in the way of the next.
+        let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS facevault.{name}_new");
+        self.connection.batch_execute(&drop).map_err(told)?;
+        let mut settings = String::new();
+        settings.extend(megabytes.map(|megabytes| format!("SET maintenance_work_mem = '{megabytes}MB';")));
+        settings.extend(workers.map(|workers| format!("SET max_parallel_maintenance_workers = {workers};")));
+        let create = format!(
+            "CREATE INDEX CONCURRENTLY {name}_new ON facevault.encodings USING hnsw ({seen} {schema}.{class})
+             WITH (m = {neighbors}, ef_construction = {candidates}) WHERE model = {key}"
+        );
+        let built = self.run_watched(&settings, &create, progress);
+        if let Err(error) = built {
+            self.connection.batch_execute(&drop).map_err(told)?;
+            return Err(error);
+        }
+        let replace = format!(
+            "BEGIN; DROP INDEX IF EXISTS facevault.{name}; ALTER INDEX facevault.{name}_new RENAME TO {name}; COMMIT"
+        );
+        self.connection.batch_execute(&replace).map_err(told)?;
+        let size = format!("SELECT pg_relation_size('facevault.{name}')");
+        let bytes = cell::<i64>(&self.connection.query_one(&size, &[]).map_err(told)?, 0)?.unsigned_abs();
+        Ok(HubIndex { model, bytes })
+    }
+
+    /// Removes the index of the active model's encodings. Returns whether there was one.
+    ///
+    /// # Errors
+    /// As for every write.
+    pub fn drop_index(&mut self) -> Result<bool> {
+        let (key, _) = self.indexed_model()?;
+        let name = index_name(key);
+        let there = self.index_bytes(key)?.is_some();
+        self.connection.batch_execute("SET lock_timeout = 0").map_err(told)?;
+        let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS facevault.{name}");
+        self.connection.batch_execute(&drop).map_err(told)?;
+        Ok(there)
+    }
+
+    /// The size of the index of a model's encodings, if there is one.
+    pub(super) fn index_bytes(&mut self, model: i64) -> Result<Option<u64>> {
+        let select = "SELECT pg_relation_size(to_regclass($1))";
+        let name = format!("facevault.{}", index_name(model));
+        let row = self.connection.query_one(select, &[&name]).map_err(told)?;
+        Ok(cell::<Option<i64>>(&row, 0)?.map(i64::unsigned_abs))
+    }
+
+    fn indexed_model(&mut self) -> Result<(i64, ModelInfo)> {
+        let mut transaction = self.connection.transaction().map_err(told)?;
+        let missing =
+            || Error::new(ErrorKind::NotFound, "the hub has no encodings yet: there is nothing to be indexed");
+        active_model(&mut transaction)?.ok_or_else(missing)
+    }
+
+    /// Runs a statement on a connection of its own, and reports how far it is.
+    fn run_watched(&mut self, settings: &str, create: &str, progress: &mut dyn Progress) -> Result<()> {
+        let mut builder = open(&self.reach)?;
+        let process: i32 = cell(&builder.query_one("SELECT pg_backend_pid()", &[]).map_err(told)?, 0)?;
+        builder.batch_execute(&format!("SET lock_timeout = 0; {settings}")).map_err(told)?;
+        let cancel = builder.cancel_token();
+        let create = create.to_owned();
+        let (sender, ended) = channel::<()>();
+        let build = move || {
+            let built = builder.batch_execute(&create).map_err(told);
+            // It ends the waiting.
+            drop(sender);
+            built
+        };
+        let no_thread = |error| Error::new(ErrorKind::Io, "the system gives no thread").caused_by(error);
+        let running = thread::Builder::new().name("facevault-index".to_owned()).spawn(build).map_err(no_thread)?;
+        let mut broken_off = false;
+        while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(PAUSE) {
+            let (done, total) = far(&mut self.connection, process).unwrap_or_default();
+            if !broken_off && progress.report(Step::items("building the index", done, total.max(done))).is_break() {
+                broken_off = true;
+                let Address { trust, certificates, .. } = Address::read(&self.reach)?;
+                cancel.cancel_query(tls::connector(trust, &certificates)?).map_err(told)?;
+            }
+        }
+        let built = running.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Runtime, "the build panicked")));
+        match built {
+            Err(_) if broken_off => Err(Error::new(ErrorKind::Cancelled, "the index was not built")),
+            built => built,
+        }
+    }
+}
+
+/// How many encodings a build has taken, and of how many.
+fn far(connection: &mut Client, process: i32) -> Result<(usize, usize)> {
+    let select =
+        "SELECT p.tuples_done, GREATEST(p.tuples_total, c.reltuples::bigint) FROM pg_stat_progress_create_index p
+                  LEFT JOIN pg_class c ON c.oid = p.relid WHERE p.pid = $1";
+    let Some(row) = connection.query_opt(select, &[&process]).map_err(told)? else { return Ok((0, 0)) };
+    let number = |index| Ok::<_, Error>(usize::try_from(cell::<Option<i64>>(&row, index)?.unwrap_or(0)).unwrap_or(0));
+    Ok((number(0)?, number(1)?))
+}
