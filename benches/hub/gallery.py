@@ -243,7 +243,8 @@ class Gallery:
                         f' "image:{image_id(number)}": true}}'
                 persons.write(row(
                     whole(number + 1), whole(self.client), uid(number), b"person-%d" % number, whole(NOW),
-                    whole(number + 1), whole(number + 1), b"\1" + items.encode(), b"\1{}",
+                    whole(number + 1), whole(number + 1), b"\1" + items.encode(), b"\1{}", whole(NOW),
+                    b"person %d" % number,
                 ))
                 images.write(row(
                     whole(number + 1), whole(self.client), whole(number + 1), struct.pack(">i", 0),
@@ -251,7 +252,8 @@ class Gallery:
                 ))
             with self.owner.transaction():
                 for table, columns, data in [
-                    ("persons", "key, client, uid, id, created_at, added, changed, items, stamps", persons.getvalue()),
+                    ("persons", "key, client, uid, id, created_at, added, changed, items, stamps, updated_at, folded_name",
+                     persons.getvalue()),
                     ("images", "key, client, person, position, id, sha256, has_photo", images.getvalue()),
                     ("encodings", "image, model, client, person, vector", self.rows(first, vectors)),
                 ]:

@@ -90,10 +90,27 @@ fn a_vault_that_watches_takes_what_comes_waits_for_the_hub_and_ends_tidily() {
     let notice = noticed.next().expect("a notice").expect("a notice");
     assert!(notice.contains("trying again"), "{notice}");
     fleet.server.run("postgres", &format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", fleet.database));
-    test.run(["person", "update", "v", "ada", "--notes", "again"]).ok();
-    test.run(["sync", "v", &address]).ok();
-    let line: serde_json::Value = serde_json::from_str(&lines.next().expect("a line").expect("a line")).expect("JSON");
-    assert_eq!(line["changed"], 1);
+    let mut change = |notes: &str| {
+        test.run(["person", "update", "v", "ada", "--notes", notes]).ok();
+        test.run(["sync", "v", &address]).ok();
+        let line = lines.next().expect("a line").expect("a line");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(line["changed"], 1);
+    };
+    change("again");
+    // The hub is being put back from a backup: there is no such database for a while.
+    let rename = |from: &str, to: &str| fleet.server.run("postgres", &format!("ALTER DATABASE {from} RENAME TO {to}"));
+    let (there, gone) = (fleet.database.as_str(), format!("{}_gone", fleet.database));
+    fleet.server.run("postgres", &format!("ALTER DATABASE {there} ALLOW_CONNECTIONS false"));
+    fleet
+        .server
+        .run("postgres", &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{there}'"));
+    rename(there, &gone);
+    let absent = noticed.by_ref().map_while(Result::ok).find(|line| line.contains("no database of this name"));
+    assert!(absent.is_some_and(|notice| notice.contains("trying again")));
+    rename(&gone, there);
+    fleet.server.run("postgres", &format!("ALTER DATABASE {there} ALLOW_CONNECTIONS true"));
+    change("once more");
     #[cfg(unix)]
     {
         let asked = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();

@@ -1,5 +1,6 @@
 //! `facevault sync`: a vault follows a hub.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -118,9 +119,10 @@ fn usual_name(vault: &Path) -> String {
     }
 }
 
-/// Syncs again and again. A hub that is away is waited for; any other error ends it.
+/// Syncs again and again. A hub that is away is waited for, and so is one that was there before and is not to be used
+/// now, as while it is put back from a backup or gets a new password; any other error ends it.
 fn follow(vault: &Vault, arguments: &Arguments, options: SyncOptions, every: Duration, context: &Context) -> Outcome {
-    let (mut hub, mut pause, mut is_away) = (None, every, false);
+    let (mut hub, mut pause, mut away, mut was_there) = (None, every, None, false);
     let mut options = options;
     while !interrupt::requested() {
         let attempt = match hub.take() {
@@ -133,10 +135,10 @@ fn follow(vault: &Vault, arguments: &Arguments, options: SyncOptions, every: Dur
         });
         match outcome {
             Ok((connected, synced)) => {
-                if is_away {
+                if away.take().is_some() {
                     context.output.status("the hub is back");
                 }
-                (hub, pause, is_away) = (Some(connected), every, false);
+                (hub, pause, was_there) = (Some(connected), every, true);
                 // What was asked for is remembered in the vault by now.
                 (options.collections, options.photos) = (Patch::Keep, None);
                 if has_moved(&synced) {
@@ -147,18 +149,34 @@ fn follow(vault: &Vault, arguments: &Arguments, options: SyncOptions, every: Dur
                 }
             }
             Err(error) if error.kind() == ErrorKind::Cancelled => break,
-            Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Busy) => {
-                if !is_away {
-                    context.output.notice(&format!("{error}; trying again"));
+            Err(error) if passes(error.kind(), was_there) => {
+                let said = error.to_string();
+                if away.as_ref() != Some(&said) {
+                    context.output.notice(&format!("{said}; trying again"));
                 }
-                is_away = true;
+                away = Some(said);
                 pause = (pause * 2).min(LONGEST_PAUSE.max(every));
             }
             Err(error) => return Err(error.into()),
         }
-        wait(pause);
+        wait(scattered(pause));
     }
     Ok(())
+}
+
+/// Whether it may be otherwise later.
+fn passes(kind: ErrorKind, was_there: bool) -> bool {
+    match kind {
+        ErrorKind::Io | ErrorKind::Busy => true,
+        ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Unsupported => was_there,
+        _ => false,
+    }
+}
+
+/// About as long, so that kiosks that began at once do not all come at once for ever.
+fn scattered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    pause.mul_f64(0.9 + 0.2 * (random as f64 / u64::MAX as f64))
 }
 
 fn stopping() -> std::ops::ControlFlow<()> {
