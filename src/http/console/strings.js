@@ -142,7 +142,7 @@ export const words = {
     removalQuestion: (name) => `Remove ${name}?`,
     removed: (name) => `${name} was removed.`,
     receipt: "This receipt proves the removal. The vault keeps no copy of it: store it if you may have to prove it.",
-    pending: "A part is still in the vault's log, because another program reads an older state. It is erased soon.",
+    pending: "Parts are still on the disk. They are erased as soon as no program reads an older state; a hub does so in its own time.",
   },
 
   photos: {
@@ -279,7 +279,7 @@ export const words = {
     modes: { FAST: "Fast: one view of a face", ACCURATE: "Accurate: also its mirror image" },
     noModel: "No encoding yet",
     erasure: "Erasure",
-    erasures: { done: "Nothing that was removed is left", pending: "A part is still in the log" },
+    erasures: { done: "Nothing that was removed is left", pending: "Parts are still on the disk" },
     access: "Access",
     readOnly: "Only reading",
     readWrite: "Reading and writing",

@@ -38,7 +38,8 @@ pub(in crate::http) struct Removal<'a> {
     /// Whether the person is gone.
     deleted: bool,
     /// `done`: nothing of what was removed is left. `pending`: the log beside the vault still has it, because
-    /// another program is reading an older state; the server erases it as soon as it can.
+    /// another program is reading an older state; the server erases it as soon as it can. In a hub it is always
+    /// `pending`: PostgreSQL overwrites what was removed in its own time.
     erasure: &'static str,
 }
 

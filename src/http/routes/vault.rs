@@ -60,9 +60,10 @@ struct PhotoLimits {
 /// The vault's file.
 #[derive(Serialize, ToSchema)]
 struct VaultFile {
-    /// Bytes of the file and of the log beside it.
+    /// Bytes of the file and of the log beside it, or of a hub's database.
     bytes: u64,
-    /// `done`: nothing of what was removed is left. `pending`: the log beside the vault still has it.
+    /// `done`: nothing of what was removed is left. `pending`: the log beside the vault still has it, or the vault is a
+    /// hub, where PostgreSQL overwrites it in its own time.
     erasure: &'static str,
     /// Counts the changes of the gallery.
     generation: u64,

@@ -9,6 +9,7 @@ mod following;
 mod migration;
 mod mistakes;
 mod model;
+mod restarts;
 mod searching;
 pub(crate) mod server;
 mod tls;
