@@ -1,19 +1,18 @@
 //! What goes wrong with a hub is told clearly, and nothing is lost by it.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 
 use facevault::{
     EncodingMode, ErrorKind, FaceEncoding, Hub, ModelId, NewPerson, PersonId, SyncOptions, Vault, VaultOptions,
 };
 
 use super::super::fakes::{engine, engine_of, photo};
+use super::cutting::{Cut, cutting};
 use super::server::{Server, programs};
 use super::{Fleet, everybody};
 
@@ -143,39 +142,12 @@ fn encodings_of_another_model_or_mode_are_not_mixed() {
     assert!(error.to_string().contains("mode"), "{error}");
 }
 
-/// Hands a connection on to a server, and cuts it after so many bytes from there.
-fn cutting(server: u16, after: Arc<AtomicUsize>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    thread::spawn(move || {
-        while let Ok((client, _)) = listener.accept() {
-            let Ok(upstream) = TcpStream::connect(("127.0.0.1", server)) else { break };
-            let (mut from, mut to) = (client.try_clone().expect("a copy"), upstream.try_clone().expect("a copy"));
-            thread::spawn(move || std::io::copy(&mut from, &mut to));
-            let after = Arc::clone(&after);
-            thread::spawn(move || {
-                let (mut from, mut to, mut buffer) = (upstream, client, [0; 512]);
-                while let Ok(count @ 1..) = from.read(&mut buffer) {
-                    let left = after.load(Ordering::Relaxed);
-                    let passed = to.write_all(&buffer[..count.min(left)]);
-                    after.fetch_sub(count.min(left), Ordering::Relaxed);
-                    if passed.is_err() || count >= left {
-                        break;
-                    }
-                }
-                let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-            });
-        }
-    });
-    port
-}
-
 #[test]
 fn a_network_that_is_cut_anywhere_loses_nothing() {
     let Some(fleet) = Fleet::new() else { return };
     let (a, b) = (fleet.vault("a"), fleet.vault("b"));
-    let left = Arc::new(AtomicUsize::new(usize::MAX));
-    let port = cutting(fleet.server.port(), Arc::clone(&left));
+    let cut_at = Cut::never();
+    let port = cutting(fleet.server.port(), Arc::clone(&cut_at));
     let address = format!("postgres://owner:secret@127.0.0.1:{port}/{}", fleet.database);
     let (mut cut, mut whole) = (0, 0);
     for round in 0..24u32 {
@@ -183,7 +155,7 @@ fn a_network_that_is_cut_anywhere_loses_nothing() {
         let notes = facevault::Patch::Set(format!("round {round}"));
         let update = facevault::PersonUpdate { notes, ..facevault::PersonUpdate::default() };
         a.update_person(&PersonId::new("p0").expect("an id"), &update).expect("updated");
-        left.store(600 + 450 * round as usize, Ordering::Relaxed);
+        cut_at.bytes.store(600 + 450 * round as usize, Ordering::Relaxed);
         let vault = if round % 3 == 2 { &b } else { &a };
         let outcome =
             Hub::connect(&address, None).and_then(|mut hub| vault.sync(&mut hub, &SyncOptions::default(), &mut ()));

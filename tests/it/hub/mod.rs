@@ -3,6 +3,7 @@
 #[cfg(feature = "cli")]
 mod command;
 mod crash;
+mod cutting;
 #[cfg(feature = "cli")]
 mod documents;
 mod following;
