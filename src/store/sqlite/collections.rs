@@ -172,8 +172,12 @@ pub(super) fn set_of_person(connection: &Connection, person: i64, collections: &
     if old == collections {
         return Ok(false);
     }
-    connection.prepare_cached("DELETE FROM memberships WHERE person = ?1")?.execute([person])?;
-    for collection in collections {
+    // Those that stay are left alone: whatever is written is noted as changed, to be sent to a hub.
+    let mut delete = connection.prepare_cached("DELETE FROM memberships WHERE person = ?1 AND collection = ?2")?;
+    for collection in old.iter().filter(|collection| !collections.contains(collection)) {
+        delete.execute([person, *collection])?;
+    }
+    for collection in collections.iter().filter(|collection| !old.contains(collection)) {
         MEMBERSHIPS.insert(connection, &[&person, collection])?;
     }
     Ok(true)
