@@ -18,7 +18,7 @@ use super::{described, everybody};
 const TEST: &str = "hub::crash::killed_vaults_and_a_killed_hub_come_together";
 
 /// What the child does: syncs a vault once, and says how it ended.
-fn follow(part: &str) {
+pub(super) fn follow(part: &str) {
     let (address, path) = part.split_once(' ').expect("an address and a path");
     let vault = Vault::open(path, VaultOptions::default().with_engine(engine())).expect("opened");
     children::say("ready");
