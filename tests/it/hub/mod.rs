@@ -10,6 +10,7 @@ mod following;
 mod migration;
 mod mistakes;
 mod model;
+mod moving;
 mod restarts;
 mod searching;
 pub(crate) mod server;

@@ -24,6 +24,9 @@ ALTER TABLE facevault.collections ADD COLUMN updated_at bigint;
 UPDATE facevault.collections SET updated_at = created_at;
 ALTER TABLE facevault.collections ALTER COLUMN updated_at SET NOT NULL;
 
+-- Who has an encoding by a model is counted without reading a vector.
+CREATE INDEX encodings_by_model ON facevault.encodings (model, client, person);
+
 -- The number that a removed person had, and the change that the person came with; NULL where the hub never had the person.
 ALTER TABLE facevault.tombstones ADD COLUMN person bigint, ADD COLUMN added bigint;
 UPDATE facevault.tombstones SET person = 0, added = 0 WHERE kind = 'person';
