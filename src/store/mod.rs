@@ -31,6 +31,7 @@ mod prepared;
 mod retention;
 mod sqlite;
 mod storage;
+mod trail;
 mod written;
 
 use std::fmt;

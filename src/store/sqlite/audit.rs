@@ -10,14 +10,7 @@ use super::{Store, columns, retention, schema};
 use crate::audit::{Actor, AuditEvent, AuditHash, AuditHead, AuditPolicy, AuditScope, begin, canonical, link};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, PersonKey};
-
-/// After so many entries the oldest are looked at, whether they are to be cut.
-const CUT_EVERY: u64 = 256;
-/// The most entries that a write cuts beside its own work; [`Store::cut_audit`] cuts all.
-const CUT_AT_MOST: u64 = 1_024;
-
-const MICROS_A_MINUTE: i64 = 60_000_000;
-const MICROS_A_DAY: i64 = 86_400_000_000;
+use crate::store::trail::{self, CUT_AT_MOST, CUT_EVERY};
 
 /// What an entry says, but for its place in the chain.
 #[derive(Debug, Clone)]
@@ -33,10 +26,7 @@ pub(super) struct Note {
 impl Note {
     /// Who was seen: recognised, or verified to be the person asked about.
     pub(super) fn seen(&self) -> Option<PersonKey> {
-        match self.event {
-            AuditEvent::Identified { recognized: 1.., .. } | AuditEvent::Verified { accepted: true, .. } => self.person,
-            _ => None,
-        }
+        self.person.filter(|_| trail::is_sight(&self.event))
     }
 }
 
@@ -181,11 +171,7 @@ fn cut(connection: &Connection, state: &mut State, actor: &Actor, most: u64) -> 
         .prepare_cached("SELECT at FROM audit ORDER BY sequence DESC LIMIT 1")?
         .query_row([], |row| row.get::<_, i64>(0))
         .optional()?;
-    // A clock that was set back cuts nothing; the minute is for clocks that are being adjusted.
-    if newest.is_none_or(|newest| now < newest - MICROS_A_MINUTE) {
-        return Ok(0);
-    }
-    let oldest_kept = now.saturating_sub(i64::from(days) * MICROS_A_DAY);
+    let Some(oldest_kept) = trail::oldest_kept(days, newest, now) else { return Ok(0) };
     // The entries from the start up to the first that is young enough, whatever the clock said in between.
     let mut statement = connection.prepare_cached("SELECT sequence, at, hash FROM audit ORDER BY sequence LIMIT ?1")?;
     let mut rows = statement.query([row_number(most)])?;

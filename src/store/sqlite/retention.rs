@@ -12,12 +12,7 @@ use super::{Store, clients, columns};
 use crate::audit::{AuditEvent, RemovalReason};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, PersonId, RetentionPolicy};
-use crate::store::Due;
-
-const MICROS_A_MINUTE: i64 = 60_000_000;
-const MICROS_A_DAY: i64 = 86_400_000_000;
-/// A clock that is further ahead of the vault's last change than this is probably wrong.
-const FARTHEST: i64 = 5 * 366 * MICROS_A_DAY;
+use crate::store::retention::{self, Due};
 
 impl Store {
     /// Who is removed because of time.
@@ -74,7 +69,7 @@ impl Store {
                 }
             }
             if let Some(days) = policy.unseen_days {
-                unseen(connection, client, now.as_microsecond() - i64::from(days) * MICROS_A_DAY, &mut due)?;
+                unseen(connection, client, retention::days_before(now, days), &mut due)?;
             }
             due.sort_by_key(|(key, ..)| *key);
             due.dedup_by_key(|(key, ..)| *key);
@@ -105,9 +100,7 @@ type Row = (i64, PersonId, u64, RemovalReason);
 /// Adds those who were not seen since `before`.
 fn unseen(connection: &Connection, client: i64, before: i64, due: &mut Vec<Row>) -> Outcome<()> {
     let Some(since) = State::read(connection)?.searches_since else {
-        let message = "the audit trail does not note searches, so nobody knows who was seen: \
-                       `facevault audit policy VAULT --scope all` notes them from then on";
-        return Err(Error::new(ErrorKind::Unsupported, message).into());
+        return Err(retention::nobody_was_noted().into());
     };
     if since > before {
         return Ok(());
@@ -149,23 +142,7 @@ fn require_plausible(connection: &Connection, now: Timestamp, trust_clock: bool)
                         COALESCE((SELECT at FROM audit ORDER BY sequence DESC LIMIT 1), 0))",
         )?
         .query_row([], |row| row.get(0))?;
-    let ahead = now.as_microsecond().saturating_sub(last);
-    let changed = Timestamp::from_microsecond(last).unwrap_or(Timestamp::UNIX_EPOCH);
-    // A minute is for clocks that are being adjusted.
-    let message = if ahead < -MICROS_A_MINUTE {
-        format!(
-            "the clock says {now:.0}, but the vault was changed at {changed:.0}: nobody is removed by a clock that is \
-             wrong; set it right"
-        )
-    } else if ahead > FARTHEST && !trust_clock {
-        format!(
-            "the clock says {now:.0}, more than five years after the vault's last change at {changed:.0}: nobody is \
-             removed by a clock that may be wrong; if it is right, say so with --trust-clock"
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Error::new(ErrorKind::Io, message).into())
+    Ok(retention::require_plausible(now, last, trust_clock)?)
 }
 
 fn policy(connection: &Connection) -> Outcome<RetentionPolicy> {

@@ -15,14 +15,7 @@ use crate::audit::{Actor, AuditEvent, AuditHash, AuditHead, AuditPolicy, AuditSc
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, PersonId};
-
-/// After so many entries the oldest are looked at, whether they are to be cut.
-const CUT_EVERY: u64 = 256;
-/// The most entries that a write cuts beside its own work; [`HubStore::cut_audit`] cuts all.
-const CUT_AT_MOST: u64 = 1_024;
-
-const MICROS_A_MINUTE: i64 = 60_000_000;
-const MICROS_A_DAY: i64 = 86_400_000_000;
+use crate::store::trail::{self, CUT_AT_MOST, CUT_EVERY};
 
 /// What an entry says, but for its place in the chain.
 struct Note<'a> {
@@ -38,10 +31,7 @@ struct Note<'a> {
 impl Note<'_> {
     /// Who was seen: recognised, or verified to be the person asked about.
     fn seen(&self) -> Option<i64> {
-        match self.event {
-            AuditEvent::Identified { recognized: 1.., .. } | AuditEvent::Verified { accepted: true, .. } => self.person,
-            _ => None,
-        }
+        self.person.filter(|_| trail::is_sight(&self.event))
     }
 }
 
@@ -203,11 +193,7 @@ fn cut(transaction: &mut Transaction<'_>, state: &mut State, actor: &Actor, most
     let now = now();
     let newest = "SELECT at FROM facevault.audit ORDER BY sequence DESC LIMIT 1";
     let newest = transaction.query_opt(newest, &[]).map_err(told)?.map(|row| cell::<i64>(&row, 0)).transpose()?;
-    // A clock that was set back cuts nothing; the minute is for clocks that are being adjusted.
-    if newest.is_none_or(|newest| now < newest - MICROS_A_MINUTE) {
-        return Ok(0);
-    }
-    let oldest_kept = now.saturating_sub(i64::from(days) * MICROS_A_DAY);
+    let Some(oldest_kept) = trail::oldest_kept(days, newest, now) else { return Ok(0) };
     // The entries from the start up to the first that is young enough, whatever the clock said in between.
     let last = "SELECT a.sequence, a.hash, (SELECT COUNT(*) FROM facevault.audit WHERE sequence <= a.sequence)
                 FROM (SELECT sequence, hash FROM facevault.audit ORDER BY sequence LIMIT $1) a

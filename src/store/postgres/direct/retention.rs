@@ -10,12 +10,8 @@ use super::{HubStore, audit_read, clients};
 use crate::audit::{AuditEvent, RemovalReason};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, PersonId, RetentionPolicy};
-use crate::store::{CheckReport, Due};
-
-const MICROS_A_MINUTE: i64 = 60_000_000;
-const MICROS_A_DAY: i64 = 86_400_000_000;
-/// A clock that is further ahead of the hub's last change than this is probably wrong.
-const FARTHEST: i64 = 5 * 366 * MICROS_A_DAY;
+use crate::store::CheckReport;
+use crate::store::retention::{self, Due};
 
 impl HubStore {
     pub(in crate::store) fn retention(&self) -> Result<RetentionPolicy> {
@@ -54,7 +50,7 @@ impl HubStore {
                 take(&rows, RemovalReason::Expired, &mut due)?;
             }
             if let Some(days) = policy.unseen_days {
-                let before = now.as_microsecond().saturating_sub(i64::from(days) * MICROS_A_DAY);
+                let before = retention::days_before(now, days);
                 self.unseen(transaction, client, before, &mut due)?;
             }
             due.sort_by_key(|(key, _)| *key);
@@ -82,12 +78,7 @@ impl HubStore {
         due: &mut Vec<(i64, Due)>,
     ) -> Result<()> {
         let Some(since) = State::read(transaction)?.searches_since else {
-            let message = format!(
-                "{}: the audit trail does not note searches, so nobody knows who was seen: \
-                 `facevault audit policy VAULT --scope all` notes them from then on",
-                self.shown().display()
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            return Err(retention::nobody_was_noted());
         };
         if since > before {
             return Ok(());
@@ -118,23 +109,7 @@ fn require_plausible(transaction: &mut Transaction<'_>, now: Timestamp, trust_cl
                                   (SELECT MAX(updated_at) FROM facevault.persons),
                                   (SELECT at FROM facevault.audit ORDER BY sequence DESC LIMIT 1))";
     let last: i64 = cell(&transaction.query_one(select, &[]).map_err(told)?, 0)?;
-    let ahead = now.as_microsecond().saturating_sub(last);
-    let changed = Timestamp::from_microsecond(last).unwrap_or(Timestamp::UNIX_EPOCH);
-    // A minute is for clocks that are being adjusted.
-    let message = if ahead < -MICROS_A_MINUTE {
-        format!(
-            "the clock says {now:.0}, but the hub was changed at {changed:.0}: nobody is removed by a clock that is \
-             wrong; set it right"
-        )
-    } else if ahead > FARTHEST && !trust_clock {
-        format!(
-            "the clock says {now:.0}, more than five years after the hub's last change at {changed:.0}: nobody is \
-             removed by a clock that may be wrong; if it is right, say so with --trust-clock"
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Error::new(ErrorKind::Io, message))
+    retention::require_plausible(now, last, trust_clock)
 }
 
 fn policy(transaction: &mut Transaction<'_>) -> Result<RetentionPolicy> {
