@@ -128,7 +128,7 @@ impl Hub {
         Ok(changes)
     }
 
-    /// The models that the hub knows, the first one first.
+    /// The models that the hub knows: the one that was chosen, then the others as they came.
     ///
     /// # Errors
     /// As for every read.

@@ -153,10 +153,14 @@ pub(super) fn model_key(client: &mut impl GenericClient, model: &ModelInfo) -> R
     cell(&row, 0)
 }
 
-/// The models that the hub knows, the first one first.
+/// The models that the hub knows: the one that was chosen, then the others as they came.
 pub(super) fn models(client: &mut impl GenericClient) -> Result<Vec<ModelInfo>> {
     let rows = client
-        .query("SELECT id, name, dimension, metric, mode FROM facevault.models ORDER BY key", &[])
+        .query(
+            "SELECT id, name, dimension, metric, mode FROM facevault.models
+             ORDER BY key IS DISTINCT FROM (SELECT active_model FROM facevault.hub), key",
+            &[],
+        )
         .map_err(told)?;
     rows.iter()
         .map(|row| {

@@ -7,7 +7,7 @@ use facevault::{
     OperatingPoint, PersonId, PersonUpdate, SearchIn, Status, Step, Vault, VaultOptions,
 };
 
-use super::super::fakes::{DIMENSION, engine_of, engine_with_table};
+use super::super::fakes::{DIMENSION, engine_of, engine_with_table, photo};
 use super::Fleet;
 
 /// Numbers between -1 and 1, the same for the same seed.
@@ -118,6 +118,34 @@ fn a_hub_finds_whom_a_gallery_in_memory_finds() {
         let refused = vault.identify_encoding(&foreign, &fixed()).expect_err("another model");
         assert_eq!(refused.kind(), ErrorKind::ModelMismatch);
     }
+}
+
+#[test]
+fn a_hub_that_was_encoded_anew_gives_its_new_model() {
+    let Some(fleet) = Fleet::new() else { return };
+    let old = Vault::open_hub(&fleet.address(), VaultOptions::default().with_engine(engine_of(1))).expect("a hub");
+    for n in 0..3 {
+        let new = NewPerson { id: Some(id(n as usize)), images: vec![photo(n)], ..NewPerson::named("N") };
+        old.create_person(&new).expect("added");
+    }
+    let engine = engine_of(2);
+    let hub = Vault::open_hub(&fleet.address(), VaultOptions::default().with_engine(engine.clone())).expect("a hub");
+    let refused = hub.identify(&vec![photo(1)], &fixed()).expect_err("nobody has an encoding by it yet");
+    assert_eq!(refused.kind(), ErrorKind::ModelMismatch);
+    let done = hub.reencode(&Default::default(), &mut ()).expect("encoded");
+    assert_eq!((done.encoded, done.is_active, done.unencoded.len()), (3, true, 0));
+    assert_eq!(hub.active_model().expect("a model").map(|model| model.id), Some(engine.model()));
+    // A vault that has no model takes the hub's present one, and finds people by it.
+    let kiosk = fleet.vault_with("kiosk", VaultOptions::default());
+    fleet.sync(&kiosk);
+    assert_eq!(kiosk.active_model().expect("a model").map(|model| model.id), Some(engine.model()));
+    let own = kiosk.person(&id(2)).expect("there").images[0].encoding.clone().expect("an encoding");
+    for vault in [&kiosk, &hub, &hub.with_search_in(SearchIn::Hub)] {
+        let options = fixed().with_operating_point(OperatingPoint::similarity(0.99).expect("a similarity"));
+        let found = vault.identify_encoding(&own, &options).expect("searched");
+        assert_eq!(found.candidates.first().map(|first| &first.person), Some(&id(2)));
+    }
+    assert!(hub.check().expect("checked").is_clean());
 }
 
 #[test]
