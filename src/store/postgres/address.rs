@@ -21,6 +21,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long a connection may take to be made, where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A server that confirms nothing for so long is taken for lost.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Where servers on this machine have their sockets.
 const SOCKETS: [&str; 1] = ["/var/run/postgresql"];
 
@@ -68,6 +71,13 @@ impl Address {
             config.connect_timeout(seconds.map_or(PATIENCE, Duration::from_secs));
         }
         config.application_name("facevault");
+        // A network that drops packets silently must not hold whoever waits for a quarter of an hour.
+        if !text.contains("tcp_user_timeout=") {
+            config.tcp_user_timeout(SILENCE);
+        }
+        if !text.contains("keepalives_idle=") {
+            config.keepalives_idle(SILENCE);
+        }
         let file = |name: &str, variable: &str, usual: &str| {
             option(name, variable).map(PathBuf::from).or_else(|| {
                 home.as_ref().map(|home| home.join(".postgresql").join(usual)).filter(|path| path.is_file())
@@ -130,19 +140,21 @@ pub(super) fn is_address(text: &str) -> bool {
 /// An address without the password that it may hold, for messages.
 pub(super) fn without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return "***".to_owned() };
-    let (rest, has_options) = match rest.split_once('?') {
-        Some((rest, _)) => (rest, true),
-        None => (rest, false),
+    let without_options = |text: &str| match text.split_once('?') {
+        Some((before, _)) => format!("{before}?..."),
+        None => text.to_owned(),
     };
-    let authority_end = rest.find('/').unwrap_or(rest.len());
-    let shown = match rest[..authority_end].rfind('@') {
-        Some(at) => {
-            let user = rest[..at].split(':').next().unwrap_or_default();
-            format!("{user}{}", &rest[at..])
-        }
-        None => rest.to_owned(),
+    // The crate takes everything up to the first `@` for user and password, whatever characters that has.
+    let Some((credentials, rest)) = rest.split_once('@') else {
+        return format!("{scheme}://{}", without_options(rest));
     };
-    format!("{scheme}://{shown}{}", if has_options { "?..." } else { "" })
+    let user = credentials.split([':', '/', '?']).next().unwrap_or_default();
+    if credentials.contains('?') {
+        return format!("{scheme}://{user}@...");
+    }
+    let shown = without_options(rest);
+    let shown = shown.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{user}@{shown}")
 }
 
 /// The name of the account that this process runs as.
@@ -280,6 +292,12 @@ mod tests {
             ("postgres://ada:se@cret@hub:7/db?sslmode=require", "postgres://ada@hub:7/db?..."),
             ("postgres://hub/db", "postgres://hub/db"),
             ("postgres://ada@hub", "postgres://ada@hub"),
+            ("postgres://ada:se/cret@hub/db", "postgres://ada@hub/db"),
+            ("postgres://ada:se/cret@hub/db?sslmode=require", "postgres://ada@hub/db?..."),
+            ("postgres://ada:se?cret@hub/db", "postgres://ada@..."),
+            ("postgres://ada:se@cret@hub/db", "postgres://ada@hub/db"),
+            ("postgres://hub/db?password=se@cret", "postgres://hub@..."),
+            ("postgres://hub/db?password=secret", "postgres://hub/db?..."),
         ] {
             assert_eq!(without_password(text), shown);
         }

@@ -149,7 +149,7 @@ pub(super) fn remove_person(numbers: &mut Numbers<'_, '_>, uid: &str) -> Result<
     let (tenant, number) = (numbers.tenant, sql(numbers.next()?));
     let insert = "WITH gone AS (DELETE FROM facevault.persons WHERE client = $2 AND uid = $1 RETURNING key, added)
                   INSERT INTO facevault.tombstones (uid, client, kind, sequence, person, added)
-                  VALUES ($1, $2, 'person', $3, (SELECT key FROM gone), (SELECT added FROM gone))";
+                  VALUES ($1, $2, 'person', $3, COALESCE((SELECT key FROM gone), 0), COALESCE((SELECT added FROM gone), 0))";
     numbers.transaction.execute(insert, &[&uid, &tenant, &number]).map_err(told)?;
     Ok(())
 }
@@ -178,9 +178,10 @@ pub(super) fn remove_collection(numbers: &mut Numbers<'_, '_>, code: &str) -> Re
                      SELECT key, $3 - COUNT(*) OVER () + ROW_NUMBER() OVER (ORDER BY key) AS number
                      FROM facevault.persons WHERE client = $1 AND items ? $2)
                  UPDATE facevault.persons p SET items = items - $2, changed = m.number, version = version + 1,
-                     updated_at = GREATEST(updated_at, $4), stamps = stamps || jsonb_build_object($2, m.number)
+                     updated_at = GREATEST(updated_at, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
+                     stamps = stamps || jsonb_build_object($2, m.number)
                  FROM members m WHERE m.key = p.key",
-                &[&tenant, &item, &sql(last), &crate::clock::now().as_microsecond()],
+                &[&tenant, &item, &sql(last)],
             )
             .map_err(told)?;
     }

@@ -16,6 +16,9 @@ use crate::progress::{Progress, Step};
 use crate::setters::setters;
 use crate::spec::ModelInfo;
 
+/// Two programs that build or remove the index do not do so at once.
+const BUILDING: i64 = 0x4656_4C54_4855_4202;
+
 /// How often a build is asked how far it is.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -76,43 +79,64 @@ impl Hub {
         let schema = schema::vectors(&mut self.connection)?;
         let (seen, _, class) = seen_by_index(&schema, &model);
         let name = index_name(key);
-        self.connection.batch_execute("SET lock_timeout = 0").map_err(told)?;
-        // One that was not finished is in the way of the next.
-        let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS facevault.{name}_new");
-        self.connection.batch_execute(&drop).map_err(told)?;
-        let mut settings = String::new();
+        self.only_one()?;
+        // What an earlier build or another model left is in the way, or of no use.
+        self.drop_indexes(Some(&name))?;
+        // A build whose program was killed would go on without this.
+        let mut settings = "SET client_connection_check_interval = '5s';".to_owned();
         settings.extend(megabytes.map(|megabytes| format!("SET maintenance_work_mem = '{megabytes}MB';")));
         settings.extend(workers.map(|workers| format!("SET max_parallel_maintenance_workers = {workers};")));
         let create = format!(
             "CREATE INDEX CONCURRENTLY {name}_new ON facevault.encodings USING hnsw ({seen} {schema}.{class})
              WITH (m = {neighbors}, ef_construction = {candidates}) WHERE model = {key}"
         );
-        let built = self.run_watched(&settings, &create, progress);
-        if let Err(error) = built {
-            self.connection.batch_execute(&drop).map_err(told)?;
+        if let Err(error) = self.run_watched(&settings, &create, progress) {
+            self.drop_indexes(Some(&name))?;
             return Err(error);
         }
+        // Names are changed beside whoever reads and writes; only then the old one goes, when nobody uses it any more.
+        let mut transaction = self.connection.transaction().map_err(told)?;
         let replace = format!(
-            "BEGIN; DROP INDEX IF EXISTS facevault.{name}; ALTER INDEX facevault.{name}_new RENAME TO {name}; COMMIT"
+            "ALTER INDEX IF EXISTS facevault.{name} RENAME TO {name}_old;
+             ALTER INDEX facevault.{name}_new RENAME TO {name}"
         );
-        self.connection.batch_execute(&replace).map_err(told)?;
+        transaction.batch_execute(&replace).map_err(told)?;
+        transaction.commit().map_err(told)?;
+        self.drop_indexes(Some(&name))?;
         let size = format!("SELECT pg_relation_size('facevault.{name}')");
         let bytes = cell::<i64>(&self.connection.query_one(&size, &[]).map_err(told)?, 0)?.unsigned_abs();
         Ok(HubIndex { model, bytes })
     }
 
-    /// Removes the index of the active model's encodings. Returns whether there was one.
+    /// Removes the index, and what builds that were broken off have left of others. Returns whether there was any.
     ///
     /// # Errors
-    /// As for every write.
+    /// [`ErrorKind::Busy`] while one is built, and as for every write.
     pub fn drop_index(&mut self) -> Result<bool> {
-        let (key, _) = self.indexed_model()?;
-        let name = index_name(key);
-        let there = self.index_bytes(key)?.is_some();
+        self.only_one()?;
+        self.drop_indexes(None)
+    }
+
+    /// Sees to it that nobody else builds or removes an index, until the connection ends.
+    fn only_one(&mut self) -> Result<()> {
         self.connection.batch_execute("SET lock_timeout = 0").map_err(told)?;
-        let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS facevault.{name}");
-        self.connection.batch_execute(&drop).map_err(told)?;
-        Ok(there)
+        let row = self.connection.query_one("SELECT pg_try_advisory_lock($1)", &[&BUILDING]).map_err(told)?;
+        match cell(&row, 0)? {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Busy, "somebody else builds or removes the hub's index at this moment")),
+        }
+    }
+
+    /// Removes all indexes of this kind but one, each when nobody uses it any more.
+    fn drop_indexes(&mut self, but: Option<&str>) -> Result<bool> {
+        let select = "SELECT quote_ident(indexname) FROM pg_indexes WHERE schemaname = 'facevault'
+                      AND starts_with(indexname, 'encodings_near_') AND indexname IS DISTINCT FROM $1";
+        let rows = self.connection.query(select, &[&but]).map_err(told)?;
+        for row in &rows {
+            let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS facevault.{}", cell::<&str>(row, 0)?);
+            self.connection.batch_execute(&drop).map_err(told)?;
+        }
+        Ok(!rows.is_empty())
     }
 
     /// The size of the index of a model's encodings, if there is one.
@@ -149,10 +173,18 @@ impl Hub {
         let mut broken_off = false;
         while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(PAUSE) {
             let (done, total) = far(&mut self.connection, process).unwrap_or_default();
-            if !broken_off && progress.report(Step::items("building the index", done, total.max(done))).is_break() {
+            let step = Step::items("building the index", done, total.max(done));
+            if !broken_off && progress.report(step).is_break() {
                 broken_off = true;
-                let Address { trust, certificates, .. } = Address::read(&self.reach)?;
-                cancel.cancel_query(tls::connector(trust, &certificates)?).map_err(told)?;
+            }
+            if broken_off {
+                // Until it is heard: whoever asked waits for the end.
+                let asked = Address::read(&self.reach).and_then(|Address { trust, certificates, .. }| {
+                    cancel.cancel_query(tls::connector(trust, &certificates)?).map_err(told)
+                });
+                if let Err(error) = asked {
+                    tracing::warn!(%error, "the build of an index cannot be broken off yet");
+                }
             }
         }
         let built = running.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Runtime, "the build panicked")));

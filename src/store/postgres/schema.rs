@@ -33,6 +33,9 @@ pub(super) fn make(client: &mut Client) -> Result<bool> {
     if found.unwrap_or(0) > VERSION {
         return Err(too_new(found.unwrap_or(0)));
     }
+    if found.is_some_and(|found| found < VERSION) {
+        require_owner(&mut transaction)?;
+    }
     let schema = require_pgvector(&mut transaction)?;
     let done = usize::try_from(found.unwrap_or(0)).unwrap_or(0);
     for (statements, number) in MIGRATIONS.iter().zip(1..).skip(done) {
@@ -67,6 +70,15 @@ pub(super) fn require_current(client: &mut Client) -> Result<()> {
             let message = "this database is no hub yet: `facevault hub init ADDRESS` makes it one";
             Err(Error::new(ErrorKind::NotFound, message))
         }
+    }
+}
+
+/// Refuses to add tables that would belong to somebody else than the hub does.
+fn require_owner(transaction: &mut Transaction<'_>) -> Result<()> {
+    let select = "SELECT tableowner = current_user FROM pg_tables WHERE schemaname = 'facevault' AND tablename = 'hub'";
+    match transaction.query_one(select, &[]).map_err(told)?.get(0) {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::Invalid, "only the user who made the hub takes it to a later version")),
     }
 }
 

@@ -64,15 +64,10 @@ impl Exchanging<'_, '_, '_> {
                 .transaction
                 .execute(
                     "UPDATE facevault.persons SET items = $2, stamps = $3, changed = $4, folded_name = $5,
-                            version = version + 1, updated_at = GREATEST(updated_at, $6) WHERE key = $1",
-                    &[
-                        &key,
-                        &Json(&theirs.items),
-                        &Json(&stamps),
-                        &sql(now),
-                        &folded_name(&theirs.items),
-                        &clock::now().as_microsecond(),
-                    ],
+                            version = version + 1,
+                            updated_at = GREATEST(updated_at, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+                     WHERE key = $1",
+                    &[&key, &Json(&theirs.items), &Json(&stamps), &sql(now), &folded_name(&theirs.items)],
                 )
                 .map_err(told)?;
             self.attempted(&sent.attempt, now)?;
@@ -144,7 +139,8 @@ impl Exchanging<'_, '_, '_> {
             .query_one(
                 "INSERT INTO facevault.persons
                      (client, uid, id, created_at, updated_at, folded_name, added, changed, items, stamps)
-                 VALUES ($1, $2, $3, $4, $7, $8, $5, $5, $6, '{}') RETURNING key",
+                 VALUES ($1, $2, $3, $4, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $7, $5, $5, $6, '{}')
+                 RETURNING key",
                 &[
                     &self.numbers.tenant,
                     &person.uid,
@@ -152,7 +148,6 @@ impl Exchanging<'_, '_, '_> {
                     &person.created_at.as_microsecond(),
                     &sql(number),
                     &Json(&items),
-                    &clock::now().max(person.created_at).as_microsecond(),
                     &folded_name(&items),
                 ],
             )
@@ -311,7 +306,7 @@ impl Exchanging<'_, '_, '_> {
                 .execute(
                     "INSERT INTO facevault.collections
                          (client, id, code, created_at, updated_at, added, changed, items, stamps)
-                     VALUES ($1, $2, $3, $4, $7, $5, $5, $6, '{}')",
+                     VALUES ($1, $2, $3, $4, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $5, $5, $6, '{}')",
                     &[
                         &tenant,
                         &id,
@@ -319,7 +314,6 @@ impl Exchanging<'_, '_, '_> {
                         &collection.created_at.as_microsecond(),
                         &sql(number),
                         &Json(&collection.items),
-                        &clock::now().max(collection.created_at).as_microsecond(),
                     ],
                 )
                 .map_err(told)?;
@@ -344,7 +338,8 @@ impl Exchanging<'_, '_, '_> {
                 .transaction
                 .execute(
                     "UPDATE facevault.collections SET items = $2, stamps = $3, changed = $4,
-                            updated_at = GREATEST(updated_at, $5) WHERE key = $1",
+                            updated_at = GREATEST(updated_at, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+                     WHERE key = $1",
                     &[&key, &Json(&theirs.items), &Json(&stamps), &sql(now), &clock::now().as_microsecond()],
                 )
                 .map_err(told)?;

@@ -94,6 +94,8 @@ pub(super) struct Numbers<'a, 'b> {
     pub(super) tenant: i64,
     last: u64,
     given: bool,
+    /// What stands beside the last number.
+    mark: Option<String>,
 }
 
 impl<'a, 'b> Numbers<'a, 'b> {
@@ -101,7 +103,7 @@ impl<'a, 'b> Numbers<'a, 'b> {
     pub(super) fn lock(transaction: &'a mut Transaction<'b>, tenant: i64) -> Result<Self> {
         let row =
             transaction.query_one("SELECT sequence FROM facevault.hub WHERE key = 1 FOR UPDATE", &[]).map_err(told)?;
-        Ok(Self { transaction, tenant, last: row.get::<_, i64>(0).unsigned_abs(), given: false })
+        Ok(Self { transaction, tenant, last: row.get::<_, i64>(0).unsigned_abs(), given: false, mark: None })
     }
 
     /// The number of the next change.
@@ -121,6 +123,7 @@ impl<'a, 'b> Numbers<'a, 'b> {
                 &[&sql(first), &sql(self.last), &mark],
             )
             .map_err(told)?;
+        self.mark = Some(mark);
         Ok(self.last)
     }
 
@@ -129,9 +132,19 @@ impl<'a, 'b> Numbers<'a, 'b> {
         self.last
     }
 
-    /// Forgets the numbers behind `last`, after what took them was rolled back.
-    pub(super) fn go_back_to(&mut self, last: u64) {
-        self.last = last;
+    /// What stands beside the last number, if this transaction took it.
+    pub(super) fn mark(&self) -> Option<String> {
+        self.mark.clone()
+    }
+
+    /// The numbers as they are, to go back to.
+    pub(super) fn keep(&self) -> Kept {
+        Kept { last: self.last, given: self.given, mark: self.mark.clone() }
+    }
+
+    /// Forgets the numbers that were taken since, after what took them was rolled back.
+    pub(super) fn go_back_to(&mut self, kept: Kept) {
+        (self.last, self.given, self.mark) = (kept.last, kept.given, kept.mark);
     }
 
     /// Writes down which numbers were taken; to be called before the end of the transaction.
@@ -148,6 +161,13 @@ impl<'a, 'b> Numbers<'a, 'b> {
         let row = self.transaction.query_opt(MARK, &[&sql(sequence)]).map_err(told)?;
         Ok(row.map(|row| row.get(0)))
     }
+}
+
+/// Numbers as they were at a savepoint.
+pub(super) struct Kept {
+    last: u64,
+    given: bool,
+    mark: Option<String>,
 }
 
 /// A number as PostgreSQL has it.

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use facevault::{
-    Error, ErrorKind, Hub, ImagesUpdate, NewPerson, Patch, PersonId, PersonUpdate, SearchIn, Vault, VaultOptions,
+    Error, ErrorKind, Hub, IdentifyOptions, ImagesUpdate, NewPerson, OperatingPoint, Patch, PersonId, PersonUpdate,
+    SearchIn, Vault, VaultOptions,
 };
 
 use super::super::fakes::{engine, photo};
@@ -151,4 +152,49 @@ fn a_full_disk_refuses_a_change_and_the_same_handle_goes_on_when_there_is_room()
     assert!((u64::from(added)..=u64::from(added) + unknown).contains(&total), "{total} of {added}");
     vault.with_mixed_photos(true).create_person(&new(5_000)).expect("there is room again");
     assert!(vault.check().expect("checked").is_clean());
+}
+
+#[test]
+fn a_hub_that_was_put_back_is_searched_as_it_is_now() {
+    let Some(server) = Server::shared() else { return };
+    let database = server.hub();
+    let open =
+        || Vault::open_hub(&server.address(&database), VaultOptions::default().with_engine(engine())).expect("a hub");
+    let add = |vault: &Vault, id: &str, seed: u32| {
+        let new = NewPerson { id: PersonId::new(id).ok(), images: vec![photo(seed)], ..NewPerson::named("N") };
+        vault.create_person(&new).expect("added");
+    };
+    let found = |vault: &Vault, seed: u32| {
+        let options = IdentifyOptions::default()
+            .with_operating_point(OperatingPoint::similarity(0.999_999).expect("a similarity"));
+        let answer = vault.identify(&[photo(seed)][..], &options).expect("searched");
+        answer.candidates.first().map(|found| found.person.to_string())
+    };
+    for seen_meanwhile in [false, true] {
+        let (copy, mark) = (format!("{database}_copy"), u32::from(seen_meanwhile) * 1_000);
+        let vault = open();
+        add(&vault, &format!("kept{mark}"), mark);
+        assert_eq!(found(&vault, mark), Some(format!("kept{mark}")));
+        server.copy(&database, &copy);
+        add(&vault, &format!("lost{mark}"), mark + 1);
+        add(&vault, &format!("also{mark}"), mark + 2);
+        if seen_meanwhile {
+            assert_eq!(found(&vault, mark + 1), Some(format!("lost{mark}")));
+        }
+        // The numbers of the two who were lost are given to others.
+        server.restore(&database, &copy);
+        let other = open();
+        add(&other, &format!("new{mark}"), mark + 11);
+        add(&other, &format!("more{mark}"), mark + 12);
+        for searching in [vault.clone(), vault.with_search_in(SearchIn::Hub)] {
+            assert_eq!(found(&searching, mark), Some(format!("kept{mark}")));
+            assert_eq!((found(&searching, mark + 1), found(&searching, mark + 2)), (None, None));
+            assert_eq!(found(&searching, mark + 11), Some(format!("new{mark}")));
+        }
+        add(&vault, &format!("last{mark}"), mark + 13);
+        assert_eq!(
+            (found(&vault, mark + 13), found(&vault, mark + 12)),
+            (Some(format!("last{mark}")), Some(format!("more{mark}")))
+        );
+    }
 }

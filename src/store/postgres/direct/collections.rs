@@ -69,7 +69,7 @@ impl HubStore {
             if numbers.transaction.query_opt(taken, &[&tenant, &id.as_str()]).map_err(told)?.is_some() {
                 return Err(Error::new(ErrorKind::AlreadyExists, format!("collection {id} exists")));
             }
-            let now = clock::now();
+            let now = time(clock::now().as_microsecond())?;
             let collection = Collection {
                 id,
                 code: uuid::Uuid::now_v7().to_string(),
@@ -114,7 +114,7 @@ impl HubStore {
             if !update.is_keep() {
                 let before = SharedCollection::items_of(&collection);
                 update.apply(&mut collection);
-                collection.updated_at = collection.updated_at.max(clock::now());
+                collection.updated_at = collection.updated_at.max(time(clock::now().as_microsecond())?);
                 let items = SharedCollection::items_of(&collection);
                 let number = numbers.next()?;
                 let names: BTreeSet<&String> = before.keys().chain(items.keys()).collect();

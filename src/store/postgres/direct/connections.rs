@@ -7,7 +7,7 @@ use postgres::{Client, IsolationLevel, Transaction};
 
 use super::super::error::told;
 use super::super::rows::cell;
-use super::super::timeline::Numbers;
+use super::super::timeline::{Numbers, sql};
 use super::super::{address, open, schema};
 use super::HubStore;
 use super::search::Counts;
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 const IDLE_AT_MOST: usize = 8;
 
 /// The bits of a generation below its age.
-const AGE: u32 = 48;
+pub(super) const AGE: u32 = 48;
 
 pub(super) struct Connections {
     address: String,
@@ -106,30 +106,40 @@ impl HubStore {
         Ok(Self { connections: Arc::new(connections), actor: Actor::default() })
     }
 
-    /// The hub's generation: the number of its last change, of any client. A hub that was put back from a backup may
-    /// come to a number once more, with other changes behind it. Then the mark that stands beside the number is another
-    /// one, and the generations of another age begin, which no gallery has seen.
+    /// The hub's generation: the number of its last change, of any client. It has to be the first question of a
+    /// transaction.
+    ///
+    /// A hub that was put back from a backup may come to a number once more, with other changes behind it. Then the mark
+    /// that stands beside the number seen last is another one or none, since this snapshot is newer than what was seen,
+    /// and the generations of another age begin, which no gallery has seen.
     pub(super) fn generation_in(&self, transaction: &mut Transaction<'_>) -> Result<u64> {
-        let mut seen = self.connections.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         let select = "SELECT h.sequence, (SELECT mark FROM facevault.marks WHERE sequence = h.sequence),
                              (SELECT mark FROM facevault.marks WHERE sequence = $1) FROM facevault.hub h";
         let row = transaction.query_one(select, &[&seen.sequence]).map_err(told)?;
         let (sequence, mark, then): (i64, Option<String>, Option<String>) =
             (cell(&row, 0)?, cell(&row, 1)?, cell(&row, 2)?);
-        let is_behind = sequence < seen.sequence;
-        if then.is_none() && is_behind {
-            // An older snapshot than the one seen last, or a hub that was put back and has not come to the number yet.
-        } else if then != seen.mark {
-            *seen = Seen { age: seen.age + 1, sequence, mark };
-        } else if !is_behind {
-            (seen.sequence, seen.mark) = (sequence, mark);
+        let age = seen.age + u64::from(then != seen.mark);
+        *seen = Seen { age, sequence, mark };
+        Ok(age << AGE | sequence.unsigned_abs())
+    }
+
+    /// What a write has left behind, so that a hub that loses it is recognised.
+    fn has_written(&self, number: u64, mark: Option<String>) {
+        let mut seen = self.seen();
+        // Somebody may have read a later change by now.
+        if mark.is_some() && sql(number) > seen.sequence {
+            (seen.sequence, seen.mark) = (sql(number), mark);
         }
-        Ok(seen.age << AGE | sequence.unsigned_abs())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.connections.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The number of a change as a generation.
     pub(super) fn as_generation(&self, number: u64) -> u64 {
-        self.connections.seen.lock().unwrap_or_else(PoisonError::into_inner).age << AGE | number
+        self.seen().age << AGE | number
     }
 
     /// The hub's address without a password.
@@ -170,27 +180,31 @@ impl HubStore {
     /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
     pub(super) fn write<T>(&self, work: impl FnOnce(&mut Numbers<'_, '_>) -> Result<T>) -> Result<T> {
         let mut client = self.connections.take()?;
-        let written = write(&mut client, work);
+        let written = self.write_on(&mut client, work);
         self.connections.give_back(client);
         written
     }
-}
 
-fn write<T>(client: &mut Client, work: impl FnOnce(&mut Numbers<'_, '_>) -> Result<T>) -> Result<T> {
-    let mut transaction = client.transaction().map_err(told)?;
-    let done = {
-        let mut numbers = Numbers::lock(&mut transaction, 0)?;
-        let done = work(&mut numbers)?;
-        numbers.save()?;
-        done
-    };
-    match transaction.commit() {
-        Ok(()) => Ok(done),
-        Err(error) if error.code().is_some() => Err(told(error)),
-        Err(error) => {
-            let lost =
-                "the connection to the hub was lost while a change was being confirmed: look whether it was made";
-            Err(Error::new(ErrorKind::OutcomeUnknown, lost).caused_by(error))
+    fn write_on<T>(&self, client: &mut Client, work: impl FnOnce(&mut Numbers<'_, '_>) -> Result<T>) -> Result<T> {
+        let mut transaction = client.transaction().map_err(told)?;
+        let (done, number, mark) = {
+            let mut numbers = Numbers::lock(&mut transaction, 0)?;
+            self.generation_in(numbers.transaction)?;
+            let done = work(&mut numbers)?;
+            numbers.save()?;
+            (done, numbers.last(), numbers.mark())
+        };
+        match transaction.commit() {
+            Ok(()) => {
+                self.has_written(number, mark);
+                Ok(done)
+            }
+            Err(error) if error.code().is_some() => Err(told(error)),
+            Err(_) => {
+                let lost =
+                    "the connection to the hub was lost while a change was being confirmed: look whether it was made";
+                Err(Error::new(ErrorKind::OutcomeUnknown, lost))
+            }
         }
     }
 }

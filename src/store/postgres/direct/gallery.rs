@@ -8,6 +8,7 @@ use postgres::Transaction;
 use super::super::error::told;
 use super::super::rows::{self as shared, cell, damaged};
 use super::super::timeline::sql;
+use super::connections::AGE;
 use super::rows::{PersonRow, in_order_of_age};
 use super::{HubStore, clients, models};
 use crate::encoding::ModelId;
@@ -31,43 +32,10 @@ impl HubStore {
         most: usize,
     ) -> Result<Option<GalleryChanges>> {
         self.read(|transaction| {
+            let generation = self.generation_in(transaction)?;
             let client = clients::require(transaction, client)?;
-            self.changes_in(transaction, client, since, model, most)
+            changes(transaction, client, generation, since, model, most)
         })
-    }
-
-    /// See [`Store::changes_since`](crate::store::Store::changes_since).
-    pub(super) fn changes_in(
-        &self,
-        transaction: &mut Transaction<'_>,
-        client: i64,
-        since: u64,
-        model: &ModelId,
-        most: usize,
-    ) -> Result<Option<GalleryChanges>> {
-        let generation = self.generation_in(transaction)?;
-        let first = self.as_generation(0);
-        if since > generation || since < first {
-            return Ok(None);
-        }
-        let after = sql(since - first);
-        let many = i64::try_from(most).unwrap_or(i64::MAX - 1).saturating_add(1);
-        let select = format!(
-            "SELECT {} FROM facevault.persons p WHERE p.client = $1 AND p.changed > $2 ORDER BY p.key LIMIT $3",
-            PersonRow::COLUMNS
-        );
-        let rows = transaction.query(&select, &[&client, &after, &many]).map_err(told)?;
-        if rows.len() > most {
-            return Ok(None);
-        }
-        let mut people = rows.iter().map(PersonRow::read).collect::<Result<Vec<_>>>()?;
-        in_order_of_age(transaction, client, &mut people)?;
-        let written = gallery_persons(transaction, people, Some(model))?;
-        let select = "SELECT person FROM facevault.tombstones
-                      WHERE client = $1 AND sequence > $2 AND kind = 'person' AND person IS NOT NULL ORDER BY sequence";
-        let rows = transaction.query(select, &[&client, &after]).map_err(told)?;
-        let removed = rows.iter().map(|row| Ok(PersonKey::new(cell(row, 0)?))).collect::<Result<_>>()?;
-        Ok(Some(GalleryChanges { generation, written, removed }))
     }
 
     /// The order is that of persons, and of the photos of one.
@@ -129,6 +97,40 @@ impl HubStore {
             }
         })
     }
+}
+
+/// What a gallery missed that has seen `since`, up to `generation`, which is that of this transaction.
+pub(super) fn changes(
+    transaction: &mut Transaction<'_>,
+    client: i64,
+    generation: u64,
+    since: u64,
+    model: &ModelId,
+    most: usize,
+) -> Result<Option<GalleryChanges>> {
+    let first = generation >> AGE << AGE;
+    if since > generation || since < first {
+        return Ok(None);
+    }
+    let after = sql(since - first);
+    let many = i64::try_from(most).unwrap_or(i64::MAX - 1).saturating_add(1);
+    let select = format!(
+        "SELECT {} FROM facevault.persons p WHERE p.client = $1 AND p.changed > $2 ORDER BY p.key LIMIT $3",
+        PersonRow::COLUMNS
+    );
+    let rows = transaction.query(&select, &[&client, &after, &many]).map_err(told)?;
+    if rows.len() > most {
+        return Ok(None);
+    }
+    let mut people = rows.iter().map(PersonRow::read).collect::<Result<Vec<_>>>()?;
+    in_order_of_age(transaction, client, &mut people)?;
+    let written = gallery_persons(transaction, people, Some(model))?;
+    // Where nobody ever had the number 0, it stands for somebody whom the hub did not know.
+    let select = "SELECT person FROM facevault.tombstones
+                  WHERE client = $1 AND sequence > $2 AND kind = 'person' AND person > 0 ORDER BY sequence";
+    let rows = transaction.query(select, &[&client, &after]).map_err(told)?;
+    let removed = rows.iter().map(|row| Ok(PersonKey::new(cell(row, 0)?))).collect::<Result<_>>()?;
+    Ok(Some(GalleryChanges { generation, written, removed }))
 }
 
 /// When each collection came, by its client and id.

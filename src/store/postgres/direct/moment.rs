@@ -7,7 +7,7 @@ use postgres::Transaction;
 
 use super::super::error::told;
 use super::rows::{PersonRow, in_order_of_age};
-use super::{HubStore, clients, collections, models, photos};
+use super::{HubStore, clients, collections, gallery, models, photos};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, ImageId, PersonId, PersonSummary, fold};
@@ -15,23 +15,24 @@ use crate::store::{GalleryChanges, Look, ModelInfo, Moment};
 
 /// The inside of a transaction, as one client sees it.
 pub(super) struct Now<'a, 'b> {
-    store: &'a HubStore,
     transaction: RefCell<&'a mut Transaction<'b>>,
     client: i64,
+    generation: u64,
 }
 
 impl HubStore {
     pub(super) fn look(&self, client: &ClientId, look: &mut Look<'_>) -> Result<()> {
         self.read(|transaction| {
+            let generation = self.generation_in(transaction)?;
             let client = clients::require(transaction, client)?;
-            look(&Now::new(self, transaction, client))
+            look(&Now::new(transaction, client, generation))
         })
     }
 }
 
 impl<'a, 'b> Now<'a, 'b> {
-    pub(super) fn new(store: &'a HubStore, transaction: &'a mut Transaction<'b>, client: i64) -> Self {
-        Self { store, transaction: RefCell::new(transaction), client }
+    pub(super) fn new(transaction: &'a mut Transaction<'b>, client: i64, generation: u64) -> Self {
+        Self { transaction: RefCell::new(transaction), client, generation }
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Transaction<'b>) -> Result<T>) -> Result<T> {
@@ -99,7 +100,7 @@ impl Moment for Now<'_, '_> {
     }
 
     fn changes_since(&self, since: u64, model: &ModelId, most: usize) -> Result<Option<GalleryChanges>> {
-        self.read(|transaction| self.store.changes_in(transaction, self.client, since, model, most))
+        self.read(|transaction| gallery::changes(transaction, self.client, self.generation, since, model, most))
     }
 }
 

@@ -49,6 +49,12 @@ impl HubStore {
             let attributes: Map<String, Value> =
                 named.map(|(key, value)| (format!("attribute:{key}"), value.as_str().into())).collect();
             let attributes = (!attributes.is_empty()).then_some(Value::Object(attributes));
+            // Nobody in a hub has such a character, and PostgreSQL takes no text that has it.
+            let texts = query.attributes.values().chain(&query.name_contains);
+            if texts.into_iter().any(|text| text.contains('\0')) {
+                let page = query.after.is_none().then_some(query.page);
+                return Ok(Page { items: Vec::new(), page, limit: query.limit, total: 0, next: None });
+            }
             let status = query.status.map(|status| status.as_str());
             let name = query.name_contains.as_deref().map(fold);
             let born = query.date_of_birth.map(|date| date.to_string());
@@ -93,7 +99,7 @@ impl HubStore {
             let select = "SELECT changed, key, added, id FROM facevault.persons WHERE client = $1 AND changed > $2
                           UNION ALL
                           SELECT sequence, person, added, NULL FROM facevault.tombstones
-                          WHERE client = $1 AND sequence > $2 AND kind = 'person' AND added <= $2
+                          WHERE client = $1 AND sequence > $2 AND kind = 'person' AND added BETWEEN 1 AND $2
                           ORDER BY 1";
             let rows = transaction.query(select, &[&client, &sql(since)]).map_err(told)?;
             let changes = rows.iter().map(|row| {

@@ -80,6 +80,12 @@ impl HubStore {
         let Some(since) = State::read(transaction)?.searches_since else {
             return Err(retention::nobody_was_noted());
         };
+        let kiosks = "SELECT 1 FROM facevault.kiosks WHERE client = $1 LIMIT 1";
+        if transaction.query_opt(kiosks, &[&client]).map_err(told)?.is_some() {
+            let message = "vaults follow the hub, and whom they saw is in their own audit trails: nobody is removed from \
+                           here for not being seen";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
         if since > before {
             return Ok(());
         }

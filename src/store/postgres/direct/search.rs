@@ -83,8 +83,11 @@ impl HubStore {
                     format!("SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order");
                 transaction.batch_execute(&settings).map_err(told)?;
             }
-            let found =
-                probes.iter().map(|probe| search.near(transaction, probe, most, is_indexed)).collect::<Result<_>>()?;
+            let all = usize::try_from(count.searched).unwrap_or(usize::MAX);
+            let found = probes
+                .iter()
+                .map(|probe| search.near(transaction, probe, most.min(all), is_indexed))
+                .collect::<Result<_>>()?;
             Ok(Near {
                 generation,
                 people: count.people,
@@ -179,14 +182,18 @@ impl Search<'_> {
         is_indexed: bool,
     ) -> Result<Vec<(PersonId, ImageId, FaceEncoding)>> {
         let vector = Vector::from(probe.vector().to_vec());
-        let mut limit = FEWEST.max(MORE * most);
+        let (mut limit, mut by_index) = (FEWEST.max(MORE * most), is_indexed);
         loop {
-            let found = self.nearest(transaction, &vector, limit, is_indexed)?;
+            let found = self.nearest(transaction, &vector, limit, by_index)?;
             let people: HashSet<&PersonId> = found.iter().map(|(person, ..)| person).collect();
-            if people.len() >= most || found.len() < limit {
+            if people.len() >= most || (found.len() < limit && !by_index) {
                 return Ok(found);
             }
-            limit *= MORE;
+            match found.len() < limit {
+                // An index gives up after so many encodings of people who are not wanted: those who are, are few.
+                true => by_index = false,
+                false => limit *= MORE,
+            }
         }
     }
 

@@ -41,7 +41,7 @@ impl HubStore {
         self.write(|numbers| {
             let mut outcomes = Vec::with_capacity(people.len());
             for (index, (new, prepared)) in people.iter().enumerate() {
-                let before = numbers.last();
+                let before = numbers.keep();
                 numbers.transaction.batch_execute("SAVEPOINT person").map_err(told)?;
                 let inserted = self.insert(numbers, client, new, prepared, &mut |now| check(index, now));
                 let outcome = match inserted {
@@ -71,7 +71,8 @@ impl HubStore {
         let id = new.id.clone().unwrap_or_else(PersonId::generate);
         require_new(numbers.transaction, tenant, &id)?;
         let memberships = collections::resolve(numbers.transaction, tenant, &new.collections)?;
-        check(&Now::new(self, numbers.transaction, tenant))?;
+        let generation = self.as_generation(numbers.last());
+        check(&Now::new(numbers.transaction, tenant, generation))?;
         let model = self.active_or(numbers.transaction, prepared.model.as_ref())?;
         let mut person = PersonSummary::new(id, new, clock::now());
         person.collections = memberships;

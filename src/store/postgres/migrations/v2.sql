@@ -27,9 +27,22 @@ ALTER TABLE facevault.collections ALTER COLUMN updated_at SET NOT NULL;
 -- Who has an encoding by a model is counted without reading a vector.
 CREATE INDEX encodings_by_model ON facevault.encodings (model, client, person);
 
--- The number that a removed person had, and the change that the person came with; NULL where the hub never had the person.
+-- The number that a removed person had, and the change that the person came with; 0 where that is not known.
 ALTER TABLE facevault.tombstones ADD COLUMN person bigint, ADD COLUMN added bigint;
 UPDATE facevault.tombstones SET person = 0, added = 0 WHERE kind = 'person';
+ALTER TABLE facevault.tombstones ADD CHECK (kind <> 'person' OR (person IS NOT NULL AND added IS NOT NULL));
+
+-- A program of version 1 that was connected when these statements were carried out would go on writing: it is refused,
+-- connects again and is told that it is too old.
+CREATE FUNCTION facevault.require_version_2() RETURNS trigger LANGUAGE plpgsql SET search_path = facevault, pg_temp AS $$
+BEGIN
+    IF NEW.items IS DISTINCT FROM OLD.items AND NEW.changed <> OLD.changed AND NEW.version = OLD.version THEN
+        RAISE EXCEPTION 'the hub has a later version' USING ERRCODE = 'admin_shutdown';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER version_is_raised BEFORE UPDATE ON facevault.persons
+    FOR EACH ROW EXECUTE FUNCTION facevault.require_version_2();
 
 -- A small JPEG of a photo.
 CREATE TABLE facevault.thumbnails (
