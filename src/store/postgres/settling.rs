@@ -340,7 +340,7 @@ impl Exchanging<'_, '_, '_> {
                     "UPDATE facevault.collections SET items = $2, stamps = $3, changed = $4,
                             updated_at = GREATEST(updated_at, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
                      WHERE key = $1",
-                    &[&key, &Json(&theirs.items), &Json(&stamps), &sql(now), &clock::now().as_microsecond()],
+                    &[&key, &Json(&theirs.items), &Json(&stamps), &sql(now)],
                 )
                 .map_err(told)?;
             self.attempted(&sent.attempt, now)?;
