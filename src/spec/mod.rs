@@ -167,6 +167,21 @@ pub enum Metric {
     Euclidean,
 }
 
+impl Metric {
+    /// The word by which stores keep it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::Euclidean => "euclidean",
+        }
+    }
+
+    /// The metric that is kept by this word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Cosine, Self::Euclidean].into_iter().find(|metric| metric.as_str() == word)
+    }
+}
+
 /// Fast or accurate: how many views of a face its encoding is made of.
 ///
 /// Encodings of both modes are of one model and can be compared with each other, but thresholds

@@ -12,8 +12,8 @@ use super::Vault;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SearchIn {
-    /// In this process's memory, exactly: all encodings are read once, and then what changed. It takes about 1.3 times
-    /// the memory of the vectors (2.6 GB for a million of 512 components) and is the fastest way to search often.
+    /// In this process's memory, exactly: all encodings are read once, and then what changed. A million of
+    /// 512 components takes 2.3 GB (docs/fleet.md). It is the fastest way to search often.
     #[default]
     Memory,
     /// In the hub: nothing is read beforehand, so it fits one search, and galleries larger than this machine's memory.

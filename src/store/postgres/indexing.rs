@@ -31,7 +31,7 @@ pub struct HubIndexOptions {
     /// Candidates that are looked at while the graph is built, at least twice [`Self::neighbors`], at most 1,000.
     pub candidates: u32,
     /// Memory for the build in megabytes; the server's own `maintenance_work_mem` where `None`. A graph that does not
-    /// fit in it is built many times more slowly: an encoding of 512 components takes about 2 kB.
+    /// fit in it is built more slowly; the finished index has 1.6 kB for an encoding of 512 components.
     pub megabytes: Option<u32>,
     /// Processes of the server that build beside the first; as the server is set where `None`.
     pub workers: Option<u32>,
@@ -77,7 +77,7 @@ impl Hub {
         }
         let (key, model) = self.indexed_model()?;
         let schema = schema::vectors(&mut self.connection)?;
-        let (seen, _, class) = seen_by_index(&schema, &model);
+        let (seen, _, class) = seen_by_index(&schema, "vector", &model);
         let name = index_name(key);
         self.only_one()?;
         // What an earlier build or another model left is in the way, or of no use.

@@ -124,10 +124,7 @@ pub(super) fn photo(client: &mut impl GenericClient, image: i64) -> Result<Optio
 
 /// Makes a model known, and returns its key.
 pub(super) fn model_key(client: &mut impl GenericClient, model: &ModelInfo) -> Result<i64> {
-    let metric = match model.metric {
-        Metric::Cosine => "cosine",
-        Metric::Euclidean => "euclidean",
-    };
+    let metric = model.metric.as_str();
     let dimension = i32::try_from(model.dimension).unwrap_or(i32::MAX);
     let (id, mode) = (&model.id.as_bytes()[..], model.mode.map(EncodingMode::as_str));
     client
@@ -153,27 +150,30 @@ pub(super) fn model_key(client: &mut impl GenericClient, model: &ModelInfo) -> R
     cell(&row, 0)
 }
 
+/// The columns that [`model`] reads, of a table or alias `m`.
+pub(super) const MODEL: &str = "m.key, m.id, m.name, m.dimension, m.metric, m.mode";
+
+/// A model and its key.
+pub(super) fn model(row: &Row) -> Result<(i64, ModelInfo)> {
+    let mode = |text: &str| [EncodingMode::Fast, EncodingMode::Accurate].into_iter().find(|one| one.as_str() == text);
+    let model = ModelInfo {
+        id: ModelId::from_bytes(cell::<&[u8]>(row, 1)?.try_into().map_err(|_| damaged())?),
+        name: cell(row, 2)?,
+        dimension: cell::<i32>(row, 3)?.unsigned_abs() as usize,
+        metric: Metric::from_word(cell(row, 4)?).ok_or_else(damaged)?,
+        mode: cell::<Option<&str>>(row, 5)?.map(|text| mode(text).ok_or_else(damaged)).transpose()?,
+    };
+    Ok((cell(row, 0)?, model))
+}
+
 /// The models that the hub knows: the one that was chosen, then the others as they came.
 pub(super) fn models(client: &mut impl GenericClient) -> Result<Vec<ModelInfo>> {
-    let rows = client
-        .query(
-            "SELECT id, name, dimension, metric, mode FROM facevault.models
-             ORDER BY key IS DISTINCT FROM (SELECT active_model FROM facevault.hub), key",
-            &[],
-        )
-        .map_err(told)?;
-    rows.iter()
-        .map(|row| {
-            let mode: Option<&str> = cell(row, 4)?;
-            Ok(ModelInfo {
-                id: ModelId::from_bytes(cell::<&[u8]>(row, 0)?.try_into().map_err(|_| damaged())?),
-                name: cell(row, 1)?,
-                dimension: cell::<i32>(row, 2)?.unsigned_abs() as usize,
-                metric: if cell::<&str>(row, 3)? == "cosine" { Metric::Cosine } else { Metric::Euclidean },
-                mode: mode.map(|mode| if mode == "fast" { EncodingMode::Fast } else { EncodingMode::Accurate }),
-            })
-        })
-        .collect()
+    let select = format!(
+        "SELECT {MODEL} FROM facevault.models m
+         ORDER BY m.key IS DISTINCT FROM (SELECT active_model FROM facevault.hub), m.key"
+    );
+    let rows = client.query(&select, &[]).map_err(told)?;
+    rows.iter().map(|row| Ok(model(row)?.1)).collect()
 }
 
 /// The value of a column.

@@ -321,13 +321,13 @@ pub(super) fn insert(connection: &Connection, model: &ModelInfo) -> Outcome<i64>
         let metric: String = connection
             .prepare_cached("SELECT metric FROM models WHERE key = ?1")?
             .query_row([known.key], |row| row.get(0))?;
-        if known.dimension != model.dimension || metric != metric_word(model.metric) {
+        if known.dimension != model.dimension || metric != model.metric.as_str() {
             let message = format!(
                 "the vault knows model {} with {} components and metric {metric}, found {} and {}",
                 model.id,
                 known.dimension,
                 model.dimension,
-                metric_word(model.metric)
+                model.metric.as_str()
             );
             return Err(Error::new(ErrorKind::ModelMismatch, message).into());
         }
@@ -345,7 +345,7 @@ pub(super) fn insert(connection: &Connection, model: &ModelInfo) -> Outcome<i64>
             model.id.as_bytes(),
             &model.name,
             &i64::try_from(model.dimension).unwrap_or(i64::MAX),
-            &metric_word(model.metric),
+            &model.metric.as_str(),
             &model.mode.map(EncodingMode::as_str),
         ],
     )?;
@@ -364,10 +364,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<ModelInfo> {
-    let metric = match row.get_ref(4)?.as_str()? {
-        "cosine" => Metric::Cosine,
-        _ => Metric::Euclidean,
-    };
+    let metric = Metric::from_word(row.get_ref(4)?.as_str()?).unwrap_or(Metric::Euclidean);
     let (id, dimension, mode) = (columns::model(row, 1)?, dimension(row, 3)?, columns::mode(row, 5)?);
     Ok(ModelInfo { id, name: row.get(2)?, dimension, metric, mode })
 }
@@ -375,11 +372,4 @@ fn info(row: &Row<'_>) -> rusqlite::Result<ModelInfo> {
 /// The components of a model's vectors.
 pub(super) fn dimension(row: &Row<'_>, index: usize) -> rusqlite::Result<usize> {
     row.get::<_, u32>(index).map(|dimension| dimension as usize)
-}
-
-fn metric_word(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Cosine => "cosine",
-        Metric::Euclidean => "euclidean",
-    }
 }

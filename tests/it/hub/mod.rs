@@ -7,6 +7,7 @@ mod cutting;
 #[cfg(feature = "cli")]
 mod documents;
 mod following;
+mod keeping;
 mod migration;
 mod mistakes;
 mod model;

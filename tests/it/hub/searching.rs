@@ -31,7 +31,7 @@ fn id(n: usize) -> PersonId {
     PersonId::new(format!("p{n}")).expect("an id")
 }
 
-/// Everybody whom a search may meet: with one to three encodings, in collections, inactive, without an encoding.
+/// Adds people of every kind: with no encoding and with up to three, active and inactive, in collections and in none.
 fn fill(vault: &Vault, engine: &Engine, people: usize) {
     let mut noise = Noise(1);
     for name in ["few", "many"] {

@@ -141,7 +141,8 @@ pub(crate) struct Index {
     #[command(flatten)]
     place: Place,
 
-    /// Memory of the server for the build in megabytes: about 2 kB an encoding; as the server is set if left out
+    /// Memory of the server for the build in megabytes, more than the index will have (1.6 kB for an encoding of 512
+    /// components); as the server is set if left out
     #[arg(long, value_name = "MEGABYTES")]
     memory: Option<u32>,
 

@@ -8,10 +8,9 @@ use postgres::{Row, Transaction};
 use super::super::error::told;
 use super::super::rows::{HeldCollection, cell, time};
 use super::super::timeline::{Numbers, sql};
-use super::rows::PersonRow;
+use super::rows::{PersonRow, now};
 use super::{HubStore, clients};
 use crate::audit::AuditEvent;
-use crate::clock;
 use crate::error::{Error, ErrorKind, Result, Rule, Violation};
 use crate::person::{ClientId, Collection, CollectionId, CollectionUpdate, NewCollection, PersonId, described};
 use crate::share::SharedCollection;
@@ -69,7 +68,7 @@ impl HubStore {
             if numbers.transaction.query_opt(taken, &[&tenant, &id.as_str()]).map_err(told)?.is_some() {
                 return Err(Error::new(ErrorKind::AlreadyExists, format!("collection {id} exists")));
             }
-            let now = time(clock::now().as_microsecond())?;
+            let now = now();
             let collection = Collection {
                 id,
                 code: uuid::Uuid::now_v7().to_string(),
@@ -114,7 +113,7 @@ impl HubStore {
             if !update.is_keep() {
                 let before = SharedCollection::items_of(&collection);
                 update.apply(&mut collection);
-                collection.updated_at = collection.updated_at.max(time(clock::now().as_microsecond())?);
+                collection.updated_at = collection.updated_at.max(now());
                 let items = SharedCollection::items_of(&collection);
                 let number = numbers.next()?;
                 let names: BTreeSet<&String> = before.keys().chain(items.keys()).collect();
@@ -228,7 +227,7 @@ fn set_members(
         PersonRow::COLUMNS
     );
     let rows = numbers.transaction.query(&select, &[&client, &item, &ids]).map_err(told)?;
-    let (now, mut came, mut went) = (clock::now(), 0, 0);
+    let (now, mut came, mut went) = (now(), 0, 0);
     for row in &rows {
         let mut row = PersonRow::read(row)?;
         let before = row.person.collections.len();

@@ -125,7 +125,7 @@ pub(super) fn changes(
     let mut people = rows.iter().map(PersonRow::read).collect::<Result<Vec<_>>>()?;
     in_order_of_age(transaction, client, &mut people)?;
     let written = gallery_persons(transaction, people, Some(model))?;
-    // Where nobody ever had the number 0, it stands for somebody whom the hub did not know.
+    // 0 is written for a person whose number is not known: no gallery has such a person.
     let select = "SELECT person FROM facevault.tombstones
                   WHERE client = $1 AND sequence > $2 AND kind = 'person' AND person > 0 ORDER BY sequence";
     let rows = transaction.query(select, &[&client, &after]).map_err(told)?;

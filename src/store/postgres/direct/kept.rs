@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::super::error::told;
 use super::super::rows::cell;
-use super::HubStore;
+use super::moment::Now;
+use super::{HubStore, clients};
 use crate::audit::Actor;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
@@ -56,7 +57,11 @@ impl Kept for HubStore {
     }
 
     fn look(&self, client: &ClientId, look: &mut Look<'_>) -> Result<()> {
-        Self::look(self, client, look)
+        self.read(|transaction| {
+            let generation = self.generation_in(transaction)?;
+            let client = clients::require(transaction, client)?;
+            look(&Now::new(transaction, client, generation))
+        })
     }
 
     fn insert_person_if(
@@ -66,7 +71,7 @@ impl Kept for HubStore {
         prepared: &PreparedImages,
         check: &mut Look<'_>,
     ) -> Result<Written> {
-        Self::insert_person_if(self, client, new, prepared, check)
+        self.write(|numbers| self.insert(numbers, client, new, prepared, check))
     }
 
     fn insert_persons_if(

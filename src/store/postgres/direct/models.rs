@@ -4,14 +4,14 @@ use pgvector::Vector;
 use postgres::{Row, Transaction};
 
 use super::super::error::told;
-use super::super::rows::{cell, damaged};
+use super::super::rows::{self as shared, MODEL, cell, damaged};
 use super::super::timeline::{Numbers, sql};
-use super::HubStore;
+use super::{HubStore, photos};
 use crate::audit::AuditEvent;
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{ClientId, ImageBytes, ImageId, PersonId};
-use crate::spec::{EncodingMode, Metric};
+use crate::spec::EncodingMode;
 use crate::store::model::{require_mode, require_of};
 use crate::store::{Erasure, GalleryEffect, ImageRef, ModelInfo};
 
@@ -28,7 +28,7 @@ impl HubStore {
     }
 
     pub(in crate::store) fn models(&self) -> Result<Vec<ModelInfo>> {
-        self.read(|transaction| super::super::rows::models(transaction))
+        self.read(|transaction| shared::models(transaction))
     }
 
     pub(in crate::store) fn add_model(&self, model: &ModelInfo) -> Result<()> {
@@ -136,11 +136,7 @@ impl HubStore {
             let row = transaction.query_opt(select, &[&image.key, &image.image.as_str()]).map_err(told)?;
             let Some(row) = row else { return Ok(None) };
             let bytes: Option<&[u8]> = cell(&row, 0)?;
-            let bytes = bytes.ok_or_else(|| {
-                let (person, image) = (&image.person, &image.image);
-                let message = format!("person {person} is damaged in the hub: the bytes of photo {image} are missing");
-                Error::new(ErrorKind::Corrupt, message)
-            })?;
+            let bytes = bytes.ok_or_else(|| photos::missing(&image.person, &image.image))?;
             Ok(Some(ImageBytes::from(bytes)))
         })
     }
@@ -221,38 +217,21 @@ impl HubStore {
     }
 }
 
-/// The columns that [`read`] reads, of a table or alias `m`.
-const COLUMNS: &str = "m.key, m.id, m.name, m.dimension, m.metric, m.mode";
-
-fn read(row: &Row) -> Result<(i64, ModelInfo)> {
-    let mode = cell::<Option<&str>>(row, 5)?;
-    let known =
-        |text: &str| [EncodingMode::Fast, EncodingMode::Accurate].into_iter().find(|mode| mode.as_str() == text);
-    let model = ModelInfo {
-        id: ModelId::from_bytes(cell::<&[u8]>(row, 1)?.try_into().map_err(|_| damaged())?),
-        name: cell(row, 2)?,
-        dimension: cell::<i32>(row, 3)?.unsigned_abs() as usize,
-        metric: if cell::<&str>(row, 4)? == "cosine" { Metric::Cosine } else { Metric::Euclidean },
-        mode: mode.map(|text| known(text).ok_or_else(damaged)).transpose()?,
-    };
-    Ok((cell(row, 0)?, model))
-}
-
 /// The active model with its key; before one was chosen, the first that came.
 pub(in super::super) fn active(transaction: &mut Transaction<'_>) -> Result<Option<(i64, ModelInfo)>> {
     let select = format!(
-        "SELECT {COLUMNS} FROM facevault.models m
+        "SELECT {MODEL} FROM facevault.models m
          WHERE m.key = COALESCE((SELECT active_model FROM facevault.hub), (SELECT MIN(key) FROM facevault.models))"
     );
     let row = transaction.query_opt(&select, &[]).map_err(told)?;
-    row.map(|row| read(&row)).transpose()
+    row.map(|row| shared::model(&row)).transpose()
 }
 
 /// The model with this id and its key, if the hub knows it.
 pub(super) fn find(transaction: &mut Transaction<'_>, model: &ModelId) -> Result<Option<(i64, ModelInfo)>> {
-    let select = format!("SELECT {COLUMNS} FROM facevault.models m WHERE m.id = $1");
+    let select = format!("SELECT {MODEL} FROM facevault.models m WHERE m.id = $1");
     let row = transaction.query_opt(&select, &[&&model.as_bytes()[..]]).map_err(told)?;
-    row.map(|row| read(&row)).transpose()
+    row.map(|row| shared::model(&row)).transpose()
 }
 
 /// The model with this id and its key.
@@ -269,9 +248,9 @@ fn require_same(known: &ModelInfo, model: &ModelInfo) -> Result<()> {
         "the hub knows model {} with {} components and metric {}, found {} and {}",
         model.id,
         known.dimension,
-        metric_word(known.metric),
+        known.metric.as_str(),
         model.dimension,
-        metric_word(model.metric)
+        model.metric.as_str()
     );
     Err(Error::new(ErrorKind::ModelMismatch, message))
 }
@@ -286,7 +265,7 @@ fn insert(transaction: &mut Transaction<'_>, model: &ModelInfo) -> Result<()> {
     }
     let (id, mode) = (&model.id.as_bytes()[..], model.mode.map(EncodingMode::as_str));
     let insert = "INSERT INTO facevault.models (id, name, dimension, metric, mode) VALUES ($1, $2, $3, $4, $5)";
-    transaction.execute(insert, &[&id, &model.name, &dimension, &metric_word(model.metric), &mode]).map_err(told)?;
+    transaction.execute(insert, &[&id, &model.name, &dimension, &model.metric.as_str(), &mode]).map_err(told)?;
     Ok(())
 }
 
@@ -330,11 +309,4 @@ fn named(row: &Row) -> Result<ImageRef> {
         person: PersonId::new(cell::<&str>(row, 2)?).map_err(|_| damaged())?,
         image: ImageId::new(cell::<&str>(row, 3)?).map_err(|_| damaged())?,
     })
-}
-
-fn metric_word(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Cosine => "cosine",
-        Metric::Euclidean => "euclidean",
-    }
 }

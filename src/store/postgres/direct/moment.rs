@@ -7,27 +7,17 @@ use postgres::Transaction;
 
 use super::super::error::told;
 use super::rows::{PersonRow, in_order_of_age};
-use super::{HubStore, clients, collections, gallery, models, photos};
+use super::{collections, gallery, models, photos};
 use crate::encoding::{FaceEncoding, ModelId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::person::{ClientId, Collection, CollectionId, DateOfBirth, ImageId, PersonId, PersonSummary, fold};
-use crate::store::{GalleryChanges, Look, ModelInfo, Moment};
+use crate::person::{Collection, CollectionId, DateOfBirth, ImageId, PersonId, PersonSummary, fold};
+use crate::store::{GalleryChanges, ModelInfo, Moment};
 
 /// The inside of a transaction, as one client sees it.
 pub(super) struct Now<'a, 'b> {
     transaction: RefCell<&'a mut Transaction<'b>>,
     client: i64,
     generation: u64,
-}
-
-impl HubStore {
-    pub(super) fn look(&self, client: &ClientId, look: &mut Look<'_>) -> Result<()> {
-        self.read(|transaction| {
-            let generation = self.generation_in(transaction)?;
-            let client = clients::require(transaction, client)?;
-            look(&Now::new(transaction, client, generation))
-        })
-    }
 }
 
 impl<'a, 'b> Now<'a, 'b> {

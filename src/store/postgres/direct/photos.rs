@@ -100,7 +100,8 @@ pub(super) fn find(
     Err(Error::new(ErrorKind::NotFound, message))
 }
 
-fn missing(person: &PersonId, image: &ImageId) -> Error {
+/// The error of a photo whose bytes are not there.
+pub(super) fn missing(person: &PersonId, image: &ImageId) -> Error {
     let message = format!("person {person} is damaged in the hub: the bytes of photo {image} are missing");
     Error::new(ErrorKind::Corrupt, message)
 }

@@ -82,8 +82,8 @@ impl HubStore {
         };
         let kiosks = "SELECT 1 FROM facevault.kiosks WHERE client = $1 LIMIT 1";
         if transaction.query_opt(kiosks, &[&client]).map_err(told)?.is_some() {
-            let message = "vaults follow the hub, and whom they saw is in their own audit trails: nobody is removed from \
-                           here for not being seen";
+            let message = "kiosks follow this hub, and it does not know whom they have seen: so it removes nobody for not \
+                           having been seen. Purge by --unseen in the kiosks' own vaults";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         if since > before {

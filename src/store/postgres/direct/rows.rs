@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::super::error::told;
 use super::super::rows::{cell, damaged, time};
 use super::super::timeline::{Numbers, sql};
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::person::{CollectionId, ImageId, NewPerson, PersonId, PersonSummary, fold};
 use crate::share::{Items, SharedPerson, Stamps, image_item};
@@ -67,7 +68,8 @@ impl PersonRow {
     }
 
     /// Adds a person, with the rows of photos still to come.
-    pub(super) fn insert(numbers: &mut Numbers<'_, '_>, client: i64, person: PersonSummary) -> Result<Self> {
+    pub(super) fn insert(numbers: &mut Numbers<'_, '_>, client: i64, mut person: PersonSummary) -> Result<Self> {
+        person.expires_at = person.expires_at.map(rounded);
         let (uid, number) = (uuid::Uuid::new_v4().to_string(), numbers.next()?);
         let items = SharedPerson::items_of(&person, &[]);
         let row = numbers
@@ -101,6 +103,7 @@ impl PersonRow {
     /// Writes the person with these photos. What differs from before carries the number of this change, which is that
     /// of the insertion for a person who was just added.
     pub(super) fn save(&mut self, numbers: &mut Numbers<'_, '_>, images: &BTreeSet<ImageId>) -> Result<()> {
+        self.person.expires_at = self.person.expires_at.map(rounded);
         let mut items = SharedPerson::items_of(&self.person, &[]);
         items.extend(images.iter().map(|id| (image_item(id), Value::Bool(true))));
         if !std::mem::take(&mut self.is_new) {
@@ -130,6 +133,16 @@ impl PersonRow {
             .map_err(told)?;
         Ok(())
     }
+}
+
+/// Now, as a hub keeps times.
+pub(super) fn now() -> Timestamp {
+    rounded(clock::now())
+}
+
+/// A time as it is read again: a hub keeps microseconds.
+fn rounded(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
 }
 
 /// What the items of photos begin with.

@@ -142,10 +142,14 @@ pub(in super::super) fn index_name(model: i64) -> String {
     format!("encodings_near_{model}")
 }
 
-/// How an index sees the encodings of a model: an expression over a row `e` of theirs, and the operator of its order.
-pub(in super::super) fn seen_by_index(schema: &str, model: &ModelInfo) -> (String, &'static str, &'static str) {
+/// How an index sees the encodings of a model, in this column: an expression, the operator of its order and its class.
+pub(in super::super) fn seen_by_index(
+    schema: &str,
+    column: &str,
+    model: &ModelInfo,
+) -> (String, &'static str, &'static str) {
     let (operator, class) = operator(model.metric);
-    (format!("(vector::{schema}.halfvec({}))", model.dimension), operator, class)
+    (format!("({column}::{schema}.halfvec({}))", model.dimension), operator, class)
 }
 
 /// The operator by which nearer comes first, and the class of operators of an index.
@@ -208,8 +212,7 @@ impl Search<'_> {
         // Literals, because an index of one model's encodings is not used for a model that the plan does not know.
         let order = match is_indexed {
             true => {
-                let (seen, operator, _) = seen_by_index(schema, self.model);
-                let seen = seen.replace("(vector", "(e.vector");
+                let (seen, operator, _) = seen_by_index(schema, "e.vector", self.model);
                 let dimension = self.model.dimension;
                 format!("{seen} OPERATOR({schema}.{operator}) $1::{schema}.vector::{schema}.halfvec({dimension})")
             }

@@ -10,10 +10,9 @@ use super::super::rows::cell;
 use super::super::timeline::Numbers;
 use super::moment::{Now, require_new};
 use super::photos::{self, Target};
-use super::rows::PersonRow;
+use super::rows::{PersonRow, now};
 use super::{HubStore, clients, collections, gallery, people};
 use crate::audit::{AuditEvent, Opening, Receipt, Removal, RemovalReason};
-use crate::clock;
 use crate::error::{Error, Result, Rule};
 use crate::patch::Patch;
 use crate::person::{ClientId, MAX_ATTRIBUTES, NewPerson, Person, PersonId, PersonKey, PersonSummary, PersonUpdate};
@@ -22,16 +21,6 @@ use crate::store::photo_plan::PhotoPlan;
 use crate::store::{Erasure, GalleryEffect, Look, ModelInfo, Moment, PreparedImages, Removed, Written};
 
 impl HubStore {
-    pub(super) fn insert_person_if(
-        &self,
-        client: &ClientId,
-        new: &NewPerson,
-        prepared: &PreparedImages,
-        check: &mut Look<'_>,
-    ) -> Result<Written> {
-        self.write(|numbers| self.insert(numbers, client, new, prepared, check))
-    }
-
     pub(super) fn insert_persons_if(
         &self,
         client: &ClientId,
@@ -59,7 +48,8 @@ impl HubStore {
         })
     }
 
-    fn insert(
+    /// Adds a person in a transaction, if `check` finds nothing against it.
+    pub(super) fn insert(
         &self,
         numbers: &mut Numbers<'_, '_>,
         client: &ClientId,
@@ -74,7 +64,7 @@ impl HubStore {
         let generation = self.as_generation(numbers.last());
         check(&Now::new(numbers.transaction, tenant, generation))?;
         let model = self.active_or(numbers.transaction, prepared.model.as_ref())?;
-        let mut person = PersonSummary::new(id, new, clock::now());
+        let mut person = PersonSummary::new(id, new, now());
         person.collections = memberships;
         person.attributes.clone_from(&new.attributes);
         let mut row = PersonRow::insert(numbers, tenant, person)?;
@@ -89,7 +79,7 @@ impl HubStore {
         let (photos, encodings) = (new.images.len() as u64, new.encodings.len() as u64);
         let event = AuditEvent::PersonCreated { photos, encodings };
         self.note(numbers.transaction, Some(client), Some(row.key), event)?;
-        self.answer(numbers, client, &id_of(&row), row.key, model.as_ref(), true)
+        self.answer(numbers, client, row, model.as_ref(), true)
     }
 
     pub(in crate::store) fn update_person(
@@ -124,7 +114,7 @@ impl HubStore {
             let mut row = PersonRow::require(numbers.transaction, tenant, id)?;
             row.person.require_version(update.expected_version)?;
             if update.is_keep() {
-                return self.answer(numbers, client, id, row.key, None, false);
+                return self.answer(numbers, client, row, None, false);
             }
             let memberships = match &update.collections {
                 Some(names) => Some(collections::resolve(numbers.transaction, tenant, names)?),
@@ -143,13 +133,13 @@ impl HubStore {
             apply_attributes(&mut row.person, update)?;
             row.person.collections = memberships.unwrap_or_else(|| before.collections.clone());
             row.person.version += 1;
-            row.person.updated_at = row.person.updated_at.max(clock::now());
+            row.person.updated_at = row.person.updated_at.max(now());
             row.save(numbers, &ids)?;
             let moved = row.person.collections != before.collections;
             let change = PersonChanged { before: &before, after: &row.person, update, moved, images: &images };
             self.note(numbers.transaction, Some(client), Some(row.key), change.event())?;
             let erasure = if change.replaces() { Erasure::Pending } else { Erasure::Nothing };
-            let written = self.answer(numbers, client, id, row.key, model.as_ref(), true)?;
+            let written = self.answer(numbers, client, row, model.as_ref(), true)?;
             Ok(Written { erasure, ..written })
         })
     }
@@ -181,19 +171,16 @@ impl HubStore {
         })
     }
 
-    /// The answer of a write that changed the person, or found nothing to change.
+    /// The answer of a write that left this row behind, or found nothing to change.
     fn answer<P: Answered>(
         &self,
         numbers: &mut Numbers<'_, '_>,
         client: &ClientId,
-        id: &PersonId,
-        key: i64,
+        row: PersonRow,
         model: Option<&(i64, ModelInfo)>,
         changed: bool,
     ) -> Result<Written<P>> {
-        let tenant = clients::require(numbers.transaction, client)?;
-        let row = PersonRow::require(numbers.transaction, tenant, id)?;
-        let person = P::read(numbers.transaction, &row, client)?;
+        let (person, key) = (P::read(numbers.transaction, &row, client)?, PersonKey::new(row.key));
         let searched = match (changed, model) {
             (true, Some((_, model))) => {
                 let searched = gallery::gallery_persons(numbers.transaction, vec![row], Some(&model.id))?;
@@ -202,12 +189,8 @@ impl HubStore {
             _ => None,
         };
         let gallery = GalleryEffect { generation: self.as_generation(numbers.last()), changed };
-        Ok(Written { person, key: PersonKey::new(key), gallery, searched, erasure: Erasure::Nothing })
+        Ok(Written { person, key, gallery, searched, erasure: Erasure::Nothing })
     }
-}
-
-fn id_of(row: &PersonRow) -> PersonId {
-    row.person.id.clone()
 }
 
 /// Does what an update asks to a person's attributes.

@@ -1,4 +1,4 @@
-//! What vaults and the hub hold, and whom they find, beside what the model says.
+//! Reads what vaults and the hub hold and whom they find, to be compared with the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
