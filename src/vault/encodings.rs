@@ -120,10 +120,6 @@ impl Vault {
         let model = self.searched_model()?;
         let (id, dimension) = (model.id, model.dimension);
         let mut matrix = EncodingMatrix { rows: Vec::new(), dimension, data: Vec::new(), model: id, generation: 0 };
-        if !self.knows(&model)? {
-            matrix.generation = self.store().generation()?;
-            return Ok(matrix);
-        }
         matrix.generation = self.store().all_encodings(Some(&self.client), &id, &mut |row| {
             if row.status == Status::Active {
                 matrix.rows.push((row.person.clone(), row.image.clone()));

@@ -21,8 +21,7 @@ impl Vault {
         // Persons whose encodings do not follow one another.
         let mut apart: HashMap<PersonKey, PersonId> = HashMap::new();
         let mut vector = Vec::with_capacity(model.dimension);
-        let before = self.store().generation()?;
-        let scanned = self.store().all_encodings(Some(&self.client), &model.id, &mut |row| {
+        let generation = self.store().all_encodings(Some(&self.client), &model.id, &mut |row| {
             if row.status != Status::Active {
                 return Ok(());
             }
@@ -37,13 +36,7 @@ impl Vault {
             vector.clear();
             vector.extend(row.vector.components());
             builder.push(row.key, row.person, row.image, row.collections, &vector)
-        });
-        let generation = match scanned {
-            Ok(generation) => generation,
-            // A model that the vault does not know has no encodings in it; it may come to know it.
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.knows(model)? => before,
-            Err(error) => return Err(error),
-        };
+        })?;
         let mut gallery = builder.finish(generation)?;
         let mut changes = Vec::with_capacity(apart.len());
         for (key, person) in apart {
@@ -65,10 +58,6 @@ impl Vault {
         let summary = self.store().person_summary(&self.client, &person)?;
         let encodings = self.store().encodings(&self.client, &person, &model.id)?;
         Ok(Change::Upsert { key, person, status: summary.status, collections: summary.collections, encodings })
-    }
-
-    pub(super) fn knows(&self, model: &ModelInfo) -> Result<bool> {
-        Ok(self.store().models()?.iter().any(|known| known.id == model.id))
     }
 }
 

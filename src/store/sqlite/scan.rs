@@ -22,10 +22,11 @@ use crate::store::{EncodingRow, Vector};
 impl Store {
     /// Gives `take` every encoding by `model` of one client or of all, and returns the generation
     /// that they stand for. The order is that in which they were written; encodings of one person
-    /// need not follow each other. Persons of every status are among them.
+    /// need not follow each other. Persons of every status are among them. Of a model that the vault does
+    /// not know there are none.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] where client or model is not known, [`ErrorKind::Corrupt`] naming
+    /// [`ErrorKind::NotFound`] for an unknown client, [`ErrorKind::Corrupt`] naming
     /// the person whose encoding has flipped bits, whatever `take` returns, and as for every read.
     pub fn all_encodings(
         &self,
@@ -34,8 +35,8 @@ impl Store {
         mut take: impl FnMut(EncodingRow<'_>) -> Result<()>,
     ) -> Result<u64> {
         self.read(|connection| {
-            let model = models::require(connection, model)?;
             let people = People::load(connection, client)?;
+            let Some(model) = models::find(connection, model)? else { return generation::current(connection) };
             let mut images = Images::load(connection, &people)?;
             let mut statement = connection
                 .prepare_cached("SELECT image, crc32, vector FROM encodings WHERE model = ?1 ORDER BY key")?;

@@ -12,7 +12,7 @@ use super::connections::AGE;
 use super::rows::{PersonRow, in_order_of_age};
 use super::{HubStore, clients, models};
 use crate::encoding::ModelId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::person::{ClientId, CollectionId, ImageId, PersonId, PersonKey, Status};
 use crate::store::{EncodingRow, GalleryChanges, GalleryPerson, Vector};
 
@@ -48,8 +48,7 @@ impl HubStore {
         self.read(|transaction| {
             let generation = self.generation_in(transaction)?;
             let client = client.map(|client| clients::require(transaction, client)).transpose()?;
-            let unknown = || Error::new(ErrorKind::NotFound, format!("the hub has no encodings by model {model}"));
-            let (model, info) = models::find(transaction, model)?.ok_or_else(unknown)?;
+            let Some((model, info)) = models::find(transaction, model)? else { return Ok(generation) };
             let ages = ages(transaction)?;
             let owners = owners(transaction)?;
             let portal = transaction
