@@ -19,6 +19,9 @@ use crate::spec::ModelInfo;
 /// Two programs that build or remove the index do not do so at once.
 const BUILDING: i64 = 0x4656_4C54_4855_4202;
 
+/// The most components of an encoding in an index: pgvector takes no more of its 16-bit floats.
+const MOST_COMPONENTS: usize = 4_000;
+
 /// How often a build is asked how far it is.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -67,8 +70,9 @@ impl Hub {
     /// `progress` counts encodings and may break it off: nothing is left behind then, and an index that was there stays.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for a hub without encodings, [`ErrorKind::Invalid`] for options out of range and for a
-    /// user who is not the hub's owner, [`ErrorKind::Cancelled`], and as for every write.
+    /// [`ErrorKind::NotFound`] for a hub without encodings, [`ErrorKind::Invalid`] for options out of range, for
+    /// encodings of more than 4,000 components and for a user who is not the hub's owner, [`ErrorKind::Cancelled`], and
+    /// as for every write.
     pub fn build_index(&mut self, options: &HubIndexOptions, progress: &mut dyn Progress) -> Result<HubIndex> {
         let HubIndexOptions { neighbors, candidates, megabytes, workers } = *options;
         if !(2..=100).contains(&neighbors) || candidates < 2 * neighbors || candidates > 1_000 {
@@ -76,6 +80,14 @@ impl Hub {
             return Err(Error::invalid("neighbors", rule));
         }
         let (key, model) = self.indexed_model()?;
+        if model.dimension > MOST_COMPONENTS {
+            let message = format!(
+                "encodings by {} have {} components, and an index takes at most {MOST_COMPONENTS}: search without an \
+                 index, or in memory",
+                model.name, model.dimension
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let schema = schema::vectors(&mut self.connection)?;
         let (seen, _, class) = seen_by_index(&schema, "vector", &model);
         let name = index_name(key);

@@ -166,6 +166,16 @@ fn an_index_finds_nearly_all_and_is_left_out_once_it_is_dropped() {
         let refused = connection.build_index(&options, &mut ()).expect_err("out of range");
         assert_eq!(refused.kind(), ErrorKind::Invalid);
     }
+    let mut owner = fleet.server.client(&fleet.database);
+    let mut build_with = |dimension: i32| {
+        owner.execute("UPDATE facevault.models SET dimension = $1", &[&dimension]).expect("changed");
+        connection.build_index(&HubIndexOptions::default(), &mut ())
+    };
+    let too_wide = build_with(4_001).expect_err("more components than pgvector puts in an index");
+    assert_eq!(too_wide.kind(), ErrorKind::Invalid);
+    assert!(too_wide.to_string().contains("4001 components"), "{too_wide}");
+    build_with(DIMENSION as i32).expect("built");
+    connection.drop_index().expect("dropped");
     assert_eq!(connection.status().expect("a status").index_bytes, None);
     let built = connection.build_index(&HubIndexOptions::default(), &mut ()).expect("built");
     assert_eq!(Some(built.bytes), connection.status().expect("a status").index_bytes);
