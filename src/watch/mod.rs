@@ -111,8 +111,10 @@ pub struct Watcher {
     joined: Option<f64>,
     pace: Pace,
     tracker: Tracker,
-    /// The detector settings for pictures of this longer side, in pixels.
-    film: Option<(u32, FilmEngine)>,
+    /// The detector's settings for most pictures of this longer side, in pixels, and for those that get a finer look.
+    film: Option<(u32, FilmEngine, FilmEngine)>,
+    /// When a picture last got a finer look.
+    finer_at: Option<Duration>,
     visits: BTreeMap<u64, Visit>,
     begun: u64,
     /// When each person was last recognised, and in which visit.
@@ -222,6 +224,7 @@ impl Watcher {
             pace: Pace::default(),
             tracker,
             film: None,
+            finer_at: None,
             visits: BTreeMap::new(),
             begun: 0,
             recognized: BTreeMap::new(),
@@ -347,7 +350,7 @@ impl Watcher {
     }
 
     fn look_at(&mut self, picture: &RgbImage, time: Duration) -> Result<()> {
-        let faces = self.faces(picture)?;
+        let faces = self.faces(picture, time)?;
         let seen: Vec<Observation> =
             faces.iter().map(|face| Observation { bounds: face.bounds, score: face.score }).collect();
         let update = self.tracker.update(time, &seen);

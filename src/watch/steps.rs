@@ -23,10 +23,14 @@ const COVERED: f32 = 0.25;
 /// How far beyond the region faces are searched for, as a fraction of its sides, because a face whose middle lies in
 /// the region may reach beyond it.
 const AROUND_REGION: f32 = 0.25;
+/// Some faces have a low score in every picture as it is usually looked at, and would never be noticed. So from time to
+/// time a picture is looked at on a canvas that is larger by this factor.
+const FINER: f32 = 2.0;
+const BETWEEN_FINER: Duration = Duration::from_millis(500);
 
 impl Watcher {
     /// The faces that count, those with the highest scores first.
-    pub(super) fn faces(&mut self, picture: &RgbImage) -> Result<Vec<Face>> {
+    pub(super) fn faces(&mut self, picture: &RgbImage, time: Duration) -> Result<Vec<Face>> {
         let (width, height) = picture.dimensions();
         let region = self.options.region;
         let part = region.map(|Rect { x, y, width: across, height: down }| {
@@ -41,10 +45,18 @@ impl Watcher {
         });
         let (left, top, shown) = part.as_ref().map_or((0, 0, picture), |(left, top, part)| (*left, *top, part));
         let side = shown.width().max(shown.height());
-        let film = match &mut self.film {
-            Some((known, film)) if *known == side => film,
-            film => &mut film.insert((side, self.engine.for_film(side, self.options.min_face))).1,
+        let (_, film, finer) = match &mut self.film {
+            Some(films) if films.0 == side => films,
+            films => {
+                let of = |min_face: f32| self.engine.for_film(side, min_face);
+                films.insert((side, of(self.options.min_face), of(self.options.min_face / FINER)))
+            }
         };
+        let is_due = self.finer_at.is_none_or(|last| time.saturating_sub(last) >= BETWEEN_FINER);
+        if is_due {
+            self.finer_at = Some(time);
+        }
+        let film = if is_due { finer } else { film };
         let to_picture = |face: Face| {
             let moved = |point: Point| Point::new(point.x + left as f32, point.y + top as f32);
             let Rect { x, y, width, height } = face.bounds;
@@ -108,7 +120,7 @@ impl Watcher {
         }
         wanted.sort_by_key(|(number, _)| (self.visits.get(number).map(Visit::urgency), *number));
         wanted.truncate(SHOTS_A_FRAME);
-        let clear = self.film.as_ref().map_or(f32::INFINITY, |(_, film)| film.clear);
+        let clear = self.film.as_ref().map_or(f32::INFINITY, |(_, film, _)| film.clear);
         for (_, place) in wanted {
             let face = &faces[place];
             let longer = face.bounds.width.max(face.bounds.height);
