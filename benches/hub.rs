@@ -1,35 +1,33 @@
 //! Identify in a hub that is used directly: in this process's memory, in the hub by a scan, and in the hub by an index
 //! where there is one, with the index's recall against memory, and what a change costs.
 //!
-//! `FACEVAULT_HUB=postgres://... cargo bench --bench hub`. The hub is filled by `benches/hub/gallery.py ADDRESS fill`, and
-//! gets its index by `facevault hub index`. Probes are encodings of people in the hub, each turned by as much as another
-//! photo of the same person differs. Without FACEVAULT_HUB it says so and ends.
+//! `FACEVAULT_HUB=postgres://... FACEVAULT_PROBES=FILE cargo bench --bench hub`. The hub is filled by
+//! `benches/hub/gallery.py ADDRESS fill probes`, which writes FILE, other photos of people in the hub, and gets its index
+//! by `facevault hub index`. Without both variables it says so and ends.
 
 use std::time::{Duration, Instant};
 
 use facevault::{
-    FaceEncoding, Hub, Identification, IdentifyOptions, OperatingPoint, Patch, PersonId, PersonQuery, PersonUpdate,
-    SearchIn, Vault, VaultOptions,
+    FaceEncoding, Hub, Identification, IdentifyOptions, OperatingPoint, Patch, PersonUpdate, SearchIn, Vault,
+    VaultOptions,
 };
 
-/// Probes that are searched for, each by itself.
-const PROBES: usize = 200;
-/// Those that are searched for by a scan, which takes long.
+/// Probes that are searched for by a scan, which takes long.
 const SCANNED: usize = 10;
 /// Changes of a field, each followed by a search.
 const CHANGES: usize = 20;
-/// The cosine of two photos of one person.
-const ALIKE: f32 = 0.57;
+/// The similarity from which a million people are told apart: who is less similar is unknown.
+const CLEAR: f64 = 0.45;
 
 fn main() {
-    let Ok(address) = std::env::var("FACEVAULT_HUB") else {
-        println!("skipped: FACEVAULT_HUB names no hub");
+    let (Ok(address), Ok(path)) = (std::env::var("FACEVAULT_HUB"), std::env::var("FACEVAULT_PROBES")) else {
+        println!("skipped: FACEVAULT_HUB names no hub, or FACEVAULT_PROBES no probes");
         return;
     };
     let vault = Vault::open_hub(&address, VaultOptions::default()).expect("the owner's address of a hub");
     let status = Hub::connect(&address, None).expect("a hub").status().expect("a status");
     println!("{} people, {} encodings, database of {} MB", status.persons, status.encodings, status.bytes >> 20);
-    let probes = probes(&vault, status.persons);
+    let probes = probes(&vault, &path);
     let options = IdentifyOptions::default()
         .with_operating_point(OperatingPoint::similarity(0.0).expect("a similarity"))
         .with_below_threshold(true)
@@ -64,54 +62,30 @@ fn main() {
             let (found, times) = search(&hub, &probes, &options);
             told(&format!("in the hub, by an index of {} MB", bytes >> 20), times);
             let first = |answer: &Identification| answer.candidates.first().map(|found| found.person.clone());
-            let same = exact.iter().zip(&found).filter(|(exact, found)| first(exact) == first(found)).count();
+            let pairs = || exact.iter().zip(&found);
+            let same = pairs().filter(|(exact, found)| first(exact) == first(found)).count();
+            let is_clear =
+                |exact: &Identification| exact.candidates.first().is_some_and(|found| found.similarity.get() >= CLEAR);
+            let clear = exact.iter().filter(|exact| is_clear(exact)).count();
+            let clear_same = pairs().filter(|(exact, found)| is_clear(exact) && first(exact) == first(found)).count();
             let all: usize = exact.iter().map(|answer| answer.candidates.len()).sum();
-            let both: usize = exact
-                .iter()
-                .zip(&found)
+            let both: usize = pairs()
                 .map(|(exact, found)| exact.candidates.iter().filter(|one| found.candidates.contains(one)).count())
                 .sum();
             println!("  recall: the most similar {same} of {}, the ten most similar {both} of {all}", probes.len());
+            println!("  of a similarity of {CLEAR} and more: the most similar {clear_same} of {clear}");
         }
     }
 }
 
-/// Encodings of people all over the hub, turned away from themselves.
-fn probes(vault: &Vault, people: u64) -> Vec<FaceEncoding> {
-    let limit = 1_000;
-    let pages = people.div_ceil(limit).max(1);
-    let mut random = Random(7);
-    let mut probes = Vec::new();
-    let mut page = 0;
-    while probes.len() < PROBES {
-        page += 1;
-        let number = 1 + (page * 7_919) % pages;
-        let found = vault.persons(&PersonQuery::default().with_limit(limit).with_page(number)).expect("a page");
-        let ids: Vec<PersonId> = found.items.into_iter().map(|person| person.id).step_by(97).collect();
-        for id in ids.into_iter().take(PROBES - probes.len()) {
-            let images = vault.person(&id).expect("a person").images;
-            let Some(own) = images.into_iter().find_map(|image| image.encoding) else { continue };
-            probes.push(random.turned(&own));
-        }
-    }
-    probes
-}
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-
-    fn turned(&mut self, own: &FaceEncoding) -> FaceEncoding {
-        let other: Vec<f32> = own.vector().iter().map(|_| self.next() + self.next() + self.next()).collect();
-        let length = other.iter().map(|x| x * x).sum::<f32>().sqrt();
-        let aside = (1.0 - ALIKE * ALIKE).sqrt() / length;
-        let vector: Vec<f32> = own.vector().iter().zip(other).map(|(own, other)| ALIKE * own + aside * other).collect();
-        FaceEncoding::new(own.model(), vector).expect("finite")
-    }
+/// The probes of a file, 32-bit floats one after the other, of the model that is searched.
+fn probes(vault: &Vault, path: &str) -> Vec<FaceEncoding> {
+    let model = vault.active_model().expect("a model").expect("a hub with encodings");
+    let bytes = std::fs::read(path).expect("the file of FACEVAULT_PROBES");
+    let numbers: Vec<f32> =
+        bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four"))).collect();
+    let probes = numbers.chunks_exact(model.dimension);
+    probes.map(|vector| FaceEncoding::new(model.id, vector.to_vec()).expect("an encoding")).collect()
 }
 
 fn search(vault: &Vault, probes: &[FaceEncoding], options: &IdentifyOptions) -> (Vec<Identification>, Vec<Duration>) {

@@ -8,6 +8,7 @@ ADDRESS is that of the hub's owner, who must be a superuser: a hub of its own, w
 afterwards. Everything is printed as tables in Markdown. The steps:
 
     fill     N people with one photo and one encoding each, and the table of halfvec that `exact` scans
+    probes   the file of --to, with the mated probes as 32-bit floats, for `cargo bench --bench hub`
     exact    exact scans, by vector and halfvec, with 0, 1 and 2 parallel workers
     hnsw     for each of --indexes (TYPE:M:EF_CONSTRUCTION): build it, then latency and recall for each of --ef
     search   latency and recall by the index that is there, for each of --ef
@@ -297,6 +298,10 @@ class Gallery:
         rows["image"] = rows["person"] = numpy.arange(first + 1, first + 1 + len(vectors))
         rows["model"], rows["client"], rows["vector"] = self.model, self.client, vectors
         return rows.tobytes()
+
+    def write_probes(self):
+        self.photos[self.person_of >= 0].astype("<f4").tofile(self.options.to)
+        print(f"{(self.person_of >= 0).sum()} probes are in {self.options.to}.\n")
 
     # --- searching
 
@@ -617,8 +622,8 @@ def own_memory(process):
 
 
 STEPS = {
-    "fill": Gallery.fill, "exact": Gallery.exact_scans, "hnsw": Gallery.hnsw, "search": Gallery.searches,
-    "filters": Gallery.filters, "rates": Gallery.rates,
+    "fill": Gallery.fill, "probes": Gallery.write_probes, "exact": Gallery.exact_scans, "hnsw": Gallery.hnsw,
+    "search": Gallery.searches, "filters": Gallery.filters, "rates": Gallery.rates,
 }
 
 
@@ -642,6 +647,7 @@ def main():
     about.add_argument("--most", type=float, default=1e9, help="when to stop asking by an index")
     about.add_argument("--plans", action="store_true", help="print plans too")
     about.add_argument("--truth", default="gallery-truth.npz")
+    about.add_argument("--to", default="gallery-probes.f32", help="the file that the step probes writes")
     options = about.parse_args()
     gallery = Gallery(options)
     for step in options.steps:

@@ -24,8 +24,8 @@ use crate::store::near::Near;
 const FEWEST: usize = 40;
 const MORE: usize = 4;
 
-/// How many nodes of the graph a search keeps in view.
-const EF_SEARCH: usize = 400;
+/// How many nodes of the graph a search keeps in view. What that finds among a million people is in docs/fleet.md.
+const EF_SEARCH: usize = 600;
 
 /// Counting everybody takes long in a large hub, so counts may be old: by so many times as long as counting took.
 const WORTH: u32 = 100;
@@ -33,6 +33,17 @@ const WORTH: u32 = 100;
 const QUICK: Duration = Duration::from_millis(20);
 /// So many counts are kept.
 const COUNTS: usize = 256;
+
+/// How the encodings near a probe are looked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// By the graph, as far as it is seen at once.
+    Graph,
+    /// By the graph, on and on, until there are enough of the people who are wanted: slower from the start.
+    OnAndOn,
+    /// By comparing with everybody.
+    Scan,
+}
 
 /// Who is counted: a client's people, by a model, in some collections.
 pub(super) type Counted = (i64, i64, Option<Vec<String>>);
@@ -77,16 +88,12 @@ impl HubStore {
             let ids = collections.map(|ids| ids.iter().map(|id| format!("collection:{id}")).collect::<Vec<_>>());
             let count = self.count(transaction, generation, (client, key, ids.clone()))?;
             let search = Search { key, model: &model, client, ids: ids.as_deref(), schema: self.vectors() };
-            let is_indexed = search.is_indexed(transaction)?;
-            if is_indexed {
-                let settings =
-                    format!("SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order");
-                transaction.batch_execute(&settings).map_err(told)?;
-            }
+            let mut way = if search.is_indexed(transaction)? { Way::Graph } else { Way::Scan };
+            search.set(transaction, way)?;
             let all = usize::try_from(count.searched).unwrap_or(usize::MAX);
             let found = probes
                 .iter()
-                .map(|probe| search.near(transaction, probe, most.min(all), is_indexed))
+                .map(|probe| search.near(transaction, probe, most.min(all), &mut way))
                 .collect::<Result<_>>()?;
             Ok(Near {
                 generation,
@@ -177,27 +184,40 @@ impl Search<'_> {
         cell(&transaction.query_one(select, &[&name]).map_err(told)?, 0)
     }
 
-    /// Photos of at least `most` people near the probe, or of all.
+    fn set(&self, transaction: &mut Transaction<'_>, way: Way) -> Result<()> {
+        let iterates = match way {
+            Way::Graph => "off",
+            Way::OnAndOn => "relaxed_order",
+            Way::Scan => return Ok(()),
+        };
+        let settings = format!("SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = {iterates}");
+        transaction.batch_execute(&settings).map_err(told)
+    }
+
+    /// Photos of at least `most` people near the probe, or of all. Where that takes another way, `way` becomes it, for
+    /// the probes to come.
     fn near(
         &self,
         transaction: &mut Transaction<'_>,
         probe: &FaceEncoding,
         most: usize,
-        is_indexed: bool,
+        way: &mut Way,
     ) -> Result<Vec<(PersonId, ImageId, FaceEncoding)>> {
         let vector = Vector::from(probe.vector().to_vec());
-        let (mut limit, mut by_index) = (FEWEST.max(MORE * most), is_indexed);
+        let mut limit = FEWEST.max(MORE * most);
         loop {
-            let found = self.nearest(transaction, &vector, limit, by_index)?;
+            let found = self.nearest(transaction, &vector, limit, *way != Way::Scan)?;
             let people: HashSet<&PersonId> = found.iter().map(|(person, ..)| person).collect();
-            if people.len() >= most || (found.len() < limit && !by_index) {
+            if people.len() >= most || (found.len() < limit && *way == Way::Scan) {
                 return Ok(found);
             }
-            match found.len() < limit {
-                // An index gives up after so many encodings of people who are not wanted: those who are, are few.
-                true => by_index = false,
-                false => limit *= MORE,
+            if found.len() == limit {
+                limit *= MORE;
+                continue;
             }
+            // The graph gives up after so many encodings of people who are not wanted: those who are, are few.
+            *way = if *way == Way::Graph { Way::OnAndOn } else { Way::Scan };
+            self.set(transaction, *way)?;
         }
     }
 
