@@ -82,8 +82,10 @@ fn killed_at_any_moment_it_goes_on_and_everybody_is_found_all_the_time() {
             searches
         });
         let (mut half_way, mut last) = (0, PEOPLE as usize);
-        for _ in 0..200 {
-            let said = children::killed_at_random(test, &vault.path().display().to_string(), Duration::from_millis(25));
+        for round in 0..200 {
+            // A busy machine may take longer for the first photos.
+            let longest = Duration::from_millis(25 + 5 * round);
+            let said = children::killed_at_random(test, &vault.path().display().to_string(), longest);
             let now = missing();
             assert!(now <= last, "what was encoded was lost: {last}, then {now}");
             half_way += usize::from(now < last && now > 0);
