@@ -16,7 +16,8 @@ use facevault::{
 const SCANNED: usize = 10;
 /// Changes of a field, each followed by a search.
 const CHANGES: usize = 20;
-/// The similarity from which a million people are told apart: who is less similar is unknown.
+/// The threshold among a million people, computed in docs/fleet.md. A probe whose nearest person is less similar gets the
+/// answer "unknown", whether or not the index finds that person.
 const CLEAR: f64 = 0.45;
 
 fn main() {

@@ -37,10 +37,11 @@ const COUNTS: usize = 256;
 /// How the encodings near a probe are looked for.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
-    /// By the graph, as far as it is seen at once.
+    /// By one pass through the graph.
     Graph,
-    /// By the graph, on and on, until there are enough of the people who are wanted: slower from the start.
-    OnAndOn,
+    /// By iterative passes through the graph until there are enough of the people who are searched. Slower than one pass,
+    /// even where one is enough.
+    Iterative,
     /// By comparing with everybody.
     Scan,
 }
@@ -187,7 +188,7 @@ impl Search<'_> {
     fn set(&self, transaction: &mut Transaction<'_>, way: Way) -> Result<()> {
         let iterates = match way {
             Way::Graph => "off",
-            Way::OnAndOn => "relaxed_order",
+            Way::Iterative => "relaxed_order",
             Way::Scan => return Ok(()),
         };
         let settings = format!("SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = {iterates}");
@@ -215,8 +216,8 @@ impl Search<'_> {
                 limit *= MORE;
                 continue;
             }
-            // The graph gives up after so many encodings of people who are not wanted: those who are, are few.
-            *way = if *way == Way::Graph { Way::OnAndOn } else { Way::Scan };
+            // So few people are searched that a pass met mostly others.
+            *way = if *way == Way::Graph { Way::Iterative } else { Way::Scan };
             self.set(transaction, *way)?;
         }
     }
